@@ -1,0 +1,16 @@
+"""Everything that yields blocks of samples: recordings and stateful resampling."""
+
+from asr_gru.audio.recording import Recording, find_recordings, open_recording, read_recording
+from asr_gru.audio.resampler import Resampler
+from asr_gru.audio.samples import Samples, check_rate, check_samples
+
+__all__ = [
+    "Recording",
+    "Resampler",
+    "Samples",
+    "check_rate",
+    "check_samples",
+    "find_recordings",
+    "open_recording",
+    "read_recording",
+]

@@ -1,0 +1,53 @@
+"""Whatever a caller hands over, as mono float32 samples in [-1, 1]."""
+
+from __future__ import annotations
+
+import numpy as np
+import numpy.typing as npt
+
+from asr_gru.errors import AudioError
+
+__all__ = ["Samples", "check_rate", "check_samples"]
+
+Samples = npt.NDArray[np.float32]
+MOST_CHANNELS = 64
+LOWEST_RATE, HIGHEST_RATE = 1_000, 768_000
+
+
+def check_rate(sample_rate: float) -> int:
+    """Return ``sample_rate`` in Hz as an integer; AudioError if no device has such a rate."""
+    if not LOWEST_RATE <= sample_rate <= HIGHEST_RATE or sample_rate != int(sample_rate):
+        raise AudioError(
+            f"sample_rate is {sample_rate!r}; "
+            f"give whole Hz between {LOWEST_RATE} and {HIGHEST_RATE}"
+        )
+    return int(sample_rate)
+
+
+def check_samples(samples: npt.ArrayLike) -> Samples:
+    """Return ``samples`` as mono float32.
+
+    Args:
+        samples: ``(n,)`` or ``(n, channels)``; floats in [-1, 1], or integers of 8 (unsigned),
+            16 or 32 bits over their whole range. Channels are averaged.
+
+    Raises:
+        AudioError: another type or shape, or samples that are not numbers.
+    """
+    array = np.asarray(samples)
+    if array.ndim not in (1, 2) or (array.ndim == 2 and not 1 <= array.shape[1] <= MOST_CHANNELS):
+        raise AudioError(f"samples have shape {array.shape}; give (n,) or (n, channels)")
+    if array.dtype in (np.int16, np.int32):
+        array = array.astype(np.float32) / np.float32(-np.iinfo(array.dtype).min)
+    elif array.dtype == np.uint8:
+        array = (array.astype(np.float32) - 128.0) / 128.0
+    elif array.dtype.kind == "f":
+        with np.errstate(over="ignore"):
+            array = array.astype(np.float32)
+    elif array.size:
+        raise AudioError(f"samples are of type {array.dtype}; give float32 or int16")
+    if array.ndim == 2:
+        array = array.mean(axis=1, dtype=np.float32)
+    if not np.isfinite(array).all():
+        raise AudioError("samples are not all finite numbers (NaN or infinity); repair the audio")
+    return np.ascontiguousarray(array, np.float32)

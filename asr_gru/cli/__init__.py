@@ -1,0 +1,90 @@
+"""The command line: parsing, progress and printing only."""
+
+from __future__ import annotations
+
+import importlib
+import os
+import sys
+from collections.abc import Mapping
+
+import click
+
+from asr_gru.errors import Error
+
+__all__ = ["main"]
+
+COMMANDS: Mapping[str, str] = {
+    "transcribe": "Transcribe recordings.",
+    "evaluate": "Measure word error rates on manifests.",
+    "train": "Train a model.",
+    "export": "Make a model directory of a trained run.",
+    "models": "List the bundled models.",
+    "doctor": "Check this installation.",
+}
+"""Each is ``command`` in the module of its name, imported when it is called."""
+
+
+class _Commands(click.Group):
+    def list_commands(self, ctx: click.Context) -> list[str]:  # noqa: ARG002
+        return list(COMMANDS)
+
+    def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:  # noqa: ARG002
+        if cmd_name not in COMMANDS:
+            return None
+        command: click.Command = importlib.import_module(f"asr_gru.cli.{cmd_name}").command
+        return command
+
+    def resolve_command(
+        self, ctx: click.Context, args: list[str]
+    ) -> tuple[str | None, click.Command | None, list[str]]:
+        if args and args[0] not in COMMANDS and not args[0].startswith("-"):
+            from asr_gru.errors import nearest
+
+            raise click.UsageError(
+                f"no command {args[0]!r}{nearest(args[0], COMMANDS)}; one of {', '.join(COMMANDS)}"
+            )
+        return super().resolve_command(ctx, args)
+
+    def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:  # noqa: ARG002
+        with formatter.section("Commands"):
+            formatter.write_dl(list(COMMANDS.items()))
+
+
+@click.group(cls=_Commands, context_settings={"help_option_names": ["-h", "--help"]})
+@click.version_option(package_name="asr-gru", prog_name="asr-gru")
+@click.option("--debug", is_flag=True, help="Show a traceback with an error.")
+def _cli(debug: bool) -> None:
+    """Speech to text with GRU-CTC models: offline, on a plain CPU."""
+
+
+def main() -> None:
+    """Run the command line; errors are one line and an exit status of 1 (input) or 2 (call)."""
+    debug = "--debug" in sys.argv[1:]
+    arguments = [argument for argument in sys.argv[1:] if argument != "--debug"]
+    try:
+        status = _cli.main(arguments, prog_name="asr-gru", standalone_mode=False)
+        sys.exit(status if isinstance(status, int) else 0)
+    except Error as error:
+        _fail(str(error), error.exit_status, debug=debug)
+    except click.exceptions.NoArgsIsHelpError as error:
+        click.echo(error.ctx.get_help() if error.ctx else error.format_message(), err=True)
+        sys.exit(2)
+    except click.ClickException as error:
+        _fail(error.format_message(), error.exit_code, debug=debug)
+    except (KeyboardInterrupt, click.Abort):
+        sys.exit(130)
+    except BrokenPipeError:
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        sys.exit(1)
+    except OSError as error:
+        name = f"{error.filename}: " if error.filename else ""
+        _fail(f"{name}{error.strerror or error}", 1, debug=debug)
+
+
+def _fail(message: str, status: int, *, debug: bool) -> None:
+    if debug:
+        import traceback
+
+        traceback.print_exc()
+    click.echo(f"asr-gru: {' '.join(message.split())}", err=True)
+    sys.exit(status)

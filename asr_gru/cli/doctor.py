@@ -1,0 +1,91 @@
+"""``asr-gru doctor``: what is installed, what works, and what to do about the rest."""
+
+from __future__ import annotations
+
+import importlib.metadata
+import platform
+import time
+from collections.abc import Callable
+
+import click
+import numpy as np
+
+from asr_gru.errors import Error
+from asr_gru.model_directory import DEFAULT, ModelDirectory
+from asr_gru.recognizer import Recognizer
+
+__all__ = ["command"]
+
+LIBRARIES = ["numpy", "onnxruntime", "soundfile", "soxr", "sounddevice", "torch", "torchaudio"]
+OPTIONAL = {"torch", "torchaudio"}
+SECONDS = 10
+
+
+@click.command("doctor")
+@click.option("--model", default=DEFAULT, show_default=True, help="Bundled model, or a folder.")
+def command(model: str) -> int:
+    """Check libraries, model, microphones, and recognise a test signal."""
+    click.echo(f"Python {platform.python_version()} on {platform.system()} {platform.machine()}")
+    failed = not _libraries()
+    for check in (lambda: _model(model), lambda: _self_test(model)):
+        failed |= not _try(check)
+    _devices()
+    return int(failed)
+
+
+def _try(check: Callable[[], str]) -> bool:
+    try:
+        click.echo(f"ok       {check()}")
+    except Error as error:
+        click.echo(f"BROKEN   {error}")
+        return False
+    return True
+
+
+def _libraries() -> bool:
+    whole = True
+    for name in LIBRARIES:
+        try:
+            click.echo(f"ok       {name} {importlib.metadata.version(name)}")
+        except importlib.metadata.PackageNotFoundError:
+            if name in OPTIONAL:
+                click.echo(f"none     {name} (only for training: pip install 'asr-gru[train]')")
+                continue
+            click.echo(f"BROKEN   {name} is not installed; run: pip install --upgrade asr-gru")
+            whole = False
+    return whole
+
+
+def _model(model: str) -> str:
+    directory = ModelDirectory.open(model)
+    files = ", ".join(
+        f"{name} {record.sha256[:12]}" for name, record in directory.config.files.items()
+    )
+    return f"model {directory.config.name} in {directory.path}: {files}"
+
+
+def _self_test(model: str) -> str:
+    recognizer = Recognizer.load(model)
+    rate = recognizer.acoustic.info.sample_rate
+    noise = np.random.default_rng(0).standard_normal(SECONDS * rate).astype(np.float32) * 0.01
+    began = time.perf_counter()
+    recognizer.transcribe(noise, rate)
+    factor = (time.perf_counter() - began) / SECONDS
+    return f"self-test: real-time factor {factor:.4f} on one thread"
+
+
+def _devices() -> None:
+    try:
+        import sounddevice
+
+        devices = sounddevice.query_devices()
+    except OSError:
+        click.echo("none     microphones: no PortAudio (Debian: apt-get install libportaudio2)")
+        return
+    found = [device for device in devices if device["max_input_channels"] > 0]
+    for device in found:
+        rate = round(device["default_samplerate"])
+        channels = device["max_input_channels"]
+        click.echo(f"ok       microphone {device['name']}: {rate} Hz, {channels} channels")
+    if not found:
+        click.echo("none     microphones: no input device is connected")

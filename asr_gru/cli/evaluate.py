@@ -1,0 +1,139 @@
+"""``asr-gru evaluate``: word error rates, and where they come from."""
+
+from __future__ import annotations
+
+import json
+import sys
+from pathlib import Path
+from typing import Any, Literal
+
+import click
+
+from asr_gru.cli.options import endpoint_rules, model_options
+from asr_gru.evaluation import Evaluation, Judged, evaluate
+from asr_gru.manifest import check_files, read_manifest
+from asr_gru.recognizer import Recognizer
+
+__all__ = ["command"]
+
+
+@click.command("evaluate")
+@click.argument("manifests", nargs=-1, required=True, type=click.Path(path_type=Path))
+@model_options
+@click.option(
+    "--normaliser",
+    type=click.Choice(["none", "basic", "english"]),
+    default="english",
+    show_default=True,
+    help="How texts are written before they are compared.",
+)
+@click.option(
+    "--endpoint", default="off", show_default=True, help="As in transcribe; off: whole utterances."
+)
+@click.option("--limit", type=click.IntRange(1), help="Only so many utterances, evenly spread.")
+@click.option("--worst", type=click.IntRange(0), default=3, show_default=True)
+@click.option("--json", "as_json", is_flag=True, help="Print JSON.")
+def command(
+    manifests: tuple[Path, ...],
+    model: str,
+    backend: Literal["onnx", "torch"],
+    device: str,
+    threads: int,
+    beam: int | None,
+    normaliser: Literal["none", "basic", "english"],
+    endpoint: str,
+    limit: int | None,
+    worst: int,
+    as_json: bool,
+) -> None:
+    """Compare what is recognised with the texts of MANIFESTS (tab-separated: path, text)."""
+    rules = endpoint_rules(endpoint)
+    lists = {}
+    for manifest in manifests:
+        utterances = read_manifest(manifest)
+        check_files(utterances)
+        lists[manifest.stem] = (
+            utterances[:: max(1, len(utterances) // limit)] if limit else utterances
+        )
+    recognizer = Recognizer.load(model, backend=backend, device=device, threads=threads, beam=beam)
+    results: dict[str, Evaluation] = {}
+    for name, utterances in lists.items():
+        results[name] = evaluate(
+            recognizer,
+            utterances,
+            normaliser=normaliser,
+            endpoint=rules,
+            on_progress=_progress(name),
+        )
+    if as_json:
+        click.echo(json.dumps({name: _document(r, worst) for name, r in results.items()}, indent=2))
+        return
+    _table(results)
+    for name, result in results.items():
+        _details(name, result, worst)
+
+
+def _progress(name: str) -> Any:
+    if not sys.stderr.isatty():
+        return None
+    return lambda done: click.echo(f"\r{name}: {done} ", nl=False, err=True)
+
+
+def _table(results: dict[str, Evaluation]) -> None:
+    click.echo(f"{'list':20} {'utt.':>5} {'words':>6} {'WER %':>6} {'95 %':>13} {'CER %':>6}  RTF")
+    for name, result in results.items():
+        low, high = result.interval
+        click.echo(
+            f"{name:20} {len(result.judged):5} {result.words.words:6} {result.words.rate:6.2f} "
+            f"{f'{low:.1f}-{high:.1f}':>13} {result.characters.rate:6.2f}  "
+            f"{result.real_time_factor:.4f}"
+        )
+    if len(results) > 1:
+        words = sum(result.words.rate for result in results.values()) / len(results)
+        characters = sum(result.characters.rate for result in results.values()) / len(results)
+        click.echo(f"{'mean':20} {'':5} {'':6} {words:6.2f} {'':13} {characters:6.2f}")
+
+
+def _details(name: str, result: Evaluation, worst: int) -> None:
+    score = result.words
+    click.echo(
+        f"\n{name}: {score.substitutions} substitutions, {score.deletions} deletions, "
+        f"{score.insertions} insertions"
+    )
+    common = ", ".join(
+        f"{said or '(nothing)'} > {heard or '(nothing)'} {count}"
+        for (said, heard), count in result.confusions(8)
+    )
+    click.echo(f"commonest: {common}")
+    for one in result.worst(worst):
+        click.echo(f"{one.utterance.path.name}: {one.words.errors} errors\n{_aligned(one)}")
+
+
+def _aligned(one: Judged) -> str:
+    columns = [(said or "*", heard or "*") for said, heard in one.aligned]
+    widths = [max(len(said), len(heard)) for said, heard in columns]
+    lines = []
+    for label, row in (("said ", 0), ("heard", 1)):
+        cells = (pair[row].ljust(width) for pair, width in zip(columns, widths, strict=True))
+        lines.append(f"  {label}  {' '.join(cells).rstrip()}")
+    return "\n".join(lines)
+
+
+def _document(result: Evaluation, worst: int) -> dict[str, Any]:
+    low, high = result.interval
+    return {
+        "utterances": len(result.judged),
+        "words": result.words.words,
+        "word_error_rate": round(result.words.rate, 3),
+        "interval": [round(low, 3), round(high, 3)],
+        "character_error_rate": round(result.characters.rate, 3),
+        "substitutions": result.words.substitutions,
+        "deletions": result.words.deletions,
+        "insertions": result.words.insertions,
+        "real_time_factor": round(result.real_time_factor, 5),
+        "confusions": [[said, heard, n] for (said, heard), n in result.confusions(50)],
+        "worst": [
+            {"path": str(one.utterance.path), "said": one.reference, "heard": one.hypothesis}
+            for one in result.worst(worst)
+        ],
+    }

@@ -1,0 +1,47 @@
+"""Options that several commands share."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any, TypeVar
+
+import click
+
+from asr_gru.endpoint import EndpointRules
+from asr_gru.errors import ConfigError
+
+__all__ = ["endpoint_rules", "model_options"]
+
+F = TypeVar("F", bound=Callable[..., Any])
+
+OPTIONS = (
+    click.option(
+        "--model", default="en-small", show_default=True, help="Bundled model, or a folder."
+    ),
+    click.option(
+        "--backend", type=click.Choice(["onnx", "torch"]), default="onnx", show_default=True
+    ),
+    click.option("--device", type=click.Choice(["cpu", "cuda"]), default="cpu", show_default=True),
+    click.option("--threads", type=click.IntRange(1), default=1, show_default=True),
+    click.option(
+        "--beam", type=click.IntRange(1, 1000), help="Prefixes kept; 1 is greedy [model's own]."
+    ),
+)
+
+
+def model_options(function: F) -> F:
+    """Add the options that choose and run a model."""
+    for option in reversed(OPTIONS):
+        function = option(function)
+    return function
+
+
+def endpoint_rules(text: str) -> EndpointRules:
+    """Read ``--endpoint``: a mode, or seconds of trailing silence."""
+    try:
+        seconds = float(text)
+    except ValueError:
+        return EndpointRules.named(text)
+    if not 0.1 <= seconds <= 60:
+        raise ConfigError(f"--endpoint {text}: give 0.1 to 60 seconds of silence")
+    return EndpointRules(trailing_s=seconds)

@@ -1,0 +1,75 @@
+"""``asr-gru train``: a configuration becomes a run, which goes on where it stopped."""
+
+from __future__ import annotations
+
+import datetime as dt
+from pathlib import Path
+
+import click
+
+from asr_gru.errors import MissingExtraError
+
+__all__ = ["command"]
+
+
+@click.command("train")
+@click.argument("config", type=click.Path(path_type=Path))
+@click.option(
+    "--root",
+    type=click.Path(path_type=Path),
+    help="What the paths in CONFIG are relative to (default: the folder of CONFIG).",
+)
+@click.option(
+    "--run-dir",
+    type=click.Path(path_type=Path),
+    help="Checkpoints, tokens, log (default: runs/ and the name of CONFIG).",
+)
+@click.option(
+    "--cache",
+    type=click.Path(path_type=Path),
+    default=Path("runs/cache"),
+    show_default=True,
+    help="Where decoded recordings are kept, for all runs.",
+)
+@click.option(
+    "--start-from",
+    type=click.Path(path_type=Path),
+    help="A run whose weights a new run begins with.",
+)
+@click.option(
+    "--set", "changes", multiple=True, metavar="KEY=VALUE", help="Change a key of CONFIG."
+)
+def command(
+    config: Path,
+    root: Path | None,
+    run_dir: Path | None,
+    cache: Path,
+    start_from: Path | None,
+    changes: tuple[str, ...],
+) -> None:
+    """Train a model as CONFIG (TOML) says, or go on with a run that was stopped.
+
+    Several processes: torchrun --nproc_per_node=2 -m asr_gru train CONFIG
+    """
+    try:
+        from asr_gru.training.config import load_train_config
+        from asr_gru.training.distributed import join_processes
+        from asr_gru.training.loop import Run, train
+    except ModuleNotFoundError as error:
+        raise MissingExtraError(error.name or "torch", "train") from None
+    parsed = load_train_config(config, changes)
+    run = Run(
+        folder=run_dir or Path("runs") / config.stem,
+        root=root or config.parent,
+        cache=cache,
+        start_from=start_from,
+    )
+    processes = join_processes()
+    try:
+        train(parsed, run, processes, _say)
+    finally:
+        processes.leave()
+
+
+def _say(line: str) -> None:
+    click.echo(f"{dt.datetime.now():%H:%M:%S}  {line}", err=True)

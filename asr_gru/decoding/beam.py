@@ -1,0 +1,255 @@
+"""Prefix beam search: the likeliest texts, each summed over all its alignments.
+
+Hannun, Maas, Jurafsky, Ng: First-pass large vocabulary continuous speech recognition using
+bi-directional recurrent DNNs (2014), algorithm 1, over the forward variables of Graves et al.
+(2006): a prefix keeps the probability of the paths that end in blank apart from that of the paths
+that end in its last token, since a repeated token is a new one only after a blank.
+
+Beside these sums a prefix keeps its one best path of either kind, and with it the frames at which
+its tokens begin.
+"""
+
+from __future__ import annotations
+
+import math
+from typing import TYPE_CHECKING, Any, NamedTuple
+
+import numpy as np
+import numpy.typing as npt
+
+from asr_gru.decoding.protocol import Hypothesis, LogProbs
+
+if TYPE_CHECKING:
+    from asr_gru.decoding.fusion import Fusion
+
+__all__ = ["BeamDecoder", "PrefixBeam"]
+
+Scores = npt.NDArray[np.float64]
+NEVER = -math.inf
+
+
+class _Prefix:
+    """A text, as a node of the tree of texts; ``key`` is equal for equal texts."""
+
+    __slots__ = ("depth", "gain", "gains", "key", "lm_state", "parent", "token")
+
+    def __init__(
+        self, parent: _Prefix | None, token: int, gain: float = 0.0, lm_state: Any = None
+    ) -> None:
+        self.parent = parent
+        self.token = token
+        self.gain = gain  # what fusion gave the last token
+        self.gains: dict[int, tuple[float, Any]] = {}  # what it would give the next, once asked
+        self.lm_state = lm_state
+        self.depth: int = parent.depth + 1 if parent else 0
+        self.key: int = hash((parent.key, token)) if parent else 0
+
+
+class _Trace(NamedTuple):
+    """The newest token of a path: where it begins, its best log-probability, what is before it."""
+
+    before: _Trace | None
+    frame: int
+    log_prob: float
+
+
+class PrefixBeam(NamedTuple):
+    """The texts that are kept, best first; each column below has one entry a text.
+
+    Attributes:
+        frame: frames seen.
+        prefixes: the texts.
+        blank: log-probability of all paths that end in blank.
+        token: that of all paths that end in the last token.
+        path_blank: log-probability of the best path that ends in blank.
+        path_token: that of the best path that ends in the last token.
+        trace_blank: the tokens of the best path that ends in blank.
+        trace_token: the tokens of the best path that ends in the last token.
+    """
+
+    frame: int
+    prefixes: tuple[_Prefix, ...]
+    blank: Scores
+    token: Scores
+    path_blank: Scores
+    path_token: Scores
+    trace_blank: tuple[_Trace | None, ...]
+    trace_token: tuple[_Trace | None, ...]
+
+    def best_traces(self) -> list[_Trace | None]:
+        """Return the tokens of the best path of either kind."""
+        ends_blank = (self.path_blank >= self.path_token).tolist()
+        columns = zip(self.trace_blank, self.trace_token, ends_blank, strict=True)
+        return [by_blank if ends else by_token for by_blank, by_token, ends in columns]
+
+    def after_blank(self) -> PrefixBeam:
+        """Return the beam after a frame that is blank with probability one."""
+        never = np.full(len(self.prefixes), NEVER)
+        return PrefixBeam(
+            self.frame + 1,
+            self.prefixes,
+            np.logaddexp(self.blank, self.token),
+            never,
+            np.maximum(self.path_blank, self.path_token),
+            never,
+            tuple(self.best_traces()),
+            (None,) * len(self.prefixes),
+        )
+
+
+class BeamDecoder:
+    """Prefix beam search with n-best, token frames and room for a language model.
+
+    Args:
+        width: texts kept from frame to frame.
+        tokens_a_frame: only so many of a frame's likeliest tokens may lengthen a text.
+        margin: a text this much less likely than the best is dropped, in nats.
+        blank_threshold: a frame whose blank is likelier than this counts as blank for certain,
+            which costs next to nothing; 1 decodes every frame in full.
+        fusion: a language model and its weight.
+    """
+
+    def __init__(
+        self,
+        width: int = 8,
+        *,
+        tokens_a_frame: int = 8,
+        margin: float = 12.0,
+        blank_threshold: float = 0.99,
+        fusion: Fusion | None = None,
+    ) -> None:
+        self.width = width
+        self.tokens_a_frame = tokens_a_frame
+        self.margin = margin
+        self.blank_threshold = blank_threshold
+        self.fusion = fusion
+
+    def start(self) -> PrefixBeam:
+        """Return the beam before the first frame: the empty text."""
+        root = _Prefix(None, 0, lm_state=self.fusion.model.start() if self.fusion else None)
+        zero, never = np.zeros(1), np.full(1, NEVER)
+        return PrefixBeam(0, (root,), zero, never, zero, never, (None,), (None,))
+
+    def advance(self, beam: PrefixBeam, log_probs: LogProbs) -> PrefixBeam:
+        """Take ``log_probs (frames, tokens)``."""
+        rows = log_probs.astype(np.float64)
+        count = min(self.tokens_a_frame, rows.shape[1] - 1)
+        likely = np.argpartition(-rows[:, 1:], count - 1, axis=1)[:, :count] + 1
+        certain_blank = (rows[:, 0] > math.log(self.blank_threshold)).tolist()
+        for row, tokens, skip in zip(rows, likely, certain_blank, strict=True):
+            beam = beam.after_blank() if skip else self._step(beam, row, tokens)
+        return beam
+
+    def best(self, beam: PrefixBeam, n: int = 1) -> list[Hypothesis]:
+        """Return the ``n`` likeliest texts, best first."""
+        scores = np.logaddexp(beam.blank, beam.token).tolist()
+        columns = zip(beam.prefixes, beam.best_traces(), scores, strict=True)
+        found = []
+        for node, trace, score in list(columns)[:n]:
+            written: list[tuple[int, int, float]] = []
+            while trace and node.parent:
+                written.append((node.token, trace.frame, trace.log_prob))
+                node, trace = node.parent, trace.before
+            written.reverse()
+            tokens, frames, log_probs = zip(*written, strict=True) if written else ((), (), ())
+            found.append(Hypothesis(tokens, frames, score, log_probs))
+        return found
+
+    def settled(self, beam: PrefixBeam) -> int:
+        """Return the length of the beginning that all kept texts share."""
+        depth = min(prefix.depth for prefix in beam.prefixes)
+        nodes = {_ancestor(prefix, depth) for prefix in beam.prefixes}
+        while len({node.key for node in nodes}) > 1:
+            nodes = {node.parent for node in nodes if node.parent}
+            depth -= 1
+        return depth
+
+    def _step(self, beam: PrefixBeam, row: Scores, likely: npt.NDArray[np.intp]) -> PrefixBeam:
+        prefixes, size = beam.prefixes, len(beam.prefixes)
+        last = np.array([prefix.token for prefix in prefixes])
+        total = np.logaddexp(beam.blank, beam.token)
+        path, traces = np.maximum(beam.path_blank, beam.path_token), beam.best_traces()
+
+        # Staying the same text: by a blank, or by the last token once more.
+        blank, token = total + row[0], beam.token + row[last]
+        path_blank, path_token = path + row[0], beam.path_token + row[last]
+        columns = zip(beam.trace_token, row[last].tolist(), strict=True)
+        trace_token = [
+            trace._replace(log_prob=again) if trace and again > trace.log_prob else trace
+            for trace, again in columns
+        ]
+
+        # Growing by one of the likely tokens; a repeated one needs a blank before it.
+        repeat = last[:, None] == likely
+        grown = np.where(repeat, beam.blank[:, None], total[:, None]) + row[likely]
+        path_grown = np.where(repeat, beam.path_blank[:, None], path[:, None]) + row[likely]
+        if self.fusion:
+            ids = likely.tolist()
+            grown += np.array([[self._gain(p, i)[0] for i in ids] for p in prefixes])
+
+        # What grows into a text that is kept already is added to that one.
+        places = {prefix.key: place for place, prefix in enumerate(prefixes)}
+        for child, prefix in enumerate(prefixes):
+            parent = places.get(prefix.parent.key) if prefix.parent else None
+            if parent is None:
+                continue
+            again = last[parent] == prefix.token
+            log_prob = row[prefix.token]
+            given = (beam.blank if again else total)[parent] + log_prob + prefix.gain
+            token[child] = np.logaddexp(token[child], given)
+            path_given = (beam.path_blank if again else path)[parent] + log_prob
+            if path_given > path_token[child]:
+                path_token[child] = path_given
+                before = beam.trace_blank[parent] if again else traces[parent]
+                trace_token[child] = _Trace(before, beam.frame, float(log_prob))
+            grown[parent, likely == prefix.token] = NEVER
+
+        scores = np.concatenate((np.logaddexp(blank, token), grown.ravel()))
+        order = np.argsort(-scores, kind="stable")[: self.width]
+        order = order[scores[order] > max(scores[order[0]] - self.margin, -1e300)]
+
+        kept: list[_Prefix] = []
+        kept_blank: list[_Trace | None] = []
+        kept_token: list[_Trace | None] = []
+        for place in order.tolist():
+            if place < size:
+                kept.append(prefixes[place])
+                kept_blank.append(traces[place])
+                kept_token.append(trace_token[place])
+            else:
+                parent, column = divmod(place - size, len(likely))
+                added = int(likely[column])
+                before = beam.trace_blank[parent] if repeat[parent, column] else traces[parent]
+                kept.append(self._grow(prefixes[parent], added))
+                kept_blank.append(None)
+                kept_token.append(_Trace(before, beam.frame, float(row[added])))
+        for dropped in set(prefixes).difference(kept):
+            dropped.gains.clear()
+        never = np.full(grown.size, NEVER)
+        return PrefixBeam(
+            beam.frame + 1,
+            tuple(kept),
+            np.concatenate((blank, never))[order],
+            np.concatenate((token, grown.ravel()))[order],
+            np.concatenate((path_blank, never))[order],
+            np.concatenate((path_token, path_grown.ravel()))[order],
+            tuple(kept_blank),
+            tuple(kept_token),
+        )
+
+    def _gain(self, prefix: _Prefix, token: int) -> tuple[float, Any]:
+        """Return what fusion gives ``token`` after ``prefix``, and the language model's state."""
+        if not self.fusion:
+            return 0.0, None
+        if token not in prefix.gains:
+            prefix.gains[token] = self.fusion.score(prefix.lm_state, token)
+        return prefix.gains[token]
+
+    def _grow(self, prefix: _Prefix, token: int) -> _Prefix:
+        return _Prefix(prefix, token, *self._gain(prefix, token))
+
+
+def _ancestor(prefix: _Prefix, depth: int) -> _Prefix:
+    while prefix.depth > depth and prefix.parent:
+        prefix = prefix.parent
+    return prefix

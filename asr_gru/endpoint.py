@@ -1,0 +1,157 @@
+"""When an utterance is over: rules in seconds, decided frame by frame.
+
+    speech  ██████ ███ ████            ███████ ████ ██ ████ ████ ██████
+    silence       ·   ·    ············       ·    ·  ·    ··    ·
+                           |<-trailing_s->|    |<---- 0.8 longest_s --->|<- pauses end it ->|
+
+* ``trailing_s`` of silence after speech ends an utterance.
+* After four fifths of ``longest_s`` any pause of ``pause_s`` between two words ends it; at the
+  full length it ends at its last word boundary, and the frames after that begin the next one.
+* ``leading_s`` of silence without any speech yields nothing, but lets the decoder start afresh.
+
+A frame is silent when its blank has at least half of the probability. What was written is the
+decoder's to know, so the caller looks there before it acts on an endpoint.
+"""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Literal
+
+from asr_gru.errors import ConfigError, nearest
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+__all__ = ["MODES", "Endpoint", "EndpointRules", "EndpointState", "find_endpoint"]
+
+Reason = Literal["silence", "pause", "length", "nothing"]
+EASED = 0.8
+
+
+@dataclass(frozen=True, slots=True)
+class EndpointRules:
+    """The rules, in seconds; None switches a rule off.
+
+    Attributes:
+        trailing_s: silence after speech that ends the utterance.
+        longest_s: longest utterance, from its first speech on.
+        leading_s: silence before any speech after which the decoder starts afresh.
+        pause_s: pause that is enough for an utterance that is nearly too long.
+    """
+
+    trailing_s: float | None = 0.8
+    longest_s: float | None = 20.0
+    leading_s: float | None = 5.0
+    pause_s: float = 0.2
+
+    def __post_init__(self) -> None:
+        for value in (self.trailing_s, self.longest_s, self.leading_s, self.pause_s):
+            if value is not None and not 0 < value < math.inf:
+                raise ConfigError(f"an endpoint rule of {value} s; give seconds above 0")
+
+    @classmethod
+    def named(cls, mode: str) -> EndpointRules:
+        """Return the rules of a mode: ``short``, ``normal``, ``long`` or ``off``."""
+        if mode not in MODES:
+            raise ConfigError(
+                f"no endpoint mode {mode!r}{nearest(mode, MODES)}; there are {', '.join(MODES)}"
+            )
+        return MODES[mode]
+
+    @classmethod
+    def short(cls) -> EndpointRules:
+        """Return rules for commands and quick turns."""
+        return MODES["short"]
+
+    @classmethod
+    def normal(cls) -> EndpointRules:
+        """Return rules for talk."""
+        return MODES["normal"]
+
+    @classmethod
+    def long(cls) -> EndpointRules:
+        """Return rules for dictation with pauses to think."""
+        return MODES["long"]
+
+    @classmethod
+    def off(cls) -> EndpointRules:
+        """Return no rules: only the end of the audio ends the utterance."""
+        return MODES["off"]
+
+
+MODES = {
+    "short": EndpointRules(trailing_s=0.5, longest_s=10.0),
+    "normal": EndpointRules(),
+    "long": EndpointRules(trailing_s=1.6, longest_s=40.0),
+    "off": EndpointRules(trailing_s=None, longest_s=None, leading_s=None),
+}
+
+
+@dataclass(frozen=True, slots=True)
+class EndpointState:
+    """What the rules remember of an utterance.
+
+    Attributes:
+        length: frames since its first speech, 0 before.
+        silent: silent frames up to now.
+    """
+
+    length: int = 0
+    silent: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class Endpoint:
+    """A frame at which a rule applies.
+
+    Attributes:
+        frames: how many of the frames just looked at come before the endpoint.
+        reason: ``"silence"`` after speech, ``"pause"`` (end here if this is between two words),
+            ``"length"`` (end at the last word boundary), ``"nothing"`` was said.
+    """
+
+    frames: int
+    reason: Reason
+
+
+def find_endpoint(
+    state: EndpointState, silence: Sequence[bool], rules: EndpointRules, frame_s: float
+) -> tuple[EndpointState, Endpoint | None]:
+    """Look at frames until a rule applies.
+
+    Args:
+        state: where the last call left off; ``EndpointState()`` begins an utterance.
+        silence: for each frame whether it is silent.
+        rules: may differ from call to call.
+        frame_s: seconds a frame.
+
+    Returns:
+        The state after the last frame looked at, and the endpoint, or None when no rule applies
+        to any of the frames. ``"silence"`` is also given, once, where no frame was loud: a
+        decoder may have found a word in frames that are each more likely blank.
+    """
+    trailing, longest, leading, pause = (
+        math.inf if seconds is None else max(1, math.ceil(round(seconds / frame_s, 6)))
+        for seconds in (rules.trailing_s, rules.longest_s, rules.leading_s, rules.pause_s)
+    )
+    eased = EASED * longest
+    length, silent = state.length, state.silent
+    for count, is_silent in enumerate(silence, 1):
+        before = silent
+        silent = silent + 1 if is_silent else 0
+        if length or not is_silent:
+            length += 1
+        reason: Reason | None = None
+        if silent == trailing or (length and silent > trailing):
+            reason = "silence"
+        elif not length and silent >= leading:
+            reason = "nothing"
+        elif length >= longest:
+            reason = "length"
+        elif length > eased and (silent == pause or (before >= pause and not silent)):
+            reason = "pause"
+        if reason:
+            return EndpointState(length, silent), Endpoint(count, reason)
+    return EndpointState(length, silent), None

@@ -1,0 +1,122 @@
+"""How well a recogniser does on a manifest: rates, intervals, the worst, the commonest errors."""
+
+from __future__ import annotations
+
+import time
+from collections import Counter
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import Literal
+
+from asr_gru.audio import read_recording
+from asr_gru.endpoint import EndpointRules
+from asr_gru.errors import DataError
+from asr_gru.manifest import Utterance, check_files
+from asr_gru.recognizer import Recognizer
+from asr_gru.text import (
+    Pair,
+    Score,
+    align,
+    bootstrap_interval,
+    character_errors,
+    confusions,
+    normalise,
+    word_errors,
+)
+
+__all__ = ["Evaluation", "Judged", "evaluate"]
+
+
+@dataclass(frozen=True, slots=True)
+class Judged:
+    """One utterance: what was said, what was heard, and the difference."""
+
+    utterance: Utterance
+    reference: str
+    hypothesis: str
+    words: Score
+    characters: Score
+
+    @property
+    def aligned(self) -> list[Pair]:
+        """Word by word, said and heard."""
+        return align(self.reference.split(), self.hypothesis.split())
+
+
+@dataclass(frozen=True, slots=True)
+class Evaluation:
+    """All utterances of a manifest.
+
+    Attributes:
+        judged: one by one.
+        audio_s: length of all recordings.
+        spent_s: time for all of them, reading excluded.
+    """
+
+    judged: tuple[Judged, ...]
+    audio_s: float
+    spent_s: float
+
+    @property
+    def words(self) -> Score:
+        """Word errors of all utterances."""
+        return sum((one.words for one in self.judged), Score())
+
+    @property
+    def characters(self) -> Score:
+        """Character errors of all utterances."""
+        return sum((one.characters for one in self.judged), Score())
+
+    @property
+    def interval(self) -> tuple[float, float]:
+        """95 % confidence interval of the word error rate, in percent."""
+        return bootstrap_interval([one.words for one in self.judged])
+
+    @property
+    def real_time_factor(self) -> float:
+        """Seconds spent for each second of audio."""
+        return self.spent_s / max(self.audio_s, 1e-9)
+
+    def worst(self, count: int) -> list[Judged]:
+        """Return the utterances with the most word errors."""
+        return sorted(self.judged, key=lambda one: -one.words.errors)[:count]
+
+    def confusions(self, count: int) -> list[tuple[Pair, int]]:
+        """Return the commonest substitutions, deletions and insertions."""
+        counted: Counter[Pair] = confusions(one.aligned for one in self.judged)
+        return counted.most_common(count)
+
+
+def evaluate(
+    recognizer: Recognizer,
+    utterances: Sequence[Utterance],
+    *,
+    normaliser: Literal["none", "basic", "english"] = "english",
+    endpoint: EndpointRules | None = None,
+    on_progress: Callable[[int], None] | None = None,
+) -> Evaluation:
+    """Transcribe every utterance and compare.
+
+    Raises:
+        DataError: no utterances, or recordings that are not there.
+    """
+    if not utterances:
+        raise DataError("the manifest is empty; there is nothing to evaluate")
+    check_files(utterances)
+    rate = recognizer.acoustic.info.sample_rate
+    rules = endpoint if endpoint is not None else EndpointRules.named("off")
+    judged, audio_s, spent_s = [], 0.0, 0.0
+    for number, utterance in enumerate(utterances, 1):
+        samples = read_recording(utterance.path, rate)
+        began = time.perf_counter()
+        heard = recognizer.transcribe(samples, rate, endpoint=rules).text
+        spent_s += time.perf_counter() - began
+        audio_s += len(samples) / rate
+        reference = normalise(utterance.text, normaliser)
+        hypothesis = normalise(heard, normaliser)
+        words = word_errors(reference, hypothesis)
+        characters = character_errors(reference, hypothesis)
+        judged.append(Judged(utterance, reference, hypothesis, words, characters))
+        if on_progress is not None:
+            on_progress(number)
+    return Evaluation(tuple(judged), audio_s, spent_s)

@@ -1,0 +1,78 @@
+"""Cues of subtitles: broken at pauses, two lines of 42 characters, at most seven seconds."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from asr_gru.transcript import Transcript, Word
+
+__all__ = ["Cue", "cues", "stamp"]
+
+LINE, LINES = 42, 2
+LONGEST_S, SHORTEST_S = 7.0, 1.0
+PAUSE_S = 0.6
+
+
+@dataclass(frozen=True, slots=True)
+class Cue:
+    """What is shown from ``start_s`` to ``end_s``."""
+
+    start_s: float
+    end_s: float
+    lines: tuple[str, ...]
+
+
+def cues(transcript: Transcript) -> list[Cue]:
+    """Cut a transcript into cues that never overlap and hold every word in order."""
+    groups: list[list[Word]] = []
+    for segment in transcript.segments:
+        groups.append([])
+        for word in segment.words:
+            if groups[-1] and not _fits(groups[-1], word):
+                groups.append([])
+            groups[-1].append(word)
+    groups = [group for group in groups if group]
+    shown = []
+    for index, group in enumerate(groups):
+        start_s = group[0].start_s
+        last = index + 1 == len(groups)
+        limit = transcript.duration_s if last else groups[index + 1][0].start_s
+        wanted = max(group[-1].end_s, start_s + SHORTEST_S)
+        end_s = max(group[-1].end_s, min(wanted, limit)) if last else min(wanted, limit)
+        shown.append(Cue(start_s, max(start_s, end_s), _lines([word.text for word in group])))
+    return shown
+
+
+def _fits(group: Sequence[Word], word: Word) -> bool:
+    if word.start_s - group[-1].end_s >= PAUSE_S or word.end_s - group[0].start_s > LONGEST_S:
+        return False
+    return len(_wrap([*(w.text for w in group), word.text], LINE)) <= LINES
+
+
+def _wrap(words: Sequence[str], width: int) -> list[str]:
+    lines: list[str] = []
+    for word in words:
+        if lines and len(lines[-1]) + 1 + len(word) <= width:
+            lines[-1] += " " + word
+        else:
+            lines.append(word)
+    return lines
+
+
+def _lines(words: Sequence[str]) -> tuple[str, ...]:
+    """Break into as few lines as needed, as even as possible."""
+    lines = _wrap(words, LINE)
+    for width in range(1, LINE):
+        narrower = _wrap(words, width)
+        if len(narrower) == len(lines) and max(map(len, narrower)) <= LINE:
+            return tuple(narrower)
+    return tuple(lines)
+
+
+def stamp(seconds: float, point: str) -> str:
+    """Return ``hh:mm:ss.mmm`` with ``point`` before the milliseconds."""
+    milliseconds = round(seconds * 1000)
+    minutes, rest = divmod(milliseconds, 60_000)
+    hours, minutes = divmod(minutes, 60)
+    return f"{hours:02}:{minutes:02}:{rest // 1000:02}{point}{rest % 1000:03}"

@@ -1,0 +1,64 @@
+"""Praat's TextGrid: a tier of words and one of segments, without gaps."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+
+from asr_gru.transcript import Transcript
+
+__all__ = ["write_textgrid"]
+
+Interval = tuple[float, float, str]
+
+
+def write_textgrid(transcript: Transcript, name: str) -> str:  # noqa: ARG001
+    """Return a TextGrid over the whole recording."""
+    words = [(word.start_s, word.end_s, word.text) for word in transcript.words]
+    segments = [(s.start_s, s.end_s, s.text) for s in transcript.segments]
+    end_s = max([transcript.duration_s, 0.001, *(end for _, end, _ in [*words, *segments])])
+    lines = [
+        'File type = "ooTextFile"',
+        'Object class = "TextGrid"',
+        "",
+        "xmin = 0",
+        f"xmax = {end_s:.6f}",
+        "tiers? <exists>",
+        "size = 2",
+        "item []:",
+    ]
+    for number, (tier, marked) in enumerate((("words", words), ("segments", segments)), 1):
+        intervals = _filled(marked, end_s)
+        lines += [
+            f"    item [{number}]:",
+            '        class = "IntervalTier"',
+            f'        name = "{tier}"',
+            "        xmin = 0",
+            f"        xmax = {end_s:.6f}",
+            f"        intervals: size = {len(intervals)}",
+        ]
+        for index, (start, end, text) in enumerate(intervals, 1):
+            quoted = text.replace('"', '""')
+            lines += [
+                f"        intervals [{index}]:",
+                f"            xmin = {start:.6f}",
+                f"            xmax = {end:.6f}",
+                f'            text = "{quoted}"',
+            ]
+    return "\n".join(lines) + "\n"
+
+
+def _filled(marked: Iterable[Interval], end_s: float) -> list[Interval]:
+    """Put empty intervals between the marked ones; those without length are left out."""
+    filled: list[Interval] = []
+    now = 0.0
+    for start, end, text in marked:
+        start, end = max(now, round(start, 6)), round(end, 6)
+        if end <= start:
+            continue
+        if start > now:
+            filled.append((now, start, ""))
+        filled.append((start, end, text))
+        now = end
+    if now < round(end_s, 6):
+        filled.append((now, round(end_s, 6), ""))
+    return filled

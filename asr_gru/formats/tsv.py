@@ -1,0 +1,16 @@
+"""Tab-separated segments: start and end in milliseconds, text."""
+
+from __future__ import annotations
+
+from asr_gru.transcript import Transcript
+
+__all__ = ["write_tsv"]
+
+
+def write_tsv(transcript: Transcript, name: str) -> str:  # noqa: ARG001
+    """Return a header and one line a segment."""
+    lines = ["start\tend\ttext"]
+    for segment in transcript.segments:
+        text = " ".join(segment.text.split())
+        lines.append(f"{round(segment.start_s * 1000)}\t{round(segment.end_s * 1000)}\t{text}")
+    return "\n".join(lines) + "\n"

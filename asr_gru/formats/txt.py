@@ -1,0 +1,12 @@
+"""Plain text: one line a segment."""
+
+from __future__ import annotations
+
+from asr_gru.transcript import Transcript
+
+__all__ = ["write_txt"]
+
+
+def write_txt(transcript: Transcript, name: str) -> str:  # noqa: ARG001
+    """Return the text of each segment on a line of its own."""
+    return "".join(f"{segment.text}\n" for segment in transcript.segments)

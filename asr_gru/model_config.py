@@ -1,0 +1,124 @@
+"""What ``config.json`` of a model directory says: strict, and small."""
+
+from __future__ import annotations
+
+import re
+from typing import Any, Literal
+
+import msgspec
+
+from asr_gru.errors import ModelError, nearest
+
+__all__ = ["DecoderConfig", "FileRecord", "ModelConfig", "Source", "TokensConfig", "parse_config"]
+
+FORMAT = 1
+
+
+class _Part(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    pass
+
+
+class TokensConfig(_Part, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """The list of tokens: its kind, its file, how many."""
+
+    kind: Literal["characters", "pieces"]
+    file: str
+    count: int
+
+
+class DecoderConfig(_Part, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """Defaults of the decoder: prefixes kept (1 is greedy)."""
+
+    beam: int = 1
+
+
+class Source(_Part, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """A collection of speech that the model was trained on."""
+
+    name: str
+    licence: str
+    hours: float = 0.0
+    url: str = ""
+
+
+class FileRecord(_Part, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """What a file of the directory must be."""
+
+    sha256: str
+    bytes: int
+
+
+class ModelConfig(_Part, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """A model on disk.
+
+    Attributes:
+        format: version of this layout.
+        name: what the model is called.
+        kind: how it recognises.
+        language: as in BCP 47.
+        sample_rate: in Hz.
+        frame_samples: samples behind one row of log-probabilities.
+        step_samples: samples that a live stream gives at a time.
+        lookahead_frames: rows by which the log-probabilities trail the audio.
+        streaming: False for bidirectional models.
+        tokens: what it writes with.
+        normaliser: how its training texts were written.
+        time_shift_s: added to the times of words.
+        temperature: of confidences.
+        decoder: defaults of the decoder.
+        network: configuration of the network, as training had it.
+        licence: of the weights.
+        sources: what they were trained on.
+        training: what was done, in a few figures.
+        word_error_rates: list to percent, measured at export.
+        files: every file of the directory but this one.
+    """
+
+    format: int = FORMAT
+    name: str
+    kind: Literal["gru-ctc"] = "gru-ctc"
+    language: str = ""
+    sample_rate: int
+    frame_samples: int
+    step_samples: int
+    lookahead_frames: int = 0
+    streaming: bool = True
+    tokens: TokensConfig
+    normaliser: Literal["none", "basic", "english"] = "none"
+    time_shift_s: float = 0.0
+    temperature: float = 1.0
+    decoder: DecoderConfig = DecoderConfig()
+    network: dict[str, Any] = {}
+    licence: str = ""
+    sources: tuple[Source, ...] = ()
+    training: dict[str, str | float] = {}
+    word_error_rates: dict[str, float] = {}
+    files: dict[str, FileRecord] = {}
+
+    def __post_init__(self) -> None:
+        if self.format != FORMAT:
+            raise ModelError(
+                f"model format {self.format}; this version reads format {FORMAT}: update asr-gru"
+            )
+        if not (1_000 <= self.sample_rate <= 768_000 and self.frame_samples > 0):
+            raise ModelError("sample_rate or frame_samples out of range")
+        if self.step_samples <= 0 or self.step_samples % self.frame_samples:
+            raise ModelError("step_samples is not a multiple of frame_samples")
+        if self.tokens.count < 2 or self.lookahead_frames < 0 or self.temperature <= 0:
+            raise ModelError("tokens.count, lookahead_frames or temperature out of range")
+
+
+def parse_config(data: bytes) -> ModelConfig:
+    """Parse the bytes of ``config.json``; ModelError names what is wrong and the nearest key."""
+    try:
+        return msgspec.json.decode(data, type=ModelConfig)
+    except msgspec.ValidationError as error:
+        if isinstance(error.__cause__, ModelError):
+            raise error.__cause__ from None
+        unknown = re.search(r"unknown field `([^`]*)`", str(error))
+        if unknown:
+            known = ModelConfig.__struct_fields__
+            raise ModelError(f"unknown key {unknown[1]!r}{nearest(unknown[1], known)}") from None
+        raise ModelError(str(error)) from None
+    except (msgspec.DecodeError, RecursionError) as error:
+        raise ModelError(f"not JSON: {error}") from None

@@ -1,0 +1,1 @@
+"""The acoustic model in torch: frontend, level, recurrent layers, CTC, export."""

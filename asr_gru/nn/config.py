@@ -1,0 +1,116 @@
+"""What an acoustic model is made of: frozen, strict, stored with every checkpoint and model."""
+
+from __future__ import annotations
+
+from typing import Literal
+
+import msgspec
+
+from asr_gru.errors import ConfigError
+
+__all__ = ["EncoderConfig", "FrontendConfig", "LevelConfig", "NetConfig"]
+
+
+class FrontendConfig(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """Log-mel frontend: rates in Hz, window and hop in milliseconds."""
+
+    sample_rate: int = 16_000
+    window_ms: float = 25.0
+    hop_ms: float = 10.0
+    fft_size: int = 512
+    mels: int = 80
+    low_hz: float = 20.0
+    high_hz: float = 7_600.0
+
+    @property
+    def window(self) -> int:
+        """Samples under one analysis window."""
+        return round(self.sample_rate * self.window_ms / 1000)
+
+    @property
+    def hop(self) -> int:
+        """Samples between two frames."""
+        return round(self.sample_rate * self.hop_ms / 1000)
+
+    def __post_init__(self) -> None:
+        if not 0 < self.hop <= self.window <= self.fft_size:
+            raise ConfigError("frontend: need 0 < hop_ms <= window_ms and a window within fft_size")
+        if not 0 <= self.low_hz < self.high_hz <= self.sample_rate / 2:
+            raise ConfigError("frontend: need 0 <= low_hz < high_hz <= sample_rate / 2")
+
+
+class LevelConfig(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """The causal follower of the speech level; see ``nn/level.py``.
+
+    Attributes:
+        follow: False leaves the level at ``prior_db`` (fixed statistics).
+        attack_s: time constant while the energy is above the level.
+        decay_s: time constant while it is below.
+        start_s: how much audio the prior weighs as.
+        prior_db: level assumed before the first sample, in dB of mel energy.
+        lowest_db: the level never falls below this, so that silence is not amplified.
+        floor_db: energies this far below the level are not distinguished.
+    """
+
+    follow: bool = True
+    attack_s: float = 0.1
+    decay_s: float = 4.0
+    start_s: float = 0.2
+    prior_db: float = 20.0
+    lowest_db: float = -20.0
+    floor_db: float = -55.0
+
+
+class EncoderConfig(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """Subsampling, recurrent layers and head.
+
+    Attributes:
+        subsampling: log-mel frames behind one output frame.
+        layers: recurrent layers.
+        width: units of each.
+        cell: which recurrence.
+        direction: ``"uni"`` streams, ``"bi"`` needs the whole recording, ``"chunked"`` is
+            latency-controlled: the backward direction sees a chunk and its right context.
+        chunk_frames: output frames a chunk (``"chunked"`` only).
+        right_frames: output frames of right context (``"chunked"`` only).
+        lookahead: output frames that the look-ahead convolution sees (``"uni"`` only).
+        dropout: share of units dropped after each layer in training.
+    """
+
+    subsampling: Literal[2, 3, 4, 6] = 4
+    layers: int = 4
+    width: int = 384
+    cell: Literal["gru", "lstm", "rnn"] = "gru"
+    direction: Literal["uni", "bi", "chunked"] = "uni"
+    chunk_frames: int = 16
+    right_frames: int = 8
+    lookahead: int = 0
+    dropout: float = 0.1
+
+    def __post_init__(self) -> None:
+        if self.layers < 1 or self.width < 1 or not 0 <= self.dropout < 1 or self.lookahead < 0:
+            raise ConfigError(
+                "encoder: need layers >= 1, width >= 1, 0 <= dropout < 1, lookahead >= 0"
+            )
+        if self.lookahead and self.direction != "uni":
+            raise ConfigError("encoder: lookahead is for direction = 'uni'; set it to 0")
+        if self.direction == "chunked" and not 0 < self.right_frames <= self.chunk_frames:
+            raise ConfigError("encoder: need 0 < right_frames <= chunk_frames")
+
+    @property
+    def delay(self) -> int:
+        """Output frames by which the log-probabilities trail the audio."""
+        return self.right_frames if self.direction == "chunked" else self.lookahead
+
+
+class NetConfig(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """A whole acoustic model, from samples to log-probabilities."""
+
+    frontend: FrontendConfig = FrontendConfig()
+    level: LevelConfig = LevelConfig()
+    encoder: EncoderConfig = EncoderConfig()
+
+    @property
+    def frame_samples(self) -> int:
+        """Samples behind one output frame."""
+        return self.frontend.hop * self.encoder.subsampling

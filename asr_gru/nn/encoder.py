@@ -1,0 +1,148 @@
+"""Features to log-probabilities: subsampling, recurrent layers, look-ahead, CTC head."""
+
+from __future__ import annotations
+
+import torch
+from torch import Tensor, nn
+from torch.nn import functional as F
+
+from asr_gru.nn.config import EncoderConfig
+from asr_gru.nn.recurrent import RecurrentLayer, State, reverse_padded
+
+__all__ = ["Encoder"]
+
+
+class Encoder(nn.Module):
+    """A stack of recurrent layers with layer norm before and a residual around each.
+
+    The subsampling is a causal convolution of kernel ``2 f`` and stride ``f`` over mel frames,
+    written as one product over the previous and the present block of ``f`` frames.
+    """
+
+    def __init__(self, config: EncoderConfig, mels: int, tokens: int) -> None:
+        super().__init__()
+        self.config = config
+        self.mels = mels
+        width = config.width
+        self.subsample = nn.Linear(2 * config.subsampling * mels, width)
+        self.subsample_norm = nn.LayerNorm(width)
+        self.norms = nn.ModuleList(nn.LayerNorm(width) for _ in range(config.layers))
+        self.forwards = nn.ModuleList(
+            RecurrentLayer(config.cell, width) for _ in range(config.layers)
+        )
+        self.backwards = nn.ModuleList(
+            RecurrentLayer(config.cell, width)
+            for _ in range(0 if config.direction == "uni" else config.layers)
+        )
+        self.dropout = nn.Dropout(config.dropout)
+        self.norm = nn.LayerNorm(width)
+        if config.lookahead:
+            self.lookahead = nn.Parameter(torch.zeros(config.lookahead + 1, width))
+            self.lookahead.data[0] = 1.0  # starts as a plain delay by the whole look-ahead
+        self.head = nn.Linear(width, tokens)
+
+    def start(self, batch: int) -> State:
+        """Return the state before the first frame: arrays with the batch on axis 0.
+
+        In order: the previous block of features; the layers' states; then, if the model has
+        them, the rows that the look-ahead convolution or the next chunk still needs.
+        """
+        config, like = self.config, self.head.weight
+        state: list[Tensor] = [like.new_zeros(batch, config.subsampling, self.mels)]
+        for layer in self.forwards:
+            state.extend(layer.start(batch))  # type: ignore[operator]
+        if config.delay:
+            state.append(like.new_zeros(batch, config.delay, config.width))
+        return tuple(state)
+
+    def forward(
+        self, features: Tensor, state: State, lengths: Tensor | None = None
+    ) -> tuple[Tensor, State]:
+        """Take ``features (batch, frames, mels)``, frames a multiple of the subsampling.
+
+        Args:
+            features: normalised log-mel.
+            state: from ``start`` or an earlier call.
+            lengths: output frames of each row, for bidirectional models over padded batches.
+
+        Returns:
+            log-probabilities ``(batch, frames / subsampling, tokens)`` and the next state. Row
+            ``t`` speaks of frame ``t - config.delay``.
+        """
+        factor, config = self.config.subsampling, self.config
+        batch, frames, _ = features.shape
+        blocks = torch.cat([state[0], features], dim=1)
+        blocks = blocks.reshape(batch, frames // factor + 1, factor * self.mels)
+        x = torch.cat([blocks[:, :-1], blocks[:, 1:]], dim=2).transpose(0, 1)
+        x = F.relu(self.subsample_norm(self._linear(self.subsample, x)))
+        carried: State = (features[:, features.shape[1] - factor :],)
+        if config.direction == "chunked":
+            x, rest = self._chunks(x, state[1:])
+        else:
+            x, rest = self._layers(x, state[1:], lengths, keep=x.shape[0])
+        x = self.norm(x)
+        if config.lookahead:
+            x, rows = self._look_ahead(x, state[-1])
+            rest = (*rest, rows)
+        log_probs = F.log_softmax(self._linear(self.head, x), dim=-1)
+        return log_probs.transpose(0, 1), carried + rest
+
+    def _linear(self, layer: nn.Linear, x: Tensor) -> Tensor:
+        first = self.forwards[0]
+        low = bool(first.fast) and self.training and not x.is_cuda
+        with torch.autocast("cpu", torch.bfloat16, enabled=low):
+            y: Tensor = layer(x)
+        return y.float()
+
+    def _layers(
+        self, x: Tensor, state: State, lengths: Tensor | None, keep: int
+    ) -> tuple[Tensor, State]:
+        """Run all layers over ``x``; the states returned are those after ``keep`` frames."""
+        carried: list[Tensor] = []
+        each = len(state) // self.config.layers if self.config.direction == "bi" else 0
+        each = each or (2 if self.config.cell == "lstm" else 1)
+        for index, layer in enumerate(self.forwards):
+            normed = self.norms[index](x)
+            y, after = layer(normed[:keep], state[index * each : (index + 1) * each])
+            carried.extend(after)
+            if keep < x.shape[0]:
+                y = torch.cat([y, layer(normed[keep:], after)[0]])
+            if len(self.backwards):
+                y = y + self._backward(index, normed, lengths)
+            x = x + self.dropout(y)
+        return x, tuple(carried)
+
+    def _backward(self, index: int, x: Tensor, lengths: Tensor | None) -> Tensor:
+        layer = self.backwards[index]
+        if lengths is None:
+            return torch.flip(layer(torch.flip(x, [0]), layer.start(x.shape[1]))[0], [0])  # type: ignore[operator]
+        y, _ = layer(reverse_padded(x, lengths), layer.start(x.shape[1]))  # type: ignore[operator]
+        return reverse_padded(y, lengths)
+
+    def _chunks(self, x: Tensor, state: State) -> tuple[Tensor, State]:
+        """Latency-controlled layers (Zhang et al. 2016): each chunk with its right context.
+
+        A window is the ``right_frames`` rows held back from before and ``chunk_frames`` new
+        ones; its first ``chunk_frames`` rows are finished, the rest is held back again.
+        """
+        chunk = self.config.chunk_frames
+        if x.shape[0] % chunk:
+            missing = chunk - x.shape[0] % chunk
+            padded, rest = self._chunks(F.pad(x, (0, 0, 0, 0, 0, missing)), state)
+            return padded[: x.shape[0]], rest
+        layers, held = state[:-1], state[-1].transpose(0, 1)
+        done = []
+        for new in x.split(chunk):
+            window = torch.cat([held, new])
+            y, layers = self._layers(window, layers, None, keep=chunk)
+            done.append(y[:chunk])
+            held = window[chunk:]
+        return torch.cat(done), (*layers, held.transpose(0, 1))
+
+    def _look_ahead(self, x: Tensor, rows: Tensor) -> tuple[Tensor, Tensor]:
+        """Row convolution (Amodei et al. 2016): a weight per frame ahead and unit."""
+        ahead = self.config.lookahead
+        x = torch.cat([rows.transpose(0, 1), x])
+        frames = x.shape[0] - ahead
+        y = torch.stack([x[k : k + frames] * self.lookahead[k] for k in range(ahead + 1)]).sum(0)
+        return y, x[frames:].transpose(0, 1)

@@ -1,0 +1,79 @@
+"""One recurrent layer, whichever the cell, computed the way that is fastest where it runs."""
+
+from __future__ import annotations
+
+from typing import Literal
+
+import torch
+from torch import Tensor, nn
+
+from asr_gru.nn.bf16_gru import bf16_gru
+
+__all__ = ["RecurrentLayer", "State", "reverse_padded"]
+
+State = tuple[Tensor, ...]
+Cell = Literal["gru", "lstm", "rnn"]
+CLASSES: dict[str, type[nn.RNNBase]] = {"gru": nn.GRU, "lstm": nn.LSTM, "rnn": nn.RNN}
+GATES = {"gru": 3, "lstm": 4, "rnn": 1}
+
+
+class RecurrentLayer(nn.Module):
+    """A layer of GRU, LSTM or plain recurrent cells over time-major input.
+
+    Attributes:
+        fast: train with the bfloat16 layer of ``nn/bf16_gru.py`` (GRU on a CPU only); the
+            parameters are the same either way, and without gradients it makes no difference.
+    """
+
+    def __init__(self, cell: Cell, width: int) -> None:
+        super().__init__()
+        self.cell = cell
+        self.width = width
+        self.fast = False
+        self.rnn = CLASSES[cell](width, width)
+        self._initialise()
+
+    def _initialise(self) -> None:
+        """Orthogonal recurrent matrices, gate by gate (Saxe et al. 2014); the LSTM forgets late."""
+        for gate in self.rnn.weight_hh_l0.data.chunk(GATES[self.cell]):
+            nn.init.orthogonal_(gate)
+        for gate in self.rnn.weight_ih_l0.data.chunk(GATES[self.cell]):
+            nn.init.xavier_uniform_(gate)
+        nn.init.zeros_(self.rnn.bias_ih_l0)
+        nn.init.zeros_(self.rnn.bias_hh_l0)
+        if self.cell == "lstm":
+            self.rnn.bias_ih_l0.data[self.width : 2 * self.width] = 1.0
+
+    @property
+    def state_arrays(self) -> int:
+        """Arrays of state: two for the LSTM, one for the others."""
+        return 2 if self.cell == "lstm" else 1
+
+    def start(self, batch: int) -> State:
+        """Return zeros, each ``(batch, width)``."""
+        like = self.rnn.weight_hh_l0
+        return tuple(like.new_zeros(batch, self.width) for _ in range(self.state_arrays))
+
+    def forward(self, x: Tensor, state: State) -> tuple[Tensor, State]:
+        """Take ``x (frames, batch, width)``; return the same shape and the next state."""
+        if self.fast and self.training and torch.is_grad_enabled() and not x.is_cuda:
+            rnn = self.rnn
+            y = bf16_gru(
+                x, rnn.weight_ih_l0, rnn.weight_hh_l0, rnn.bias_ih_l0, rnn.bias_hh_l0, state[0]
+            )
+            return y, (y[-1],)
+        if self.cell == "lstm":
+            y, (hidden, memory) = self.rnn(
+                x, (state[0][None].contiguous(), state[1][None].contiguous())
+            )
+            return y, (hidden[0], memory[0])
+        y, hidden = self.rnn(x, state[0][None].contiguous())
+        return y, (hidden[0],)
+
+
+def reverse_padded(x: Tensor, lengths: Tensor) -> Tensor:
+    """Reverse each column of ``x (frames, batch, width)`` within its own length."""
+    frames = torch.arange(x.shape[0], device=x.device)[:, None]
+    source = lengths[None, :] - 1 - frames
+    source = torch.where(source >= 0, source, frames)
+    return torch.gather(x, 0, source[:, :, None].expand_as(x))

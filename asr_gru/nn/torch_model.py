@@ -1,0 +1,93 @@
+"""The acoustic model as torch runs it: in float32, on a CPU or a GPU."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import msgspec
+import numpy as np
+import torch
+
+from asr_gru.acoustic import AcousticInfo, Array, State
+from asr_gru.errors import ModelError
+from asr_gru.nn.acoustic import AcousticNet, pad_to_frames
+from asr_gru.nn.config import NetConfig
+
+__all__ = ["TorchAcousticModel", "acoustic_info", "pack_weights"]
+
+STEP_S = 0.16
+
+
+def acoustic_info(net: AcousticNet) -> AcousticInfo:
+    """Return what callers must know of a network."""
+    config = net.config
+    frames = max(1, round(STEP_S * config.frontend.sample_rate / config.frame_samples))
+    if config.encoder.direction == "chunked":
+        frames = config.encoder.chunk_frames
+    return AcousticInfo(
+        sample_rate=config.frontend.sample_rate,
+        frame_samples=config.frame_samples,
+        step_samples=frames * config.frame_samples,
+        lookahead_frames=config.encoder.delay,
+        tokens=net.tokens,
+        streaming=config.encoder.direction != "bi",
+    )
+
+
+def pack_weights(net: AcousticNet) -> dict[str, Array]:
+    """Return the weights as float32 arrays by name."""
+    return {name: value.numpy() for name, value in net.state_dict().items()}
+
+
+class TorchAcousticModel:
+    """An ``AcousticModel`` around a network."""
+
+    def __init__(self, net: AcousticNet, device: str = "cpu") -> None:
+        """Move ``net`` to a device; ModelError if there is none such."""
+        try:
+            self._device = torch.device(device)
+            self._net = net.to(self._device).eval()
+        except (RuntimeError, AssertionError) as error:
+            raise ModelError(
+                f"no device {device!r} for torch: {str(error).splitlines()[0]}"
+            ) from None
+        self._info = acoustic_info(net)
+
+    @classmethod
+    def load(
+        cls, weights: Path, network: dict[str, Any], info: AcousticInfo, device: str = "cpu"
+    ) -> TorchAcousticModel:
+        """Load ``weights.npz`` of a model directory."""
+        try:
+            net = AcousticNet(msgspec.convert(network, NetConfig), info.tokens)
+            with np.load(weights, allow_pickle=False) as arrays:
+                net.load_state_dict({name: torch.from_numpy(arrays[name]) for name in arrays.files})
+        except (OSError, ValueError, RuntimeError, msgspec.ValidationError) as error:
+            reason = str(error).splitlines()[0]
+            raise ModelError(f"{weights}: not this model's weights ({reason})") from None
+        return cls(net, device)
+
+    @property
+    def info(self) -> AcousticInfo:
+        """Rate, step, frame, look-ahead, tokens."""
+        return self._info
+
+    def start(self, batch: int = 1) -> State:
+        """Return the state before the first sample of ``batch`` streams."""
+        return tuple(array.cpu().numpy() for array in self._net.start(batch))
+
+    def step(self, samples: Array, state: State) -> tuple[Array, State]:
+        """Take whole frames; see ``AcousticModel.step``."""
+        with torch.inference_mode():
+            moved = tuple(torch.from_numpy(array).to(self._device) for array in state)
+            x = torch.from_numpy(np.ascontiguousarray(samples)).to(self._device)
+            log_probs, after = self._net(x, moved)
+        return log_probs.cpu().numpy(), tuple(array.cpu().numpy() for array in after)
+
+    def finish(self, samples: Array, state: State) -> Array:
+        """Take the last samples; see ``AcousticModel.finish``."""
+        padded = pad_to_frames(torch.from_numpy(samples), self._net.config).numpy()
+        if not padded.shape[1]:
+            return np.zeros((samples.shape[0], 0, self._info.tokens), np.float32)
+        return self.step(padded, state)[0]

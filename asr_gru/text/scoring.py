@@ -1,0 +1,132 @@
+"""Word and character errors: alignment, rates, confidence intervals, confusions."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+
+__all__ = [
+    "Pair",
+    "Score",
+    "align",
+    "bootstrap_interval",
+    "character_errors",
+    "confusions",
+    "word_errors",
+]
+
+Pair = tuple[str | None, str | None]
+"""What was said and what was heard; None for an insertion or a deletion."""
+
+
+@dataclass(frozen=True, slots=True)
+class Score:
+    """Errors against a reference of ``words`` words (or characters)."""
+
+    words: int = 0
+    substitutions: int = 0
+    deletions: int = 0
+    insertions: int = 0
+
+    @property
+    def errors(self) -> int:
+        """All three kinds together."""
+        return self.substitutions + self.deletions + self.insertions
+
+    @property
+    def rate(self) -> float:
+        """Errors in percent of the reference; above 100 is possible."""
+        return 100.0 * self.errors / self.words if self.words else 100.0 * bool(self.errors)
+
+    def __add__(self, other: Score) -> Score:
+        return Score(
+            self.words + other.words,
+            self.substitutions + other.substitutions,
+            self.deletions + other.deletions,
+            self.insertions + other.insertions,
+        )
+
+
+def align(reference: Sequence[str], hypothesis: Sequence[str]) -> list[Pair]:
+    """Align two sequences with the fewest errors (Levenshtein 1966).
+
+    Among equals a substitution is taken before a deletion before an insertion.
+    """
+    ids: dict[str, int] = {}
+    said = [ids.setdefault(token, len(ids)) for token in reference]
+    heard = np.array([ids.setdefault(token, len(ids)) for token in hypothesis], np.int64)
+    columns = np.arange(len(heard) + 1)
+    costs = np.empty((len(said) + 1, len(heard) + 1), np.int64)
+    costs[0] = columns
+    for row, token in enumerate(said, 1):
+        costs[row, 0] = row
+        costs[row, 1:] = np.minimum(costs[row - 1, 1:] + 1, costs[row - 1, :-1] + (heard != token))
+        costs[row] = np.minimum.accumulate(costs[row] - columns) + columns
+    return _trace(costs, reference, hypothesis)
+
+
+def _trace(
+    costs: np.ndarray[tuple[int, int], np.dtype[np.int64]],
+    reference: Sequence[str],
+    hypothesis: Sequence[str],
+) -> list[Pair]:
+    pairs: list[Pair] = []
+    i, j = len(reference), len(hypothesis)
+    while i or j:
+        cost = costs[i, j]
+        if i and j and cost == costs[i - 1, j - 1] + (reference[i - 1] != hypothesis[j - 1]):
+            i, j = i - 1, j - 1
+            pairs.append((reference[i], hypothesis[j]))
+        elif i and cost == costs[i - 1, j] + 1:
+            i -= 1
+            pairs.append((reference[i], None))
+        else:
+            j -= 1
+            pairs.append((None, hypothesis[j]))
+    return pairs[::-1]
+
+
+def _score(reference: Sequence[str], hypothesis: Sequence[str]) -> Score:
+    pairs = align(reference, hypothesis)
+    deletions = sum(heard is None for _, heard in pairs)
+    insertions = sum(said is None for said, _ in pairs)
+    differing = sum(said != heard for said, heard in pairs)
+    return Score(len(reference), differing - deletions - insertions, deletions, insertions)
+
+
+def word_errors(reference: str, hypothesis: str) -> Score:
+    """Count errors between texts, word by word (separated by white space)."""
+    return _score(reference.split(), hypothesis.split())
+
+
+def character_errors(reference: str, hypothesis: str) -> Score:
+    """Count errors between texts, character by character, spaces included."""
+    return _score(list(reference), list(hypothesis))
+
+
+def confusions(pairs: Iterable[Sequence[Pair]]) -> Counter[Pair]:
+    """Count what was taken for what, over many alignments."""
+    return Counter(pair for aligned in pairs for pair in aligned if pair[0] != pair[1])
+
+
+def bootstrap_interval(
+    scores: Sequence[Score], *, share: float = 0.95, draws: int = 1000, seed: int = 0
+) -> tuple[float, float]:
+    """Return the interval that holds ``share`` of the rates of resampled utterances.
+
+    After Bisani and Ney 2004: utterances are drawn with replacement, errors and words summed.
+    """
+    if not scores:
+        return 0.0, 0.0
+    errors = np.array([score.errors for score in scores], np.float64)
+    words = np.array([score.words for score in scores], np.float64)
+    random = np.random.default_rng(seed)
+    rates = np.empty(draws)
+    for draw in range(draws):
+        drawn = random.integers(len(scores), size=len(scores))
+        rates[draw] = 100.0 * errors[drawn].sum() / max(1.0, words[drawn].sum())
+    low, high = np.quantile(rates, [(1 - share) / 2, (1 + share) / 2])
+    return float(low), float(high)

@@ -1,0 +1,217 @@
+"""What a model writes with: characters or word pieces, behind one interface.
+
+Both are lists of strings of which the first is the blank. Reading needs the list alone, so a
+model of pieces runs without sentencepiece; cutting a text into pieces (training) needs it.
+"""
+
+from __future__ import annotations
+
+import io
+import unicodedata
+from collections.abc import Iterable, Sequence
+from pathlib import Path
+from typing import Any, Literal, Protocol
+
+from asr_gru.errors import DataError, MissingExtraError, ModelError
+
+__all__ = [
+    "CharacterTokens",
+    "PieceTokens",
+    "Tokens",
+    "build_characters",
+    "load_tokens",
+    "train_pieces",
+]
+
+BLANK, SPACE, WORD_START = "<blank>", "<space>", "▁"
+LARGEST_FILE = 4_000_000
+
+
+class Tokens(Protocol):
+    """Texts to token ids and back; id 0 is the blank."""
+
+    @property
+    def kind(self) -> Literal["characters", "pieces"]:
+        """What a token is."""
+        ...
+
+    def __len__(self) -> int:
+        """How many tokens there are, the blank included."""
+        ...
+
+    def encode(self, text: str) -> list[int]:
+        """Return the ids of ``text``; DataError names a character that has no token."""
+        ...
+
+    def decode(self, ids: Sequence[int]) -> str:
+        """Return the words of ``ids``, joined by spaces."""
+        ...
+
+    def word_spans(self, ids: Sequence[int]) -> list[tuple[str, int, int]]:
+        """Return each word with the positions of its first token and past its last."""
+        ...
+
+    def save(self, folder: Path) -> str:
+        """Write the list of tokens into ``folder`` and return the file's name."""
+        ...
+
+
+class _Listed:
+    def __init__(self, tokens: Sequence[str]) -> None:
+        self._tokens = [BLANK, *tokens]
+
+    def __len__(self) -> int:
+        return len(self._tokens)
+
+    def decode(self, ids: Sequence[int]) -> str:
+        """Return the words of ``ids``, joined by spaces."""
+        return " ".join(word for word, _, _ in self.word_spans(ids))
+
+    def word_spans(self, ids: Sequence[int]) -> list[tuple[str, int, int]]:
+        """Return each word with the positions of its first token and past its last."""
+        spans: list[tuple[str, int, int]] = []
+        inside = False
+        for position, token in enumerate(ids):
+            text = self._tokens[token]
+            if text.startswith((" ", WORD_START)):
+                inside = False
+                text = text[1:]
+            if not text:
+                continue
+            if inside:
+                word, first, _ = spans[-1]
+                spans[-1] = (word + text, first, position + 1)
+            else:
+                spans.append((text, position, position + 1))
+            inside = True
+        return spans
+
+    def save(self, folder: Path) -> str:
+        """Write the list of tokens into ``folder`` and return the file's name."""
+        lines = [SPACE if token == " " else token for token in self._tokens]
+        (folder / "tokens.txt").write_text("\n".join(lines) + "\n", encoding="utf-8")
+        return "tokens.txt"
+
+
+class CharacterTokens(_Listed):
+    """One token a character (Unicode code point after composition); the space is one of them."""
+
+    kind: Literal["characters", "pieces"] = "characters"
+
+    def __init__(self, characters: Sequence[str]) -> None:
+        super().__init__(characters)
+        self._ids = {character: i for i, character in enumerate(self._tokens) if i}
+
+    def encode(self, text: str) -> list[int]:
+        """Return the ids of ``text``; DataError names what has no token."""
+        text = unicodedata.normalize("NFC", text)
+        unknown = next((character for character in text if character not in self._ids), None)
+        if unknown is not None:
+            raise DataError(
+                f"no token for {unknown!r} (U+{ord(unknown):04X}) in {text[:40]!r}; "
+                "normalise the text as the model's was"
+            )
+        return [self._ids[character] for character in text]
+
+
+class PieceTokens(_Listed):
+    """Word pieces of a sentencepiece model; ``▁`` begins a word."""
+
+    kind: Literal["characters", "pieces"] = "pieces"
+
+    def __init__(self, pieces: Sequence[str], model: bytes | None = None) -> None:
+        super().__init__(pieces)
+        self._ids = {piece: i for i, piece in enumerate(self._tokens) if i}
+        self._model = model
+        self._processor: Any = None
+
+    def encode(self, text: str) -> list[int]:
+        """Return the ids of ``text``; DataError names what has no token."""
+        if self._model is None:
+            raise ModelError("no tokens.model: these word pieces can be read, not made")
+        if self._processor is None:
+            self._processor = _sentencepiece().SentencePieceProcessor(model_proto=self._model)
+        text = unicodedata.normalize("NFC", text)
+        pieces: list[str] = self._processor.encode(text, out_type=str)
+        unknown = next((piece for piece in pieces if piece not in self._ids), None)
+        if unknown is not None:
+            raise DataError(f"no word piece for {unknown!r} in {text[:40]!r}; normalise the text")
+        return [self._ids[piece] for piece in pieces]
+
+    def save(self, folder: Path) -> str:
+        """Write the list of tokens into ``folder`` and return the file's name."""
+        super().save(folder)
+        if self._model is not None:
+            (folder / "tokens.model").write_bytes(self._model)
+        return "tokens.txt"
+
+
+def build_characters(texts: Iterable[str]) -> CharacterTokens:
+    """Return a token for every character of ``texts``, in code point order."""
+    found = {character for text in texts for character in unicodedata.normalize("NFC", text)}
+    odd = next((character for character in found if character in "\r\n\t"), None)
+    if odd is not None:
+        raise DataError(f"a text holds {odd!r}; normalise texts before training")
+    return CharacterTokens(sorted(found | {" "}))
+
+
+def train_pieces(texts: Sequence[str], size: int) -> PieceTokens:
+    """Learn ``size`` word pieces, the blank included (Kudo 2018, unigram language model)."""
+    library = _sentencepiece()
+    model = io.BytesIO()
+    try:
+        library.SentencePieceTrainer.train(
+            sentence_iterator=iter(texts),
+            model_writer=model,
+            vocab_size=size,
+            character_coverage=1.0,
+            normalization_rule_name="identity",
+            bos_id=-1,
+            eos_id=-1,
+            unk_id=0,
+            minloglevel=2,
+        )
+    except RuntimeError as error:
+        raise DataError(f"cannot learn {size} word pieces from these texts: {error}") from None
+    return _from_model(model.getvalue())
+
+
+def load_tokens(path: str | Path) -> Tokens:
+    """Read ``tokens.txt``, with ``tokens.model`` beside it for pieces.
+
+    Raises:
+        ModelError: not there, or not such a list.
+    """
+    path = Path(path)
+    try:
+        if path.stat().st_size > LARGEST_FILE:
+            raise ModelError(f"{path}: too large for a list of tokens")
+        if path.suffix == ".model":
+            return _from_model(path.read_bytes())
+        lines = path.read_text(encoding="utf-8").removesuffix("\n").split("\n")
+        beside = path.with_name("tokens.model")
+        model = beside.read_bytes() if beside.is_file() else None
+    except OSError as error:
+        raise ModelError(f"{path}: {error.strerror}; give the folder of a model") from None
+    except UnicodeDecodeError:
+        raise ModelError(f"{path}: not a list of tokens in UTF-8") from None
+    tokens = [" " if line == SPACE else line for line in lines]
+    if tokens[0] != BLANK or len(set(tokens)) != len(tokens) or not all(tokens):
+        raise ModelError(f"{path}: not a list of tokens (one a line, {BLANK} first, none twice)")
+    if any(len(token) > 1 for token in tokens[1:]):
+        return PieceTokens(tokens[1:], model)
+    return CharacterTokens(tokens[1:])
+
+
+def _from_model(model: bytes) -> PieceTokens:
+    processor = _sentencepiece().SentencePieceProcessor(model_proto=model)
+    pieces = [processor.id_to_piece(i) for i in range(1, processor.get_piece_size())]
+    return PieceTokens(pieces, model)
+
+
+def _sentencepiece() -> Any:
+    try:
+        import sentencepiece
+    except ImportError:
+        raise MissingExtraError("sentencepiece", "train") from None
+    return sentencepiece

@@ -1,0 +1,1 @@
+"""Training: configuration, corpus, augmentation, batches, loop, checkpoints."""

@@ -1,0 +1,136 @@
+"""Variations of recordings and features, all drawn from one seeded generator a batch."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import numpy as np
+import numpy.typing as npt
+import soxr
+import torch
+from torch import Tensor
+from torchaudio.functional import fftconvolve
+
+from asr_gru.training.config import AugmentConfig
+from asr_gru.training.corpus import Corpus
+
+__all__ = ["Augmenter", "mask_features"]
+
+Samples = npt.NDArray[np.float32]
+Random = np.random.Generator
+
+
+class Augmenter:
+    """Speed, room, noise, band limits and gain, in the order in which the world adds them."""
+
+    def __init__(
+        self,
+        config: AugmentConfig,
+        sample_rate: int,
+        noise: Corpus | None,
+        rooms: Corpus | None,
+    ) -> None:
+        self.config = config
+        self.sample_rate = sample_rate
+        self._noise = noise
+        self._rooms = rooms
+
+    def __call__(
+        self, samples: Samples, random: Random, other_speech: Callable[[], Samples]
+    ) -> Samples:
+        """Return a variation of ``samples (n,)``; a change of speed changes its length."""
+        config = self.config
+        if random.random() < config.speed_share:
+            samples = self._speed(samples, random)
+        if self._rooms is not None and random.random() < config.rooms_share:
+            samples = self._room(samples, random)
+        if self._noise is not None and random.random() < config.noise_share:
+            samples = _mix(
+                samples, self.noise(len(samples), random), random.uniform(*config.snr_db)
+            )
+        if random.random() < config.babble_share:
+            voices = [_tile(other_speech(), len(samples), random) for _ in range(4)]
+            babble = np.sum(voices, axis=0, dtype=np.float32)
+            samples = _mix(samples, babble, random.uniform(max(10.0, config.snr_db[0]), 30.0))
+        if random.random() < config.bandwidth_share:
+            samples = self._narrow(samples, random)
+        return samples * np.float32(10.0 ** (random.uniform(*config.gain_db) / 20.0))
+
+    def noise(self, length: int, random: Random) -> Samples:
+        """Return ``length`` samples of one noise recording, its digital silence cut."""
+        if self._noise is None:
+            return np.zeros(length, np.float32)
+        clip = self._noise.samples(int(random.integers(len(self._noise))))
+        sounding = np.flatnonzero(np.abs(clip) > 1e-4)
+        return _tile(clip[: sounding[-1] + 1] if len(sounding) else clip, length, random)
+
+    def _speed(self, samples: Samples, random: Random) -> Samples:
+        factor = 1.0 + random.uniform(-self.config.speed, self.config.speed)
+        changed: Samples = soxr.resample(samples, self.sample_rate * factor, self.sample_rate, "LQ")
+        return changed
+
+    def _room(self, samples: Samples, random: Random) -> Samples:
+        assert self._rooms is not None
+        response = self._rooms.samples(int(random.integers(len(self._rooms))))
+        direct = int(np.argmax(np.abs(response)))
+        response = response[direct : direct + self.sample_rate] / response[direct]
+        wet = fftconvolve(torch.from_numpy(samples), torch.from_numpy(response)).numpy()
+        wet = wet[: len(samples)]
+        return np.asarray(wet * (_level(samples) / max(_level(wet), 1e-6)), np.float32)
+
+    def _narrow(self, samples: Samples, random: Random) -> Samples:
+        """A low-pass anywhere from telephone to full band, every third time mu-law as well."""
+        spectrum = np.fft.rfft(samples)
+        hz = np.fft.rfftfreq(len(samples), 1.0 / self.sample_rate)
+        highest = random.uniform(3_200.0, self.sample_rate / 2)
+        slope = 1.0 / (1.0 + (hz / highest) ** 16)
+        if random.random() < 0.5:
+            slope *= 1.0 / (1.0 + (random.uniform(30.0, 300.0) / np.maximum(hz, 1.0)) ** 4)
+        narrow = np.fft.irfft(spectrum * slope, len(samples))
+        if random.random() < 1 / 3:
+            peak = max(float(np.abs(narrow).max(initial=0.0)), 1e-6)
+            coded = np.sign(narrow) * np.log1p(255.0 * np.abs(narrow) / peak) / np.log(256.0)
+            coded = np.rint(coded * 127.0) / 127.0
+            narrow = np.sign(coded) * (256.0 ** np.abs(coded) - 1.0) / 255.0 * peak
+        return np.asarray(narrow, np.float32)
+
+
+def _level(samples: Samples) -> float:
+    return float(np.sqrt(np.mean(np.square(samples)) + 1e-12)) if len(samples) else 1e-6
+
+
+def _tile(clip: Samples, length: int, random: Random) -> Samples:
+    if len(clip) < length:
+        clip = np.tile(clip, length // max(len(clip), 1) + 2) if len(clip) else np.zeros(length + 1)
+    first = int(random.integers(len(clip) - length + 1))
+    return np.asarray(clip[first : first + length], np.float32)
+
+
+def _mix(speech: Samples, noise: Samples, snr_db: float) -> Samples:
+    gain = _level(speech) / _level(noise) * 10.0 ** (-snr_db / 20.0)
+    return np.asarray(speech + gain * noise, np.float32)
+
+
+def mask_features(
+    features: Tensor, frames: npt.NDArray[np.int64], config: AugmentConfig, random: Random
+) -> Tensor:
+    """SpecAugment (Park et al. 2019) without warping, on normalised features: masks are zeros.
+
+    Args:
+        features: ``(batch, frames, mels)``.
+        frames: valid frames of each row.
+        config: how many masks and how wide.
+        random: where they fall.
+    """
+    masked = features.clone()
+    mels = features.shape[2]
+    for row, length in enumerate(frames.tolist()):
+        for _ in range(config.frequency_masks):
+            width = int(random.integers(config.frequency_width + 1))
+            first = int(random.integers(mels - width + 1))
+            masked[row, :, first : first + width] = 0.0
+        for _ in range(round(config.time_masks * length / 1000.0)):
+            width = int(random.integers(min(config.time_width, length // 4) + 1))
+            first = int(random.integers(length - width + 1))
+            masked[row, first : first + width] = 0.0
+    return masked

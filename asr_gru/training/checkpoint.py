@@ -1,0 +1,85 @@
+"""Checkpoints: everything that a run needs to go on to the bit, written atomically."""
+
+from __future__ import annotations
+
+import os
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import msgspec
+import torch
+from torch import Tensor
+
+from asr_gru.errors import ModelError
+from asr_gru.nn.acoustic import AcousticNet
+from asr_gru.training.config import TrainConfig, parse_train_config
+
+__all__ = ["NAME", "Checkpoint", "load_checkpoint", "net_from_checkpoint", "save_checkpoint"]
+
+NAME = "checkpoint.pt"
+
+
+@dataclass
+class Checkpoint:
+    """The state of a run between two steps.
+
+    Attributes:
+        config: of the run.
+        tokens: columns of the log-probabilities.
+        weights: the model's, as of the last step.
+        average: their moving average, or empty.
+        optimiser: the optimiser's own state.
+        step: steps done in all.
+        number: pass under way, from 0.
+        position: steps done in that pass.
+        history: one row of figures for each validation.
+    """
+
+    config: TrainConfig
+    tokens: int
+    weights: dict[str, Tensor]
+    average: dict[str, Tensor] = field(default_factory=dict)
+    optimiser: dict[str, Any] = field(default_factory=dict)
+    step: int = 0
+    number: int = 0
+    position: int = 0
+    history: list[dict[str, float]] = field(default_factory=list)
+
+
+def save_checkpoint(checkpoint: Checkpoint, path: Path) -> None:
+    """Write beside ``path``, flush to disk, then rename: a crash leaves the old or the new."""
+    values = {**vars(checkpoint), "config": msgspec.to_builtins(checkpoint.config)}
+    partial = path.with_suffix(".partial")
+    with partial.open("wb") as file:
+        torch.save(values, file)
+        file.flush()
+        os.fsync(file.fileno())
+    partial.replace(path)
+
+
+def load_checkpoint(path: Path) -> Checkpoint:
+    """Read a checkpoint, tensors and plain values only (no code is run).
+
+    Raises:
+        ModelError: not there, cut, or of another kind.
+    """
+    if path.is_dir():
+        path = path / NAME
+    if not path.is_file():
+        raise ModelError(f"{path}: no checkpoint here; give the folder of a training run")
+    try:
+        values = torch.load(path, map_location="cpu", weights_only=True)
+        config = parse_train_config(values.pop("config"), str(path))
+        return Checkpoint(config=config, **values)
+    except (KeyError, TypeError, RuntimeError, EOFError, ValueError, AttributeError) as error:
+        raise ModelError(
+            f"{path}: not a checkpoint of asr-gru train ({type(error).__name__})"
+        ) from None
+
+
+def net_from_checkpoint(checkpoint: Checkpoint) -> AcousticNet:
+    """Return the model with its averaged weights, ready to recognise."""
+    net = AcousticNet(checkpoint.config.net, checkpoint.tokens)
+    net.load_state_dict(checkpoint.average or checkpoint.weights)
+    return net.eval()

@@ -1,0 +1,212 @@
+"""The one file that describes a training run: strict TOML, stored with every checkpoint."""
+
+from __future__ import annotations
+
+import re
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any, Literal
+
+import msgspec
+
+from asr_gru.errors import ConfigError, nearest
+from asr_gru.nn.config import EncoderConfig, FrontendConfig, LevelConfig, NetConfig
+
+if sys.version_info >= (3, 11):
+    import tomllib
+else:
+    import tomli as tomllib
+
+__all__ = [
+    "AugmentConfig",
+    "DataConfig",
+    "OptimiserConfig",
+    "TrainConfig",
+    "load_train_config",
+    "parse_train_config",
+]
+
+
+class _Strict(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    pass
+
+
+class DataConfig(_Strict, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """What is learnt from.
+
+    Attributes:
+        train: manifests, relative to the data root (``--root``, else the configuration's folder).
+        validation: manifests to choose by; their word error rates are averaged.
+        tokens: ``"characters"`` or ``"pieces"``.
+        pieces: how many word pieces.
+        normaliser: how texts are written for training and scoring.
+        shortest_s: shorter recordings are left out.
+        longest_s: longer recordings are left out.
+        batch_s: seconds of audio a batch and process, padding included.
+        weights: how often the utterances of a source are seen a pass (default 1; 0.5 is every
+            second pass).
+        noise_only: utterances of noise alone with an empty text, as a share of the others.
+    """
+
+    train: tuple[str, ...]
+    validation: tuple[str, ...] = ()
+    tokens: Literal["characters", "pieces"] = "characters"
+    pieces: int = 256
+    normaliser: Literal["none", "basic", "english"] = "english"
+    shortest_s: float = 0.2
+    longest_s: float = 20.0
+    batch_s: float = 60.0
+    weights: dict[str, float] = {}
+    noise_only: float = 0.0
+
+
+class AugmentConfig(_Strict, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """How recordings are varied; every ``..._share`` is the probability for an utterance.
+
+    Attributes:
+        noise: folder of noise recordings, relative to the data root.
+        noise_share: probability of added noise.
+        snr_db: lowest and highest ratio of speech to noise.
+        babble_share: probability of several other utterances as noise.
+        rooms: folder of room impulse responses, relative to the data root.
+        rooms_share: probability of a room.
+        speed: largest relative change of speed (and pitch), 0.1 is 0.9 to 1.1.
+        speed_share: probability of a change of speed.
+        gain_db: lowest and highest change of level.
+        bandwidth_share: probability of a low-pass, a telephone band or mu-law coding.
+        frequency_masks: SpecAugment masks over mel bins (Park et al. 2019).
+        frequency_width: widest of them, in bins.
+        time_masks: masks over frames for each ten seconds.
+        time_width: longest of them, in frames of one hop.
+    """
+
+    noise: str = ""
+    noise_share: float = 0.0
+    snr_db: tuple[float, float] = (5.0, 30.0)
+    babble_share: float = 0.0
+    rooms: str = ""
+    rooms_share: float = 0.0
+    speed: float = 0.1
+    speed_share: float = 0.0
+    gain_db: tuple[float, float] = (0.0, 0.0)
+    bandwidth_share: float = 0.0
+    frequency_masks: int = 0
+    frequency_width: int = 20
+    time_masks: int = 0
+    time_width: int = 30
+
+    def __post_init__(self) -> None:
+        if (self.noise_share and not self.noise) or (self.rooms_share and not self.rooms):
+            raise ConfigError(
+                "augment: noise_share and rooms_share need the folders noise and rooms"
+            )
+
+
+class OptimiserConfig(_Strict, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """How weights move.
+
+    Attributes:
+        name: the rule.
+        rate: highest learning rate.
+        warmup_steps: steps from 0 to it.
+        decay: how it falls until the last pass.
+        last_rate: where it ends, as a share of ``rate``.
+        weight_decay: of matrices, not of biases or norms.
+        clip: largest norm of the gradient.
+        average: decay of the exponential moving average of weights, which is what is validated
+            and exported; 0 for none.
+    """
+
+    name: Literal["adamw", "adam", "rmsprop", "sgd"] = "adamw"
+    rate: float = 1e-3
+    warmup_steps: int = 300
+    decay: Literal["none", "linear", "cosine"] = "cosine"
+    last_rate: float = 0.05
+    weight_decay: float = 0.01
+    clip: float = 1.0
+    average: float = 0.998
+
+
+class TrainConfig(_Strict, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """A whole training run.
+
+    Attributes:
+        passes: times through the training set.
+        sorted_passes: first passes with short utterances first (Amodei et al. 2016).
+        consistency: weight of CR-CTC (Yao et al. 2024): two masked views of each utterance that
+            have to agree; 0 for one view and the plain loss.
+        seed: of everything random.
+        layer: recurrent implementation: measured, or fixed.
+    """
+
+    data: DataConfig
+    augment: AugmentConfig = AugmentConfig()
+    optimiser: OptimiserConfig = OptimiserConfig()
+    frontend: FrontendConfig = FrontendConfig()
+    level: LevelConfig = LevelConfig()
+    encoder: EncoderConfig = EncoderConfig()
+    passes: int = 30
+    sorted_passes: int = 1
+    consistency: float = 0.0
+    seed: int = 1
+    layer: Literal["auto", "float32", "bf16"] = "auto"
+
+    @property
+    def net(self) -> NetConfig:
+        """The acoustic model's part."""
+        return NetConfig(frontend=self.frontend, level=self.level, encoder=self.encoder)
+
+
+def load_train_config(path: Path, changes: Sequence[str] = ()) -> TrainConfig:
+    """Read a TOML file; ``changes`` are ``key.name=value`` with values as TOML writes them.
+
+    Raises:
+        ConfigError: not there, not TOML, an unknown key (the nearest is named), a wrong value.
+    """
+    try:
+        values = tomllib.loads(path.read_text(encoding="utf-8"))
+    except OSError as error:
+        raise ConfigError(f"{path}: {error.strerror}; give a configuration in TOML") from None
+    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
+        raise ConfigError(f"{path}: not TOML: {error}") from None
+    for change in changes:
+        _apply(values, change)
+    return parse_train_config(values, str(path))
+
+
+def _apply(values: dict[str, Any], change: str) -> None:
+    key, equals, text = change.partition("=")
+    if not equals:
+        raise ConfigError(f"--set {change}: write it as key.name=value")
+    try:
+        value = tomllib.loads(f"value = {text}")["value"]
+    except tomllib.TOMLDecodeError:
+        value = text
+    *parents, last = key.split(".")
+    for parent in parents:
+        values = values.setdefault(parent, {})
+        if not isinstance(values, dict):
+            raise ConfigError(f"--set {change}: {parent} is not a table")
+    values[last] = value
+
+
+def parse_train_config(values: dict[str, Any], name: str = "configuration") -> TrainConfig:
+    """Turn plain values into a checked configuration."""
+    try:
+        return msgspec.convert(values, TrainConfig)
+    except msgspec.ValidationError as error:
+        raise ConfigError(f"{name}: {_explain(str(error))}") from None
+
+
+def _explain(message: str) -> str:
+    unknown = re.search(r"unknown field `(\w+)`(?: - at `\$\.?(.*)`)?", message)
+    if not unknown:
+        return message.replace("`$.", "`")
+    key, table = unknown[1], unknown[2] or ""
+    owner: Any = TrainConfig
+    if table:
+        kinds = {field.name: field.type for field in msgspec.structs.fields(TrainConfig)}
+        owner = kinds.get(table, TrainConfig)
+    where = f"{table}.{key}" if table else key
+    return f"unknown key {where!r}{nearest(key, owner.__struct_fields__)}"

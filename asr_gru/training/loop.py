@@ -1,0 +1,278 @@
+"""The training loop, readable from top to bottom."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+from torch import nn
+
+from asr_gru.errors import ConfigError
+from asr_gru.nn.acoustic import AcousticNet
+from asr_gru.nn.recurrent import RecurrentLayer
+from asr_gru.text import Tokens, load_tokens
+from asr_gru.training.augment import Augmenter, mask_features
+from asr_gru.training.batches import plan_pass
+from asr_gru.training.checkpoint import NAME, Checkpoint, load_checkpoint, save_checkpoint
+from asr_gru.training.config import TrainConfig
+from asr_gru.training.corpus import Corpus, pack_corpus
+from asr_gru.training.distributed import Processes
+from asr_gru.training.examples import (
+    Batch,
+    Examples,
+    folder_corpus,
+    make_tokens,
+    read_utterances,
+)
+from asr_gru.training.objective import objective
+from asr_gru.training.optimiser import learning_rate, make_optimiser, update_average
+from asr_gru.training.report import Report
+from asr_gru.training.speed import bf16_is_faster
+from asr_gru.training.validate import validate
+
+__all__ = ["Run", "train"]
+
+STATISTICS_UTTERANCES = 400
+
+
+@dataclass(frozen=True, slots=True)
+class Run:
+    """Where a run lives.
+
+    Attributes:
+        folder: checkpoint, tokens, log.
+        root: what the configuration's paths are relative to.
+        cache: decoded recordings, shared between runs.
+        start_from: a checkpoint whose weights are the start, or None.
+        save_every_s: seconds between checkpoints within a pass.
+        stop_after: steps after which to stop with a checkpoint, or None.
+    """
+
+    folder: Path
+    root: Path
+    cache: Path
+    start_from: Path | None = None
+    save_every_s: float = 120.0
+    stop_after: int | None = None
+
+
+def train(
+    config: TrainConfig, run: Run, processes: Processes, say: Callable[[str], None]
+) -> Checkpoint:
+    """Train, or go on with, the run in ``run.folder`` until its last pass.
+
+    Whatever is random follows from the seed, the pass and the step, so that a run that was killed
+    goes on exactly as if it had not been.
+    """
+    run.folder.mkdir(parents=True, exist_ok=True)
+    report = Report(run.folder if processes.first else None, say if processes.first else None)
+    tokens, examples, validation = _prepare(config, run, processes, report)
+    state = _start(config, run, tokens, examples)
+    net = AcousticNet(config.net, len(tokens)).to(processes.device)
+    net.load_state_dict(state.weights)
+    optimiser = make_optimiser(net, config.optimiser)
+    if state.optimiser:
+        optimiser.load_state_dict(state.optimiser)
+    average = {name: value.to(processes.device) for name, value in state.average.items()}
+    _choose_layer(net, config, processes, report)
+
+    def checkpoint() -> None:
+        state.weights = {name: value.cpu() for name, value in net.state_dict().items()}
+        state.average = {name: value.cpu() for name, value in average.items()}
+        state.optimiser = optimiser.state_dict()
+        if processes.first:
+            save_checkpoint(state, run.folder / NAME)
+
+    saved_at = time.monotonic()
+    while state.number < config.passes:
+        steps = plan_pass(
+            examples.durations_s,
+            examples.weights,
+            batch_s=config.data.batch_s,
+            processes=processes.count,
+            noise_only=config.data.noise_only,
+            seed=config.seed,
+            number=state.number,
+            ascending=state.number < config.sorted_passes,
+        )
+        while state.position < len(steps):
+            indices = steps[state.position][processes.rank]
+            seed = (config.seed, state.number, state.position, processes.rank)
+            batch = examples.batch(indices, seed)
+            progress = (state.number + state.position / len(steps)) / config.passes
+            rate = learning_rate(config.optimiser, state.step, progress)
+            loss = _step(net, optimiser, batch, config, processes, rate, seed)
+            if average:
+                update_average(average, net, config.optimiser.average, state.step)
+            state.step += 1
+            state.position += 1
+            report.step(state.number, state.position, len(steps), state.step, loss, rate)
+            last = run.stop_after is not None and state.step >= run.stop_after
+            if last or time.monotonic() - saved_at > run.save_every_s:
+                checkpoint()
+                saved_at = time.monotonic()
+            if last:
+                return state
+        state.number += 1
+        state.position = 0
+        state.history.append(_validate(net, average, validation, tokens, processes, report, state))
+        checkpoint()
+    report.close()
+    return state
+
+
+def _step(
+    net: AcousticNet,
+    optimiser: torch.optim.Optimizer,
+    batch: Batch,
+    config: TrainConfig,
+    processes: Processes,
+    rate: float,
+    seed: tuple[int, ...],
+) -> float:
+    device = processes.device
+    random = np.random.default_rng((*seed, 1))
+    torch.manual_seed(int(random.integers(2**31)))
+    net.train()
+    with torch.no_grad():
+        features, _ = net.features(batch.samples.to(device))
+        mel_frames = batch.frames.numpy() * config.encoder.subsampling
+        views = [features] * (2 if config.consistency else 1)
+        features = torch.cat([mask_features(v, mel_frames, config.augment, random) for v in views])
+    frames = batch.frames.to(device)
+    state = net.encoder.start(features.shape[0])
+    with torch.autocast(device.type, torch.bfloat16, enabled=device.type == "cuda"):
+        log_probs, _ = net.encoder(features, state, frames.repeat(len(views)))
+    loss = objective(
+        log_probs.float(),
+        batch.targets.to(device),
+        frames,
+        batch.target_lengths.to(device),
+        config.consistency,
+    )
+    optimiser.zero_grad(set_to_none=True)
+    loss.backward()  # type: ignore[no-untyped-call]
+    processes.average_gradients(net.parameters())
+    norm = nn.utils.clip_grad_norm_(net.parameters(), config.optimiser.clip)
+    for group in optimiser.param_groups:
+        group["lr"] = rate
+    if torch.isfinite(norm):
+        optimiser.step()
+    return float(loss.detach())
+
+
+def _prepare(
+    config: TrainConfig, run: Run, processes: Processes, report: Report
+) -> tuple[Tokens, Examples, dict[str, Corpus]]:
+    """Read manifests, decode recordings (the first process does; the others wait), list tokens."""
+    if not processes.first:
+        processes.wait()
+    rate, augment = config.frontend.sample_rate, config.augment
+    utterances = read_utterances(config.data.train, run.root, config.data)
+    progress = report.decoding(len(utterances))
+    corpus = pack_corpus(utterances, run.cache, rate, progress)
+    noise = folder_corpus(run.root / augment.noise, run.cache, rate) if augment.noise else None
+    rooms = folder_corpus(run.root / augment.rooms, run.cache, rate) if augment.rooms else None
+    validation = {
+        Path(name).stem: pack_corpus(
+            read_utterances([name], run.root, config.data), run.cache, rate
+        )
+        for name in config.data.validation
+    }
+    named = [run.folder / name for name in ("tokens.txt", "tokens.model")]
+    there = [path for path in named if path.exists()]
+    tokens = load_tokens(there[-1]) if there else make_tokens(utterances, config.data)
+    if not there and processes.first:
+        tokens.save(run.folder)
+    examples = Examples(corpus, tokens, config, Augmenter(augment, rate, noise, rooms))
+    if processes.first:
+        processes.wait()
+    report.data(examples)
+    return tokens, examples, validation
+
+
+def _start(config: TrainConfig, run: Run, tokens: Tokens, examples: Examples) -> Checkpoint:
+    """Return the run's own checkpoint, or a fresh start."""
+    if (run.folder / NAME).exists():
+        state = load_checkpoint(run.folder)
+        if state.config.net != config.net:
+            raise ConfigError(
+                f"{run.folder}: holds a run with another model; give another --run-dir"
+            )
+        state.config = config
+        return state
+    torch.manual_seed(config.seed)
+    net = AcousticNet(config.net, len(tokens))
+    if run.start_from is not None:
+        earlier = load_checkpoint(run.start_from)
+        if earlier.config.net != config.net or earlier.tokens != len(tokens):
+            raise ConfigError(f"{run.start_from}: another model than this configuration asks for")
+        net.load_state_dict(earlier.average or earlier.weights)
+    else:
+        _measure_statistics(net, examples)
+    weights = {name: value.clone() for name, value in net.state_dict().items()}
+    average = {name: value.clone() for name, value in weights.items()}
+    return Checkpoint(
+        config=config,
+        tokens=len(tokens),
+        weights=weights,
+        average=average if config.optimiser.average else {},
+    )
+
+
+def _measure_statistics(net: AcousticNet, examples: Examples) -> None:
+    """Set mean and scale of each mel bin from a few hundred clean utterances."""
+    random = np.random.default_rng(0)
+    count = min(STATISTICS_UTTERANCES, len(examples.kept))
+    rows = []
+    for index in random.choice(len(examples.kept), count, replace=False):
+        samples = torch.from_numpy(examples.corpus.samples(examples.kept[int(index)]))
+        whole = len(samples) - len(samples) % net.config.frame_samples
+        with torch.no_grad():
+            rows.append(net.features(samples[None, :whole])[0][0])
+    frames = torch.cat(rows)
+    net.level.mean.copy_(frames.mean(dim=0))
+    net.level.scale.copy_(1.0 / frames.std(dim=0).clamp(min=1e-3))
+
+
+def _choose_layer(
+    net: AcousticNet, config: TrainConfig, processes: Processes, report: Report
+) -> None:
+    if config.layer == "float32" or config.encoder.cell != "gru" or processes.device.type != "cpu":
+        fast = False
+    else:
+        fast = config.layer == "bf16" or bf16_is_faster(config.encoder.width)
+    decision = torch.tensor([float(fast)])
+    processes.sum_(decision)
+    for module in net.modules():
+        if isinstance(module, RecurrentLayer):
+            module.fast = float(decision) > processes.count / 2
+    report.note(f"recurrent layer: {'own bfloat16' if fast else 'torch'}")
+
+
+def _validate(
+    net: AcousticNet,
+    average: dict[str, torch.Tensor],
+    validation: dict[str, Corpus],
+    tokens: Tokens,
+    processes: Processes,
+    report: Report,
+    state: Checkpoint,
+) -> dict[str, float]:
+    row: dict[str, Any] = {"pass": float(state.number), "step": float(state.step)}
+    judged = AcousticNet(net.config, net.tokens).to(processes.device)
+    judged.load_state_dict(average or net.state_dict())
+    for name, corpus in validation.items():
+        result = validate(judged, corpus, tokens, processes)
+        row[f"{name} WER"] = result.word_error_rate
+        row[f"{name} CER"] = result.character_error_rate
+        report.examples(name, result)
+    if validation:
+        row["mean WER"] = float(np.mean([row[f"{name} WER"] for name in validation]))
+    report.validation(row)
+    return row

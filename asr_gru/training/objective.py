@@ -1,0 +1,49 @@
+"""What training minimises: CTC, and consistency between two masked views (CR-CTC)."""
+
+from __future__ import annotations
+
+import torch
+from torch import Tensor
+
+from asr_gru.nn.ctc import ctc_loss
+
+__all__ = ["consistency_loss", "objective"]
+
+
+def objective(
+    log_probs: Tensor,
+    targets: Tensor,
+    frames: Tensor,
+    target_lengths: Tensor,
+    consistency: float,
+) -> Tensor:
+    """Return the loss of a batch in nats a token.
+
+    Args:
+        log_probs: ``(batch, frames, tokens)``; with ``consistency`` the second half of the batch
+            is another view of the first half.
+        targets: concatenated, for the first half only.
+        frames: valid frames of each row of the first half.
+        target_lengths: tokens of each target of the first half.
+        consistency: weight of the agreement between the views; 0 for a single view.
+    """
+    tokens = target_lengths.sum().clamp(min=1)
+    if not consistency:
+        return ctc_loss(log_probs, targets, frames, target_lengths).sum() / tokens
+    twice = ctc_loss(log_probs, targets.repeat(2), frames.repeat(2), target_lengths.repeat(2))
+    first, second = log_probs.chunk(2)
+    agreement = consistency_loss(first, second, frames)
+    return (twice.sum() / 2 + consistency * agreement) / tokens
+
+
+def consistency_loss(first: Tensor, second: Tensor, frames: Tensor) -> Tensor:
+    """Return the symmetric divergence of two views, summed over valid frames (Yao et al. 2024).
+
+    Each view learns from the other as a fixed target: KL(stop(b) || a) / 2 + KL(stop(a) || b) / 2.
+    """
+    valid = torch.arange(first.shape[1], device=first.device) < frames[:, None]
+    divergence = first.new_zeros(())
+    for student, teacher in ((first, second.detach()), (second, first.detach())):
+        pointwise = (teacher.exp() * (teacher - student)).sum(dim=-1)
+        divergence = divergence + 0.5 * (pointwise * valid).sum()
+    return divergence

@@ -1,0 +1,91 @@
+"""What a run tells: lines for people, a JSON line a validation, TensorBoard curves."""
+
+from __future__ import annotations
+
+import json
+import time
+from collections.abc import Callable
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from torch.utils.tensorboard import SummaryWriter
+
+if TYPE_CHECKING:
+    from asr_gru.training.examples import Examples
+    from asr_gru.training.validate import Validation
+
+__all__ = ["Report"]
+
+SAY_EVERY_S = 20.0
+
+
+class Report:
+    """Says what happens; silent where ``folder`` and ``say`` are None (other processes)."""
+
+    def __init__(self, folder: Path | None, say: Callable[[str], None] | None) -> None:
+        self._folder = folder
+        self._say = say or (lambda _line: None)
+        self._board = SummaryWriter(str(folder)) if folder else None  # type: ignore[no-untyped-call]
+        self._said_at = time.monotonic()
+        self._losses: list[float] = []
+
+    def note(self, line: str) -> None:
+        """Say one line."""
+        self._say(line)
+
+    def decoding(self, total: int) -> Callable[[int], None]:
+        """Return a counter of decoded recordings that speaks now and then."""
+
+        def progress(done: int) -> None:
+            if self._due():
+                self._say(f"decoding recordings: {done} of {total}")
+
+        return progress
+
+    def data(self, examples: Examples) -> None:
+        """Say what is trained on, and what was left out and why."""
+        hours = examples.durations_s.sum() / 3600
+        self._say(f"training set: {len(examples.kept)} utterances, {hours:.2f} hours")
+        for reason, count in examples.left_out.items():
+            self._say(f"left out: {count} {reason} (such as {examples.named[reason]})")
+
+    def step(
+        self, number: int, position: int, steps: int, step: int, loss: float, rate: float
+    ) -> None:
+        """Record the loss of one step."""
+        self._losses.append(loss)
+        if self._board:
+            self._board.add_scalar("loss", loss, step)  # type: ignore[no-untyped-call]
+            self._board.add_scalar("learning rate", rate, step)  # type: ignore[no-untyped-call]
+        if self._due():
+            mean = sum(self._losses) / len(self._losses)
+            self._losses.clear()
+            self._say(f"pass {number + 1}: {position}/{steps}  loss {mean:.3f}  rate {rate:.2e}")
+
+    def examples(self, name: str, result: Validation) -> None:
+        """Show what was said and what was heard."""
+        for said, heard in result.examples:
+            self._say(f"  {name} said:  {said}\n  {name} heard: {heard}")
+
+    def validation(self, row: dict[str, float]) -> None:
+        """Record the figures of one validation."""
+        self._say("  ".join(f"{name} {value:.4g}" for name, value in row.items()))
+        if self._folder:
+            with (self._folder / "log.jsonl").open("a", encoding="utf-8") as file:
+                file.write(json.dumps({k: round(v, 4) for k, v in row.items()}) + "\n")
+        if self._board:
+            for name, value in row.items():
+                self._board.add_scalar(name, value, int(row["step"]))  # type: ignore[no-untyped-call]
+            self._board.flush()  # type: ignore[no-untyped-call]
+
+    def close(self) -> None:
+        """Finish the files."""
+        if self._board:
+            self._board.close()  # type: ignore[no-untyped-call]
+
+    def _due(self) -> bool:
+        now = time.monotonic()
+        if now - self._said_at < SAY_EVERY_S:
+            return False
+        self._said_at = now
+        return True

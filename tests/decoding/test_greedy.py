@@ -1,0 +1,46 @@
+from __future__ import annotations
+
+import itertools
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from asr_gru.decoding import GreedyDecoder
+
+
+@given(st.integers(0, 10_000), st.integers(0, 40), st.integers(2, 5))
+def test_greedy_is_collapse_of_argmax(random_rows, seed, frames, tokens):
+    """Promise 5."""
+    rows = random_rows(seed, frames, tokens)
+    path = rows.argmax(axis=1).tolist()
+    runs = [(token, list(run)) for token, run in itertools.groupby(enumerate(path), lambda x: x[1])]
+    spoken = [(token, [frame for frame, _ in run]) for token, run in runs if token]
+
+    decoder = GreedyDecoder()
+    (best,) = decoder.best(decoder.advance(decoder.start(), rows), 5)
+
+    assert best.tokens == tuple(token for token, _ in spoken)
+    assert best.frames == tuple(run[0] for _, run in spoken)
+    assert best.token_log_probs == tuple(float(rows[run, token].max()) for token, run in spoken)
+    assert best.log_prob == pytest.approx(rows.max(axis=1).sum(), abs=1e-4)
+
+
+@given(st.integers(0, 10_000), st.lists(st.integers(0, 7), max_size=8))
+def test_cuts_do_not_matter(random_rows, seed, cuts):
+    """Promise 2: equal to the last bit, and a beam that was used stays as it was."""
+    rows = random_rows(seed, sum(cuts), 3)
+    decoder = GreedyDecoder()
+    whole = decoder.advance(decoder.start(), rows)
+    beams = [decoder.start()]
+    for piece in np.split(rows, np.cumsum(cuts)):
+        beams.append(decoder.advance(beams[-1], piece))
+    assert beams[-1] == whole
+    assert beams[0] == decoder.start()
+
+
+def test_everything_is_settled(random_rows):
+    decoder = GreedyDecoder()
+    beam = decoder.advance(decoder.start(), random_rows(1, 30, 4))
+    assert decoder.settled(beam) == len(decoder.best(beam)[0].tokens) > 3

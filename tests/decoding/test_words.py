@@ -1,0 +1,70 @@
+from __future__ import annotations
+
+import math
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from asr_gru.decoding import Hypothesis, WordTimes, word_confidence, words_of
+from asr_gru.text import CharacterTokens
+
+TOKENS = CharacterTokens(" abc")
+A, B, SPACE = 2, 3, 1
+
+
+def hypothesis(tokens, frames, log_probs=None):
+    return Hypothesis(
+        tuple(tokens), tuple(frames), -1.0, tuple(log_probs or [-0.1] * len(list(tokens)))
+    )
+
+
+def test_words_begin_and_end_with_their_tokens():
+    words = words_of(
+        hypothesis([A, B, SPACE, B], [5, 7, 9, 12]),
+        TOKENS,
+        WordTimes(0.04, shift_s=-0.1),
+        first_frame=100,
+    )
+    assert [word.text for word in words] == ["ab", "b"]
+    assert [word.start_s for word in words] == pytest.approx([4.1, 4.38])
+    assert [word.end_s for word in words] == pytest.approx([4.22, 4.42])
+
+
+@given(
+    st.lists(st.tuples(st.integers(1, 4), st.integers(1, 9), st.floats(-50, 0)), max_size=30),
+    st.integers(0, 10**7),
+    st.floats(-1, 0),
+    st.floats(0, 20),
+    st.floats(0.1, 10),
+)
+def test_times_are_monotone_and_confidences_between_0_and_1(written, first, shift, latest, heat):
+    frames, at = [], -1
+    for _, gap, _ in written:
+        at += gap
+        frames.append(at)
+    words = words_of(
+        hypothesis([t for t, _, _ in written], frames, [p for _, _, p in written]),
+        TOKENS,
+        WordTimes(0.04, shift, heat),
+        first_frame=first,
+        latest_s=first * 0.04 + latest,
+    )
+    times = [time for word in words for time in (word.start_s, word.end_s)]
+    assert times == sorted(times)
+    assert all(0.0 <= time <= first * 0.04 + latest for time in times)
+    assert all(0.0 <= word.confidence <= 1.0 for word in words)
+
+
+@given(st.floats(-700, 0), st.floats(0.05, 20))
+def test_confidence_is_the_probability_of_the_weakest_token(log_prob, heat):
+    assert word_confidence([0.0, log_prob, 0.0]) == pytest.approx(math.exp(log_prob), abs=1e-9)
+    assert 0.0 <= word_confidence([log_prob], heat) <= 1.0
+
+
+def test_temperature_draws_confidences_towards_one_half():
+    sure, unsure = math.log(0.9), math.log(0.1)
+    assert 0.5 < word_confidence([sure], 2.0) < 0.9
+    assert 0.1 < word_confidence([unsure], 2.0) < 0.5
+    assert word_confidence([0.0], 2.0) == 1.0
+    assert word_confidence([-math.inf], 2.0) < 1e-9

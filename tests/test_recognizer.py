@@ -1,0 +1,299 @@
+from __future__ import annotations
+
+import random
+
+import numpy as np
+import pytest
+import soundfile
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+
+from asr_gru.acoustic import AcousticInfo
+from asr_gru.decoding import BeamDecoder
+from asr_gru.endpoint import EndpointRules
+from asr_gru.errors import AudioError, ConfigError, Error, ModelError
+from asr_gru.recognizer import Recognizer
+from asr_gru.text import CharacterTokens
+
+TOKENS = CharacterTokens(" abcd")
+RATE, FRAME = 1000, 40
+QUICK = EndpointRules(trailing_s=0.6, longest_s=3.0, leading_s=1.0, pause_s=0.12)
+
+
+class FakeModel:
+    """Hears, in a frame's first sample, the token (in sixteenths); the second is its weight.
+
+    The state holds the frames of the look-ahead, so nothing depends on how samples come.
+    """
+
+    def __init__(self, lookahead: int = 2, streaming: bool = True) -> None:
+        self.info = AcousticInfo(RATE, FRAME, 4 * FRAME, lookahead, len(TOKENS), streaming)
+        self.largest, self.heard = (0, 0), 0
+
+    def start(self, batch=1):
+        return (np.zeros((batch, self.info.lookahead_frames * FRAME), np.float32),)
+
+    def step(self, samples, state):
+        assert samples.dtype == np.float32
+        assert samples.shape[1] % FRAME == 0
+        self.heard += samples.size
+        self.largest = max(self.largest, samples.shape, key=lambda shape: shape[1])
+        heard = np.concatenate((state[0], samples), axis=1)
+        count = samples.shape[1]
+        frames = heard[:, :count].reshape(len(samples), -1, FRAME)
+        token = np.rint(frames[:, :, 0] * 16).astype(int).clip(0, 5)
+        weight = 6.0 + 2.0 * frames[:, :, 1:2]
+        scores = np.where(np.arange(6) == token[:, :, None], weight, 0.0)
+        rows = scores - np.log(np.exp(scores).sum(axis=2, keepdims=True))
+        return rows.astype(np.float32), (heard[:, count:],)
+
+    def finish(self, samples, state):
+        missing = -samples.shape[1] % FRAME + self.info.lookahead_frames * FRAME
+        return self.step(np.pad(samples, ((0, 0), (0, missing))), state)[0]
+
+
+def sound_of(path, seed=0):
+    rng = np.random.default_rng(seed)
+    frames = rng.uniform(-1, 1, (len(path), FRAME)).astype(np.float32)
+    frames[:, 0] = np.array(path, np.float32) / 16
+    return frames.ravel()
+
+
+def random_sound(seed, frames=120):
+    rng, path = random.Random(seed), []
+    while len(path) < frames:
+        for _ in range(rng.randint(1, 4)):
+            path += [rng.randint(2, 5), 0]
+        path += [1] + [0] * rng.choice([0, 1, 5, 20])
+    return sound_of(path[:frames], seed)
+
+
+def finals(events):
+    return [event for event in events if event.kind == "final"]
+
+
+def run(recognizer, sound, cuts=(), endpoint=QUICK):
+    stream = recognizer.stream(RATE, endpoint)
+    events = []
+    for block in np.split(sound, sorted(cuts)):
+        events += stream.feed(block)
+    return events + stream.finish()
+
+
+@pytest.fixture(params=["greedy", "beam"])
+def recognizer(request):
+    decoder = BeamDecoder(4) if request.param == "beam" else None
+    return Recognizer(FakeModel(), TOKENS, decoder=decoder, endpoint=QUICK)
+
+
+fixed = settings(
+    max_examples=40, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture]
+)
+
+
+@fixed
+@given(st.integers(0, 10_000), st.lists(st.integers(0, 4800), max_size=12), st.integers(0, 99))
+def test_cuts_do_not_matter_and_a_file_equals_a_stream(recognizer, seed, cuts, cut_off):
+    """Promise 2: final texts, times and confidences, to the last bit."""
+    sound = random_sound(seed)[: 4800 - cut_off]
+    whole = finals(run(recognizer, sound))
+    assert finals(run(recognizer, sound, cuts)) == whole
+    transcript = recognizer.transcribe(sound, RATE)
+    assert [(s.id, s.text, s.words, s.start_s, s.end_s) for s in transcript.segments] == [
+        (e.segment, e.text, e.words, e.start_s, e.end_s) for e in whole
+    ]
+    assert transcript.duration_s == len(sound) / RATE
+
+
+def test_single_samples_are_blocks_too(recognizer):
+    """Promise 2."""
+    sound = random_sound(5, 40)
+    one_by_one = finals(run(recognizer, sound, range(1, len(sound))))
+    assert one_by_one == finals(run(recognizer, sound)) != []
+
+
+@fixed
+@given(st.integers(0, 10_000), st.lists(st.integers(0, 4800), max_size=12))
+def test_contract_of_events(recognizer, seed, cuts):
+    sound = random_sound(seed)
+    opened, stable = 0, ""
+    for event in run(recognizer, sound, cuts):
+        assert event.segment == opened
+        assert event.text
+        assert event.text.startswith(event.stable)
+        assert event.stable.startswith(stable)
+        assert event.text == " ".join(word.text for word in event.words)
+        assert (event.start_s, event.end_s) == (event.words[0].start_s, event.words[-1].end_s)
+        times = [time for word in event.words for time in (word.start_s, word.end_s)]
+        assert times == sorted(times)
+        assert 0.0 <= times[0] <= times[-1] <= 4.8
+        assert all(0.0 <= word.confidence <= 1.0 for word in event.words)
+        stable = event.stable
+        if event.kind == "final":
+            assert event.stable == event.text
+            opened, stable = opened + 1, ""
+        last = event.kind
+    assert opened > 0
+    assert last == "final"
+
+
+@pytest.mark.parametrize("lookahead", [0, 1, 3, 7])
+def test_finish_flushes_the_last_word(lookahead):
+    recognizer = Recognizer(FakeModel(lookahead), TOKENS)
+    stream = recognizer.stream(RATE)
+    events = stream.feed(sound_of([0, 2, 0, 3, 1, 4, 0, 5])[:-39])
+    assert [event.text for event in finals(events + stream.finish())] == ["ab cd"]
+
+
+def test_finish_flushes_the_resampler():
+    """At another rate, what its filter holds back reaches the model too."""
+    model = FakeModel(0)
+    stream = Recognizer(model, TOKENS).stream(8 * RATE)
+    stream.feed(np.zeros(8 * 880, np.float32))
+    stream.finish()
+    assert model.heard == 880
+
+
+@pytest.mark.parametrize("lookahead", [0, 3])
+def test_times_are_those_of_the_sound(lookahead):
+    path = [0] * 10 + [2, 3, 1] + [0] * 10 + [4]
+    recognizer = Recognizer(FakeModel(lookahead), TOKENS, endpoint=EndpointRules.off())
+    words = recognizer.transcribe(sound_of(path), RATE).words
+    assert [word.start_s for word in words] == pytest.approx([0.4, 0.92])
+    assert [word.end_s for word in words] == pytest.approx([0.48, 0.96])
+    early = Recognizer(FakeModel(lookahead), TOKENS, time_shift_s=-0.1)
+    assert early.transcribe(sound_of(path), RATE).words[0].start_s == pytest.approx(0.3)
+
+
+def test_times_do_not_drift_and_memory_is_constant():
+    """Promise 6: an hour, a word every ten seconds, and never more than one call's worth."""
+    model = FakeModel()
+    recognizer = Recognizer(model, TOKENS)
+    period = sound_of([0] * 100 + [2] + [0] * 149)
+    transcript = recognizer.transcribe(np.tile(period, 360), RATE)
+    assert [word.start_s for word in transcript.words] == pytest.approx(
+        [4.0 + 10.0 * i for i in range(360)], abs=1e-9
+    )
+    assert len(transcript.segments) == 360
+    assert model.largest == (1, 32 * 4 * FRAME)
+
+
+def test_temperature_reaches_the_confidences():
+    words = [
+        Recognizer(FakeModel(), TOKENS, temperature=heat).transcribe(random_sound(1), RATE).words[0]
+        for heat in (1.0, 4.0)
+    ]
+    assert words[0].confidence > words[1].confidence > 0.5
+
+
+def test_endpoint_can_change_while_a_stream_runs():
+    stream = Recognizer(FakeModel(), TOKENS).stream(RATE, EndpointRules.off())
+    assert not finals(stream.feed(sound_of([2] + [0] * 200)))
+    stream.endpoint = QUICK
+    assert stream.endpoint == QUICK
+    assert [event.text for event in finals(stream.feed(sound_of([0] * 4)))] == ["a"]
+    assert stream.audio_s == pytest.approx(205 * 0.04)
+
+
+def test_a_server_can_step_many_streams_at_once(recognizer):
+    """Promise 3: a stream's finals are those it has alone."""
+    sounds = [random_sound(seed) for seed in range(5)]
+    streams = [recognizer.stream(RATE, QUICK) for _ in sounds]
+    events = [[] for _ in sounds]
+    acoustic = recognizer.acoustic
+    for start in range(0, 4800, 300):
+        for stream, sound in zip(streams, sounds, strict=True):
+            stream.accept(sound[start : start + 300])
+        count = min(s.waiting for s in streams) // (4 * FRAME) * 4 * FRAME
+        state = tuple(map(np.concatenate, zip(*(s.state for s in streams), strict=True)))
+        rows, state = acoustic.step(np.stack([s.take(count) for s in streams]), state)
+        for i, stream in enumerate(streams):
+            events[i] += stream.advance(rows[i], tuple(a[i : i + 1] for a in state))
+    for stream, said, sound in zip(streams, events, sounds, strict=True):
+        assert finals(said + stream.finish()) == finals(run(recognizer, sound))
+
+
+def test_batches_equal_one_by_one_and_keep_their_order(recognizer, tmp_path):
+    """Promise 3."""
+    lengths = [120, 30, 0, 700, 77, 120]
+    sounds = [random_sound(seed, frames) for seed, frames in enumerate(lengths)]
+    nan = np.full(5000, np.nan, np.float32)
+    sources = [*sounds[:2], nan, tmp_path / "missing.wav", *sounds[2:]]
+    for batch_size in (1, 3, 16):
+        results = list(recognizer.transcribe_batch(iter(sources), RATE, batch_size=batch_size))
+        assert [source is given for (source, _), given in zip(results, sources, strict=True)]
+        for source, result in results:
+            if source is nan or not isinstance(source, np.ndarray):
+                assert isinstance(result, AudioError)
+            else:
+                assert result == recognizer.transcribe(source, RATE)
+
+
+def test_files_of_other_rates_and_warnings(tmp_path):
+    recognizer = Recognizer(FakeModel(), TOKENS)
+    path = tmp_path / "talk.wav"
+    soundfile.write(path, random_sound(3), RATE, subtype="FLOAT")
+    assert recognizer.transcribe(path) == recognizer.transcribe(random_sound(3), RATE)
+    assert recognizer.transcribe(path).warnings == ()
+    cut = tmp_path / "cut.flac"
+    soundfile.write(cut, np.tile(random_sound(3), 5), RATE)
+    data = cut.read_bytes()
+    cut.write_bytes(data[: len(data) // 2])
+    (result,) = [result for _, result in recognizer.transcribe_batch([cut])]
+    assert ["ends early" in warning for warning in result.warnings] == [True]
+    assert result.segments
+    assert 0 < result.duration_s < 24
+    soundfile.write(path, np.zeros((48_000, 2)), 48_000)
+    assert recognizer.transcribe(str(path)).duration_s == 1.0
+
+
+def test_progress_rises_to_the_whole_length():
+    seen = []
+    Recognizer(FakeModel(), TOKENS).transcribe(random_sound(1, 1000), RATE, on_progress=seen.append)
+    assert seen == sorted(seen)
+    assert len(seen) > 2
+    assert seen[-1] == pytest.approx(40.0)
+
+
+def test_no_samples_give_an_empty_transcript(recognizer):
+    transcript = recognizer.transcribe(np.zeros(0, np.float32), RATE)
+    assert (transcript.segments, transcript.duration_s, transcript.text) == ((), 0.0, "")
+    assert recognizer.stream(RATE).finish() == []
+
+
+def test_a_model_that_does_not_stream_hears_windows():
+    """Promise 6: at most 40 s at a time, cut in a pause."""
+    model = FakeModel(lookahead=0, streaming=False)
+    recognizer = Recognizer(model, TOKENS)
+    sound = sound_of([2, 3, 2, 1] * 700) * 1.0
+    sound.reshape(-1, FRAME)[:, 2:] *= 0.5
+    sound.reshape(-1, FRAME)[920:935] = 0.0
+    expected = Recognizer(FakeModel(0), TOKENS).transcribe(sound, RATE)
+    assert recognizer.transcribe(sound, RATE) == expected
+    assert expected.words
+    assert model.largest[1] <= 40 * RATE
+    with pytest.raises(ModelError, match="bidirectional"):
+        recognizer.stream(RATE)
+
+
+def test_refusals(recognizer):
+    stream = recognizer.stream(RATE)
+    stream.feed(sound_of([0, 2, 0, 0]))
+    with pytest.raises(AudioError, match="not all finite"):
+        stream.feed(np.array([0.0, np.nan], np.float32))
+    assert [event.text for event in stream.finish()] == ["a"]
+    for call in (lambda: stream.feed(np.zeros(1, np.float32)), stream.finish):
+        with pytest.raises(Error, match="stream is finished"):
+            call()
+    with pytest.raises(AudioError, match="give sample_rate="):
+        recognizer.transcribe(np.zeros(10, np.float32))
+    with pytest.raises(AudioError, match="give \\(n,\\)"):
+        recognizer.transcribe(np.float32(1.0), RATE)
+    with pytest.raises(AudioError, match="sample_rate"):
+        recognizer.stream(0)
+    with pytest.raises(ConfigError, match="batch size"):
+        recognizer.transcribe_batch([], batch_size=0)
+    with pytest.raises(ConfigError, match="beam"):
+        Recognizer.load(beam=0)
+    with pytest.raises(ModelError, match="tokens"):
+        Recognizer(FakeModel(), CharacterTokens(" ab"))
