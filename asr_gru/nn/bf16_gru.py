@@ -20,9 +20,8 @@ LOW = torch.bfloat16
 
 def bf16_gru_available() -> bool:
     """Say whether this torch has the packed products (x86 builds with oneDNN do)."""
-    return bool(torch.backends.mkldnn.is_available()) and hasattr(
-        torch.ops.mkldnn, "_linear_pointwise"
-    )
+    there: bool = torch.backends.mkldnn.is_available()  # type: ignore[no-untyped-call]
+    return there and hasattr(torch.ops.mkldnn, "_linear_pointwise")
 
 
 def _pack(weight: Tensor, batch: int) -> Tensor:

@@ -132,7 +132,7 @@ class Encoder(nn.Module):
             return padded[: x.shape[0]], rest
         layers, held = state[:-1], state[-1].transpose(0, 1)
         done = []
-        for new in x.split(chunk):
+        for new in torch.split(x, chunk):
             window = torch.cat([held, new])
             y, layers = self._layers(window, layers, None, keep=chunk)
             done.append(y[:chunk])

@@ -34,7 +34,8 @@ def mel_filters(config: FrontendConfig) -> Matrix:
     bins = np.linspace(0.0, config.sample_rate / 2, config.fft_size // 2 + 1)[:, None]
     rising = (bins - hz[:-2]) / (hz[1:-1] - hz[:-2])
     falling = (hz[2:] - bins) / (hz[2:] - hz[1:-1])
-    return np.maximum(0.0, np.minimum(rising, falling))
+    triangles: Matrix = np.maximum(0.0, np.minimum(rising, falling))
+    return triangles
 
 
 def dft_matrix(config: FrontendConfig, bins: npt.NDArray[np.int64]) -> Matrix:
@@ -42,7 +43,8 @@ def dft_matrix(config: FrontendConfig, bins: npt.NDArray[np.int64]) -> Matrix:
     time = np.arange(config.window)
     hann = 0.5 - 0.5 * np.cos(2.0 * np.pi * time / config.window)
     angle = 2.0 * np.pi * np.outer(time, bins) / config.fft_size
-    return hann[:, None] * np.concatenate([np.cos(angle), np.sin(angle)], axis=1)
+    matrix: Matrix = hann[:, None] * np.concatenate([np.cos(angle), np.sin(angle)], axis=1)
+    return matrix
 
 
 class Frontend(nn.Module):

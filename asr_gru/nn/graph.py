@@ -138,7 +138,7 @@ class Graph:
         graph = helper.make_graph(
             body.nodes, f"body_{self._number()}", sides, [*ends, _value(each, ["batch", output[1]])]
         )
-        directions = {}
+        directions: dict[str, Any] = {}
         if backward:
             directions = {
                 "scan_input_directions": [1] * len(inputs),

@@ -70,7 +70,7 @@ class LevelNormaliser(nn.Module):
         level, age = state
         target = torch.clamp(energy, min=self.lowest) - self.prior
         levels = []
-        for now in target.split(1, dim=1):
+        for now in torch.split(target, 1, dim=1):
             falling = torch.clamp(1.0 / (age + self.prior_blocks), min=self.decay)
             rate = torch.where(now > level, torch.clamp(falling, min=self.attack), falling)
             level = level + rate * (now - level)

@@ -66,7 +66,7 @@ class _Writer:
         x = self._norm("encoder.norm", x)
         if self.encoder.lookahead:
             x = self._look_ahead(x)
-        x = self._linear("encoder.head", x, self.ranges and self.ranges.head)
+        x = self._linear("encoder.head", x, self.ranges.head if self.ranges else None)
         x = graph.op("LogSoftmax", x, axis=-1)
         graph.rename(graph.op("Transpose", x, perm=[1, 0, 2]), "log_probs")
         for name, value in self.next.items():
@@ -158,7 +158,7 @@ class _Writer:
         self.next["block"] = graph.op("Reshape", last, graph.integers(0, factor, mels))
         x = graph.op("Concat", graph.slice(x, 0, -1, 1), graph.slice(x, 1, None, 1), axis=2)
         x = graph.op("Transpose", x, perm=[1, 0, 2])
-        x = self._linear("encoder.subsample", x, self.ranges and self.ranges.subsample)
+        x = self._linear("encoder.subsample", x, self.ranges.subsample if self.ranges else None)
         return graph.op("Relu", self._norm("encoder.subsample_norm", x))
 
     def _layers(self, x: str, keep: int | None) -> str:

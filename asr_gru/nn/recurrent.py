@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Literal
+from typing import Any, Literal
 
 import torch
 from torch import Tensor, nn
@@ -13,7 +13,7 @@ __all__ = ["RecurrentLayer", "State", "reverse_padded"]
 
 State = tuple[Tensor, ...]
 Cell = Literal["gru", "lstm", "rnn"]
-CLASSES: dict[str, type[nn.RNNBase]] = {"gru": nn.GRU, "lstm": nn.LSTM, "rnn": nn.RNN}
+CLASSES: dict[str, Any] = {"gru": nn.GRU, "lstm": nn.LSTM, "rnn": nn.RNN}
 GATES = {"gru": 3, "lstm": 4, "rnn": 1}
 
 
@@ -30,7 +30,7 @@ class RecurrentLayer(nn.Module):
         self.cell = cell
         self.width = width
         self.fast = False
-        self.rnn = CLASSES[cell](width, width)
+        self.rnn: Any = CLASSES[cell](width, width)
         self._initialise()
 
     def _initialise(self) -> None:
@@ -51,7 +51,7 @@ class RecurrentLayer(nn.Module):
 
     def start(self, batch: int) -> State:
         """Return zeros, each ``(batch, width)``."""
-        like = self.rnn.weight_hh_l0
+        like: Tensor = self.rnn.weight_hh_l0
         return tuple(like.new_zeros(batch, self.width) for _ in range(self.state_arrays))
 
     def forward(self, x: Tensor, state: State) -> tuple[Tensor, State]:

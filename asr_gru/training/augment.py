@@ -50,11 +50,12 @@ class Augmenter:
             )
         if random.random() < config.babble_share:
             voices = [_tile(other_speech(), len(samples), random) for _ in range(4)]
-            babble = np.sum(voices, axis=0, dtype=np.float32)
+            babble: Samples = np.sum(np.stack(voices), axis=0, dtype=np.float32)
             samples = _mix(samples, babble, random.uniform(max(10.0, config.snr_db[0]), 30.0))
         if random.random() < config.bandwidth_share:
             samples = self._narrow(samples, random)
-        return samples * np.float32(10.0 ** (random.uniform(*config.gain_db) / 20.0))
+        gain = 10.0 ** (random.uniform(*config.gain_db) / 20.0)
+        return np.asarray(samples * gain, np.float32)
 
     def noise(self, length: int, random: Random) -> Samples:
         """Return ``length`` samples of one noise recording, its digital silence cut."""
@@ -101,7 +102,8 @@ def _level(samples: Samples) -> float:
 
 def _tile(clip: Samples, length: int, random: Random) -> Samples:
     if len(clip) < length:
-        clip = np.tile(clip, length // max(len(clip), 1) + 2) if len(clip) else np.zeros(length + 1)
+        times = length // len(clip) + 2 if len(clip) else 0
+        clip = np.tile(clip, times) if times else np.zeros(length + 1, np.float32)
     first = int(random.integers(len(clip) - length + 1))
     return np.asarray(clip[first : first + length], np.float32)
 

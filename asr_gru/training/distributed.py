@@ -34,7 +34,7 @@ class Processes:
         flat = torch.cat([grad.reshape(-1) for grad in grads])
         dist.all_reduce(flat)
         flat /= self.count
-        for grad, mean in zip(grads, flat.split([g.numel() for g in grads]), strict=True):
+        for grad, mean in zip(grads, torch.split(flat, [g.numel() for g in grads]), strict=True):
             grad.copy_(mean.view_as(grad))
 
     def sum_(self, values: Tensor) -> None:

@@ -118,7 +118,8 @@ class Examples:
     def batch(self, indices: Sequence[int], seed: Sequence[int]) -> Batch:
         """Load and vary the utterances ``indices`` (into ``kept``; ``NOISE`` for noise alone)."""
         random = np.random.default_rng(list(seed))
-        pieces, targets = [], []
+        pieces: list[npt.NDArray[np.float32]] = []
+        targets: list[list[int]] = []
         for index in indices:
             if index == NOISE:
                 length = int(random.uniform(1.5, 4.0) * self.net.frontend.sample_rate)

@@ -25,7 +25,7 @@ class Report:
     def __init__(self, folder: Path | None, say: Callable[[str], None] | None) -> None:
         self._folder = folder
         self._say = say or (lambda _line: None)
-        self._board = SummaryWriter(str(folder)) if folder else None  # type: ignore[no-untyped-call]
+        self._board = SummaryWriter(str(folder)) if folder else None
         self._said_at = time.monotonic()
         self._losses: list[float] = []
 
@@ -55,8 +55,8 @@ class Report:
         """Record the loss of one step."""
         self._losses.append(loss)
         if self._board:
-            self._board.add_scalar("loss", loss, step)  # type: ignore[no-untyped-call]
-            self._board.add_scalar("learning rate", rate, step)  # type: ignore[no-untyped-call]
+            self._board.add_scalar("loss", loss, step)
+            self._board.add_scalar("learning rate", rate, step)
         if self._due():
             mean = sum(self._losses) / len(self._losses)
             self._losses.clear()
@@ -75,13 +75,13 @@ class Report:
                 file.write(json.dumps({k: round(v, 4) for k, v in row.items()}) + "\n")
         if self._board:
             for name, value in row.items():
-                self._board.add_scalar(name, value, int(row["step"]))  # type: ignore[no-untyped-call]
-            self._board.flush()  # type: ignore[no-untyped-call]
+                self._board.add_scalar(name, value, int(row["step"]))
+            self._board.flush()
 
     def close(self) -> None:
         """Finish the files."""
         if self._board:
-            self._board.close()  # type: ignore[no-untyped-call]
+            self._board.close()
 
     def _due(self) -> bool:
         now = time.monotonic()
