@@ -1,0 +1,1 @@
+"""Recipes: how models are made, each a folder with its commands."""

@@ -1,0 +1,91 @@
+"""Manifests of LibriSpeech, from a folder that is there or from the net.
+
+    python -m recipes.librispeech.prepare --folder data --parts train-clean-5 dev-clean-2 --download
+
+The folder holds ``LibriSpeech/PART/SPEAKER/CHAPTER/*.flac``; each part becomes ``PART.tsv`` in it.
+"""
+
+from __future__ import annotations
+
+import argparse
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+
+import soundfile
+
+from asr_gru.errors import DataError, Error, nearest
+from asr_gru.manifest import Utterance, write_manifest
+from recipes.librispeech.fetch import download, md5_beside, unpack
+from recipes.librispeech.parts import PARTS
+
+__all__ = ["main", "read_part"]
+
+
+def read_part(folder: Path, part: str) -> list[Utterance]:
+    """Read the transcripts of ``folder/LibriSpeech/part`` in LibriSpeech's own layout.
+
+    Raises:
+        DataError: the part is not there, or a transcript names a recording that is not.
+    """
+    root = folder / "LibriSpeech" / part
+    lists = sorted(root.glob("*/*/*.trans.txt"))
+    if not lists:
+        raise DataError(f"{root}: no transcripts here; give --download, or the right --folder")
+    utterances = []
+    for transcripts in lists:
+        for number, line in enumerate(transcripts.read_text(encoding="utf-8").splitlines(), 1):
+            name, _, text = line.partition(" ")
+            path = transcripts.parent / f"{name}.flac"
+            if "/" in name or "\\" in name or not path.is_file():
+                raise DataError(f"{transcripts}:{number}: {name}.flac is not there")
+            utterances.append(
+                Utterance(
+                    path=path,
+                    text=" ".join(text.lower().split()),
+                    duration_s=round(soundfile.info(str(path)).duration, 3),
+                    speaker=name.split("-")[0],
+                    source=f"librispeech-{part}",
+                    written=text.strip(),
+                )
+            )
+    return utterances
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Run the command; return its exit status."""
+    parser = argparse.ArgumentParser(
+        prog="python -m recipes.librispeech.prepare", description="Manifests of LibriSpeech."
+    )
+    parser.add_argument("--folder", type=Path, required=True, help="holds or gets LibriSpeech/")
+    parser.add_argument("--parts", nargs="+", required=True, help=", ".join(PARTS))
+    parser.add_argument("--download", action="store_true", help="fetch parts that are not there")
+    options = parser.parse_args(arguments)
+    try:
+        for name in options.parts:
+            if name not in PARTS:
+                raise DataError(
+                    f"no part {name!r}{nearest(name, PARTS)}; one of {', '.join(PARTS)}"
+                )
+        for name in options.parts:
+            if options.download and not (options.folder / "LibriSpeech" / name).is_dir():
+                _fetch(name, options.folder)
+            utterances = read_part(options.folder, name)
+            write_manifest(options.folder / f"{name}.tsv", utterances)
+            hours = sum(utterance.duration_s for utterance in utterances) / 3600
+            print(f"{options.folder / name}.tsv: {len(utterances)} utterances, {hours:.2f} hours")
+    except Error as error:
+        print(f"prepare: {error}", file=sys.stderr)
+        return error.exit_status
+    return 0
+
+
+def _fetch(name: str, folder: Path) -> None:
+    part = PARTS[name]
+    archive = folder / f"{name}.tar.gz"
+    download(part.url, archive, part.md5 or md5_beside(part.url))
+    unpack(archive, folder, int(part.largest_gb * 1e9))
+
+
+if __name__ == "__main__":
+    sys.exit(main())
