@@ -1,0 +1,55 @@
+"""The README's examples run, its commands exist, its paths are there."""
+
+import re
+import shlex
+from pathlib import Path
+
+import pytest
+
+from asr_gru.cli import COMMANDS, main
+
+ROOT = Path(__file__).parent.parent
+README = (ROOT / "README.md").read_text(encoding="utf-8")
+BLOCKS = re.findall(r"```python\n(.*?)```", README, re.DOTALL)
+
+
+@pytest.fixture(autouse=True)
+def _in_the_project(monkeypatch):
+    monkeypatch.chdir(ROOT)
+
+
+@pytest.mark.parametrize("number", range(len(BLOCKS)))
+def test_python_examples_run(number, capsys):
+    exec(compile(BLOCKS[number], f"README example {number}", "exec"), {})  # noqa: S102
+    assert capsys.readouterr().out.strip()
+
+
+def test_there_are_python_examples():
+    assert len(BLOCKS) >= 2
+
+
+def test_the_first_command_prints_a_transcript(monkeypatch, capsys):
+    command = re.search(r"^(asr-gru transcribe .*)$", README, re.MULTILINE)[1]
+    monkeypatch.setattr("sys.argv", shlex.split(command))
+    with pytest.raises(SystemExit) as end:
+        main()
+    out = capsys.readouterr().out.strip()
+    assert end.value.code == 0
+    assert len(out.split()) > 3
+    assert out == out.lower()
+
+
+def test_ci_runs_the_test_command_of_the_readme():
+    found = re.findall(r"^pip install .*&& (python -m pytest)$", README, re.MULTILINE)
+    assert found == ["python -m pytest"]
+
+
+def test_named_commands_exist():
+    assert set(re.findall(r"`asr-gru (\w+)", README)) <= set(COMMANDS)
+
+
+def test_named_paths_exist():
+    for document in [ROOT / "README.md", *(ROOT / "docs").glob("*.md")]:
+        text = document.read_text(encoding="utf-8")
+        for name in re.findall(r"`((?:docs|recipes|benchmarks|audio_samples)/[\w./-]*)`", text):
+            assert (ROOT / name).exists(), f"{document.name}: {name}"
