@@ -14,6 +14,7 @@ from asr_gru.text.numerals import spell_numbers
 
 __all__ = ["normalise"]
 
+KEPT = "\x00"
 APOSTROPHES = str.maketrans({"’": "'", "‘": "'", "ʼ": "'", "`": "'", "´": "'"})
 
 
@@ -25,14 +26,15 @@ def normalise(text: str, how: Literal["none", "basic", "english"]) -> str:
     """
     if how == "none":
         return " ".join(unicodedata.normalize("NFC", text).split())
-    text = unicodedata.normalize("NFKC", text).lower()
+    text = unicodedata.normalize("NFKC", unicodedata.normalize("NFKC", text).lower())
+    text = text.replace(KEPT, " ")
     if how == "basic":
         return _without_punctuation(text)
     text = spell_numbers(text.translate(APOSTROPHES))
     text = text.replace("&", " and ").replace("@", " at ")
-    text = re.sub(r"(?<=\w)'(?=\w)", "\x00", text)  # an apostrophe within a word stays
-    text = re.sub(r"(?<=s)'(?=\s|$)|(?<!\w)'(?=(?:em|til|tis|twas|cause)\b)", "\x00", text)
-    return _without_punctuation(text, keep="\x00").replace("\x00", "'")
+    text = re.sub(r"(?<=\w)'(?=\w)", KEPT, text)  # an apostrophe within a word stays
+    text = re.sub(r"(?<=s)'(?=\s|$)|(?<!\w)'(?=(?:em|til|tis|twas|cause)\b)", KEPT, text)
+    return _without_punctuation(text, keep=KEPT).replace(KEPT, "'")
 
 
 def _without_punctuation(text: str, keep: str = "") -> str:

@@ -128,7 +128,7 @@ def mask_features(
     mels = features.shape[2]
     for row, length in enumerate(frames.tolist()):
         for _ in range(config.frequency_masks):
-            width = int(random.integers(config.frequency_width + 1))
+            width = int(random.integers(min(config.frequency_width, mels) + 1))
             first = int(random.integers(mels - width + 1))
             masked[row, :, first : first + width] = 0.0
         for _ in range(round(config.time_masks * length / 1000.0)):

@@ -56,6 +56,8 @@ def plan_pass(
         for index in np.repeat(np.arange(len(wanted)), times)
     ]
     entries += [_Entry(NOISE, NOISE_SECONDS)] * round(noise_only * len(entries))
+    if not entries:
+        return []
     order = random.permutation(len(entries))
     entries = [entries[i] for i in order]
     if ascending:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import pickle
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -18,6 +19,17 @@ from asr_gru.training.config import TrainConfig, parse_train_config
 __all__ = ["NAME", "Checkpoint", "load_checkpoint", "net_from_checkpoint", "save_checkpoint"]
 
 NAME = "checkpoint.pt"
+UNREADABLE = (
+    AttributeError,
+    EOFError,
+    LookupError,
+    OSError,
+    RuntimeError,
+    TypeError,
+    ValueError,
+    pickle.UnpicklingError,
+)
+"""What torch and the conversion raise for files that are cut, damaged or of another kind."""
 
 
 @dataclass
@@ -72,7 +84,7 @@ def load_checkpoint(path: Path) -> Checkpoint:
         values = torch.load(path, map_location="cpu", weights_only=True)
         config = parse_train_config(values.pop("config"), str(path))
         return Checkpoint(config=config, **values)
-    except (KeyError, TypeError, RuntimeError, EOFError, ValueError, AttributeError) as error:
+    except UNREADABLE as error:
         raise ModelError(
             f"{path}: not a checkpoint of asr-gru train ({type(error).__name__})"
         ) from None

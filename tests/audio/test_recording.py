@@ -1,0 +1,86 @@
+import numpy as np
+import pytest
+import soundfile
+
+from asr_gru.audio import find_recordings, open_recording, read_recording
+from asr_gru.errors import AudioError
+
+RATE = 16_000
+
+
+def tone(seconds=1.0, rate=RATE):
+    return (0.3 * np.sin(2 * np.pi * 440 * np.arange(round(seconds * rate)) / rate)).astype(
+        "float32"
+    )
+
+
+@pytest.mark.parametrize(
+    ("name", "subtype"),
+    [
+        ("a.wav", "PCM_16"),
+        ("a.wav", "FLOAT"),
+        ("a.wav", "ULAW"),
+        ("a.flac", "PCM_24"),
+        ("a.aiff", "PCM_16"),
+        ("a.ogg", "VORBIS"),
+        ("a.mp3", "MPEG_LAYER_III"),
+    ],
+)
+@pytest.mark.parametrize("channels", [1, 2])
+def test_every_kind_is_read(tmp_path, name, subtype, channels):
+    rate = 44_100 if name.endswith("mp3") else 22_050
+    samples = tone(1.0, rate)
+    soundfile.write(tmp_path / name, np.stack([samples] * channels, 1), rate, subtype)
+    read = read_recording(tmp_path / name, RATE)
+    assert abs(len(read) - RATE) < RATE * 0.1
+    middle = read[RATE // 4 : RATE // 2]
+    assert abs(np.sqrt(np.mean(middle**2)) - 0.3 / np.sqrt(2)) < 0.02
+
+
+def test_opus_is_read(tmp_path):
+    soundfile.write(tmp_path / "a.opus", tone(), RATE, format="OGG", subtype="OPUS")
+    assert abs(len(read_recording(tmp_path / "a.opus", RATE)) - RATE) < 500
+
+
+def test_blocks_are_the_whole(tmp_path):
+    soundfile.write(tmp_path / "a.flac", tone(2.0), RATE)
+    with open_recording(tmp_path / "a.flac") as recording:
+        assert (recording.sample_rate, recording.channels, recording.duration_s) == (RATE, 1, 2.0)
+        blocks = np.concatenate(list(recording.blocks(0.3)))
+    np.testing.assert_array_equal(blocks, soundfile.read(tmp_path / "a.flac", dtype="float32")[0])
+
+
+def test_bad_inputs_are_refused_by_name(bad_inputs, monkeypatch):
+    """Promise 9."""
+    monkeypatch.setenv("PATH", "")
+    for what, path in bad_inputs.items():
+        with pytest.raises(AudioError) as refusal:
+            read_recording(find_recordings([path])[0], RATE)
+        assert str(path) in str(refusal.value), what
+        assert "\n" not in str(refusal.value), what
+
+
+@pytest.mark.parametrize("name", ["a.wav", "a.flac", "a.aiff"])
+def test_a_cut_recording_is_read_as_far_as_it_goes(tmp_path, name):
+    random = np.random.default_rng(0).standard_normal(4 * RATE).astype("float32") * 0.1
+    soundfile.write(tmp_path / name, random, RATE)
+    data = (tmp_path / name).read_bytes()
+    (tmp_path / name).write_bytes(data[: len(data) // 2])
+    with open_recording(tmp_path / name) as recording:
+        read = np.concatenate(list(recording.blocks()))
+    assert 1.5 * RATE < len(read) < 2.5 * RATE
+    assert len(recording.warnings) == (1 if name.endswith("flac") else len(recording.warnings))
+
+
+def test_a_header_without_samples_is_an_empty_recording(tmp_path):
+    soundfile.write(tmp_path / "a.wav", np.zeros(0, "float32"), RATE)
+    assert len(read_recording(tmp_path / "a.wav", 8000)) == 0
+
+
+def test_folders_are_searched(tmp_path):
+    for name in ("b/two.flac", "a/one.wav", ".hidden/no.wav"):
+        (tmp_path / name).parent.mkdir(exist_ok=True)
+        soundfile.write(tmp_path / name, tone(0.1), RATE)
+    (tmp_path / "a" / "notes.txt").write_text("x")
+    found = find_recordings([tmp_path])
+    assert [path.name for path in found] == ["one.wav", "two.flac"]

@@ -1,0 +1,64 @@
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from asr_gru.audio import Resampler, check_rate, check_samples
+from asr_gru.errors import AudioError
+
+
+@pytest.mark.parametrize(
+    ("samples", "first"),
+    [
+        (np.array([16384, -32768], np.int16), 0.5),
+        (np.array([2**30, 0], np.int32), 0.5),
+        (np.array([192, 128], np.uint8), 0.5),
+        (np.array([0.5, 0.0]), 0.5),
+        (np.array([[0.25, 0.75], [0.0, 0.0]], np.float32), 0.5),
+    ],
+)
+def test_every_type_becomes_mono_float(samples, first):
+    checked = check_samples(samples)
+    assert checked.dtype == np.float32
+    assert checked.shape == (2,)
+    assert checked[0] == first
+
+
+@pytest.mark.parametrize(
+    "samples",
+    [
+        np.array([np.nan]),
+        np.array([np.inf]),
+        np.zeros((2, 3, 4)),
+        np.zeros((2, 0)),
+        np.array([1 + 2j]),
+        np.array(["a"]),
+        np.array([1, 2], np.int64),
+    ],
+)
+def test_what_is_no_sound_is_refused(samples):
+    with pytest.raises(AudioError):
+        check_samples(samples)
+
+
+@pytest.mark.parametrize("rate", [0, -1, 999, 1e6, 44_100.5, float("nan")])
+def test_impossible_rates_are_refused(rate):
+    with pytest.raises(AudioError, match="Hz"):
+        check_rate(rate)
+
+
+@settings(max_examples=30, deadline=None)
+@given(
+    rate=st.sampled_from([8_000, 16_000, 44_100, 48_000]),
+    cuts=st.lists(st.integers(0, 9_000), max_size=8),
+)
+def test_resampling_in_pieces_is_resampling_at_once(rate, cuts):
+    """Promise 2."""
+    samples = np.random.default_rng(0).standard_normal(9_000).astype(np.float32)
+    whole = Resampler(rate, 16_000)
+    expected = np.concatenate([whole.feed(samples), whole.finish()])
+    pieces = Resampler(rate, 16_000)
+    got = [pieces.feed(piece) for piece in np.split(samples, sorted(cuts))]
+    assert pieces.lag_s >= 0
+    np.testing.assert_array_equal(np.concatenate([*got, pieces.finish()]), expected)
+    assert abs(len(expected) - len(samples) * 16_000 / rate) <= 2

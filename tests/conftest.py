@@ -1,0 +1,52 @@
+"""Recordings that are made on the spot, and the table of bad ones (promise 9)."""
+
+import os
+from pathlib import Path
+
+import numpy as np
+import pytest
+import soundfile
+from hypothesis import settings
+
+settings.register_profile("ci", derandomize=True, deadline=None)
+settings.register_profile("desk", deadline=None)
+settings.load_profile("ci" if os.environ.get("CI") else "desk")
+
+
+def tone(seconds=1.0, rate=16_000, hz=440.0):
+    return (0.3 * np.sin(2 * np.pi * hz * np.arange(round(seconds * rate)) / rate)).astype(
+        "float32"
+    )
+
+
+@pytest.fixture
+def recording(tmp_path):
+    path = tmp_path / "tone.wav"
+    soundfile.write(path, tone(2.0), 16_000)
+    return path
+
+
+@pytest.fixture
+def bad_inputs(tmp_path) -> dict[str, Path]:
+    """Inputs that must be refused, by what is wrong with them."""
+    folder = tmp_path / "bad"
+    folder.mkdir()
+    files = {
+        "zero bytes": ("zero.wav", b""),
+        "text": ("text.wav", b"this is not audio at all, it is text\n" * 20),
+        "header only half": ("half.wav", b"RIFF\x24\x00\x00\x00WAVEfm"),
+        "noise of bytes": ("bytes.flac", bytes(range(256)) * 20),
+        "flac magic alone": ("magic.flac", b"fLaC" + b"\0" * 60),
+    }
+    table = {}
+    for what, (name, data) in files.items():
+        (folder / name).write_bytes(data)
+        table[what] = folder / name
+    soundfile.write(folder / "nan.wav", np.full(1600, np.nan, "float32"), 16_000, "FLOAT")
+    table["NaN samples"] = folder / "nan.wav"
+    soundfile.write(folder / "rate.wav", tone(0.1), 5)
+    table["5 Hz"] = folder / "rate.wav"
+    table["missing"] = folder / "missing.wav"
+    (folder / "empty folder").mkdir()
+    table["folder without audio"] = folder / "empty folder"
+    return table

@@ -1,0 +1,91 @@
+import itertools
+import json
+import re
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from asr_gru.errors import ConfigError
+from asr_gru.formats import WRITERS, writer
+from asr_gru.formats.subtitles import cues
+from asr_gru.transcript import Segment, Transcript, Word
+
+
+@st.composite
+def transcripts(draw):
+    now, segments = 0.0, []
+    for number in range(draw(st.integers(0, 3))):
+        words = []
+        for _ in range(draw(st.integers(1, 25))):
+            start = now + draw(st.floats(0, 1.5))
+            now = start + draw(st.floats(0, 1.0))
+            text = draw(st.text('abc"<&é', min_size=1, max_size=12))
+            words.append(Word(text, start, now, draw(st.floats(0, 1))))
+        text = " ".join(word.text for word in words)
+        segments.append(Segment(number, text, words[0].start_s, now, tuple(words)))
+    return Transcript(tuple(segments), now + draw(st.floats(0, 2)))
+
+
+@given(transcripts())
+def test_cues_hold_all_words_in_order_and_never_overlap(transcript):
+    shown = cues(transcript)
+    said = [word for cue in shown for line in cue.lines for word in line.split()]
+    assert said == [word.text for word in transcript.words]
+    for cue in shown:
+        assert cue.start_s <= cue.end_s
+        assert 1 <= len(cue.lines) <= 2
+        assert all(len(line) <= 42 for line in cue.lines)
+    for one, two in itertools.pairwise(shown):
+        assert one.end_s <= two.start_s + 1e-9
+
+
+@given(transcripts())
+def test_textgrid_has_no_gaps(transcript):
+    text = WRITERS["TextGrid"](transcript, "x")
+    for tier in text.split("item [")[2:]:
+        bounds = re.findall(r"intervals \[\d+\]:\s+xmin = ([\d.]+)\s+xmax = ([\d.]+)", tier)
+        assert float(bounds[0][0]) == 0
+        for (start, end), after in zip(bounds, [*bounds[1:], None], strict=True):
+            assert float(start) < float(end)
+            assert after is None or after[0] == end
+
+
+@given(transcripts())
+def test_json_holds_everything(transcript):
+    document = json.loads(WRITERS["json"](transcript, "name"))
+    assert document["text"] == transcript.text
+    words = [word["text"] for segment in document["segments"] for word in segment["words"]]
+    assert words == [word.text for word in transcript.words]
+
+
+@given(transcripts())
+def test_lines_for_machines_have_their_columns(transcript):
+    ctm = WRITERS["ctm"](transcript, "my talk").splitlines()
+    assert [line.split()[0] for line in ctm] == ["my_talk"] * len(transcript.words)
+    tsv = WRITERS["tsv"](transcript, "x").splitlines()
+    assert len(tsv) == 1 + len(transcript.segments)
+    assert all(line.count("\t") == 2 for line in tsv)
+
+
+def test_by_hand():
+    words = (Word("a<b", 0.0, 0.4, 0.9), Word("two", 3_599.9, 3_661.25, 1.0))
+    transcript = Transcript((Segment(0, "a<b two", 0.0, 3_661.25, words),), 3_700.0)
+    assert WRITERS["txt"](transcript, "x") == "a<b two\n"
+    assert WRITERS["srt"](transcript, "x").startswith(
+        "1\n00:00:00,000 --> 00:00:01,000\na<b\n\n2\n"
+    )
+    vtt = WRITERS["vtt"](transcript, "x")
+    assert vtt.startswith("WEBVTT\n\n00:00:00.000 --> 00:00:01.000\na&lt;b\n")
+    assert "00:59:59.900 --> 01:01:01.250" in vtt
+    assert WRITERS["ctm"](transcript, "x").startswith("x 1 0.000 0.400 a<b 0.900\n")
+
+
+@pytest.mark.parametrize("name", WRITERS)
+def test_nothing_said_is_a_valid_file(name):
+    assert isinstance(WRITERS[name](Transcript((), 0.0), "x"), str)
+
+
+def test_an_unknown_format_names_the_nearest():
+    with pytest.raises(ConfigError, match="'srt'"):
+        writer("srtt")
