@@ -9,6 +9,7 @@ from collections.abc import Mapping
 
 import click
 
+from asr_gru import __version__
 from asr_gru.errors import Error
 
 __all__ = ["main"]
@@ -51,7 +52,7 @@ class _Commands(click.Group):
 
 
 @click.group(cls=_Commands, context_settings={"help_option_names": ["-h", "--help"]})
-@click.version_option(package_name="asr-gru", prog_name="asr-gru")
+@click.version_option(__version__, prog_name="asr-gru")
 @click.option("--debug", is_flag=True, help="Show a traceback with an error.")
 def _cli(debug: bool) -> None:
     """Speech to text with GRU-CTC models: offline, on a plain CPU."""

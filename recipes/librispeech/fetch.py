@@ -33,6 +33,7 @@ def download(url: str, path: Path, md5: str) -> None:
     try:
         with urllib.request.urlopen(request, timeout=TIMEOUT_S) as answer:  # noqa: S310
             resumed = answer.status == 206
+            promised = int(answer.headers.get("Content-Length", 0)) + (have if resumed else 0)
             with partial.open("ab" if resumed else "wb") as file:
                 shutil.copyfileobj(answer, file, BLOCK)
     except urllib.error.HTTPError as error:
@@ -40,6 +41,9 @@ def download(url: str, path: Path, md5: str) -> None:
             raise DataError(f"{url}: the server answers {error.code}; try again later") from None
     except (OSError, ValueError) as error:
         raise DataError(f"{url}: {error}; run the command again to go on") from None
+    else:
+        if partial.stat().st_size < promised:
+            raise DataError(f"{url}: the connection was closed; run the command again to go on")
     found = _md5(partial)
     if found != md5:
         partial.unlink()

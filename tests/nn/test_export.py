@@ -31,7 +31,9 @@ TOKENS = build_characters(["abcdefghij "])
 
 def make_net(level=None, **encoder):
     torch.manual_seed(0)
-    config = NetConfig(level=level or LevelConfig(), encoder=EncoderConfig(width=32, layers=2, **encoder))
+    config = NetConfig(
+        level=level or LevelConfig(), encoder=EncoderConfig(width=32, layers=2, **encoder)
+    )
     net = AcousticNet(config, len(TOKENS)).eval()
     if config.encoder.lookahead:
         net.encoder.lookahead.data.normal_()

@@ -1,0 +1,96 @@
+"""From a manifest to a model to a word error rate, with tones for letters."""
+
+import json
+
+import numpy as np
+import pytest
+import soundfile
+
+RATE = 16_000
+CONFIG = """
+passes = 1
+sorted_passes = 0
+layer = "float32"
+[data]
+train = ["list.tsv"]
+validation = ["list.tsv"]
+batch_s = 8
+[optimiser]
+warmup_steps = 2
+[encoder]
+layers = 1
+width = 32
+"""
+
+
+@pytest.fixture
+def data(tmp_path):
+    random = np.random.default_rng(0)
+    lines = ["path\ttext\tspeaker"]
+    for number in range(12):
+        letters = "".join(random.choice(list("ab"), 3))
+        tones = [
+            np.sin(2 * np.pi * {"a": 500, "b": 1500}[letter] * np.arange(RATE // 3) / RATE) * 0.2
+            for letter in letters
+        ]
+        soundfile.write(tmp_path / f"{number}.wav", np.concatenate(tones), RATE)
+        lines.append(f"{number}.wav\t{' '.join(letters)}\ts")
+    (tmp_path / "list.tsv").write_text("\n".join(lines) + "\n")
+    (tmp_path / "tiny.toml").write_text(CONFIG)
+    return tmp_path
+
+
+def train(run, data, *options):
+    return run(
+        "train", data / "tiny.toml", "--run-dir", data / "run", "--cache", data / "cache", *options
+    )
+
+
+def test_train_export_transcribe_evaluate(run, data, monkeypatch):
+    trained = train(run, data)
+    assert trained.status == 0, trained.err
+    assert "mean WER" in trained.err
+    assert {"checkpoint.pt", "tokens.txt", "log.jsonl"} <= {
+        p.name for p in (data / "run").iterdir()
+    }
+    lists = ["--calibration", data / "list.tsv", "--check", data / "list.tsv"]
+    refused = run("export", data / "run", data / "model", *lists, "--bound", "-1000")
+    assert refused.status == 1
+    assert not (data / "model").exists()
+    exported = run("export", data / "run", data / "model", *lists, "--bound", "1000")
+    assert exported.status == 0, exported.err
+    assert "int8" in exported.out
+    assert run("transcribe", "--model", data / "model", data / "0.wav").status == 0
+    table = run("evaluate", "--model", data / "model", data / "list.tsv", data / "list.tsv")
+    assert table.status == 0
+    found = run("evaluate", "--model", data / "model", "--json", data / "list.tsv")
+    document = json.loads(found.out)["list"]
+    assert document["utterances"] == 12
+    assert document["words"] == 36
+    low, high = document["interval"]
+    assert low <= document["word_error_rate"] <= high
+
+
+def test_an_empty_training_set_is_refused(run, data):
+    result = train(run, data, "--set", "data.shortest_s=5.0")
+    assert result.status == 1
+    assert "no training utterance is left" in result.err.splitlines()[-1]
+    assert "Traceback" not in result.err
+
+
+def test_another_model_in_the_run_folder_is_refused(run, data):
+    assert train(run, data).status == 0
+    result = train(run, data, "--set", "encoder.width=16")
+    assert result.status == 2
+    assert "another model" in result.err
+
+
+def test_doctor_and_models(run, model):
+    healthy = run("doctor", "--model", model)
+    assert healthy.status == 0
+    assert "real-time factor" in healthy.out
+    assert "onnxruntime" in healthy.out
+    broken = run("doctor", "--model", "none")
+    assert broken.status == 1
+    assert "BROKEN" in broken.out
+    assert run("models").status == 0

@@ -1,0 +1,125 @@
+import json
+import subprocess
+import sys
+
+import numpy as np
+import pytest
+import soundfile
+
+import asr_gru
+
+
+@pytest.fixture
+def talks(tmp_path):
+    folder = tmp_path / "talks"
+    folder.mkdir()
+    random = np.random.default_rng(0)
+    for name, rate, seconds in (
+        ("a.wav", 16_000, 2.0),
+        ("b.flac", 44_100, 1.0),
+        ("b.wav", 8_000, 3.0),
+    ):
+        soundfile.write(folder / name, random.standard_normal(int(rate * seconds)) * 0.1, rate)
+    return folder
+
+
+def test_one_recording_gives_its_text_alone(run, model, talks):
+    result = run("transcribe", "--model", model, talks / "a.wav")
+    assert (result.status, result.err) == (0, "")
+    assert result.out.strip()
+    assert result.out == result.out.lower()
+    assert "#" not in result.out
+
+
+def test_several_are_named(run, model, talks):
+    result = run("transcribe", "--model", model, talks)
+    assert result.status == 0
+    named = [line for line in result.out.splitlines() if line.startswith("#")]
+    assert named == [f"# {talks / name}" for name in ("a.wav", "b.flac", "b.wav")]
+
+
+@pytest.mark.parametrize("form", ["srt", "vtt", "json", "tsv", "ctm", "TextGrid"])
+def test_every_format(run, model, talks, form):
+    starts = {"srt": "1\n", "vtt": "WEBVTT", "json": "{", "tsv": "start\t", "ctm": "a 1 "}
+    result = run("transcribe", "--model", model, "--format", form, talks / "a.wav")
+    assert result.status == 0
+    assert result.out.startswith(starts.get(form, "File type"))
+
+
+def test_several_formats_into_a_folder(run, model, talks, tmp_path):
+    out = tmp_path / "new" / "out"
+    result = run(
+        "transcribe",
+        "--model",
+        model,
+        "--format",
+        "txt",
+        "--format",
+        "json",
+        "--output-dir",
+        out,
+        talks,
+    )
+    assert (result.status, result.out) == (0, "")
+    names = {path.name for path in out.iterdir()}
+    assert names == {f"{n}.{f}" for n in ("a", "b.flac", "b.wav") for f in ("txt", "json")}
+    text = json.loads((out / "a.json").read_text())["text"]
+    assert " ".join((out / "a.txt").read_text().split()) == text
+
+
+@pytest.mark.parametrize("options", [["--jobs", "2"], ["--batch-size", "3"]])
+def test_side_by_side_is_one_by_one(run, model, talks, options):
+    alone = run("transcribe", "--model", model, "--format", "json", talks)
+    together = run("transcribe", "--model", model, "--format", "json", *options, talks)
+    assert together == alone
+
+
+def test_options_change_something(run, model, talks):
+    def out(*options):
+        result = run("transcribe", "--model", model, "--format", "json", *options, talks / "b.wav")
+        assert result.status == 0
+        return result.out
+
+    plain = out()
+    assert out("--beam", "8") != plain
+    assert out("--beam", "1") == plain
+    assert out("--endpoint", "off") == out("--endpoint", "60")
+
+
+def test_a_bad_file_among_good_ones(run, model, talks, bad_inputs):
+    bad = bad_inputs["text"]
+    result = run("transcribe", "--model", model, talks / "a.wav", bad, talks / "b.wav")
+    assert result.status == 1
+    assert result.out.count("#") == 2
+    assert result.err.count("\n") == 1
+    assert str(bad) in result.err
+
+
+def test_a_cut_file_is_transcribed_with_a_warning(run, model, tmp_path):
+    noise = np.random.default_rng(0).standard_normal(64_000) * 0.1
+    soundfile.write(tmp_path / "cut.flac", noise, 16_000)
+    data = (tmp_path / "cut.flac").read_bytes()
+    (tmp_path / "cut.flac").write_bytes(data[: len(data) // 2])
+    result = run("transcribe", "--model", model, tmp_path / "cut.flac")
+    assert result.status == 0
+    assert result.out.strip()
+    assert "ends early" in result.err
+
+
+def test_a_header_alone_is_an_empty_transcript(run, model, tmp_path):
+    soundfile.write(tmp_path / "empty.wav", np.zeros(0), 16_000)
+    result = run("transcribe", "--model", model, tmp_path / "empty.wav")
+    assert (result.status, result.out, result.err) == (0, "", "")
+
+
+def test_version(run):
+    assert run("--version").out == f"asr-gru, version {asr_gru.__version__}\n"
+
+
+def test_as_a_program(model, talks):
+    command = [sys.executable, "-X", "importtime", "-m", "asr_gru", "transcribe", "--model", model]
+    done = subprocess.run([*command, talks / "a.wav"], capture_output=True, text=True, check=True)
+    assert done.stdout.strip()
+    modules = {line.rpartition("|")[2].strip() for line in done.stderr.splitlines()}
+    assert "onnxruntime" in modules
+    assert not modules & {"torch", "sounddevice", "sentencepiece", "rich"}

@@ -1,0 +1,182 @@
+"""LibriSpeech's layout, and a server on this machine: nothing comes from the net."""
+
+import hashlib
+import http.server
+import io
+import tarfile
+import threading
+from pathlib import Path
+
+import numpy as np
+import pytest
+import soundfile
+
+from asr_gru.errors import DataError
+from asr_gru.manifest import read_manifest
+from asr_gru.training.config import load_train_config
+from recipes.librispeech import fetch, parts, prepare
+
+
+@pytest.fixture
+def folder(tmp_path):
+    """Two speakers of dev-clean-2, as the archive unpacks them."""
+    for speaker, chapter in ((84, 121123), (174, 50561)):
+        place = tmp_path / "LibriSpeech" / "dev-clean-2" / str(speaker) / str(chapter)
+        place.mkdir(parents=True)
+        lines = []
+        for number in range(2):
+            name = f"{speaker}-{chapter}-{number:04}"
+            soundfile.write(place / f"{name}.flac", np.zeros(16_000 * (number + 1)), 16_000)
+            lines.append(f"{name} GO  DO YOU HEAR IT'S {number}")
+        (place / f"{speaker}-{chapter}.trans.txt").write_text("\n".join(lines) + "\n")
+    return tmp_path
+
+
+def test_a_folder_becomes_a_manifest(folder, capsys):
+    assert prepare.main(["--folder", str(folder), "--parts", "dev-clean-2"]) == 0
+    assert "4 utterances" in capsys.readouterr().out
+    said = read_manifest(folder / "dev-clean-2.tsv")
+    assert [utterance.duration_s for utterance in said] == [1.0, 2.0, 1.0, 2.0]
+    assert said[0].text == "go do you hear it's 0"
+    assert said[0].speaker == "174"
+    assert all(utterance.path.is_file() for utterance in said)
+
+
+@pytest.mark.parametrize(
+    ("arguments", "named"),
+    [
+        (["--parts", "dev-clean-3"], "'dev-clean-2'"),
+        (["--parts", "test-clean"], "--download"),
+    ],
+)
+def test_what_is_not_there_is_named(folder, capsys, arguments, named):
+    assert prepare.main(["--folder", str(folder), *arguments]) == 1
+    err = capsys.readouterr().err
+    assert named in err
+    assert err.count("\n") == 1
+
+
+def test_a_missing_recording_is_named(folder):
+    (folder / "LibriSpeech/dev-clean-2/84/121123/84-121123-0001.flac").unlink()
+    with pytest.raises(DataError, match="84-121123-0001"):
+        prepare.read_part(folder, "dev-clean-2")
+
+
+class _Handler(http.server.BaseHTTPRequestHandler):
+    files: dict[str, bytes] = {}  # noqa: RUF012
+    ranges: list[str | None] = []  # noqa: RUF012
+    break_after = 0
+
+    def do_GET(self):
+        data = self.files[self.path.rpartition("/")[2]]
+        asked = self.headers.get("Range")
+        self.ranges.append(asked)
+        first = int(asked.removeprefix("bytes=").rstrip("-")) if asked else 0
+        self.send_response(206 if asked else 200)
+        self.send_header("Content-Length", str(len(data) - first))
+        self.end_headers()
+        if type(self).break_after:
+            self.wfile.write(data[first : type(self).break_after])
+            type(self).break_after = 0
+            self.connection.close()
+            return
+        self.wfile.write(data[first:])
+
+    def log_message(self, *arguments):
+        pass
+
+
+@pytest.fixture
+def server():
+    _Handler.files, _Handler.ranges, _Handler.break_after = {}, [], 0
+    with http.server.ThreadingHTTPServer(("127.0.0.1", 0), _Handler) as running:
+        thread = threading.Thread(target=running.serve_forever)
+        thread.start()
+        yield f"http://127.0.0.1:{running.server_address[1]}"
+        running.shutdown()
+        thread.join()
+
+
+def archive(members):
+    packed = io.BytesIO()
+    with tarfile.open(fileobj=packed, mode="w:gz") as tar:
+        for name, data in members.items():
+            info = tarfile.TarInfo(name)
+            if data is None:
+                info.type, info.linkname = tarfile.SYMTYPE, "/etc/passwd"
+                tar.addfile(info)
+            else:
+                info.size = len(data)
+                tar.addfile(info, io.BytesIO(data))
+    return packed.getvalue()
+
+
+def test_download_unpack_prepare(server, folder, tmp_path, monkeypatch, capsys):
+    source = folder / "LibriSpeech"
+    members = {
+        f"LibriSpeech/{path.relative_to(source).as_posix()}": path.read_bytes()
+        for path in sorted(source.rglob("*"))
+        if path.is_file()
+    }
+    data = archive(members)
+    digest = hashlib.md5(data).hexdigest()  # noqa: S324
+    _Handler.files = {
+        "dev-clean-2.tar.gz": data,
+        "md5sum.txt": f"{digest}  dev-clean-2.tar.gz\n".encode(),
+    }
+    part = parts.Part(f"{server}/31/dev-clean-2.tar.gz", "", 1.0)
+    monkeypatch.setitem(parts.PARTS, "dev-clean-2", part)
+    new = tmp_path / "new"
+    command = ["--folder", str(new), "--parts", "dev-clean-2", "--download"]
+    _Handler.break_after = 0
+    assert prepare.main(command) == 0, capsys.readouterr().err
+    assert len(read_manifest(new / "dev-clean-2.tsv")) == 4
+
+
+def test_a_broken_download_goes_on(server, tmp_path):
+    data = np.random.default_rng(0).bytes(300_000)
+    _Handler.files = {"a.tar.gz": data}
+    _Handler.break_after = 100_000
+    digest = hashlib.md5(data).hexdigest()  # noqa: S324
+    with pytest.raises(DataError, match="go on"):
+        fetch.download(f"{server}/a.tar.gz", tmp_path / "a.tar.gz", digest)
+    assert not (tmp_path / "a.tar.gz").exists()
+    fetch.download(f"{server}/a.tar.gz", tmp_path / "a.tar.gz", digest)
+    assert (tmp_path / "a.tar.gz").read_bytes() == data
+    assert _Handler.ranges[-1].startswith("bytes=")
+    count = len(_Handler.ranges)
+    fetch.download(f"{server}/a.tar.gz", tmp_path / "a.tar.gz", digest)
+    assert len(_Handler.ranges) == count
+
+
+def test_a_corrupt_archive_is_refused(server, tmp_path):
+    _Handler.files = {"a.tar.gz": b"something else"}
+    with pytest.raises(DataError, match="MD5"):
+        fetch.download(f"{server}/a.tar.gz", tmp_path / "a.tar.gz", "0" * 32)
+    assert list(tmp_path.iterdir()) == []
+
+
+@pytest.mark.parametrize(
+    "members",
+    [{"../out.txt": b"x"}, {"/out.txt": b"x"}, {"link": None}, {"big": b"x" * 2_000}],
+)
+def test_hostile_archives_are_refused(tmp_path, members):
+    (tmp_path / "a.tar.gz").write_bytes(archive({"fine.txt": b"ok", **members}))
+    with pytest.raises(DataError, match=r"a\.tar\.gz"):
+        fetch.unpack(tmp_path / "a.tar.gz", tmp_path / "inside", 1_000)
+    outside = {path.name for path in tmp_path.iterdir()}
+    assert outside == {"a.tar.gz", "inside"}
+
+
+def test_what_is_no_archive_is_refused(tmp_path):
+    (tmp_path / "a.tar.gz").write_bytes(b"no archive")
+    with pytest.raises(DataError, match="unpacked"):
+        fetch.unpack(tmp_path / "a.tar.gz", tmp_path / "inside", 1_000)
+
+
+@pytest.mark.parametrize("name", ["mini", "clean100", "full960"])
+def test_configurations_are_valid(name):
+    root = prepare.__file__.rpartition("/")[0]
+    config = load_train_config(Path(root) / f"{name}.toml")
+    wanted = {path.removesuffix(".tsv") for path in (*config.data.train, *config.data.validation)}
+    assert wanted <= set(parts.PARTS)
