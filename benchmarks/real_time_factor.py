@@ -1,0 +1,61 @@
+"""Real-time factor of the graph with features, and speed of whole recordings, on one thread.
+
+python -m benchmarks.real_time_factor audio_samples/long.ogg
+"""
+
+import argparse
+import time
+
+import numpy as np
+
+from asr_gru import Recognizer
+from asr_gru.audio import read_recording
+
+TRIES = 5
+
+
+def best(action) -> float:
+    times = []
+    for _ in range(TRIES):
+        began = time.perf_counter()
+        action()
+        times.append(time.perf_counter() - began)
+    return min(times)
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("recording")
+    parser.add_argument("--model", default="en-small")
+    options = parser.parse_args()
+    recognizer = Recognizer.load(options.model)
+    acoustic = recognizer.acoustic
+    info = acoustic.info
+    samples = read_recording(options.recording, info.sample_rate)
+    step_s = info.step_samples / info.sample_rate
+    print(f"steps of {step_s * 1000:.0f} ms, features included")
+    print(f"{'batch':>6} {'ms a step':>10} {'real-time factor a stream':>26}")
+    for batch in (1, 8, 32):
+        state = acoustic.start(batch)
+        count = min(len(samples) // info.step_samples, 100)
+        blocks = [
+            np.repeat(samples[None, i * info.step_samples : (i + 1) * info.step_samples], batch, 0)
+            for i in range(count)
+        ]
+
+        def steps(blocks=blocks, state=state):
+            for block in blocks:
+                _, state = acoustic.step(block, state)
+
+        spent = best(steps) / count
+        print(f"{batch:6} {spent * 1000:10.3f} {spent / step_s / batch:26.5f}")
+    seconds = len(samples) / info.sample_rate
+    print(f"\nwhole recording of {seconds:.0f} s, decoder and words included")
+    for name, beam in (("greedy", 1), ("beam 8", 8), ("beam 16", 16)):
+        one = Recognizer.load(options.model, beam=beam)
+        spent = best(lambda one=one: one.transcribe(samples, info.sample_rate))
+        print(f"{name:8} {seconds / spent:6.0f} times real time")
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,59 @@
+"""Words printed where nobody speaks: digital silence, faint noise, a folder of noises.
+
+python -m benchmarks.silence_and_noise --noise FOLDER
+"""
+
+import argparse
+from pathlib import Path
+
+import numpy as np
+
+from asr_gru import Recognizer
+from asr_gru.audio import find_recordings, read_recording
+
+
+def words(recognizer: Recognizer, blocks, rate: int) -> tuple[float, list[str]]:
+    stream = recognizer.stream(rate)
+    events = []
+    for block in blocks:
+        events += stream.feed(block)
+    events += stream.finish()
+    said = [word.text for e in events if e.kind == "final" for word in e.words]
+    return stream.audio_s, said
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--noise", type=Path, help="folder of recordings without speech")
+    parser.add_argument("--minutes", type=float, default=60.0)
+    parser.add_argument("--model", default="en-small")
+    options = parser.parse_args()
+    recognizer = Recognizer.load(options.model)
+    rate = recognizer.acoustic.info.sample_rate
+    seconds = round(options.minutes * 60)
+    random = np.random.default_rng(0)
+
+    def noises():
+        total, paths, index = 0.0, find_recordings([options.noise]), 0
+        while total < seconds:
+            clip = read_recording(paths[index % len(paths)], rate)
+            index += 1
+            total += len(clip) / rate
+            yield clip
+
+    sources = {
+        "digital silence": (np.zeros(rate, np.float32) for _ in range(seconds)),
+        "white noise at -60 dBFS": (
+            (random.standard_normal(rate) * 1e-3).astype(np.float32) for _ in range(seconds)
+        ),
+    }
+    if options.noise:
+        sources["recorded noise"] = noises()
+    print(f"{'':24} {'minutes':>8} {'words':>6}")
+    for name, blocks in sources.items():
+        heard_s, said = words(recognizer, blocks, rate)
+        print(f"{name:24} {heard_s / 60:8.1f} {len(said):6}   {' '.join(said[:6])}")
+
+
+if __name__ == "__main__":
+    main()
