@@ -2,23 +2,26 @@
 
 from __future__ import annotations
 
-from typing import Literal
+from typing import Annotated, Literal
 
 import msgspec
+from msgspec import Meta
 
 from asr_gru.errors import ConfigError
 
 __all__ = ["EncoderConfig", "FrontendConfig", "LevelConfig", "NetConfig"]
 
+Positive = Annotated[float, Meta(gt=0)]
+
 
 class FrontendConfig(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """Log-mel frontend: rates in Hz, window and hop in milliseconds."""
 
-    sample_rate: int = 16_000
+    sample_rate: Annotated[int, Meta(ge=1, le=384_000)] = 16_000
     window_ms: float = 25.0
     hop_ms: float = 10.0
-    fft_size: int = 512
-    mels: int = 80
+    fft_size: Annotated[int, Meta(ge=1, le=65_536)] = 512
+    mels: Annotated[int, Meta(ge=1, le=512)] = 80
     low_hz: float = 20.0
     high_hz: float = 7_600.0
 
@@ -53,9 +56,9 @@ class LevelConfig(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fiel
     """
 
     follow: bool = True
-    attack_s: float = 0.1
-    decay_s: float = 4.0
-    start_s: float = 0.2
+    attack_s: Positive = 0.1
+    decay_s: Positive = 4.0
+    start_s: Positive = 0.2
     prior_db: float = 20.0
     lowest_db: float = -20.0
     floor_db: float = -55.0
@@ -78,20 +81,16 @@ class EncoderConfig(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fi
     """
 
     subsampling: Literal[2, 3, 4, 6] = 4
-    layers: int = 4
-    width: int = 384
+    layers: Annotated[int, Meta(ge=1, le=64)] = 4
+    width: Annotated[int, Meta(ge=1, le=8_192)] = 384
     cell: Literal["gru", "lstm", "rnn"] = "gru"
     direction: Literal["uni", "bi", "chunked"] = "uni"
-    chunk_frames: int = 16
+    chunk_frames: Annotated[int, Meta(ge=1, le=4_096)] = 16
     right_frames: int = 8
-    lookahead: int = 0
-    dropout: float = 0.1
+    lookahead: Annotated[int, Meta(ge=0, le=4_096)] = 0
+    dropout: Annotated[float, Meta(ge=0, lt=1)] = 0.1
 
     def __post_init__(self) -> None:
-        if self.layers < 1 or self.width < 1 or not 0 <= self.dropout < 1 or self.lookahead < 0:
-            raise ConfigError(
-                "encoder: need layers >= 1, width >= 1, 0 <= dropout < 1, lookahead >= 0"
-            )
         if self.lookahead and self.direction != "uni":
             raise ConfigError("encoder: lookahead is for direction = 'uni'; set it to 0")
         if self.direction == "chunked" and not 0 < self.right_frames <= self.chunk_frames:

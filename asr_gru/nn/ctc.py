@@ -7,7 +7,6 @@ from collections.abc import Sequence
 
 import numpy as np
 import numpy.typing as npt
-import torch
 from torch import Tensor
 from torch.nn import functional as F
 
@@ -26,7 +25,7 @@ def frames_needed(targets: Sequence[int]) -> int:
 
 def collapse(path: Sequence[int]) -> list[int]:
     """Return the tokens of a frame-wise path: repeats merged, then blanks removed."""
-    before = [BLANK, *path[:-1]]
+    before = [BLANK, *path][: len(path)]
     return [now for now, was in zip(path, before, strict=True) if now not in (was, BLANK)]
 
 
@@ -92,8 +91,3 @@ def force_align(
             first_frame[last // 2] = t
         last -= int(origin[t, last])
     return first_frame, best
-
-
-def greedy_tokens(log_probs: Tensor) -> list[int]:
-    """Return the collapsed best path of ``log_probs (frames, tokens)``."""
-    return collapse(torch.argmax(log_probs, dim=-1).tolist())

@@ -6,9 +6,10 @@ import re
 import sys
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Any, Literal
+from typing import Annotated, Any, Literal
 
 import msgspec
+from msgspec import Meta
 
 from asr_gru.errors import ConfigError, nearest
 from asr_gru.nn.config import EncoderConfig, FrontendConfig, LevelConfig, NetConfig
@@ -26,6 +27,11 @@ __all__ = [
     "load_train_config",
     "parse_train_config",
 ]
+
+Count = Annotated[int, Meta(ge=0)]
+Positive = Annotated[float, Meta(gt=0)]
+NotNegative = Annotated[float, Meta(ge=0)]
+Share = Annotated[float, Meta(ge=0, le=1)]
 
 
 class _Strict(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
@@ -52,13 +58,13 @@ class DataConfig(_Strict, frozen=True, kw_only=True, forbid_unknown_fields=True)
     train: tuple[str, ...]
     validation: tuple[str, ...] = ()
     tokens: Literal["characters", "pieces"] = "characters"
-    pieces: int = 256
+    pieces: Annotated[int, Meta(ge=2)] = 256
     normaliser: Literal["none", "basic", "english"] = "english"
-    shortest_s: float = 0.2
-    longest_s: float = 20.0
-    batch_s: float = 60.0
-    weights: dict[str, float] = {}
-    noise_only: float = 0.0
+    shortest_s: Positive = 0.2
+    longest_s: Positive = 20.0
+    batch_s: Positive = 60.0
+    weights: dict[str, NotNegative] = {}
+    noise_only: NotNegative = 0.0
 
 
 class AugmentConfig(_Strict, frozen=True, kw_only=True, forbid_unknown_fields=True):
@@ -82,19 +88,19 @@ class AugmentConfig(_Strict, frozen=True, kw_only=True, forbid_unknown_fields=Tr
     """
 
     noise: str = ""
-    noise_share: float = 0.0
+    noise_share: Share = 0.0
     snr_db: tuple[float, float] = (5.0, 30.0)
-    babble_share: float = 0.0
+    babble_share: Share = 0.0
     rooms: str = ""
-    rooms_share: float = 0.0
-    speed: float = 0.1
-    speed_share: float = 0.0
+    rooms_share: Share = 0.0
+    speed: Annotated[float, Meta(ge=0, le=0.5)] = 0.1
+    speed_share: Share = 0.0
     gain_db: tuple[float, float] = (0.0, 0.0)
-    bandwidth_share: float = 0.0
-    frequency_masks: int = 0
-    frequency_width: int = 20
-    time_masks: int = 0
-    time_width: int = 30
+    bandwidth_share: Share = 0.0
+    frequency_masks: Count = 0
+    frequency_width: Count = 20
+    time_masks: Count = 0
+    time_width: Count = 30
 
     def __post_init__(self) -> None:
         if (self.noise_share and not self.noise) or (self.rooms_share and not self.rooms):
@@ -119,13 +125,13 @@ class OptimiserConfig(_Strict, frozen=True, kw_only=True, forbid_unknown_fields=
     """
 
     name: Literal["adamw", "adam", "rmsprop", "sgd"] = "adamw"
-    rate: float = 1e-3
-    warmup_steps: int = 300
+    rate: Positive = 1e-3
+    warmup_steps: Count = 300
     decay: Literal["none", "linear", "cosine"] = "cosine"
-    last_rate: float = 0.05
-    weight_decay: float = 0.01
-    clip: float = 1.0
-    average: float = 0.998
+    last_rate: Share = 0.05
+    weight_decay: NotNegative = 0.01
+    clip: Positive = 1.0
+    average: Annotated[float, Meta(ge=0, lt=1)] = 0.998
 
 
 class TrainConfig(_Strict, frozen=True, kw_only=True, forbid_unknown_fields=True):
@@ -146,10 +152,10 @@ class TrainConfig(_Strict, frozen=True, kw_only=True, forbid_unknown_fields=True
     frontend: FrontendConfig = FrontendConfig()
     level: LevelConfig = LevelConfig()
     encoder: EncoderConfig = EncoderConfig()
-    passes: int = 30
-    sorted_passes: int = 1
-    consistency: float = 0.0
-    seed: int = 1
+    passes: Annotated[int, Meta(ge=1)] = 30
+    sorted_passes: Count = 1
+    consistency: NotNegative = 0.0
+    seed: Count = 1
     layer: Literal["auto", "float32", "bf16"] = "auto"
 
     @property
@@ -168,7 +174,7 @@ def load_train_config(path: Path, changes: Sequence[str] = ()) -> TrainConfig:
         values = tomllib.loads(path.read_text(encoding="utf-8"))
     except OSError as error:
         raise ConfigError(f"{path}: {error.strerror}; give a configuration in TOML") from None
-    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
+    except (tomllib.TOMLDecodeError, UnicodeDecodeError, RecursionError) as error:
         raise ConfigError(f"{path}: not TOML: {error}") from None
     for change in changes:
         _apply(values, change)

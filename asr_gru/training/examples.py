@@ -114,6 +114,8 @@ class Examples:
             )
         self.durations_s = np.array([corpus.duration_s(index) for index in self.kept])
         self.weights = [data.weights.get(corpus.utterances[i].source, 1.0) for i in self.kept]
+        if not any(self.weights):
+            raise DataError("data.weights is 0 for every source; give one of them a weight")
 
     def batch(self, indices: Sequence[int], seed: Sequence[int]) -> Batch:
         """Load and vary the utterances ``indices`` (into ``kept``; ``NOISE`` for noise alone)."""

@@ -8,12 +8,14 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+import msgspec
 import numpy as np
 import torch
 from torch import nn
 
 from asr_gru.errors import ConfigError
 from asr_gru.nn.acoustic import AcousticNet
+from asr_gru.nn.bf16_gru import bf16_gru_available
 from asr_gru.nn.recurrent import RecurrentLayer
 from asr_gru.text import Tokens, load_tokens
 from asr_gru.training.augment import Augmenter, mask_features
@@ -79,7 +81,7 @@ def train(
     if state.optimiser:
         optimiser.load_state_dict(state.optimiser)
     average = {name: value.to(processes.device) for name, value in state.average.items()}
-    _choose_layer(net, config, processes, report)
+    _choose_layer(net, state, processes, report)
 
     def checkpoint() -> None:
         state.weights = {name: value.cpu() for name, value in net.state_dict().items()}
@@ -117,6 +119,7 @@ def train(
                 checkpoint()
                 saved_at = time.monotonic()
             if last:
+                report.close()
                 return state
         state.number += 1
         state.position = 0
@@ -204,6 +207,8 @@ def _start(config: TrainConfig, run: Run, tokens: Tokens, examples: Examples) ->
             raise ConfigError(
                 f"{run.folder}: holds a run with another model; give another --run-dir"
             )
+        if config.layer == "auto":  # what was measured at the start decides, to the bit
+            config = msgspec.structs.replace(config, layer=state.config.layer)
         state.config = config
         return state
     torch.manual_seed(config.seed)
@@ -241,17 +246,22 @@ def _measure_statistics(net: AcousticNet, examples: Examples) -> None:
 
 
 def _choose_layer(
-    net: AcousticNet, config: TrainConfig, processes: Processes, report: Report
+    net: AcousticNet, state: Checkpoint, processes: Processes, report: Report
 ) -> None:
-    if config.layer == "float32" or config.encoder.cell != "gru" or processes.device.type != "cpu":
-        fast = False
-    else:
-        fast = config.layer == "bf16" or bf16_is_faster(config.encoder.width)
-    decision = torch.tensor([float(fast)])
-    processes.sum_(decision)
+    """Race the layers on a CPU where the choice is open, and keep the outcome for later starts."""
+    config = state.config
+    can = config.encoder.cell == "gru" and processes.device.type == "cpu"
+    if can and config.layer == "bf16" and not bf16_gru_available():
+        raise ConfigError('layer = "bf16" needs torch with oneDNN; write layer = "float32"')
+    fast = can and config.layer == "bf16"
+    if can and config.layer == "auto":
+        votes = torch.tensor([float(bf16_is_faster(config.encoder.width))])
+        processes.sum_(votes)
+        fast = float(votes) > processes.count / 2
+        state.config = msgspec.structs.replace(config, layer="bf16" if fast else "float32")
     for module in net.modules():
         if isinstance(module, RecurrentLayer):
-            module.fast = float(decision) > processes.count / 2
+            module.fast = fast
     report.note(f"recurrent layer: {'own bfloat16' if fast else 'torch'}")
 
 

@@ -1,0 +1,132 @@
+from __future__ import annotations
+
+import itertools
+
+import pytest
+import torch
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from asr_gru.nn.config import EncoderConfig
+from asr_gru.nn.encoder import Encoder
+
+MELS, TOKENS = 10, 7
+
+
+def make(**changes) -> Encoder:
+    torch.manual_seed(0)
+    settings_ = {"layers": 2, "width": 16, "subsampling": 2, **changes}
+    net = Encoder(EncoderConfig(**settings_), MELS, TOKENS).eval()
+    if net.config.lookahead:
+        torch.nn.init.normal_(net.lookahead)
+    return net
+
+
+def in_parts(net: Encoder, features, sizes):
+    state, rows = net.start(features.shape[0]), []
+    for part in torch.split(features, [size * net.config.subsampling for size in sizes], dim=1):
+        y, state = net(part, state)
+        rows.append(y)
+    return torch.cat(rows, dim=1), state
+
+
+STREAMING = [
+    {"cell": "gru"},
+    {"cell": "lstm"},
+    {"cell": "rnn"},
+    {"lookahead": 3},
+    {"cell": "lstm", "lookahead": 1},
+    {"subsampling": 3},
+    {"subsampling": 4},
+    {"subsampling": 6},
+]
+CHUNKED = [
+    {"direction": "chunked", "cell": cell, "chunk_frames": 4, "right_frames": right}
+    for cell, right in (("gru", 2), ("lstm", 4), ("rnn", 1))
+]
+
+
+@pytest.mark.parametrize("changes", STREAMING, ids=str)
+@settings(max_examples=6, deadline=None)
+@given(cuts=st.sets(st.integers(1, 23)))
+def test_cuts_do_not_matter(changes, cuts):
+    """Promise 2, in torch."""
+    net = make(**changes)
+    bounds = [0, *sorted(cuts), 24]
+    sizes = [b - a for a, b in itertools.pairwise(bounds)]
+    features = torch.randn(2, 24 * net.config.subsampling, MELS, generator=torch.Generator())
+    with torch.no_grad():
+        whole, end = net(features, net.start(2))
+        parts, state = in_parts(net, features, sizes)
+    torch.testing.assert_close(parts, whole, rtol=1e-4, atol=1e-5)
+    torch.testing.assert_close(state, end, rtol=1e-4, atol=1e-5)
+
+
+@pytest.mark.parametrize("changes", CHUNKED, ids=str)
+def test_chunked_models_do_not_mind_cuts_between_chunks(changes):
+    """Promise 2, in torch."""
+    net = make(**changes)
+    features = torch.randn(2, 24 * 2, MELS)
+    with torch.no_grad():
+        whole, end = net(features, net.start(2))
+        parts, state = in_parts(net, features, [4, 8, 12])
+        odd, _ = net(features[:, : 22 * 2], net.start(2))
+    assert whole.shape == (2, 24, TOKENS)
+    torch.testing.assert_close(parts, whole, rtol=1e-4, atol=1e-5)
+    torch.testing.assert_close(state, end, rtol=1e-4, atol=1e-5)
+    assert odd.shape == (2, 22, TOKENS)
+    torch.testing.assert_close(odd[:, :20], whole[:, :20], rtol=1e-4, atol=1e-5)
+
+
+@pytest.mark.parametrize("changes", [{}, {"lookahead": 2}, *CHUNKED], ids=str)
+def test_rows_hear_exactly_as_far_ahead_as_the_delay_says(changes):
+    net = make(**changes)
+    features = torch.randn(1, 24 * 2, MELS)
+    changed = features.clone()
+    changed[:, 16 * 2 :] += 1.0
+    with torch.no_grad():
+        a, _ = net(features, net.start(1))
+        b, _ = net(changed, net.start(1))
+    same = (a == b).all(dim=2)[0]
+    assert same[:16].all()  # row t is about frame t - delay, and hears frames to t at most
+    assert not same[16 + net.config.delay :].any()
+
+
+def test_a_fresh_look_ahead_is_a_plain_delay():
+    torch.manual_seed(0)
+    net = Encoder(EncoderConfig(layers=1, width=8, lookahead=2), MELS, TOKENS).eval()
+    torch.manual_seed(0)
+    plain = Encoder(EncoderConfig(layers=1, width=8), MELS, TOKENS).eval()
+    plain.load_state_dict({k: v for k, v in net.state_dict().items() if k != "lookahead"})
+    features = torch.randn(1, 40, MELS)
+    with torch.no_grad():
+        late, _ = net(features, net.start(1))
+        direct, _ = plain(features, plain.start(1))
+    torch.testing.assert_close(late[:, 2:], direct[:, :-2])
+
+
+@pytest.mark.parametrize("cell", ["gru", "lstm", "rnn"])
+def test_bidirectional_rows_do_not_depend_on_their_padding(cell):
+    net = make(direction="bi", cell=cell)
+    lengths = [12, 7, 1]
+    features = torch.randn(3, 24, MELS)
+    with torch.no_grad():
+        together, _ = net(features, net.start(3), torch.tensor(lengths))
+        for row, length in enumerate(lengths):
+            alone, _ = net(features[row : row + 1, : 2 * length], net.start(1))
+            torch.testing.assert_close(together[row, :length], alone[0], rtol=1e-4, atol=1e-5)
+
+
+def test_rows_are_distributions():
+    with torch.no_grad():
+        log_probs, _ = make()(torch.randn(2, 12, MELS), make().start(2))
+    torch.testing.assert_close(log_probs.exp().sum(dim=2), torch.ones(2, 6))
+
+
+def test_dropout_is_for_training_only():
+    net = make(dropout=0.5)
+    features, start = torch.randn(1, 24, MELS), net.start(1)
+    with torch.no_grad():
+        assert torch.equal(net(features, start)[0], net(features, start)[0])
+        net.train()
+        assert not torch.equal(net(features, start)[0], net(features, start)[0])

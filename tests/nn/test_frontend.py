@@ -1,0 +1,125 @@
+from __future__ import annotations
+
+import librosa
+import numpy as np
+import pytest
+import torch
+import torchaudio
+
+from asr_gru.nn.config import FrontendConfig
+from asr_gru.nn.frontend import Frontend, mel_filters
+
+CONFIG = FrontendConfig()
+WINDOW, HOP, FFT = 400, 160, 512
+CENTRING = (FFT - WINDOW) // 2  # others put the window into the middle of the transform's frame
+
+
+def speech_like(seconds: float = 2.0) -> np.ndarray:
+    """Voiced and noisy stretches, with formants, at a plausible level."""
+    random = np.random.default_rng(5)
+    time = np.arange(int(seconds * 16_000)) / 16_000
+    pitch = 120 + 25 * np.sin(2 * np.pi * 0.7 * time)
+    phase = 2 * np.pi * np.cumsum(pitch) / 16_000
+    voiced = sum(np.cos(k * phase) / k for k in range(1, 40))
+    loud = 0.5 + 0.5 * np.sin(2 * np.pi * 2.3 * time)
+    noise = random.standard_normal(len(time))
+    return np.asarray(0.05 * voiced * loud + 0.02 * noise * (1 - loud) + 0.001 * noise, np.float32)
+
+
+def ours(samples: np.ndarray) -> np.ndarray:
+    frontend = Frontend(CONFIG)
+    whole = len(samples) - len(samples) % HOP
+    mel, _ = frontend(torch.from_numpy(samples[None, :whole]), frontend.start(1))
+    return mel[0].numpy()
+
+
+def as_others_frame(samples: np.ndarray) -> np.ndarray:
+    """Put zeros in front, so that frame t of an uncentred transform is our frame t."""
+    return np.concatenate([np.zeros(WINDOW - HOP + CENTRING, np.float32), samples])
+
+
+def test_agrees_with_torchaudio():
+    """Promise 1."""
+    samples = speech_like()
+    transform = torchaudio.transforms.MelSpectrogram(
+        sample_rate=16_000,
+        n_fft=FFT,
+        win_length=WINDOW,
+        hop_length=HOP,
+        f_min=20.0,
+        f_max=7_600.0,
+        n_mels=80,
+        power=2.0,
+        center=False,
+        norm=None,
+        mel_scale="htk",
+    )
+    theirs = transform(torch.from_numpy(as_others_frame(samples))).numpy().T
+    mine = ours(samples)
+    frames = min(len(theirs), len(mine))
+    assert frames >= 198
+    np.testing.assert_allclose(mine[:frames], theirs[:frames], rtol=5e-4, atol=1e-6 * mine.max())
+    log = np.abs(np.log(mine[:frames] + 1e-6) - np.log(theirs[:frames] + 1e-6))
+    assert log.mean() < 1e-4
+
+
+def test_agrees_with_librosa():
+    """Promise 1."""
+    samples = speech_like()
+    theirs = librosa.feature.melspectrogram(
+        y=as_others_frame(samples),
+        sr=16_000,
+        n_fft=FFT,
+        win_length=WINDOW,
+        hop_length=HOP,
+        fmin=20.0,
+        fmax=7_600.0,
+        n_mels=80,
+        power=2.0,
+        center=False,
+        norm=None,
+        htk=True,
+    ).T
+    mine = ours(samples)
+    frames = min(len(theirs), len(mine))
+    np.testing.assert_allclose(mine[:frames], theirs[:frames], rtol=1e-4, atol=1e-7 * mine.max())
+
+
+def test_a_frame_is_the_window_that_ends_with_its_hop():
+    """Frame t hears the 400 samples that end at (t + 1) * 160, and nothing later."""
+    samples = speech_like(0.2)
+    before = ours(samples)
+    for frame in (3, 7):
+        changed = samples.copy()
+        changed[(frame + 1) * HOP :] = 0.3
+        after = ours(changed)
+        np.testing.assert_array_equal(before[: frame + 1], after[: frame + 1])
+        assert not np.allclose(before[frame + 1], after[frame + 1])
+        earlier = samples.copy()
+        earlier[: (frame + 1) * HOP - WINDOW] = 0.3
+        np.testing.assert_allclose(ours(earlier)[frame], before[frame], rtol=1e-5)
+
+
+def test_a_tone_sounds_in_the_band_that_is_around_it():
+    time = np.arange(16_000) / 16_000
+    filters = mel_filters(CONFIG)
+    centres = filters.argmax(axis=0) * 16_000 / FFT
+    for hz in (300.0, 1_000.0, 4_000.0):
+        mel = ours(np.asarray(0.1 * np.sin(2 * np.pi * hz * time), np.float32))
+        assert abs(centres[mel[50].argmax()] - hz) < 0.06 * hz + 32
+
+
+@pytest.mark.parametrize(
+    "config",
+    [
+        FrontendConfig(sample_rate=8_000, fft_size=256, high_hz=3_800.0, mels=40),
+        FrontendConfig(window_ms=32.0, hop_ms=16.0, mels=64, low_hz=60.0),
+    ],
+)
+def test_every_parameter_is_heeded(config: FrontendConfig):
+    frontend = Frontend(config)
+    samples = torch.from_numpy(speech_like(0.5))[None, : config.hop * 20]
+    mel, tail = frontend(samples, frontend.start(1))
+    assert mel.shape == (1, 20, config.mels)
+    assert tail.shape == (1, config.window - config.hop)
+    assert mel_filters(config).shape == (config.fft_size // 2 + 1, config.mels)
