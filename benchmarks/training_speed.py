@@ -1,0 +1,99 @@
+"""Training steps on the CPU: the own bfloat16 GRU against nn.GRU, in turn, in one process.
+
+OMP_NUM_THREADS=1 python -m benchmarks.training_speed
+"""
+
+import argparse
+import time
+
+import numpy as np
+import torch
+
+from asr_gru.nn.acoustic import AcousticNet
+from asr_gru.nn.config import EncoderConfig, NetConfig
+from asr_gru.nn.recurrent import RecurrentLayer
+from asr_gru.training.augment import mask_features
+from asr_gru.training.config import AugmentConfig, OptimiserConfig
+from asr_gru.training.objective import objective
+from asr_gru.training.optimiser import make_optimiser
+
+BATCH, SECONDS, TOKENS, LETTERS = 16, 10, 30, 100
+MASKS = AugmentConfig(frequency_masks=2, time_masks=4)
+
+
+def whole_step(net, optimiser, features, frames, targets, lengths, low):
+    masked = mask_features(features, frames.numpy() * 4, MASKS, np.random.default_rng(0))
+    with torch.autocast("cpu", torch.bfloat16, enabled=low):
+        log_probs, _ = net.encoder(masked, net.encoder.start(BATCH))
+    loss = objective(log_probs.float(), targets, frames, lengths, 0.0)
+    optimiser.zero_grad(set_to_none=True)
+    loss.backward()
+    torch.nn.utils.clip_grad_norm_(net.parameters(), 1.0)
+    optimiser.step()
+
+
+def layer_step(layer, x, low):
+    with torch.autocast("cpu", torch.bfloat16, enabled=low):
+        y, _ = layer(x, layer.start(x.shape[1]))
+    y.float().sum().backward()
+
+
+def race(title, steps, tries):
+    best = dict.fromkeys(steps, float("inf"))
+    for _ in range(tries):
+        for name, step in steps.items():
+            began = time.perf_counter()
+            step()
+            best[name] = min(best[name], time.perf_counter() - began)
+    first = next(iter(best.values()))
+    print(title)
+    for name, seconds in best.items():
+        print(f"  {name:28} {seconds * 1000:8.0f} ms {first / seconds:6.2f} times")
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--tries", type=int, default=5)
+    options = parser.parse_args()
+    torch.set_num_threads(1)
+    torch.manual_seed(0)
+    layer = RecurrentLayer("gru", 384).train()
+    x = torch.randn(250, BATCH, 384, requires_grad=True)
+    net = AcousticNet(NetConfig(encoder=EncoderConfig(layers=5)), TOKENS).train()
+    optimiser = make_optimiser(net, OptimiserConfig())
+    features = torch.randn(BATCH, SECONDS * 100, 80)
+    frames = torch.full((BATCH,), SECONDS * 25)
+    targets = torch.randint(1, TOKENS, (BATCH * LETTERS,))
+    lengths = torch.full((BATCH,), LETTERS)
+
+    def use(fast):
+        for module in [layer, *net.modules()]:
+            if isinstance(module, RecurrentLayer):
+                module.fast = fast
+
+    def variant(function, fast, low, *arguments):
+        def step():
+            use(fast)
+            function(*arguments, low)
+
+        return step
+
+    kinds = {
+        "nn.GRU float32": (False, False),
+        "nn.GRU autocast bfloat16": (False, True),
+        "own bfloat16 layer": (True, False),
+    }
+    one = {name: variant(layer_step, *kind, layer, x) for name, kind in kinds.items()}
+    race(f"one layer of 384, 250 frames, batch {BATCH}", one, options.tries)
+    arguments = (net, optimiser, features, frames, targets, lengths)
+    all_ = {name: variant(whole_step, *kind, *arguments) for name, kind in kinds.items()}
+    parameters = sum(p.numel() for p in net.parameters()) / 1e6
+    race(
+        f"whole step, {parameters:.1f} M parameters, {BATCH} x {SECONDS} s: masks, CTC, AdamW",
+        all_,
+        options.tries,
+    )
+
+
+if __name__ == "__main__":
+    main()
