@@ -113,3 +113,12 @@ class NetConfig(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields
     def frame_samples(self) -> int:
         """Samples behind one output frame."""
         return self.frontend.hop * self.encoder.subsampling
+
+    def same_weights(self, other: NetConfig) -> bool:
+        """Say whether weights of the one fit the other: dropout may differ."""
+        encoders = [msgspec.structs.replace(c.encoder, dropout=0.0) for c in (self, other)]
+        return (self.frontend, self.level, encoders[0]) == (
+            other.frontend,
+            other.level,
+            encoders[1],
+        )

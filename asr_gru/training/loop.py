@@ -203,7 +203,7 @@ def _start(config: TrainConfig, run: Run, tokens: Tokens, examples: Examples) ->
     """Return the run's own checkpoint, or a fresh start."""
     if (run.folder / NAME).exists():
         state = load_checkpoint(run.folder)
-        if state.config.net != config.net:
+        if not state.config.net.same_weights(config.net):
             raise ConfigError(
                 f"{run.folder}: holds a run with another model; give another --run-dir"
             )
@@ -215,7 +215,7 @@ def _start(config: TrainConfig, run: Run, tokens: Tokens, examples: Examples) ->
     net = AcousticNet(config.net, len(tokens))
     if run.start_from is not None:
         earlier = load_checkpoint(run.start_from)
-        if earlier.config.net != config.net or earlier.tokens != len(tokens):
+        if not earlier.config.net.same_weights(config.net) or earlier.tokens != len(tokens):
             raise ConfigError(f"{run.start_from}: another model than this configuration asks for")
         net.load_state_dict(earlier.average or earlier.weights)
     else:

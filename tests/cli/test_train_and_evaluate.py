@@ -85,6 +85,14 @@ def test_another_model_in_the_run_folder_is_refused(run, data):
     assert "another model" in result.err
 
 
+def test_a_run_starts_from_another(run, data):
+    assert train(run, data).status == 0
+    options = ["--start-from", data / "run", "--set", "encoder.dropout=0.3"]
+    command = ["train", data / "tiny.toml", "--cache", data / "cache", "--run-dir", data / "second"]
+    assert run(*command, *options).status == 0
+    assert run(*command[:-1], data / "third", *options, "--set", "encoder.width=16").status == 2
+
+
 def test_doctor_and_models(run, model):
     healthy = run("doctor", "--model", model)
     assert healthy.status == 0
