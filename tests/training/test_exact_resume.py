@@ -1,0 +1,110 @@
+"""Promise 7: a run that was stopped or killed goes on exactly as if it had not been."""
+
+import json
+import os
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import numpy as np
+import pytest
+import soundfile
+import torch
+
+from asr_gru.training.checkpoint import load_checkpoint
+from asr_gru.training.config import parse_train_config
+from asr_gru.training.distributed import Processes
+from asr_gru.training.loop import Run, train
+
+RATE = 16_000
+CONFIG = {
+    "passes": 3,
+    "consistency": 0.2,
+    "layer": "float32",
+    "data": {"train": ["list.tsv"], "batch_s": 6.0, "noise_only": 0.2},
+    "augment": {
+        "speed_share": 0.5,
+        "gain_db": [-10.0, 5.0],
+        "bandwidth_share": 0.5,
+        "babble_share": 0.5,
+        "frequency_masks": 1,
+        "time_masks": 2,
+    },
+    "optimiser": {"warmup_steps": 3},
+    "encoder": {"layers": 1, "width": 24, "dropout": 0.2},
+}
+ALONE = Processes(0, 1, torch.device("cpu"))
+
+
+@pytest.fixture(autouse=True)
+def _one_thread():
+    before = torch.get_num_threads()
+    torch.set_num_threads(1)
+    yield
+    torch.set_num_threads(before)
+
+
+@pytest.fixture
+def data(tmp_path):
+    random = np.random.default_rng(0)
+    lines = ["path\ttext"]
+    for number in range(14):
+        soundfile.write(tmp_path / f"{number}.wav", random.standard_normal(RATE) * 0.1, RATE)
+        lines.append(f"{number}.wav\t{'abc'[number % 3]} {'cab'[number % 3]}")
+    (tmp_path / "list.tsv").write_text("\n".join(lines) + "\n")
+    return tmp_path
+
+
+def go(data: Path, name: str, stop_after: int | None = None):
+    run = Run(data / name, data, data / "cache", stop_after=stop_after)
+    return train(parse_train_config(CONFIG), run, ALONE, lambda _line: None)
+
+
+def same(one, other):
+    assert (one.step, one.number, one.position) == (other.step, other.number, other.position)
+    for name in ("weights", "average"):
+        for key, value in getattr(one, name).items():
+            assert torch.equal(value, getattr(other, name)[key]), (name, key)
+
+
+def test_stopping_changes_nothing(data):
+    whole = go(data, "whole")
+    for stop in (1, 4, 5, 8):
+        go(data, "parts", stop_after=stop)
+    same(go(data, "parts"), whole)
+    same(load_checkpoint(data / "parts"), whole)
+
+
+def test_another_seed_is_another_run(data):
+    whole = go(data, "whole")
+    run = Run(data / "other", data, data / "cache")
+    other = train(parse_train_config({**CONFIG, "seed": 2}), run, ALONE, lambda _line: None)
+    assert not torch.equal(
+        whole.weights["encoder.head.weight"], other.weights["encoder.head.weight"]
+    )
+
+
+def test_killing_changes_nothing(data):
+    code = (
+        "import sys, json, torch; from pathlib import Path\n"
+        "from asr_gru.training.config import parse_train_config\n"
+        "from asr_gru.training.distributed import Processes\n"
+        "from asr_gru.training.loop import Run, train\n"
+        "torch.set_num_threads(1)\n"
+        "data = Path(sys.argv[1])\n"
+        "run = Run(data / 'killed', data, data / 'cache', save_every_s=0.0)\n"
+        "train(parse_train_config(json.loads(sys.argv[2])), run, "
+        "Processes(0, 1, torch.device('cpu')), lambda line: None)\n"
+    )
+    process = subprocess.Popen(
+        [sys.executable, "-c", code, str(data), json.dumps(CONFIG)],
+        env={**os.environ, "OMP_NUM_THREADS": "1"},
+    )
+    while not (data / "killed" / "checkpoint.pt").exists():
+        assert process.poll() is None
+        time.sleep(0.01)
+    process.send_signal(signal.SIGKILL)
+    process.wait()
+    same(go(data, "killed"), go(data, "whole"))
