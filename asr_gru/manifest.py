@@ -44,20 +44,24 @@ def read_manifest(path: str | Path, *, root: str | Path | None = None) -> list[U
     ``written`` are read where they are there, and further ones are passed over.
 
     Raises:
-        DataError: not there, not UTF-8, a missing column, a line that does not fit the header.
+        DataError: not there, not UTF-8, a column missing or twice there, a line that is too long
+            or does not fit the header.
     """
     path = Path(path)
     base = Path(root) if root is not None else path.parent
     utterances = []
     try:
-        with path.open(encoding="utf-8", newline="\n") as file:
-            header = file.readline(LONGEST_LINE).rstrip("\r\n").split("\t")
+        with path.open(encoding="utf-8-sig", newline="\n") as file:
+            header = _fields(file.readline(LONGEST_LINE), f"{path}:1")
             missing = [name for name in REQUIRED if name not in header]
             if missing:
                 raise DataError(
                     f"{path}: no column {' and '.join(missing)}; "
                     "the first line names the columns, separated by tabs"
                 )
+            twice = next((name for name in header if header.count(name) > 1), None)
+            if twice is not None:
+                raise DataError(f"{path}: two columns {twice!r}; take one out")
             for number, line in enumerate(iter(lambda: file.readline(LONGEST_LINE), ""), 2):
                 if line.strip():
                     utterances.append(_parse(line, header, base, f"{path}:{number}"))
@@ -68,8 +72,14 @@ def read_manifest(path: str | Path, *, root: str | Path | None = None) -> list[U
     return utterances
 
 
+def _fields(line: str, where: str) -> list[str]:
+    if len(line) == LONGEST_LINE:
+        raise DataError(f"{where}: longer than {LONGEST_LINE} characters; not a manifest's line")
+    return line.rstrip("\r\n").split("\t")
+
+
 def _parse(line: str, header: Sequence[str], base: Path, where: str) -> Utterance:
-    fields = line.rstrip("\r\n").split("\t")
+    fields = _fields(line, where)
     if len(fields) != len(header):
         raise DataError(f"{where}: {len(fields)} columns where the header has {len(header)}")
     row = dict(zip(header, fields, strict=True))
@@ -93,10 +103,17 @@ def _parse(line: str, header: Sequence[str], base: Path, where: str) -> Utteranc
 
 def check_files(utterances: Iterable[Utterance]) -> None:
     """Raise DataError, naming the first, when recordings are not there."""
-    absent = [utterance.path for utterance in utterances if not utterance.path.is_file()]
+    absent = [utterance.path for utterance in utterances if not _is_file(utterance.path)]
     if absent:
         more = f" (and {len(absent) - 1} more)" if len(absent) > 1 else ""
         raise DataError(f"{absent[0]}{more}: named in the manifest, but not there")
+
+
+def _is_file(path: Path) -> bool:
+    try:
+        return path.is_file()
+    except OSError:  # a name longer than the system knows
+        return False
 
 
 def write_manifest(path: str | Path, utterances: Iterable[Utterance]) -> None:
@@ -106,10 +123,12 @@ def write_manifest(path: str | Path, utterances: Iterable[Utterance]) -> None:
         DataError: a field with a tab or a line break, which the format cannot hold.
     """
     path = Path(path)
+    folder = path.parent.absolute()
     lines = ["\t".join(COLUMNS)]
     for u in utterances:
-        inside = u.path.is_relative_to(path.parent)
-        name = u.path.relative_to(path.parent) if inside else u.path
+        recording = u.path.absolute()
+        inside = recording.is_relative_to(folder)
+        name = recording.relative_to(folder) if inside else recording
         fields = (name.as_posix(), f"{u.duration_s:g}", u.speaker, u.source, u.text, u.written)
         if any(mark in field for field in fields for mark in "\t\r\n"):
             raise DataError(f"{u.path}: a tab or line break in its line; take it out")

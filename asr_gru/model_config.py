@@ -12,6 +12,8 @@ from asr_gru.errors import ModelError, nearest
 __all__ = ["DecoderConfig", "FileRecord", "ModelConfig", "Source", "TokensConfig", "parse_config"]
 
 FORMAT = 1
+LONGEST_S = 60
+"""No step, look-ahead or shift of a usable model is longer: bounds memory for a foreign file."""
 
 
 class _Part(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
@@ -30,6 +32,10 @@ class DecoderConfig(_Part, frozen=True, kw_only=True, forbid_unknown_fields=True
     """Defaults of the decoder: prefixes kept (1 is greedy)."""
 
     beam: int = 1
+
+    def __post_init__(self) -> None:
+        if not 1 <= self.beam <= 1_000:
+            raise ModelError("decoder.beam out of range")
 
 
 class Source(_Part, frozen=True, kw_only=True, forbid_unknown_fields=True):
@@ -104,8 +110,16 @@ class ModelConfig(_Part, frozen=True, kw_only=True, forbid_unknown_fields=True):
             raise ModelError("sample_rate or frame_samples out of range")
         if self.step_samples <= 0 or self.step_samples % self.frame_samples:
             raise ModelError("step_samples is not a multiple of frame_samples")
+        longest = LONGEST_S * self.sample_rate
+        if max(self.step_samples, self.lookahead_frames * self.frame_samples) > longest:
+            raise ModelError(f"step_samples or lookahead_frames above {LONGEST_S} seconds")
         if self.tokens.count < 2 or self.lookahead_frames < 0 or self.temperature <= 0:
             raise ModelError("tokens.count, lookahead_frames or temperature out of range")
+        if abs(self.time_shift_s) > LONGEST_S:
+            raise ModelError(f"time_shift_s above {LONGEST_S} seconds")
+
+
+PARTS = (ModelConfig, TokensConfig, DecoderConfig, Source, FileRecord)
 
 
 def parse_config(data: bytes) -> ModelConfig:
@@ -117,7 +131,7 @@ def parse_config(data: bytes) -> ModelConfig:
             raise error.__cause__ from None
         unknown = re.search(r"unknown field `([^`]*)`", str(error))
         if unknown:
-            known = ModelConfig.__struct_fields__
+            known = [name for part in PARTS for name in part.__struct_fields__]
             raise ModelError(f"unknown key {unknown[1]!r}{nearest(unknown[1], known)}") from None
         raise ModelError(str(error)) from None
     except (msgspec.DecodeError, RecursionError) as error:

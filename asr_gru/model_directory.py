@@ -131,9 +131,13 @@ def _find(model: str | Path) -> Path:
     if isinstance(model, str) and model in names:
         return BUNDLED / model
     path = Path(model)
-    if path.is_dir():
+    try:
+        there = path.exists()
+    except OSError:  # a name longer than the system knows
+        there = False
+    if there and path.is_dir():
         return path
-    if path.exists():
+    if there:
         raise ModelError(f"{path}: is a file; give the model's folder")
     known = f"; bundled: {', '.join(names)}" if names else ""
     raise ModelError(f"no model {str(model)!r}{nearest(str(model), names)}{known}")
@@ -176,7 +180,9 @@ def write_model_directory(
 
     A model directory that is there already is replaced; any other folder is not.
     """
-    path = Path(path)
+    path = Path(path).absolute()
+    if path.exists() and not path.is_dir():
+        raise ModelError(f"{path}: is a file; give the name of a folder")
     if path.exists() and not (path / CONFIG).is_file() and any(path.iterdir()):
         raise ModelError(f"{path}: is there and is not a model directory; give another name")
     records = {

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -37,8 +38,7 @@ class OnnxAcousticModel:
         self._session = _session(graph, threads, device)
         inputs, outputs = self._session.get_inputs(), self._session.get_outputs()
         self._names = [i.name for i in inputs]
-        if self._names[:1] != ["samples"] or len(outputs) != len(inputs):
-            raise ModelError("the ONNX file is not an acoustic model of this package")
+        _check(inputs, outputs, info.tokens)
         self._shapes = [tuple(i.shape[1:]) for i in inputs[1:]]
         fixed = inputs[0].shape[1]
         self._piece = fixed if isinstance(fixed, int) else 0
@@ -75,6 +75,28 @@ class OnnxAcousticModel:
             padded = -(-padded // self._piece) * self._piece
         samples = np.pad(samples, ((0, 0), (0, padded - samples.shape[1])))
         return self.step(samples, state)[0][:, :frames]
+
+
+def _check(inputs: Sequence[Any], outputs: Sequence[Any], tokens: int) -> None:
+    """Refuse a graph that is not of this kind, before its shapes are relied on."""
+    states = [i.name for i in inputs[1:]]
+    named = [i.name for i in inputs[:1]] == ["samples"] and [o.name for o in outputs] == [
+        "log_probs",
+        *(f"next_{name}" for name in states),
+    ]
+    if (
+        not named
+        or len(inputs[0].shape) != 2
+        or len(outputs[0].shape) != 3
+        or not all(isinstance(size, int) for i in inputs[1:] for size in i.shape[1:])
+        or any(i.type != "tensor(float)" for i in inputs)
+    ):
+        raise ModelError("the ONNX file is not an acoustic model of this package; export it again")
+    if outputs[0].shape[2] != tokens:
+        raise ModelError(
+            f"the ONNX file writes {outputs[0].shape[2]} tokens where the model has {tokens}; "
+            "copy the model again"
+        )
 
 
 def _session(graph: str | Path | bytes, threads: int, device: str) -> Any:

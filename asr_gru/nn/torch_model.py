@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import zipfile
 from pathlib import Path
 from typing import Any
 
@@ -17,6 +18,8 @@ from asr_gru.nn.config import NetConfig
 __all__ = ["TorchAcousticModel", "acoustic_info", "pack_weights"]
 
 STEP_S = 0.16
+UNREADABLE = (OSError, EOFError, TypeError, ValueError, zipfile.BadZipFile)
+"""What ``numpy.load`` raises for a file that is not an archive of arrays."""
 
 
 def acoustic_info(net: AcousticNet) -> AcousticInfo:
@@ -63,7 +66,7 @@ class TorchAcousticModel:
             net = AcousticNet(msgspec.convert(network, NetConfig), info.tokens)
             with np.load(weights, allow_pickle=False) as arrays:
                 net.load_state_dict({name: torch.from_numpy(arrays[name]) for name in arrays.files})
-        except (OSError, ValueError, RuntimeError, msgspec.ValidationError) as error:
+        except (*UNREADABLE, RuntimeError, msgspec.ValidationError) as error:
             reason = str(error).splitlines()[0]
             raise ModelError(f"{weights}: not this model's weights ({reason})") from None
         return cls(net, device)

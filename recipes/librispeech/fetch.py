@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import http.client
 import re
 import shutil
 import tarfile
@@ -16,6 +17,7 @@ __all__ = ["download", "md5_beside", "unpack"]
 
 BLOCK = 1 << 20
 TIMEOUT_S = 60
+BROKEN = (OSError, ValueError, http.client.HTTPException)
 
 
 def download(url: str, path: Path, md5: str) -> None:
@@ -39,7 +41,7 @@ def download(url: str, path: Path, md5: str) -> None:
     except urllib.error.HTTPError as error:
         if error.code != 416:  # 416: the whole file was there already
             raise DataError(f"{url}: the server answers {error.code}; try again later") from None
-    except (OSError, ValueError) as error:
+    except BROKEN as error:
         raise DataError(f"{url}: {error}; run the command again to go on") from None
     else:
         if partial.stat().st_size < promised:
@@ -57,7 +59,7 @@ def md5_beside(url: str) -> str:
     try:
         with urllib.request.urlopen(f"{folder}/md5sum.txt", timeout=TIMEOUT_S) as answer:  # noqa: S310
             text = answer.read(100_000).decode("utf-8", "replace")
-    except (OSError, ValueError) as error:
+    except BROKEN as error:
         raise DataError(f"{folder}/md5sum.txt: {error}; try again later") from None
     match = re.search(rf"^([0-9a-f]{{32}})\s+\*?(?:\./)?{re.escape(name)}\s*$", text, re.MULTILINE)
     if not match:

@@ -29,7 +29,7 @@ def _mini(name: str) -> Part:
 PARTS = {
     "dev-clean": _libri("dev-clean", "42e2234ba48799c1f50f24a7926300a1", 2.0),
     "dev-other": _libri("dev-other", "c8d0bcc9cca99d4f8b62fcc847357931", 2.0),
-    "test-clean": _libri("test-clean", "32fa31d27d2e1cad72775fff3f4849a9", 2.0),
+    "test-clean": _libri("test-clean", "32fa31d27d2e1cad72775fee3f4849a9", 2.0),
     "test-other": _libri("test-other", "fb5a50374b501bb3bac4815ee91d3135", 2.0),
     "train-clean-100": _libri("train-clean-100", "2a93770f6d5c6c964bc36631d331a522", 20.0),
     "train-clean-360": _libri("train-clean-360", "c0e676e450a7ff2f54aeade5171606fa", 60.0),

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import argparse
 import sys
+import tempfile
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -34,7 +35,11 @@ def read_part(folder: Path, part: str) -> list[Utterance]:
         raise DataError(f"{root}: no transcripts here; give --download, or the right --folder")
     utterances = []
     for transcripts in lists:
-        for number, line in enumerate(transcripts.read_text(encoding="utf-8").splitlines(), 1):
+        try:
+            lines = transcripts.read_text(encoding="utf-8").splitlines()
+        except UnicodeDecodeError:
+            raise DataError(f"{transcripts}: not UTF-8 text; download the part again") from None
+        for number, line in enumerate(lines, 1):
             name, _, text = line.partition(" ")
             path = transcripts.parent / f"{name}.flac"
             if "/" in name or "\\" in name or not path.is_file():
@@ -43,13 +48,20 @@ def read_part(folder: Path, part: str) -> list[Utterance]:
                 Utterance(
                     path=path,
                     text=" ".join(text.lower().split()),
-                    duration_s=round(soundfile.info(str(path)).duration, 3),
+                    duration_s=_duration_s(path),
                     speaker=name.split("-")[0],
                     source=f"librispeech-{part}",
                     written=text.strip(),
                 )
             )
     return utterances
+
+
+def _duration_s(path: Path) -> float:
+    try:
+        return round(soundfile.info(str(path)).duration, 3)
+    except soundfile.LibsndfileError:
+        raise DataError(f"{path}: not a recording; download the part again") from None
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -77,14 +89,24 @@ def main(arguments: Sequence[str] | None = None) -> int:
     except Error as error:
         print(f"prepare: {error}", file=sys.stderr)
         return error.exit_status
+    except OSError as error:
+        print(f"prepare: {error.filename}: {error.strerror}", file=sys.stderr)
+        return 1
     return 0
 
 
 def _fetch(name: str, folder: Path) -> None:
+    """Download and unpack a part; it appears whole or not at all."""
     part = PARTS[name]
     archive = folder / f"{name}.tar.gz"
     download(part.url, archive, part.md5 or md5_beside(part.url))
-    unpack(archive, folder, int(part.largest_gb * 1e9))
+    with tempfile.TemporaryDirectory(dir=folder, prefix=f".{name}-") as work:
+        unpack(archive, Path(work), int(part.largest_gb * 1e9))
+        whole = Path(work) / "LibriSpeech" / name
+        if not whole.is_dir():
+            raise DataError(f"{archive}: holds no LibriSpeech/{name}; download it again")
+        (folder / "LibriSpeech").mkdir(exist_ok=True)
+        whole.replace(folder / "LibriSpeech" / name)
 
 
 if __name__ == "__main__":
