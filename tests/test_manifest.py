@@ -1,3 +1,5 @@
+from pathlib import Path
+
 import pytest
 
 from asr_gru.errors import DataError
@@ -34,6 +36,11 @@ def test_columns_in_any_order_and_foreign_ones(tmp_path):
         ("path\ttext\tduration_s\nx.wav\thi\tinf\n", "inf"),
         ("path\ttext\n\thi\n", ":2"),
         (b"path\ttext\nx.wav\t\xff\n", "UTF-8"),
+        ("path\ttext\ttext\nx.wav\thi\tho\n", "two columns 'text'"),
+        ("path\ttext\nx.wav\t" + "x" * 1_500_000 + "\n", ":2: longer"),
+        # cut at the bound, its rest would pass for a line of its own
+        ("path\ttext\nx.wav\t" + "x" * 999_994 + "y.wav\thi\n", ":2: longer"),
+        ("path\ttext\t" + "x" * 1_500_000 + "\nx.wav\thi\tho\n", ":1: longer"),
     ],
 )
 def test_what_is_wrong_is_named(tmp_path, text, named):
@@ -50,6 +57,27 @@ def test_missing_recordings_are_named_and_counted(tmp_path):
     path = write(tmp_path, "path\ttext\na.wav\thi\nb.wav\tho\n")
     with pytest.raises(DataError, match=r"a\.wav \(and 1 more\)"):
         check_files(read_manifest(path))
+
+
+def test_a_byte_order_mark_is_passed_over(tmp_path):
+    (utterance,) = read_manifest(write(tmp_path, "\ufeffpath\ttext\nx.wav\thi\n"))
+    assert utterance.text == "hi"
+
+
+def test_an_impossible_name_is_a_missing_recording(tmp_path):
+    path = write(tmp_path, f"path\ttext\n{'a' * 5_000}\thi\n")
+    with pytest.raises(DataError, match="not there"):
+        check_files(read_manifest(path))
+
+
+def test_paths_from_here_are_found_from_a_manifest_elsewhere(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "clips").mkdir()
+    (tmp_path / "clips" / "a.wav").touch()
+    for name in ("lists/m.tsv", "m.tsv", "clips/m.tsv"):
+        write_manifest(name, [Utterance(Path("clips/a.wav"), "hi")])
+        check_files(read_manifest(name))
+    assert "\nclips/a.wav\t" in (tmp_path / "m.tsv").read_text()
 
 
 def test_a_tab_in_a_text_is_refused(tmp_path):

@@ -80,6 +80,11 @@ def test_a_link_is_refused(folder, tmp_path):
         ({"sample_rate": "fast"}, "sample_rate"),
         ({"step_samples": 1000}, "step_samples"),
         ({"files": {}}, "acoustic.onnx"),
+        ({"decoder": {"beem": 3}}, "'beam'"),
+        ({"decoder": {"beam": 0}}, "beam"),
+        ({"frame_samples": 10**15, "step_samples": 10**15}, "60 seconds"),
+        ({"lookahead_frames": 10**12}, "60 seconds"),
+        ({"time_shift_s": -1e9}, "time_shift_s"),
     ],
 )
 def test_a_wrong_configuration_is_explained(folder, values, named):
@@ -104,8 +109,9 @@ def test_what_is_no_model_is_refused(tmp_path):
     (tmp_path / "file").write_text("x")
     assert "is a file" in refused(tmp_path / "file")
     assert "config.json" in refused(tmp_path)
-    with pytest.raises(ModelError, match="no model 'en-smal'"):
-        ModelDirectory.open("en-smal")
+    for name in ("en-smal", "a" * 5_000, "a\0b"):
+        with pytest.raises(ModelError, match=r"no model 'a|no model 'en-smal'"):
+            ModelDirectory.open(name)
 
 
 def test_a_graph_that_is_none_is_refused(folder):
@@ -129,6 +135,19 @@ def test_a_failed_write_leaves_nothing(tmp_path):
     with pytest.raises(ModelError, match="not a model directory"):
         write_model_directory(tmp_path / "mine", CONFIG, FILES)
     assert (tmp_path / "mine" / "letter.txt").read_text() == "dear"
+
+
+def test_a_file_in_its_place_is_kept(tmp_path):
+    (tmp_path / "tiny").write_text("dear")
+    with pytest.raises(ModelError, match="is a file"):
+        write_model_directory(tmp_path / "tiny", CONFIG, FILES)
+    assert (tmp_path / "tiny").read_text() == "dear"
+
+
+def test_a_model_is_written_here(tmp_path, monkeypatch):
+    (tmp_path / "tiny").mkdir()
+    monkeypatch.chdir(tmp_path / "tiny")
+    assert write_model_directory(".", CONFIG, FILES).path == tmp_path / "tiny"
 
 
 def test_an_old_model_is_replaced(folder):

@@ -64,7 +64,7 @@ class TorchAcousticModel:
         """Load ``weights.npz`` of a model directory."""
         try:
             net = AcousticNet(msgspec.convert(network, NetConfig), info.tokens)
-            with np.load(weights, allow_pickle=False) as arrays:
+            with weights.open("rb") as file, np.load(file, allow_pickle=False) as arrays:
                 net.load_state_dict({name: torch.from_numpy(arrays[name]) for name in arrays.files})
         except (*UNREADABLE, RuntimeError, msgspec.ValidationError) as error:
             reason = str(error).splitlines()[0]

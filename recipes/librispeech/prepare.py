@@ -90,7 +90,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         print(f"prepare: {error}", file=sys.stderr)
         return error.exit_status
     except OSError as error:
-        print(f"prepare: {error.filename}: {error.strerror}", file=sys.stderr)
+        print(f"prepare: {error}", file=sys.stderr)
         return 1
     return 0
 
@@ -102,11 +102,14 @@ def _fetch(name: str, folder: Path) -> None:
     download(part.url, archive, part.md5 or md5_beside(part.url))
     with tempfile.TemporaryDirectory(dir=folder, prefix=f".{name}-") as work:
         unpack(archive, Path(work), int(part.largest_gb * 1e9))
-        whole = Path(work) / "LibriSpeech" / name
-        if not whole.is_dir():
+        unpacked = Path(work) / "LibriSpeech"
+        if not (unpacked / name).is_dir():
             raise DataError(f"{archive}: holds no LibriSpeech/{name}; download it again")
         (folder / "LibriSpeech").mkdir(exist_ok=True)
-        whole.replace(folder / "LibriSpeech" / name)
+        for found in unpacked.iterdir():  # the part, and LibriSpeech's own README and licence
+            target = folder / "LibriSpeech" / found.name
+            if not target.exists():
+                found.replace(target)
 
 
 if __name__ == "__main__":

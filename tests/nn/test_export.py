@@ -1,16 +1,20 @@
 """The exported graph is the model, whatever the cut and the company."""
 
+from dataclasses import replace
+
+import msgspec
 import numpy as np
 import pytest
 import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from onnx import helper
 
 from asr_gru.errors import ModelError
 from asr_gru.model_directory import ModelDirectory
 from asr_gru.nn.acoustic import AcousticNet
 from asr_gru.nn.calibrate import measure_ranges
-from asr_gru.nn.config import EncoderConfig, LevelConfig, NetConfig
+from asr_gru.nn.config import EncoderConfig, FrontendConfig, LevelConfig, NetConfig
 from asr_gru.nn.export import Card, export_model
 from asr_gru.nn.network_graph import network_graph, state_shapes
 from asr_gru.nn.torch_model import TorchAcousticModel, acoustic_info
@@ -116,6 +120,91 @@ def test_company_does_not_matter(place):
         log_probs, state = SMALL.step(piece, state)
         rows.append(log_probs[place])
     np.testing.assert_array_equal(np.concatenate(rows), WHOLE[0][0])
+
+
+def stepped(model, samples, pieces):
+    state, rows = model.start(len(samples)), []
+    for piece in np.split(samples, pieces, axis=1):
+        log_probs, state = model.step(piece, state)
+        rows.append(log_probs)
+    return np.concatenate(rows, axis=1)
+
+
+@pytest.mark.parametrize("threads", [1, 2])
+@pytest.mark.parametrize("kind", [*KINDS, "odd sizes"])
+def test_every_kind_is_the_same_to_the_bit(kind, threads):
+    """Promises 2 and 3: every cell and factor, cut as finely as it can be, alone and in company."""
+    if kind == "odd sizes":  # no row is a whole number of vector registers
+        net = AcousticNet(
+            NetConfig(
+                frontend=FrontendConfig(mels=23),
+                encoder=EncoderConfig(width=21, layers=2, subsampling=3),
+            ),
+            len(TOKENS),
+        ).eval()
+    else:
+        net = make_net(**KINDS[kind])
+    samples = sound(net, batch=5)
+    graph = network_graph(net, measure_ranges(net, [samples[0]]))
+    info = acoustic_info(net)
+    model = OnnxAcousticModel(graph, info, threads=threads)
+    whole = stepped(model, samples, 1)
+    if info.streaming:
+        finest = info.step_samples if "chunk" in kind else info.frame_samples
+        cut = stepped(model, samples, samples.shape[1] // finest)
+        np.testing.assert_array_equal(cut, whole)
+    for place in range(5):
+        alone = stepped(model, samples[place : place + 1], 1)
+        np.testing.assert_array_equal(alone[0], whole[place])
+
+
+@pytest.mark.parametrize(
+    ("inputs", "outputs"),
+    [
+        ([("samples", [])], [("log_probs", [])]),
+        ([("samples", ["b", "n"])], [("log_probs", ["b", "n"])]),
+        ([("samples", ["b", "n", 11])], [("log_probs", ["b", "n", 11])]),
+        ([("sound", ["b", "n"])], [("log_probs", ["b", "n"])]),
+        ([("x", ["b", "k"]), ("samples", ["b", "n"])], [("a", ["b", "k"]), ("c", ["b", "n"])]),
+    ],
+)
+def test_a_graph_of_another_kind_is_refused(inputs, outputs):
+    nodes = [
+        helper.make_node("Identity", [x], [y])
+        for (x, _), (y, _) in zip(inputs, outputs, strict=True)
+    ]
+    ends = [
+        [helper.make_tensor_value_info(name, 1, shape) for name, shape in side]
+        for side in (inputs, outputs)
+    ]
+    opset = [helper.make_opsetid("", 18)]
+    model = helper.make_model(
+        helper.make_graph(nodes, "other", *ends), opset_imports=opset, ir_version=9
+    )
+    with pytest.raises(ModelError, match="not an acoustic model"):
+        OnnxAcousticModel(model.SerializeToString(), acoustic_info(GRU))
+
+
+def test_a_graph_of_another_size_is_refused():
+    info = replace(acoustic_info(GRU), tokens=len(TOKENS) + 1)
+    with pytest.raises(ModelError, match=f"{len(TOKENS)} tokens"):
+        OnnxAcousticModel(network_graph(GRU, None), info)
+
+
+@pytest.mark.parametrize("kind", ["empty", "cut zip", "pickle", "one array", "another net"])
+def test_weights_that_are_none_are_refused(tmp_path, kind):
+    """Promise 9."""
+    path = tmp_path / "weights.npz"
+    if kind == "one array":
+        with path.open("wb") as file:
+            np.save(file, np.zeros(3))
+    elif kind == "another net":
+        np.savez(path, weight=np.zeros(3))
+    else:
+        path.write_bytes({"empty": b"", "cut zip": b"PK\x03\x04..", "pickle": b"\x80\x04N."}[kind])
+    network = msgspec.to_builtins(GRU.config)
+    with pytest.raises(ModelError, match=r"weights\.npz: not this model"):
+        TorchAcousticModel.load(path, network, acoustic_info(GRU))
 
 
 @pytest.mark.parametrize("kind", ["gru", "look-ahead x2", "chunked"])

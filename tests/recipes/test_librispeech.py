@@ -3,6 +3,7 @@
 import hashlib
 import http.server
 import io
+import socket
 import tarfile
 import threading
 from pathlib import Path
@@ -60,6 +61,18 @@ def test_a_missing_recording_is_named(folder):
     (folder / "LibriSpeech/dev-clean-2/84/121123/84-121123-0001.flac").unlink()
     with pytest.raises(DataError, match="84-121123-0001"):
         prepare.read_part(folder, "dev-clean-2")
+
+
+def test_what_cannot_be_read_is_named(folder, capsys):
+    place = folder / "LibriSpeech/dev-clean-2/84/121123"
+    (place / "84-121123-0001.flac").write_bytes(b"not flac")
+    command = ["--folder", str(folder), "--parts", "dev-clean-2"]
+    assert prepare.main(command) == 1
+    assert "84-121123-0001.flac: not a recording" in capsys.readouterr().err
+    (place / "84-121123.trans.txt").write_bytes(b"84-121123-0000 \xff\n")
+    assert prepare.main(command) == 1
+    assert "84-121123.trans.txt: not UTF-8" in capsys.readouterr().err
+    assert not (folder / "dev-clean-2.tsv").exists()
 
 
 class _Handler(http.server.BaseHTTPRequestHandler):
@@ -131,6 +144,38 @@ def test_download_unpack_prepare(server, folder, tmp_path, monkeypatch, capsys):
     _Handler.break_after = 0
     assert prepare.main(command) == 0, capsys.readouterr().err
     assert len(read_manifest(new / "dev-clean-2.tsv")) == 4
+
+
+def test_a_part_is_unpacked_whole_or_not_at_all(server, tmp_path, monkeypatch, capsys):
+    inside = "LibriSpeech/dev-clean-2/84/121123/84-121123.trans.txt"
+    command = ["--folder", str(tmp_path / "new"), "--parts", "dev-clean-2", "--download"]
+    for members in ({inside: b"x", "LibriSpeech/link": None}, {"LibriSpeech/README.TXT": b"x"}):
+        data = archive(members)
+        _Handler.files = {"dev-clean-2.tar.gz": data}
+        digest = hashlib.md5(data).hexdigest()  # noqa: S324
+        part = parts.Part(f"{server}/31/dev-clean-2.tar.gz", digest, 1.0)
+        monkeypatch.setitem(parts.PARTS, "dev-clean-2", part)
+        assert prepare.main(command) == 1
+        assert "dev-clean-2.tar.gz" in capsys.readouterr().err
+        assert [path.name for path in (tmp_path / "new").iterdir()] == ["dev-clean-2.tar.gz"]
+
+
+def test_no_http_is_one_line(tmp_path):
+    with socket.create_server(("127.0.0.1", 0)) as listening:
+
+        def answer():
+            connection, _ = listening.accept()
+            with connection:
+                connection.recv(1_000)
+                connection.sendall(b"what?\n")
+
+        thread = threading.Thread(target=answer)
+        thread.start()
+        with pytest.raises(DataError, match="go on"):
+            fetch.download(
+                f"http://127.0.0.1:{listening.getsockname()[1]}/a.tar.gz", tmp_path / "a", "0" * 32
+            )
+        thread.join()
 
 
 def test_a_broken_download_goes_on(server, tmp_path):

@@ -1,0 +1,103 @@
+from __future__ import annotations
+
+import os
+from pathlib import Path
+
+import pytest
+import torch
+
+from asr_gru.errors import ConfigError, ModelError
+from asr_gru.nn.acoustic import AcousticNet
+from asr_gru.training.checkpoint import (
+    NAME,
+    Checkpoint,
+    load_checkpoint,
+    net_from_checkpoint,
+    save_checkpoint,
+)
+from asr_gru.training.config import parse_train_config
+
+CONFIG = parse_train_config({"data": {"train": ["t"]}, "encoder": {"layers": 1, "width": 4}})
+
+
+def example(**changes) -> Checkpoint:
+    torch.manual_seed(0)
+    weights = AcousticNet(CONFIG.net, 3).state_dict()
+    history = [{"pass": 1.0, "dev WER": 50.0}]
+    return Checkpoint(CONFIG, 3, weights, step=5, number=1, position=2, history=history, **changes)
+
+
+def test_what_is_saved_is_read(tmp_path):
+    before = example()
+    save_checkpoint(before, tmp_path / NAME)
+    for path in (tmp_path, tmp_path / NAME):
+        after = load_checkpoint(path)
+        assert after.config == CONFIG
+        assert (after.step, after.number, after.position) == (5, 1, 2)
+        assert after.history == before.history
+        assert after.weights.keys() == before.weights.keys()
+        assert all(torch.equal(after.weights[k], v) for k, v in before.weights.items())
+    assert [path.name for path in tmp_path.iterdir()] == [NAME]
+
+
+def test_a_crash_while_writing_leaves_the_old_one(tmp_path, monkeypatch):
+    """Promise 8."""
+    save_checkpoint(example(), tmp_path / NAME)
+
+    def full(_descriptor: int) -> None:
+        raise OSError(28, "No space left on device")
+
+    monkeypatch.setattr(os, "fsync", full)
+    newer = example()
+    newer.step = 6
+    with pytest.raises(OSError, match="space"):
+        save_checkpoint(newer, tmp_path / NAME)
+    assert load_checkpoint(tmp_path).step == 5
+
+
+def test_cut_and_foreign_files_are_refused(tmp_path):
+    """Promise 9."""
+    path = tmp_path / NAME
+    with pytest.raises(ModelError, match="no checkpoint here"):
+        load_checkpoint(tmp_path)
+    save_checkpoint(example(), path)
+    whole = path.read_bytes()
+    middle = [len(whole) * part // 20 for part in range(1, 20)]
+    for size in [0, 1, 4, 100, *middle, len(whole) - 1]:
+        path.write_bytes(whole[:size])
+        with pytest.raises(ModelError, match="not a checkpoint"):
+            load_checkpoint(path)
+    for content in (b"RIFF....WAVE", b"\x80\x02}q\x00.", b"hello\n" * 20, bytes(range(256))):
+        path.write_bytes(content)
+        with pytest.raises(ModelError, match="not a checkpoint"):
+            load_checkpoint(path)
+    for other in ([1], {"weights": {}}, torch.zeros(2), {"config": {"data": {"train": []}}}):
+        torch.save(other, path)
+        with pytest.raises((ModelError, ConfigError)):
+            load_checkpoint(path)
+
+
+class Evil:
+    def __init__(self, path: Path) -> None:
+        self.path = path
+
+    def __reduce__(self):
+        return (Path.touch, (self.path,))
+
+
+def test_no_code_in_a_file_is_run(tmp_path):
+    """Promise 9."""
+    torch.save({"config": Evil(tmp_path / "ran")}, tmp_path / NAME)
+    with pytest.raises(ModelError, match="not a checkpoint"):
+        load_checkpoint(tmp_path)
+    assert not (tmp_path / "ran").exists()
+
+
+def test_the_averaged_weights_are_the_model():
+    state = example()
+    doubled = {name: 2 * value for name, value in state.weights.items()}
+    net = net_from_checkpoint(example(average=doubled))
+    assert not net.training
+    torch.testing.assert_close(net.encoder.head.weight.data, doubled["encoder.head.weight"])
+    plain = net_from_checkpoint(state)
+    torch.testing.assert_close(plain.encoder.head.weight.data, state.weights["encoder.head.weight"])

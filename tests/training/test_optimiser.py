@@ -1,0 +1,55 @@
+from __future__ import annotations
+
+import pytest
+import torch
+from torch import nn
+
+from asr_gru.training.config import OptimiserConfig
+from asr_gru.training.optimiser import learning_rate, make_optimiser, update_average
+
+
+def test_the_rate_warms_up_and_falls():
+    config = OptimiserConfig(rate=2.0, warmup_steps=10, decay="cosine", last_rate=0.1)
+    assert learning_rate(config, 0, 0.0) == pytest.approx(0.2)
+    assert learning_rate(config, 4, 0.0) == pytest.approx(1.0)
+    assert learning_rate(config, 9, 0.0) == pytest.approx(2.0)
+    assert learning_rate(config, 99, 0.5) == pytest.approx(2.0 * 0.55)
+    assert learning_rate(config, 99, 1.0) == pytest.approx(0.2)
+    linear = OptimiserConfig(rate=2.0, warmup_steps=0, decay="linear", last_rate=0.5)
+    assert learning_rate(linear, 0, 0.25) == pytest.approx(2.0 * 0.875)
+    steady = OptimiserConfig(rate=2.0, warmup_steps=0, decay="none")
+    assert learning_rate(steady, 5, 0.9) == 2.0
+
+
+@pytest.mark.parametrize("decay", ["linear", "cosine"])
+def test_the_rate_never_rises_after_the_warm_up(decay):
+    config = OptimiserConfig(warmup_steps=5, decay=decay)
+    rates = [learning_rate(config, 5 + i, i / 50) for i in range(51)]
+    assert rates == sorted(rates, reverse=True)
+
+
+@pytest.mark.parametrize("name", ["adamw", "adam", "rmsprop", "sgd"])
+def test_each_rule_goes_downhill_and_only_matrices_decay(name):
+    torch.manual_seed(0)
+    net = nn.Linear(4, 1)
+    optimiser = make_optimiser(net, OptimiserConfig(name=name, rate=0.01, weight_decay=0.1))
+    decays = {p.ndim: g["weight_decay"] for g in optimiser.param_groups for p in g["params"]}
+    assert decays == {2: 0.1, 1: 0.0}
+    x, y = torch.randn(32, 4), torch.randn(32, 1)
+    losses = []
+    for _ in range(30):
+        optimiser.zero_grad()
+        loss = (net(x) - y).square().mean()
+        loss.backward()
+        optimiser.step()
+        losses.append(loss.item())
+    assert losses[-1] < losses[0]
+
+
+def test_the_average_follows_faster_at_first():
+    net = nn.Linear(1, 1)
+    nn.init.ones_(net.weight)
+    for step, share in ((0, 0.9), (90, 0.1 * 0.9), (10_000, 0.01)):
+        average = {name: torch.zeros_like(value) for name, value in net.state_dict().items()}
+        update_average(average, net, 0.99, step)
+        assert average["weight"].item() == pytest.approx(share)
