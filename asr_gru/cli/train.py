@@ -34,7 +34,7 @@ __all__ = ["command"]
 @click.option(
     "--start-from",
     type=click.Path(path_type=Path),
-    help="A run whose weights a new run begins with.",
+    help="A run or a model (also the name of a bundled one) whose weights a new run begins with.",
 )
 @click.option(
     "--set", "changes", multiple=True, metavar="KEY=VALUE", help="Change a key of CONFIG."

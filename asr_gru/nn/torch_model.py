@@ -72,6 +72,11 @@ class TorchAcousticModel:
         return cls(net, device)
 
     @property
+    def net(self) -> AcousticNet:
+        """The network itself."""
+        return self._net
+
+    @property
     def info(self) -> AcousticInfo:
         """Rate, step, frame, look-ahead, tokens."""
         return self._info

@@ -113,7 +113,7 @@ class OptimiserConfig(_Strict, frozen=True, kw_only=True, forbid_unknown_fields=
     """How weights move.
 
     Attributes:
-        name: the rule.
+        name: the rule; ``"muon"`` moves matrices by orthogonalised momentum.
         rate: highest learning rate.
         warmup_steps: steps from 0 to it.
         decay: how it falls until the last pass.
@@ -124,7 +124,7 @@ class OptimiserConfig(_Strict, frozen=True, kw_only=True, forbid_unknown_fields=
             and exported; 0 for none.
     """
 
-    name: Literal["adamw", "adam", "rmsprop", "sgd"] = "adamw"
+    name: Literal["adamw", "adam", "rmsprop", "sgd", "muon"] = "adamw"
     rate: Positive = 1e-3
     warmup_steps: Count = 300
     decay: Literal["none", "linear", "cosine"] = "cosine"

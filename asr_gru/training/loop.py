@@ -32,14 +32,13 @@ from asr_gru.training.examples import (
     read_utterances,
 )
 from asr_gru.training.objective import objective
-from asr_gru.training.optimiser import learning_rate, make_optimiser, update_average
+from asr_gru.training.optimiser import Optimiser, learning_rate, make_optimiser, update_average
 from asr_gru.training.report import Report
 from asr_gru.training.speed import bf16_is_faster
+from asr_gru.training.start import fresh_start, tokens_of
 from asr_gru.training.validate import validate
 
 __all__ = ["Run", "train"]
-
-STATISTICS_UTTERANCES = 400
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,7 +49,7 @@ class Run:
         folder: checkpoint, tokens, log.
         root: what the configuration's paths are relative to.
         cache: decoded recordings, shared between runs.
-        start_from: a checkpoint whose weights are the start, or None.
+        start_from: a run or a model whose weights are the start, or None.
         save_every_s: seconds between checkpoints within a pass.
         stop_after: steps after which to stop with a checkpoint, or None.
     """
@@ -74,7 +73,7 @@ def train(
     run.folder.mkdir(parents=True, exist_ok=True)
     report = Report(run.folder if processes.first else None, say if processes.first else None)
     tokens, examples, validation = _prepare(config, run, processes, report)
-    state = _start(config, run, tokens, examples)
+    state = _first_state(config, run, tokens, examples)
     net = AcousticNet(config.net, len(tokens)).to(processes.device)
     net.load_state_dict(state.weights)
     optimiser = make_optimiser(net, config.optimiser)
@@ -131,7 +130,7 @@ def train(
 
 def _step(
     net: AcousticNet,
-    optimiser: torch.optim.Optimizer,
+    optimiser: Optimiser,
     batch: Batch,
     config: TrainConfig,
     processes: Processes,
@@ -189,7 +188,12 @@ def _prepare(
     }
     named = [run.folder / name for name in ("tokens.txt", "tokens.model")]
     there = [path for path in named if path.exists()]
-    tokens = load_tokens(there[-1]) if there else make_tokens(utterances, config.data)
+    if there:
+        tokens = load_tokens(there[-1])
+    elif run.start_from is not None:
+        tokens = tokens_of(run.start_from)
+    else:
+        tokens = make_tokens(utterances, config.data)
     if not there and processes.first:
         tokens.save(run.folder)
     examples = Examples(corpus, tokens, config, Augmenter(augment, rate, noise, rooms))
@@ -199,50 +203,17 @@ def _prepare(
     return tokens, examples, validation
 
 
-def _start(config: TrainConfig, run: Run, tokens: Tokens, examples: Examples) -> Checkpoint:
+def _first_state(config: TrainConfig, run: Run, tokens: Tokens, examples: Examples) -> Checkpoint:
     """Return the run's own checkpoint, or a fresh start."""
-    if (run.folder / NAME).exists():
-        state = load_checkpoint(run.folder)
-        if not state.config.net.same_weights(config.net):
-            raise ConfigError(
-                f"{run.folder}: holds a run with another model; give another --run-dir"
-            )
-        if config.layer == "auto":  # what was measured at the start decides, to the bit
-            config = msgspec.structs.replace(config, layer=state.config.layer)
-        state.config = config
-        return state
-    torch.manual_seed(config.seed)
-    net = AcousticNet(config.net, len(tokens))
-    if run.start_from is not None:
-        earlier = load_checkpoint(run.start_from)
-        if not earlier.config.net.same_weights(config.net) or earlier.tokens != len(tokens):
-            raise ConfigError(f"{run.start_from}: another model than this configuration asks for")
-        net.load_state_dict(earlier.average or earlier.weights)
-    else:
-        _measure_statistics(net, examples)
-    weights = {name: value.clone() for name, value in net.state_dict().items()}
-    average = {name: value.clone() for name, value in weights.items()}
-    return Checkpoint(
-        config=config,
-        tokens=len(tokens),
-        weights=weights,
-        average=average if config.optimiser.average else {},
-    )
-
-
-def _measure_statistics(net: AcousticNet, examples: Examples) -> None:
-    """Set mean and scale of each mel bin from a few hundred clean utterances."""
-    random = np.random.default_rng(0)
-    count = min(STATISTICS_UTTERANCES, len(examples.kept))
-    rows = []
-    for index in random.choice(len(examples.kept), count, replace=False):
-        samples = torch.from_numpy(examples.corpus.samples(examples.kept[int(index)]))
-        whole = len(samples) - len(samples) % net.config.frame_samples
-        with torch.no_grad():
-            rows.append(net.features(samples[None, :whole])[0][0])
-    frames = torch.cat(rows)
-    net.level.mean.copy_(frames.mean(dim=0))
-    net.level.scale.copy_(1.0 / frames.std(dim=0).clamp(min=1e-3))
+    if not (run.folder / NAME).exists():
+        return fresh_start(config, run.start_from, tokens, examples)
+    state = load_checkpoint(run.folder)
+    if not state.config.net.same_weights(config.net):
+        raise ConfigError(f"{run.folder}: holds a run with another model; give another --run-dir")
+    if config.layer == "auto":  # what was measured at the start decides, to the bit
+        config = msgspec.structs.replace(config, layer=state.config.layer)
+    state.config = config
+    return state
 
 
 def _choose_layer(

@@ -3,17 +3,81 @@
 from __future__ import annotations
 
 import math
+from typing import Any, Protocol
 
 import torch
 from torch import Tensor, nn
 
 from asr_gru.training.config import OptimiserConfig
 
-__all__ = ["learning_rate", "make_optimiser", "update_average"]
+__all__ = ["Optimiser", "learning_rate", "make_optimiser", "update_average"]
 
 
-def make_optimiser(net: nn.Module, config: OptimiserConfig) -> torch.optim.Optimizer:
+class Optimiser(Protocol):
+    """What the loop needs of an optimiser; those of torch have it."""
+
+    param_groups: list[dict[str, Any]]
+
+    def zero_grad(self, set_to_none: bool = True) -> None:
+        """Forget the gradients."""
+
+    def step(self) -> Any:
+        """Move the weights."""
+
+    def state_dict(self) -> dict[str, Any]:
+        """Return what a checkpoint keeps."""
+
+    def load_state_dict(self, state_dict: dict[str, Any]) -> None:
+        """Take what a checkpoint kept."""
+
+
+class _Muon:
+    """Muon (Jordan et al. 2024) for the matrices between features and head, AdamW for the rest.
+
+    Muon's steps are scaled to the size of AdamW's (Liu et al. 2025), so one rate serves both.
+    """
+
+    def __init__(self, net: nn.Module, config: OptimiserConfig) -> None:
+        inner = {
+            name: p
+            for name, p in net.named_parameters()
+            if p.ndim == 2 and not name.startswith(("encoder.head", "encoder.lookahead"))
+        }
+        rest = [p for name, p in net.named_parameters() if name not in inner]
+        self._pair: tuple[torch.optim.Optimizer, ...] = (
+            torch.optim.Muon(
+                inner.values(),
+                lr=config.rate,
+                weight_decay=config.weight_decay,
+                adjust_lr_fn="match_rms_adamw",
+            ),
+            torch.optim.AdamW(rest, lr=config.rate, betas=(0.9, 0.98), weight_decay=0.0),
+        )
+        self.param_groups = [group for one in self._pair for group in one.param_groups]
+
+    def zero_grad(self, set_to_none: bool = True) -> None:
+        for one in self._pair:
+            one.zero_grad(set_to_none)
+
+    def step(self) -> None:
+        for one in self._pair:
+            one.step()
+
+    def state_dict(self) -> dict[str, Any]:
+        return {
+            name: one.state_dict() for name, one in zip(("muon", "adamw"), self._pair, strict=True)
+        }
+
+    def load_state_dict(self, state_dict: dict[str, Any]) -> None:
+        for name, one in zip(("muon", "adamw"), self._pair, strict=True):
+            one.load_state_dict(state_dict[name])
+        self.param_groups = [group for one in self._pair for group in one.param_groups]
+
+
+def make_optimiser(net: nn.Module, config: OptimiserConfig) -> Optimiser:
     """Build the optimiser; only matrices decay."""
+    if config.name == "muon":
+        return _Muon(net, config)
     matrices = [p for p in net.parameters() if p.ndim > 1]
     others = [p for p in net.parameters() if p.ndim <= 1]
     groups = [

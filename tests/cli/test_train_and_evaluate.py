@@ -93,6 +93,18 @@ def test_a_run_starts_from_another(run, data):
     assert run(*command[:-1], data / "third", *options, "--set", "encoder.width=16").status == 2
 
 
+def test_a_run_starts_from_a_model_directory_with_its_tokens(run, data, model):
+    """The model knows ten letters and the texts but two; its columns are kept."""
+    command = ["train", data / "tiny.toml", "--cache", data / "cache", "--run-dir", data / "tuned"]
+    started = run(*command, "--start-from", model)
+    assert started.status == 0, started.err
+    tokens = (data / "tuned" / "tokens.txt").read_text()
+    assert tokens == (model / "tokens.txt").read_text()
+    nowhere = run(*command[:-1], data / "other", "--start-from", data / "nowhere")
+    assert nowhere.status == 1
+    assert "nowhere" in nowhere.err
+
+
 def test_doctor_and_models(run, model):
     healthy = run("doctor", "--model", model)
     assert healthy.status == 0

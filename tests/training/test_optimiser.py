@@ -1,5 +1,7 @@
 from __future__ import annotations
 
+import copy
+
 import pytest
 import torch
 from torch import nn
@@ -28,7 +30,7 @@ def test_the_rate_never_rises_after_the_warm_up(decay):
     assert rates == sorted(rates, reverse=True)
 
 
-@pytest.mark.parametrize("name", ["adamw", "adam", "rmsprop", "sgd"])
+@pytest.mark.parametrize("name", ["adamw", "adam", "rmsprop", "sgd", "muon"])
 def test_each_rule_goes_downhill_and_only_matrices_decay(name):
     torch.manual_seed(0)
     net = nn.Linear(4, 1)
@@ -53,3 +55,27 @@ def test_the_average_follows_faster_at_first():
         average = {name: torch.zeros_like(value) for name, value in net.state_dict().items()}
         update_average(average, net, 0.99, step)
         assert average["weight"].item() == pytest.approx(share)
+
+
+def test_muon_goes_on_exactly_from_a_checkpoint():
+    torch.manual_seed(0)
+    x, y = torch.randn(32, 4), torch.randn(32, 1)
+
+    def steps(net, optimiser, count):
+        for _ in range(count):
+            optimiser.zero_grad()
+            (net(x) - y).square().mean().backward()
+            optimiser.step()
+
+    config = OptimiserConfig(name="muon", rate=0.01)
+    net = nn.Sequential(nn.Linear(4, 8), nn.Linear(8, 1))
+    optimiser = make_optimiser(net, config)
+    steps(net, optimiser, 3)
+    again = nn.Sequential(nn.Linear(4, 8), nn.Linear(8, 1))
+    again.load_state_dict(net.state_dict())
+    resumed = make_optimiser(again, config)
+    resumed.load_state_dict(copy.deepcopy(optimiser.state_dict()))
+    steps(net, optimiser, 3)
+    steps(again, resumed, 3)
+    for one, other in zip(net.parameters(), again.parameters(), strict=True):
+        torch.testing.assert_close(one, other, rtol=0, atol=0)

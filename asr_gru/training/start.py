@@ -1,0 +1,84 @@
+"""Where a new run begins: at random, at another run, or at a model directory."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+import torch
+
+from asr_gru.errors import ConfigError
+from asr_gru.model_directory import ModelDirectory, bundled_models
+from asr_gru.nn.acoustic import AcousticNet
+from asr_gru.nn.dequantise import net_from_directory
+from asr_gru.text import Tokens, load_tokens
+from asr_gru.training.checkpoint import NAME, Checkpoint, load_checkpoint, net_from_checkpoint
+from asr_gru.training.config import TrainConfig
+from asr_gru.training.examples import Examples
+
+__all__ = ["fresh_start", "tokens_of"]
+
+STATISTICS_UTTERANCES = 400
+
+
+def tokens_of(start_from: Path) -> Tokens:
+    """Return the tokens of the run or model directory that a new run starts from."""
+    if _is_run(start_from):
+        kept = [start_from / name for name in ("tokens.model", "tokens.txt")]
+        return load_tokens(next((path for path in kept if path.exists()), kept[-1]))
+    return _directory(start_from).tokens()
+
+
+def fresh_start(
+    config: TrainConfig, start_from: Path | None, tokens: Tokens, examples: Examples
+) -> Checkpoint:
+    """Return the state before the first step.
+
+    Raises:
+        ConfigError: the weights of ``start_from`` do not fit the configuration.
+        ModelError: ``start_from`` is neither a run nor a model.
+    """
+    torch.manual_seed(config.seed)
+    net = AcousticNet(config.net, len(tokens))
+    if start_from is None:
+        _measure_statistics(net, examples)
+    else:
+        earlier = (
+            net_from_checkpoint(load_checkpoint(start_from))
+            if _is_run(start_from)
+            else net_from_directory(_directory(start_from))
+        )
+        if not earlier.config.same_weights(config.net) or earlier.tokens != len(tokens):
+            raise ConfigError(f"{start_from}: another model than this configuration asks for")
+        net.load_state_dict(earlier.state_dict())
+    weights = {name: value.clone() for name, value in net.state_dict().items()}
+    average = {name: value.clone() for name, value in weights.items()}
+    return Checkpoint(
+        config=config,
+        tokens=len(tokens),
+        weights=weights,
+        average=average if config.optimiser.average else {},
+    )
+
+
+def _is_run(path: Path) -> bool:
+    return path.is_file() or (path / NAME).is_file()
+
+
+def _directory(path: Path) -> ModelDirectory:
+    return ModelDirectory.open(str(path) if str(path) in bundled_models() else path)
+
+
+def _measure_statistics(net: AcousticNet, examples: Examples) -> None:
+    """Set mean and scale of each mel bin from a few hundred clean utterances."""
+    random = np.random.default_rng(0)
+    count = min(STATISTICS_UTTERANCES, len(examples.kept))
+    rows = []
+    for index in random.choice(len(examples.kept), count, replace=False):
+        samples = torch.from_numpy(examples.corpus.samples(examples.kept[int(index)]))
+        whole = len(samples) - len(samples) % net.config.frame_samples
+        with torch.no_grad():
+            rows.append(net.features(samples[None, :whole])[0][0])
+    frames = torch.cat(rows)
+    net.level.mean.copy_(frames.mean(dim=0))
+    net.level.scale.copy_(1.0 / frames.std(dim=0).clamp(min=1e-3))
