@@ -17,6 +17,7 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass
+from functools import lru_cache
 from typing import TYPE_CHECKING, Literal
 
 from asr_gru.errors import ConfigError, nearest
@@ -132,10 +133,7 @@ def find_endpoint(
         to any of the frames. ``"silence"`` is also given, once, where no frame was loud: a
         decoder may have found a word in frames that are each more likely blank.
     """
-    trailing, longest, leading, pause = (
-        math.inf if seconds is None else max(1, math.ceil(round(seconds / frame_s, 6)))
-        for seconds in (rules.trailing_s, rules.longest_s, rules.leading_s, rules.pause_s)
-    )
+    trailing, longest, leading, pause = _in_frames(rules, frame_s)
     eased = EASED * longest
     length, silent = state.length, state.silent
     for count, is_silent in enumerate(silence, 1):
@@ -155,3 +153,11 @@ def find_endpoint(
         if reason:
             return EndpointState(length, silent), Endpoint(count, reason)
     return EndpointState(length, silent), None
+
+
+@lru_cache(maxsize=64)
+def _in_frames(rules: EndpointRules, frame_s: float) -> tuple[float, ...]:
+    return tuple(
+        math.inf if seconds is None else max(1, math.ceil(round(seconds / frame_s, 6)))
+        for seconds in (rules.trailing_s, rules.longest_s, rules.leading_s, rules.pause_s)
+    )

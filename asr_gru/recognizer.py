@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
     from asr_gru.acoustic import AcousticModel
     from asr_gru.text import Tokens
-    from asr_gru.transcript import Transcript
+    from asr_gru.transcript import Segment, Transcript
 
 __all__ = ["Recognizer"]
 
@@ -143,6 +143,7 @@ class Recognizer:
         *,
         endpoint: EndpointRules | None = None,
         on_progress: Callable[[float], None] | None = None,
+        on_segment: Callable[[Segment], None] | None = None,
     ) -> Transcript:
         """Transcribe a recording of any length in constant memory.
 
@@ -153,13 +154,20 @@ class Recognizer:
             sample_rate: of the samples, in Hz; files say theirs.
             endpoint: where segments end.
             on_progress: called now and then with the seconds done.
+            on_segment: called with each segment as soon as it is final.
 
         Raises:
             AudioError: what cannot be read as sound.
         """
         rules = endpoint or self._endpoint
         ((_, result),) = transcribe_all(
-            self._parts, [source], sample_rate, rules, batch_size=1, on_progress=on_progress
+            self._parts,
+            [source],
+            sample_rate,
+            rules,
+            batch_size=1,
+            on_progress=on_progress,
+            on_segment=on_segment,
         )
         if isinstance(result, Error):
             raise result

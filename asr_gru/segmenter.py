@@ -19,6 +19,8 @@ from asr_gru.endpoint import Endpoint, EndpointRules, EndpointState, find_endpoi
 from asr_gru.transcript import Segment, Word
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from asr_gru.text import Tokens
 
 __all__ = ["OpenSegment", "Segmenter"]
@@ -92,16 +94,30 @@ class Segmenter:
     def open(self) -> OpenSegment | None:
         """Return the segment being spoken, once it is certain that it has a word."""
         best = self._best()
-        spans = self._tokens.word_spans(best.tokens)
-        if not spans:
+        done = len(self._done)
+        rest = best.after(self._done_tokens)
+        spans = self._tokens.word_spans(rest.tokens)
+        if not (done or spans):
             return None
-        settled = self._decoder.settled(self._beam)
-        self._certain = self._certain or spans[0][1] < settled or self._is_certain()
+        settled = self._decoder.settled(self._beam) - self._done_tokens
+        self._certain = self._certain or done > 0 or spans[0][1] < settled or self._is_certain()
         if not self._certain:
             return None
-        whole = [word for word, _, behind in spans if behind < settled]
-        text = " ".join(word for word, _, _ in spans)
-        return OpenSegment(self._id, text, " ".join(whole), self._words(best))
+        words = (*self._done, *self._words(rest))
+        text = " ".join(word.text for word in words)
+        whole = sum(behind < settled for _, _, behind in spans)
+        stable = " ".join(word.text for word in words[: done + whole])
+        self._keep_done(spans, words[done:], settled)
+        return OpenSegment(self._id, text, stable, words)
+
+    def _keep_done(
+        self, spans: list[tuple[str, int, int]], words: Sequence[Word], settled: int
+    ) -> None:
+        """Remember words with a settled word behind them, so as not to spell them again."""
+        count = sum(first < settled for _, first, _ in spans[1:])
+        if count:
+            self._done += words[:count]
+            self._done_tokens += spans[count - 1][2]
 
     def _is_certain(self) -> bool:
         readings = self._decoder.best(self._beam, sys.maxsize)
@@ -113,6 +129,8 @@ class Segmenter:
         self._first_frame = self._frames
         self._kept: list[LogProbs] = []
         self._certain = False
+        self._done: list[Word] = []
+        self._done_tokens = 0
 
     def _read(self, log_probs: LogProbs) -> None:
         self._beam = self._decoder.advance(self._beam, log_probs)

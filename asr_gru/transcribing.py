@@ -11,6 +11,7 @@ import numpy.typing as npt
 from asr_gru.audio import Samples, check_rate, check_samples, open_recording
 from asr_gru.errors import AudioError, Error
 from asr_gru.stream import Parts, Stream
+from asr_gru.together import step_together
 from asr_gru.transcript import Event, Segment, Transcript
 
 if TYPE_CHECKING:
@@ -37,6 +38,7 @@ def transcribe_all(
     *,
     batch_size: int,
     on_progress: Callable[[float], None] | None = None,
+    on_segment: Callable[[Segment], None] | None = None,
 ) -> Iterator[tuple[Source, Transcript | Error]]:
     """Yield each source with its transcript, or with the error it met, in their order.
 
@@ -47,6 +49,7 @@ def transcribe_all(
         rules: where segments end.
         batch_size: recordings open at a time; each call of the model serves all of them.
         on_progress: called with the seconds of audio that have been recognised in all.
+        on_segment: called with each segment when it is final (of any of the recordings).
     """
     coming = enumerate(sources)
     running: dict[int, _Job] = {}
@@ -60,7 +63,7 @@ def transcribe_all(
                 index, source = next(coming, (-1, ""))
                 more = index >= 0
                 if more:
-                    opened = _open(parts, source, sample_rate, rules)
+                    opened = _open(parts, source, sample_rate, rules, on_segment)
                     if isinstance(opened, Error):
                         results[index] = (source, opened)
                     else:
@@ -93,11 +96,17 @@ class _Job:
     """One recording on its way through a stream."""
 
     def __init__(
-        self, parts: Parts, source: Source, sample_rate: int | None, rules: EndpointRules
+        self,
+        parts: Parts,
+        source: Source,
+        sample_rate: int | None,
+        rules: EndpointRules,
+        on_segment: Callable[[Segment], None] | None,
     ) -> None:
         self.source = source
         self.ended = False
-        self.events: list[Event] = []
+        self._segments: list[Segment] = []
+        self._on_segment = on_segment
         self.warnings: list[str] = []
         self.close: Callable[[], None] = lambda: None
         self._blocks: Iterator[Samples]
@@ -139,35 +148,37 @@ class _Job:
 
     def transcript(self) -> Transcript:
         """End the stream and return all that was said."""
-        self.events += self.stream.finish()
-        segments = tuple(
-            Segment(event.segment, event.text, event.start_s, event.end_s, event.words)
-            for event in self.events
-        )
-        return Transcript(segments, self.stream.audio_s, tuple(self.warnings))
+        self.take(self.stream.finish())
+        return Transcript(tuple(self._segments), self.stream.audio_s, tuple(self.warnings))
+
+    def take(self, events: list[Event]) -> None:
+        """Keep what was said; the streams of recordings have no partials."""
+        for event in events:
+            segment = Segment(event.segment, event.text, event.start_s, event.end_s, event.words)
+            self._segments.append(segment)
+            if self._on_segment is not None:
+                self._on_segment(segment)
 
 
 def _open(
-    parts: Parts, source: Source, sample_rate: int | None, rules: EndpointRules
+    parts: Parts,
+    source: Source,
+    sample_rate: int | None,
+    rules: EndpointRules,
+    on_segment: Callable[[Segment], None] | None,
 ) -> _Job | Error:
     try:
-        return _Job(parts, source, sample_rate, rules)
+        return _Job(parts, source, sample_rate, rules, on_segment)
     except Error as error:
         return error
 
 
 def _step_together(acoustic: AcousticModel, jobs: list[_Job]) -> None:
     for steps in STEPS:
-        count = steps * acoustic.info.step_samples
-        ready = [job for job in jobs if job.stream.waiting >= count]
-        while ready:
-            samples = np.stack([job.stream.take(count) for job in ready])
-            states = zip(*(job.stream.state for job in ready), strict=True)
-            log_probs, state = acoustic.step(samples, tuple(map(np.concatenate, states)))
-            for row, job in enumerate(ready):
-                own = tuple(array[row : row + 1] for array in state)
-                job.events += job.stream.advance(log_probs[row], own)
-            ready = [job for job in ready if job.stream.waiting >= count]
+        for job, events in zip(
+            jobs, step_together(acoustic, [job.stream for job in jobs], steps), strict=True
+        ):
+            job.take(events)
         jobs = [job for job in jobs if job.ended]  # the others wait for a whole call's worth
 
 
@@ -179,7 +190,7 @@ def _step_window(acoustic: AcousticModel, job: _Job) -> None:
         job.stream.give_back(samples[cut:])
         start = acoustic.start(1)
         log_probs = acoustic.finish(samples[None, :cut], start)
-        job.events += job.stream.advance(log_probs[0], start)
+        job.take(job.stream.advance(log_probs[0], start))
 
 
 def _window_samples(acoustic: AcousticModel) -> tuple[int, int]:

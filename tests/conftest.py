@@ -50,3 +50,26 @@ def bad_inputs(tmp_path) -> dict[str, Path]:
     (folder / "empty folder").mkdir()
     table["folder without audio"] = folder / "empty folder"
     return table
+
+
+@pytest.fixture(scope="session")
+def model(tmp_path_factory):
+    """A model directory: a network that knows nothing, but writes plenty."""
+    import torch
+
+    from asr_gru.nn.acoustic import AcousticNet
+    from asr_gru.nn.config import EncoderConfig, NetConfig
+    from asr_gru.nn.export import Card, export_model
+    from asr_gru.text import build_characters
+
+    torch.manual_seed(1)
+    tokens = build_characters(["abcdefghij "])
+    net = AcousticNet(NetConfig(encoder=EncoderConfig(width=32, layers=1)), len(tokens)).eval()
+    net.encoder.head.weight.data *= 8
+    noise = np.random.default_rng(0).standard_normal(32_000).astype("float32") * 0.1
+    folder = tmp_path_factory.mktemp("models") / "tiny"
+    card = Card(name="tiny", language="en", licence="CC0")
+    export_model(
+        net, tokens, folder, card, calibration=[noise], check=[(noise, "a b")], bound=1000.0
+    )
+    return folder

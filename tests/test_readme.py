@@ -1,4 +1,4 @@
-"""The README's examples run, its commands exist, its paths are there."""
+"""The examples of README and docs run, its commands exist, its paths are there."""
 
 import re
 import shlex
@@ -10,7 +10,8 @@ from asr_gru.cli import COMMANDS, main
 
 ROOT = Path(__file__).parent.parent
 README = (ROOT / "README.md").read_text(encoding="utf-8")
-BLOCKS = re.findall(r"```python\n(.*?)```", README, re.DOTALL)
+LIVE = (ROOT / "docs" / "live.md").read_text(encoding="utf-8")
+BLOCKS = re.findall(r"```python\n(.*?)```", README + LIVE, re.DOTALL)
 
 
 @pytest.fixture(autouse=True)
@@ -20,12 +21,12 @@ def _in_the_project(monkeypatch):
 
 @pytest.mark.parametrize("number", range(len(BLOCKS)))
 def test_python_examples_run(number, capsys):
-    exec(compile(BLOCKS[number], f"README example {number}", "exec"), {})  # noqa: S102
+    exec(compile(BLOCKS[number], f"example {number}", "exec"), {})  # noqa: S102
     assert capsys.readouterr().out.strip()
 
 
 def test_there_are_python_examples():
-    assert len(BLOCKS) >= 2
+    assert len(BLOCKS) >= 4
 
 
 def test_the_first_command_prints_a_transcript(monkeypatch, capsys):
@@ -45,11 +46,13 @@ def test_ci_runs_the_test_command_of_the_readme():
 
 
 def test_named_commands_exist():
-    assert set(re.findall(r"`asr-gru (\w+)", README)) <= set(COMMANDS)
+    assert set(re.findall(r"`asr-gru (\w+)", README + LIVE)) <= set(COMMANDS)
 
 
 def test_named_paths_exist():
     for document in [ROOT / "README.md", *(ROOT / "docs").glob("*.md")]:
         text = document.read_text(encoding="utf-8")
-        for name in re.findall(r"`((?:docs|recipes|benchmarks|audio_samples)/[\w./-]*)`", text):
+        for name in re.findall(
+            r"`((?:docs|recipes|benchmarks|audio_samples|examples)/[\w./-]*)`", text
+        ):
             assert (ROOT / name).exists(), f"{document.name}: {name}"

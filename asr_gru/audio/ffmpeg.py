@@ -16,13 +16,19 @@ from asr_gru.errors import AudioError
 __all__ = ["FfmpegFile", "decode"]
 
 RATE = 48_000
+CONTAINERS = (
+    "3gp,aac,aiff,amr,ape,asf,au,avi,caf,flac,flv,m4a,matroska,mj2,mov,mp3,mp4,mpeg,mpegts,"
+    "ogg,wav,webm,wv"
+)
+"""What ffmpeg may take a file for; not lists, which name other files."""
 
 
 class FfmpegFile:
     """The part of a SoundFile's face that a recording needs, over a pipe from ffmpeg.
 
-    ffmpeg is started with a list of arguments and may open local files only, so nothing in a
-    file's name is understood as an option, a command or an address.
+    ffmpeg is started with a list of arguments and may open this local file only, so nothing in
+    its name is understood as an option, a command or an address, and nothing in it as a list of
+    other files.
     """
 
     samplerate = RATE
@@ -34,6 +40,7 @@ class FfmpegFile:
         self._process = subprocess.Popen(
             [
                 *(program, "-nostdin", "-v", "error", "-protocol_whitelist", "file,pipe"),
+                *("-format_whitelist", CONTAINERS),
                 *("-i", f"file:{path.absolute()}", "-vn", "-map", "0:a:0"),
                 *("-f", "f32le", "-ac", "1", "-ar", str(RATE), "pipe:1"),
             ],

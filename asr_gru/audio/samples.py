@@ -37,8 +37,13 @@ def check_samples(samples: npt.ArrayLike) -> Samples:
     array = np.asarray(samples)
     if array.ndim not in (1, 2) or (array.ndim == 2 and not 1 <= array.shape[1] <= MOST_CHANNELS):
         raise AudioError(f"samples have shape {array.shape}; give (n,) or (n, channels)")
-    if array.dtype in (np.int16, np.int32):
-        array = array.astype(np.float32) / np.float32(-np.iinfo(array.dtype).min)
+    if array.dtype == np.int16:  # what most streams bring, so without needless copies
+        scaled: Samples = np.multiply(array, np.float32(2.0**-15), dtype=np.float32)
+        if scaled.ndim == 1:
+            return scaled
+        array = scaled
+    elif array.dtype == np.int32:
+        array = array.astype(np.float32) / np.float32(2.0**31)
     elif array.dtype == np.uint8:
         array = (array.astype(np.float32) - 128.0) / 128.0
     elif array.dtype.kind == "f":

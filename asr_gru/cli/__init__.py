@@ -16,6 +16,8 @@ __all__ = ["main"]
 
 COMMANDS: Mapping[str, str] = {
     "transcribe": "Transcribe recordings.",
+    "live": "Transcribe the microphone.",
+    "serve": "Serve a page, WebSockets and OpenAI's REST interface.",
     "evaluate": "Measure word error rates on manifests.",
     "train": "Train a model.",
     "export": "Make a model directory of a trained run.",

@@ -10,7 +10,8 @@ from collections.abc import Callable
 import click
 import numpy as np
 
-from asr_gru.errors import Error
+from asr_gru.audio.devices import list_microphones
+from asr_gru.errors import DeviceError, Error
 from asr_gru.model_directory import DEFAULT, ModelDirectory
 from asr_gru.recognizer import Recognizer
 
@@ -76,16 +77,13 @@ def _self_test(model: str) -> str:
 
 def _devices() -> None:
     try:
-        import sounddevice
-
-        devices = sounddevice.query_devices()
-    except OSError:
-        click.echo("none     microphones: no PortAudio (Debian: apt-get install libportaudio2)")
+        found = list_microphones()
+    except DeviceError as error:
+        click.echo(f"none     microphones: {error}")
         return
-    found = [device for device in devices if device["max_input_channels"] > 0]
     for device in found:
-        rate = round(device["default_samplerate"])
-        channels = device["max_input_channels"]
-        click.echo(f"ok       microphone {device['name']}: {rate} Hz, {channels} channels")
+        click.echo(
+            f"ok       microphone {device.name}: {device.rate} Hz, {device.channels} channels"
+        )
     if not found:
         click.echo("none     microphones: no input device is connected")

@@ -4,8 +4,6 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-import numpy as np
-
 from asr_gru.decoding.protocol import Beam, Hypothesis, LogProbs
 
 __all__ = ["GreedyDecoder"]
@@ -35,25 +33,21 @@ class GreedyDecoder:
         path: _Path = beam
         if not len(log_probs):
             return path
-        best = log_probs.argmax(axis=1)
+        best: list[int] = log_probs.argmax(axis=1).tolist()
         values: list[float] = log_probs.max(axis=1).tolist()
-        before = np.concatenate(([path.last], best[:-1]))
-        new = np.flatnonzero((best != before) & (best != BLANK)).tolist()
-        peaks = list(path.token_log_probs)
-        total = path.log_prob
-        for token, last, value in zip(best.tolist(), before.tolist(), values, strict=True):
+        tokens, frames, peaks = list(path.tokens), list(path.frames), list(path.token_log_probs)
+        last, total = path.last, path.log_prob
+        for frame, (token, value) in enumerate(zip(best, values, strict=True), path.frames_seen):
             total += value  # one by one: the sum must not depend on the cuts
             if token != BLANK and token == last:
                 peaks[-1] = max(peaks[-1], value)
             elif token != BLANK:
+                tokens.append(token)
+                frames.append(frame)
                 peaks.append(value)
+            last = token
         return _Path(
-            path.frames_seen + len(best),
-            int(best[-1]),
-            path.tokens + tuple(best[new].tolist()),
-            path.frames + tuple(frame + path.frames_seen for frame in new),
-            tuple(peaks),
-            total,
+            path.frames_seen + len(best), last, tuple(tokens), tuple(frames), tuple(peaks), total
         )
 
     def best(self, beam: Beam, n: int = 1) -> list[Hypothesis]:

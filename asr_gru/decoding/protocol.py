@@ -31,6 +31,12 @@ class Hypothesis:
     log_prob: float
     token_log_probs: tuple[float, ...]
 
+    def after(self, count: int) -> Hypothesis:
+        """Return all but the first ``count`` tokens, with the score of the whole."""
+        return Hypothesis(
+            self.tokens[count:], self.frames[count:], self.log_prob, self.token_log_probs[count:]
+        )
+
     def first(self, count: int) -> Hypothesis:
         """Return the first ``count`` tokens, with the score of the whole."""
         return Hypothesis(

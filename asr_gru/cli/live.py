@@ -1,0 +1,247 @@
+"""``asr-gru live``: the microphone to text, while somebody speaks."""
+
+from __future__ import annotations
+
+import contextlib
+import io
+import os
+import signal
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from asr_gru.cli.options import endpoint_rules
+from asr_gru.errors import ConfigError, Error
+from asr_gru.transcript import Event
+
+if TYPE_CHECKING:
+    from asr_gru.audio.blocks import AudioSource
+    from asr_gru.cli.screen import Screen
+    from asr_gru.live import LiveSession, Record
+    from asr_gru.live_files import AudioWriter, SessionWriter
+
+__all__ = ["command"]
+
+SIGNALS = [
+    getattr(signal, name) for name in ("SIGINT", "SIGTERM", "SIGHUP") if hasattr(signal, name)
+]
+
+
+@click.command("live")
+@click.option("--device", help="Microphone: its number, or a part of its name.")
+@click.option("--list-devices", is_flag=True, help="List the microphones and end.")
+@click.option(
+    "--from-file",
+    type=click.Path(path_type=Path),
+    help="Play a recording at the pace of speech instead of listening.",
+)
+@click.option(
+    "--endpoint",
+    default="normal",
+    show_default=True,
+    help="Where segments end: short, normal, long, off, or seconds of silence.",
+)
+@click.option(
+    "--output",
+    "outputs",
+    multiple=True,
+    type=click.Path(path_type=Path),
+    help="Also write a new .txt, .srt, .vtt, .json or .jsonl while it goes; may be repeated.",
+)
+@click.option(
+    "--save-audio", type=click.Path(path_type=Path), help="Also write the sound to a new .wav."
+)
+@click.option("--model", default="en-small", show_default=True, help="Bundled model, or a folder.")
+@click.option("--threads", type=click.IntRange(1), default=1, show_default=True)
+@click.option(
+    "--beam", type=click.IntRange(1, 1000), help="Prefixes kept; 1 is greedy [model's own]."
+)
+@click.pass_context
+def command(
+    context: click.Context,
+    device: str | None,
+    list_devices: bool,
+    from_file: Path | None,
+    endpoint: str,
+    outputs: tuple[Path, ...],
+    save_audio: Path | None,
+    model: str,
+    threads: int,
+    beam: int | None,
+) -> int:
+    """Transcribe the microphone until Ctrl-C; what is unsure is underlined."""
+    if from_file is not None and device is not None:
+        raise ConfigError("--device and --from-file are two sources; give one")
+    if len(set(outputs)) < len(outputs):
+        raise ConfigError("--output names a file twice; give each once")
+    rules = endpoint_rules(endpoint)
+    with contextlib.ExitStack() as stack:
+        if not _is_debugging(context):
+            stack.enter_context(_quiet_libraries())
+        if list_devices:
+            return _list()
+        from asr_gru.live import LiveSession
+        from asr_gru.live_files import SUFFIXES, AudioWriter, SessionWriter, check_new
+        from asr_gru.recognizer import Recognizer
+
+        for path in outputs:
+            check_new(path, SUFFIXES)
+        audio = None if save_audio is None else stack.enter_context(AudioWriter(save_audio))
+        source = _source(device, from_file)  # first: what is said while the model loads is kept
+        stack.callback(source.close)
+        recognizer = Recognizer.load(model, threads=threads, beam=beam)
+        session = LiveSession(recognizer, source, rules, audio=audio is not None)
+        files = [SessionWriter(path) for path in outputs]
+        with _stopping(session):
+            return _Show(_screen(), files, audio).run(session, source)
+
+
+def _is_debugging(context: click.Context) -> bool:
+    return "--debug" in sys.argv or bool(context.find_root().params.get("debug"))
+
+
+def _list() -> int:
+    from asr_gru.audio.devices import list_microphones
+
+    found = list_microphones()
+    if not found:
+        raise Error("no microphone is connected; plug one in, or start the sound server")
+    for device in found:
+        mark = "*" if device.is_default else " "
+        click.echo(
+            f"{mark}{device.index:3} {device.name}, {device.host}: "
+            f"{device.rate} Hz, {device.channels} channel{'s' * (device.channels > 1)}"
+        )
+    return 0
+
+
+def _source(device: str | None, from_file: Path | None) -> AudioSource:
+    if from_file is not None:
+        from asr_gru.audio.paced import PacedRecording
+
+        return PacedRecording(from_file)
+    from asr_gru.audio.microphone import Microphone
+
+    return Microphone(int(device) if device is not None and device.isdecimal() else device)
+
+
+def _screen() -> Screen:
+    from asr_gru.cli.screen import Pipe, Terminal
+
+    if sys.stdout.isatty() and os.environ.get("TERM") != "dumb":
+        return Terminal(sys.stdout)
+    return Pipe(sys.stdout, sys.stderr)
+
+
+class _Show:
+    """Takes a session's records to files and screen; a screen that is gone ends the session."""
+
+    def __init__(
+        self, screen: Screen, files: list[SessionWriter], audio: AudioWriter | None
+    ) -> None:
+        self._screen = screen
+        self._files = files
+        self._audio = audio
+        self._failed = False
+
+    def run(self, session: LiveSession, source: AudioSource) -> int:
+        gone: OSError | None = None
+        try:
+            self._screen.note(f"listening to {source.description}; Ctrl-C ends")
+            for record in session:
+                self._keep(record)
+                try:
+                    if gone is None:
+                        self._show(record)
+                except OSError as error:
+                    gone = error
+                    session.stop()
+        finally:
+            for file in self._files:
+                self._failed |= not self._guarded(file.close)
+            with contextlib.suppress(OSError):
+                self._screen.close()
+        for warning in getattr(source, "warnings", []):
+            self._screen.note(warning)
+        if gone is not None:
+            raise gone
+        return int(self._failed)
+
+    def _keep(self, record: Record) -> None:
+        from asr_gru.live import Heard
+
+        if isinstance(record, Event):
+            for file in self._files:
+                self._guarded(file.write, record)
+        elif isinstance(record, Heard) and self._audio is not None:
+            self._failed |= not self._guarded(self._audio.write, record)
+            if self._failed:
+                self._audio = None
+
+    def _show(self, record: Record) -> None:
+        from asr_gru.live import Back, Dropped, Lost, Status
+
+        if isinstance(record, Event):
+            self._screen.event(record)
+        elif isinstance(record, Status):
+            self._screen.status(record)
+        elif isinstance(record, Lost):
+            self._screen.note(f"lost: {record.message}")
+            self._screen.status(None)
+        elif isinstance(record, Back):
+            self._screen.note(f"back after {record.gap_s:.1f} s: {record.description}")
+        elif isinstance(record, Dropped):
+            self._screen.note(f"{record.seconds:.1f} s of sound were lost: this computer is busy")
+
+    def _guarded(self, act: Any, *arguments: Any) -> bool:
+        """Do something with a file; say so when it fails, and go on."""
+        try:
+            act(*arguments)
+        except Error as error:
+            with contextlib.suppress(OSError):
+                self._screen.note(str(error))
+            return False
+        return True
+
+
+@contextlib.contextmanager
+def _stopping(session: LiveSession) -> Iterator[None]:
+    """Let the first Ctrl-C (or SIGTERM, SIGHUP) end the session, and the second the program."""
+
+    def stop(number: int, frame: Any) -> None:  # noqa: ARG001
+        session.stop()
+        signal.signal(signal.SIGINT, signal.default_int_handler)
+
+    before = {number: signal.signal(number, stop) for number in SIGNALS}
+    try:
+        yield
+    finally:
+        for number, handler in before.items():
+            signal.signal(number, handler)
+
+
+@contextlib.contextmanager
+def _quiet_libraries() -> Iterator[None]:
+    """Keep what PortAudio and ALSA print themselves off the terminal; ours still gets there."""
+    try:
+        if sys.stderr.fileno() != 2:
+            raise io.UnsupportedOperation
+        ours = os.dup(2)
+    except (AttributeError, OSError, ValueError):
+        yield
+        return
+    before, nothing = sys.stderr, os.open(os.devnull, os.O_WRONLY)
+    before.flush()
+    os.dup2(nothing, 2)
+    os.close(nothing)
+    sys.stderr = open(ours, "w", encoding=before.encoding, errors="backslashreplace", buffering=1)  # noqa: PTH123, SIM115
+    try:
+        yield
+    finally:
+        sys.stderr.flush()
+        os.dup2(ours, 2)
+        sys.stderr.close()
+        sys.stderr = before

@@ -1,0 +1,145 @@
+"""``asr-gru serve``: the server."""
+
+from __future__ import annotations
+
+import ipaddress
+import logging
+import os
+import socket
+import sys
+from pathlib import Path
+from typing import Any
+
+import click
+
+from asr_gru.cli.options import endpoint_rules
+from asr_gru.errors import ConfigError, MissingExtraError
+
+__all__ = ["command"]
+
+KEY_VARIABLE = "ASR_GRU_API_KEY"
+
+
+@click.command("serve")
+@click.option("--host", default="127.0.0.1", show_default=True, help="Address to listen on.")
+@click.option("--port", type=click.IntRange(0, 65535), default=8000, show_default=True)
+@click.option("--model", default="en-small", show_default=True, help="Bundled model, or a folder.")
+@click.option("--threads", type=click.IntRange(1), default=1, show_default=True)
+@click.option("--beam", type=click.IntRange(1, 1000), help="Prefixes kept [model's own].")
+@click.option(
+    "--endpoint",
+    default="normal",
+    show_default=True,
+    help="Where segments end: short, normal, long, off, or seconds of silence.",
+)
+@click.option(
+    "--api-key-file",
+    type=click.Path(path_type=Path),
+    help=f"File with the key that clients must send (or the variable {KEY_VARIABLE}).",
+)
+@click.option(
+    "--origin", "origins", multiple=True, help="Origin of a page elsewhere that may use this."
+)
+@click.option("--certfile", type=click.Path(path_type=Path), help="Certificate, for https.")
+@click.option("--keyfile", type=click.Path(path_type=Path), help="Its private key.")
+@click.option("--self-signed", is_flag=True, help="Make a certificate, for https.")
+@click.option("--clients", type=int, help="WebSockets at a time [500].")
+@click.option("--session-s", type=float, help="Longest session, in seconds [14400].")
+@click.option("--idle-s", type=float, help="Seconds without a message [30].")
+@click.option("--message-bytes", type=int, help="Largest message of a WebSocket [1000000].")
+@click.option("--slow-reader-s", type=float, help="Seconds a message may stay unread [10].")
+@click.option("--behind-s", type=float, help="Seconds of a client's audio that may wait [5].")
+@click.option("--upload-bytes", type=int, help="Largest upload [100000000].")
+@click.option("--upload-s", type=float, help="Longest recording uploaded, in seconds [7200].")
+@click.option("--uploads", type=int, help="Uploads transcribed at a time [1].")
+@click.option("--queued-uploads", type=int, help="Uploads that may wait for that [16].")
+def command(
+    host: str,
+    port: int,
+    model: str,
+    threads: int,
+    beam: int | None,
+    endpoint: str,
+    api_key_file: Path | None,
+    origins: tuple[str, ...],
+    certfile: Path | None,
+    keyfile: Path | None,
+    self_signed: bool,
+    **limits: Any,
+) -> None:
+    """Serve the model: a page, WebSockets, and OpenAI's REST interface.
+
+    Listens on this machine alone unless --host says otherwise, which needs a key.
+    """
+    try:
+        from asr_gru.server.access import Access
+        from asr_gru.server.limits import Limits
+        from asr_gru.server.run import serve
+        from asr_gru.server.state import ServerState
+        from asr_gru.server.tls import self_signed as make_certificate
+    except ModuleNotFoundError as error:
+        raise MissingExtraError(error.name or "fastapi", "server") from None
+    from asr_gru.model_directory import ModelDirectory
+    from asr_gru.recognizer import Recognizer
+
+    rules = endpoint_rules(endpoint)
+    access = Access(host, _key(api_key_file), frozenset(origins))
+    chosen = Limits(**{name: value for name, value in limits.items() if value is not None})
+    if (certfile is None) != (keyfile is None) or (certfile and self_signed):
+        raise ConfigError("give --certfile and --keyfile together, or --self-signed alone")
+    certificate = None
+    if certfile and keyfile:
+        for file in (certfile, keyfile):
+            file.open("rb").close()
+        certificate = (certfile, keyfile)
+    if self_signed:
+        folder = Path(click.get_app_dir("asr-gru")) / "tls"
+        made_certificate, made_key, fingerprint = make_certificate(folder, _names(host))
+        certificate = (made_certificate, made_key)
+        click.echo(f"certificate {made_certificate}, SHA-256 {fingerprint}", err=True)
+    _check_port(host, port)
+    sys.setswitchinterval(0.001)
+    recognizer = Recognizer.load(model, threads=threads, beam=beam)
+    config = ModelDirectory.open(model, verify=False).config
+    logging.basicConfig(format="%(asctime)s %(levelname)s %(message)s", level=logging.WARNING)
+    state = ServerState(recognizer, access, config.name, config.language, rules, chosen)
+    scheme = "https" if certificate else "http"
+
+    def listening(actual: int) -> None:
+        name = f"[{host}]" if ":" in host else host
+        click.echo(f"listening on {scheme}://{name}:{actual} (Ctrl-C ends)", err=True)
+
+    serve(state, host, port, certificate=certificate, listening=listening)
+
+
+def _key(file: Path | None) -> str | None:
+    if file is None:
+        return os.environ.get(KEY_VARIABLE) or None
+    key = file.read_text(encoding="utf-8").strip()
+    if not key.isprintable() or not key.isascii():
+        raise ConfigError(f"{file}: not a key; write one line of letters and digits")
+    return key
+
+
+def _names(host: str) -> list[str]:
+    """Return the names by which clients will call the server, for its certificate."""
+    names = ["localhost", "127.0.0.1", "::1", socket.gethostname()]
+    try:
+        address = ipaddress.ip_address(host)
+        names += [] if address.is_unspecified else [host]
+    except ValueError:
+        names.append(host)
+    return list(dict.fromkeys(names))
+
+
+def _check_port(host: str, port: int) -> None:
+    """Fail in one line, before the model is loaded, where nothing can listen."""
+    try:
+        family, kind, _, _, address = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)[0]
+        with socket.socket(family, kind) as probe:
+            probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+            probe.bind(address)
+    except OSError as error:
+        raise ConfigError(
+            f"cannot listen on {host}:{port} ({error.strerror or error}); give another --port"
+        ) from None

@@ -1,0 +1,1 @@
+"""The same streams behind WebSocket and REST; needs the extra ``server``."""

@@ -1,0 +1,130 @@
+"""Who may come in: the API key, the browser's origin, the name that the server was called by."""
+
+from __future__ import annotations
+
+import hmac
+import ipaddress
+from dataclasses import dataclass
+from urllib.parse import urlsplit
+
+from starlette.datastructures import Headers
+from starlette.responses import JSONResponse
+from starlette.types import ASGIApp, Receive, Scope, Send
+
+from asr_gru.errors import ConfigError
+
+__all__ = ["Access", "Guard", "is_loopback"]
+
+OPEN_PATHS = ("/", "/healthz", "/page", "/docs", "/openapi.json", "/favicon.ico")
+"""What holds no secret and costs nothing; everything else wants the key, if there is one."""
+SUBPROTOCOL_KEY = "openai-insecure-api-key."
+"""How browsers, which cannot set a header, hand a key to a realtime WebSocket."""
+
+
+def is_loopback(host: str) -> bool:
+    """Say whether only programs of this machine can reach ``host``."""
+    if host == "localhost":
+        return True
+    try:
+        return ipaddress.ip_address(host.strip("[]")).is_loopback
+    except ValueError:
+        return False
+
+
+@dataclass(frozen=True, slots=True)
+class Access:
+    """What is asked of a client.
+
+    Attributes:
+        host: what the server listens on.
+        key: the API key, or None.
+        origins: origins of pages elsewhere that may use the server (``https://example.org``).
+
+    Raises:
+        ConfigError: without a key the server stays on loopback.
+    """
+
+    host: str
+    key: str | None = None
+    origins: frozenset[str] = frozenset()
+
+    def __post_init__(self) -> None:
+        if self.key is None and not is_loopback(self.host):
+            raise ConfigError(
+                f"--host {self.host} lets other machines in, which needs a key; write one into a "
+                "file and give it as --api-key-file"
+            )
+        if self.key is not None and len(self.key) < 16:
+            raise ConfigError("the API key is shorter than 16 characters; give a longer one")
+
+    def knows(self, key: str | None) -> bool:
+        """Compare a key in constant time; without a key of its own the server takes anyone."""
+        if self.key is None:
+            return True
+        return key is not None and hmac.compare_digest(key.encode(), self.key.encode())
+
+    def admits_page(self, headers: Headers) -> bool:
+        """Check the origin of a browser's page and, where there is no key, the name called.
+
+        A foreign page cannot use the server, and a foreign name that resolves to loopback (DNS
+        rebinding) does not make a page its own.
+        """
+        host = headers.get("host", "")
+        name = urlsplit(f"//{host}").hostname or ""
+        if self.key is None and not (is_loopback(name) or name == self.host):
+            return False
+        origin = headers.get("origin")
+        return origin is None or origin in self.origins or urlsplit(origin).netloc == host
+
+
+def key_of(scope: Scope) -> str | None:
+    """Return the key that a request brings in its header (or subprotocol)."""
+    scheme, _, key = Headers(scope=scope).get("authorization", "").partition(" ")
+    if scheme.lower() == "bearer" and key:
+        return key.strip()
+    for protocol in scope.get("subprotocols", ()):
+        if protocol.startswith(SUBPROTOCOL_KEY):
+            return str(protocol[len(SUBPROTOCOL_KEY) :])
+    return None
+
+
+class Guard:
+    """ASGI middleware that lets through what ``Access`` admits.
+
+    A WebSocket may still bring its key in its first message, so it is let through without one
+    and finds in ``scope["key_known"]`` what its header was worth.
+    """
+
+    def __init__(self, app: ASGIApp, access: Access) -> None:
+        self.app = app
+        self.access = access
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Serve one connection."""
+        if scope["type"] not in ("http", "websocket"):
+            await self.app(scope, receive, send)
+            return
+        headers = Headers(scope=scope)
+        admitted = self.access.admits_page(headers)
+        scope["key_known"] = self.access.knows(key_of(scope))
+        if scope["type"] == "websocket":
+            if admitted:
+                await self.app(scope, receive, send)
+            else:
+                await send({"type": "websocket.close", "code": 1008, "reason": "origin"})
+            return
+        path = scope["path"]
+        is_open = any(path == p or (p != "/" and path.startswith(f"{p}/")) for p in OPEN_PATHS)
+        if not admitted:
+            error = _error(403, "origin", "this page or host name may not use the server")
+        elif not (is_open or scope["key_known"]):
+            error = _error(401, "unauthorized", "send the header Authorization: Bearer KEY")
+        else:
+            await self.app(scope, receive, send)
+            return
+        await error(scope, receive, send)
+
+
+def _error(status: int, code: str, message: str) -> JSONResponse:
+    body = {"message": message, "type": "invalid_request_error", "param": None, "code": code}
+    return JSONResponse({"error": body}, status)

@@ -1,0 +1,74 @@
+"""What the server grants to each client, and how it refuses more."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass, fields
+
+from asr_gru.errors import ConfigError
+
+__all__ = ["CLOSE_CODES", "Limits", "RefusedError"]
+
+
+@dataclass(frozen=True, slots=True)
+class Limits:
+    """Bounds; each is an option of ``asr-gru serve``.
+
+    Attributes:
+        clients: WebSockets open at a time.
+        session_s: seconds that one of them may last.
+        idle_s: seconds without a message after which one is closed.
+        message_bytes: largest message of a WebSocket.
+        slow_reader_s: seconds that a client may leave a message unread.
+        behind_s: seconds of a client's audio that may wait; then its socket is read no further.
+        upload_bytes: largest request that is uploaded.
+        upload_s: longest recording that is uploaded, in seconds of audio.
+        uploads: recordings that are transcribed at a time.
+        queued_uploads: recordings that may wait for that.
+    """
+
+    clients: int = 500
+    session_s: float = 4 * 3600.0
+    idle_s: float = 30.0
+    message_bytes: int = 1_000_000
+    slow_reader_s: float = 10.0
+    behind_s: float = 5.0
+    upload_bytes: int = 100_000_000
+    upload_s: float = 2 * 3600.0
+    uploads: int = 1
+    queued_uploads: int = 16
+
+    def __post_init__(self) -> None:
+        for field in fields(self):
+            value = getattr(self, field.name)
+            least = 0 if field.name == "queued_uploads" else 1e-3
+            if not least <= value < math.inf:
+                raise ConfigError(f"a limit {field.name} of {value}; give a number above 0")
+
+
+CLOSE_CODES = {
+    "unauthorized": 1008,
+    "bad_message": 1008,
+    "bad_audio": 1008,
+    "too_many_clients": 1013,
+    "session_too_long": 1008,
+    "idle": 1008,
+    "too_slow": 1008,
+    "shutting_down": 1012,
+    "internal": 1011,
+}
+"""The codes of error messages, with the code that the WebSocket is then closed with."""
+
+
+class RefusedError(Exception):
+    """A client asked for what it cannot have.
+
+    Attributes:
+        code: one of ``CLOSE_CODES``.
+        message: one line that names the thing and the remedy.
+    """
+
+    def __init__(self, code: str, message: str) -> None:
+        super().__init__(message)
+        self.code = code
+        self.message = message

@@ -1,0 +1,78 @@
+"""A certificate of the server's own, where there is no better one."""
+
+from __future__ import annotations
+
+import datetime as dt
+import ipaddress
+import os
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from asr_gru.errors import MissingExtraError
+
+if TYPE_CHECKING:
+    from cryptography import x509
+
+__all__ = ["self_signed"]
+
+DAYS = 365
+
+
+def self_signed(folder: Path, names: list[str]) -> tuple[Path, Path, str]:
+    """Make a key and a certificate for ``names`` (hosts or addresses), or take the last ones.
+
+    Returns:
+        certificate, key and the certificate's SHA-256 fingerprint, to be compared by eye with
+        what the browser shows.
+    """
+    try:
+        from cryptography import x509
+        from cryptography.hazmat.primitives import hashes, serialization
+        from cryptography.hazmat.primitives.asymmetric import ec
+    except ModuleNotFoundError:
+        raise MissingExtraError("cryptography", "server") from None
+    certificate_file, key_file = folder / "certificate.pem", folder / "key.pem"
+    if certificate_file.is_file() and key_file.is_file():
+        found = x509.load_pem_x509_certificate(certificate_file.read_bytes())
+        if found.not_valid_after_utc > dt.datetime.now(dt.timezone.utc):
+            return certificate_file, key_file, _colons(found.fingerprint(hashes.SHA256()))
+    key = ec.generate_private_key(ec.SECP256R1())
+    name = x509.Name([x509.NameAttribute(x509.NameOID.COMMON_NAME, "asr_gru")])
+    now = dt.datetime.now(dt.timezone.utc)
+    certificate = (
+        x509.CertificateBuilder()
+        .subject_name(name)
+        .issuer_name(name)
+        .public_key(key.public_key())
+        .serial_number(x509.random_serial_number())
+        .not_valid_before(now - dt.timedelta(hours=1))
+        .not_valid_after(now + dt.timedelta(days=DAYS))
+        .add_extension(x509.SubjectAlternativeName([_name(n) for n in names]), critical=False)
+        .add_extension(x509.BasicConstraints(ca=False, path_length=None), critical=True)
+        .sign(key, hashes.SHA256())
+    )
+    folder.mkdir(parents=True, exist_ok=True)
+    descriptor = os.open(key_file, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
+    with os.fdopen(descriptor, "wb") as file:
+        file.write(
+            key.private_bytes(
+                serialization.Encoding.PEM,
+                serialization.PrivateFormat.PKCS8,
+                serialization.NoEncryption(),
+            )
+        )
+    certificate_file.write_bytes(certificate.public_bytes(serialization.Encoding.PEM))
+    return certificate_file, key_file, _colons(certificate.fingerprint(hashes.SHA256()))
+
+
+def _name(text: str) -> x509.GeneralName:
+    from cryptography import x509
+
+    try:
+        return x509.IPAddress(ipaddress.ip_address(text))
+    except ValueError:
+        return x509.DNSName(text)
+
+
+def _colons(digest: bytes) -> str:
+    return ":".join(f"{byte:02X}" for byte in digest)

@@ -1,0 +1,253 @@
+"""How many live streams the server carries, through its WebSocket, with the clients beside it.
+
+    python -m benchmarks.server_load audio_samples/long.ogg --clients 400 --seconds 40
+    python -m benchmarks.server_load audio_samples/long.ogg --clients 400 --ramp 200 --seconds 25
+
+Starts a server, connects the clients at random moments of the first seconds, and lets each send
+blocks of 100 ms in real time. An event's lag is counted from the moment at which its client sent
+the audio that the event reaches to. A client has lost nothing when its finals are those of the
+same clip transcribed and the server heard every second. With ``--ramp`` the number rises until
+something breaks.
+"""
+
+from __future__ import annotations
+
+import argparse
+import asyncio
+import json
+import os
+import random
+import resource
+import struct
+import subprocess
+import sys
+import time
+from dataclasses import dataclass, field
+
+import numpy as np
+
+from asr_gru import Recognizer
+from asr_gru.audio import read_recording
+
+BLOCK_S = 0.1
+CLIPS = 8
+RATE = 16_000
+
+
+def frame(payload: bytes, opcode: int) -> bytes:
+    """Return a client's WebSocket frame; the mask is zero, so the payload stays as it is."""
+    size = len(payload)
+    if size < 126:
+        head = struct.pack("!BB", 0x80 | opcode, 0x80 | size)
+    else:
+        head = struct.pack("!BBH", 0x80 | opcode, 0x80 | 126, size)
+    return head + b"\0\0\0\0" + payload
+
+
+@dataclass
+class Clip:
+    """What a client says: frames of 100 ms, and the text that must come back."""
+
+    frames: list[bytes]
+    seconds: float
+    text: str
+
+
+@dataclass
+class Tally:
+    """What all clients met."""
+
+    lags_s: list[float] = field(default_factory=list)
+    late_s: list[float] = field(default_factory=list)
+    whole: int = 0
+    broken: list[str] = field(default_factory=list)
+    refused: dict[str, int] = field(default_factory=dict)
+
+
+class Speaker(asyncio.Protocol):
+    """A WebSocket client with nothing to spare: prepared frames out, events in."""
+
+    def __init__(self, clip: Clip, tally: Tally, port: int) -> None:
+        self.clip, self.tally, self.port = clip, tally, port
+        self.loop = asyncio.get_running_loop()
+        self.done = self.loop.create_future()
+        self.buffer = b""
+        self.upgraded = False
+        self.finals: list[str] = []
+        self.sent: list[float] = []
+
+    def connection_made(self, transport: asyncio.BaseTransport) -> None:
+        assert isinstance(transport, asyncio.Transport)
+        self.transport = transport
+        transport.write(
+            f"GET /v1/stream HTTP/1.1\r\nHost: 127.0.0.1:{self.port}\r\nUpgrade: websocket\r\n"
+            "Connection: Upgrade\r\nSec-WebSocket-Version: 13\r\n"
+            "Sec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\n\r\n".encode()
+        )
+
+    def connection_lost(self, _: Exception | None) -> None:
+        self.finish("connection lost")
+
+    def data_received(self, data: bytes) -> None:
+        self.buffer += data
+        if not self.upgraded:
+            head, end, rest = self.buffer.partition(b"\r\n\r\n")
+            if not end:
+                return
+            if b" 101 " not in head.split(b"\r\n")[0]:
+                self.finish(head.split(b"\r\n")[0].decode())
+                return
+            self.upgraded, self.buffer = True, rest
+            self.transport.write(frame(b'{"type":"start","sample_rate":16000}', 1))
+        now = time.monotonic()
+        while (size := len(self.buffer)) >= 2:
+            length, start = self.buffer[1], 2
+            if length == 126:
+                if size < 4:
+                    return
+                length, start = struct.unpack("!H", self.buffer[2:4])[0], 4
+            elif length == 127:
+                if size < 10:
+                    return
+                length, start = struct.unpack("!Q", self.buffer[2:10])[0], 10
+            if size < start + length:
+                return
+            opcode, payload = self.buffer[0] & 15, self.buffer[start : start + length]
+            self.buffer = self.buffer[start + length :]
+            if opcode == 9:
+                self.transport.write(frame(payload, 10))
+            elif opcode == 1:
+                self.heard(json.loads(payload), now)
+
+    def heard(self, message: dict, now: float) -> None:
+        kind = message["type"]
+        if kind == "ready":
+            self.began = now
+            self.say()
+        elif kind in ("partial", "final"):
+            index = min(len(self.sent), max(1, -int(-message["audio_s"] // BLOCK_S))) - 1
+            self.tally.lags_s.append(now - self.sent[index])
+            if kind == "final":
+                self.finals.append(message["text"])
+        elif kind == "error":
+            code = message["code"]
+            self.tally.refused[code] = self.tally.refused.get(code, 0) + 1
+            self.finish("")
+        elif kind == "end":
+            self.tally.late_s.append(now - self.sent[-1])
+            same = " ".join(self.finals) == self.clip.text
+            heard = abs(message["audio_s"] - self.clip.seconds) < 0.01
+            self.finish("" if same and heard else "text differs" if heard else "audio is missing")
+            self.tally.whole += same and heard
+
+    def say(self) -> None:
+        """Send all blocks that are due; a generator that is late itself counts its own lateness."""
+        if self.transport.is_closing():
+            return
+        due = self.began + len(self.sent) * BLOCK_S
+        now = time.monotonic()
+        while len(self.sent) < len(self.clip.frames) and due <= now:
+            self.transport.write(self.clip.frames[len(self.sent)])
+            self.sent.append(due)
+            due += BLOCK_S
+        if len(self.sent) < len(self.clip.frames):
+            self.loop.call_later(due - now, self.say)
+        else:
+            self.transport.write(frame(b'{"type":"end"}', 1))
+
+    def finish(self, trouble: str) -> None:
+        if not self.done.done():
+            if trouble:
+                self.tally.broken.append(trouble)
+            self.done.set_result(None)
+            self.transport.close()
+
+
+def clips(path: str, seconds: float) -> list[Clip]:
+    recognizer = Recognizer.load()
+    samples = np.tile(read_recording(path, RATE), 1 + int(seconds * RATE * 2 / RATE / 60))
+    made = []
+    for index in range(CLIPS):
+        size = round(seconds / BLOCK_S) * round(BLOCK_S * RATE)
+        start = index * (len(samples) - size) // CLIPS
+        clip = (samples[start : start + size] * 32767).astype("<i2")
+        blocks = clip.reshape(-1, round(BLOCK_S * RATE))
+        frames = [frame(block.tobytes(), 2) for block in blocks]
+        made.append(Clip(frames, size / RATE, recognizer.transcribe(clip, RATE).text))
+    return made
+
+
+def cpu_s(pid: int) -> float:
+    fields = open(f"/proc/{pid}/stat").read().rsplit(")", 1)[1].split()  # noqa: SIM115, PTH123
+    return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
+
+
+async def load(clients: int, made: list[Clip], port: int, spread_s: float) -> Tally:
+    tally, loop = Tally(), asyncio.get_running_loop()
+
+    async def one(index: int) -> None:
+        await asyncio.sleep(random.random() * spread_s)
+        try:
+            _, speaker = await loop.create_connection(
+                lambda: Speaker(made[index % len(made)], tally, port), "127.0.0.1", port
+            )
+        except OSError as error:
+            tally.broken.append(f"not connected: {error.strerror}")
+            return
+        try:
+            await asyncio.wait_for(speaker.done, made[0].seconds + 60)
+        except asyncio.TimeoutError:
+            speaker.finish("no end within 60 s")
+
+    await asyncio.gather(*(one(index) for index in range(clients)))
+    return tally
+
+
+def measure(clients: int, made: list[Clip], options: list[str]) -> bool:
+    command = [sys.executable, "-m", "asr_gru", "serve", "--port", "0", *options]
+    server = subprocess.Popen(command, stderr=subprocess.PIPE, text=True)
+    assert server.stderr is not None
+    try:
+        port = int(server.stderr.readline().split("//127.0.0.1:")[1].split()[0])
+        before, own, began = cpu_s(server.pid), time.process_time(), time.monotonic()
+        tally = asyncio.run(load(clients, made, port, spread_s=5.0))
+        wall = time.monotonic() - began
+        server_share = (cpu_s(server.pid) - before) / wall
+        own_share = (time.process_time() - own) / wall
+    finally:
+        server.terminate()
+        server.wait(30)
+    lags = np.array(tally.lags_s or [np.nan]) * 1000
+    p50, p90, p99 = np.percentile(lags, [50, 90, 99])
+    trouble = {reason: tally.broken.count(reason) for reason in sorted(set(tally.broken))}
+    print(
+        f"{clients:7d} {tally.whole:7d} {p50:7.0f} {p90:7.0f} {p99:7.0f} {lags.max():7.0f}"
+        f" {server_share:7.2f} {own_share:7.2f}   {tally.refused or ''} {trouble or ''}",
+        flush=True,
+    )
+    refused = tally.refused.get("too_many_clients", 0)
+    return bool(p99 < 500 and tally.whole + refused == clients)
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("recording")
+    parser.add_argument("--clients", type=int, default=400)
+    parser.add_argument("--limit", type=int, default=100_000, help="--clients of the server")
+    parser.add_argument("--threads", type=int, default=1, help="--threads of the server")
+    parser.add_argument("--seconds", type=float, default=40.0)
+    parser.add_argument("--ramp", type=int, default=0, help="more clients each time, till it breaks")
+    arguments = parser.parse_args()
+    hard = resource.getrlimit(resource.RLIMIT_NOFILE)[1]
+    resource.setrlimit(resource.RLIMIT_NOFILE, (hard, hard))
+    made = clips(arguments.recording, arguments.seconds)
+    print("                    lag in ms                   cores")
+    print("clients   whole     p50     p90     p99     max  server clients   refused, broken")
+    clients = arguments.clients
+    options = ["--clients", str(arguments.limit), "--threads", str(arguments.threads)]
+    while measure(clients, made, options) and arguments.ramp:
+        clients += arguments.ramp
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,35 @@
+"""Write captions while somebody speaks.
+
+python examples/captions_to_file.py captions.srt                  listens until Ctrl-C
+python examples/captions_to_file.py captions.srt RECORDING        plays a recording instead
+"""
+
+
+import signal
+import sys
+
+from asr_gru import Event, Recognizer
+from asr_gru.audio.microphone import Microphone
+from asr_gru.audio.paced import PacedRecording
+from asr_gru.live import Back, LiveSession, Lost
+from asr_gru.live_files import SessionWriter
+
+
+def main(output, recording=None):
+    """Listen, or play ``recording``."""
+    source = PacedRecording(recording) if recording else Microphone()
+    print(f"listening to {source.description}")
+    with SessionWriter(output) as file, LiveSession(Recognizer.load(), source) as session:
+        signal.signal(signal.SIGINT, lambda *_: session.stop())  # so that the last words come too
+        for record in session:
+            if isinstance(record, Event) and record.kind == "final":
+                file.write(record)
+                print(f"{record.start_s:7.2f} {record.text}")
+            elif isinstance(record, Lost):
+                print(record.message)
+            elif isinstance(record, Back):
+                print(f"back after {record.gap_s:.1f} s")
+
+
+if __name__ == "__main__":
+    main(*sys.argv[1:])

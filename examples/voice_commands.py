@@ -1,0 +1,41 @@
+"""Do what is said: a loop of voice commands.
+
+python examples/voice_commands.py                  listens until "stop" is said, or Ctrl-C
+python examples/voice_commands.py RECORDING        plays a recording instead
+"""
+
+
+import difflib
+import sys
+import time
+
+from asr_gru import EndpointRules, Event, Recognizer
+from asr_gru.audio.microphone import Microphone
+from asr_gru.audio.paced import PacedRecording
+from asr_gru.live import LiveSession
+
+COMMANDS = {
+    "what time is it": lambda: print(time.strftime("It is %H:%M.")),
+    "turn on the light": lambda: print("The light is on."),
+    "turn off the light": lambda: print("The light is off."),
+}
+
+
+def main(recording=None):
+    """Listen, or play ``recording``."""
+    source = PacedRecording(recording) if recording else Microphone()
+    with LiveSession(Recognizer.load(), source, EndpointRules.short()) as session:
+        for record in session:
+            if not isinstance(record, Event) or record.kind != "final":
+                continue
+            meant = difflib.get_close_matches(record.text, [*COMMANDS, "stop"], n=1, cutoff=0.7)
+            if meant == ["stop"]:
+                session.stop()
+            elif meant:
+                COMMANDS[meant[0]]()
+            else:
+                print(f"not a command: {record.text}")
+
+
+if __name__ == "__main__":
+    main(*sys.argv[1:])

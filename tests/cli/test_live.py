@@ -1,0 +1,261 @@
+"""``asr-gru live``: pipe, terminal, files, signals and refusals."""
+
+from __future__ import annotations
+
+import io
+import json
+import os
+import re
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import pytest
+import soundfile
+
+from asr_gru.cli.screen import Terminal, clock
+from asr_gru.live import Status
+from asr_gru.recognizer import Recognizer
+from asr_gru.transcript import Event, Word
+
+SAMPLES = Path(__file__).parents[2] / "audio_samples"
+READ = SAMPLES / "read.flac"
+
+
+@pytest.fixture(scope="module")
+def heard():
+    return Recognizer.load().transcribe(READ)
+
+
+def test_a_recording_is_played_to_a_pipe_and_to_files(run, tmp_path, heard):
+    names = ["a.txt", "a.srt", "a.vtt", "a.json", "a.jsonl"]
+    outputs = [argument for name in names for argument in ("--output", tmp_path / name)]
+    result = run("live", "--from-file", READ, *outputs, "--save-audio", tmp_path / "a.wav")
+    assert result.status == 0
+    assert result.out == heard.text + "\n"
+    assert "listening to" in result.err
+    assert (tmp_path / "a.txt").read_text() == heard.text + "\n"
+    assert json.loads((tmp_path / "a.json").read_text())["text"] == heard.text
+    assert json.loads((tmp_path / "a.jsonl").read_text())["text"] == heard.text
+    for name in ("a.srt", "a.vtt"):
+        assert heard.words[0].text in (tmp_path / name).read_text()
+    assert soundfile.info(tmp_path / "a.wav").frames == soundfile.info(READ).frames
+
+
+def test_endpoint_model_and_beam_reach_the_session(run, model, recording, monkeypatch):
+    told = []
+    import asr_gru.live
+
+    class Spy(asr_gru.live.LiveSession):
+        def __init__(self, recognizer, source, rules, **rest):
+            told.append((recognizer.acoustic.info, type(recognizer._parts.decoder), rules))
+            super().__init__(recognizer, source, rules, **rest)
+
+    monkeypatch.setattr(asr_gru.live, "LiveSession", Spy)
+    for more in ([], ["--endpoint", "1.5", "--beam", "7", "--model", model, "--threads", "2"]):
+        assert run("live", "--from-file", recording, *more).status == 0
+    (info, _, rules), (other_info, decoder, other_rules) = told
+    assert rules.trailing_s == 0.8
+    assert other_rules.trailing_s == 1.5
+    assert info.tokens != other_info.tokens
+    assert decoder.__name__ == "BeamDecoder"
+
+
+@pytest.mark.parametrize(
+    ("arguments", "named"),
+    [
+        (["--device", "0", "--from-file", READ], "--from-file"),
+        (["--from-file", "none.wav"], "none.wav"),
+        (["--from-file", READ, "--output", "a.doc"], "a.doc"),
+        (["--from-file", READ, "--output", "a.txt", "--output", "a.txt"], "twice"),
+        (["--from-file", READ, "--save-audio", "a.mp3"], "a.mp3"),
+        (["--from-file", READ, "--output", READ.with_name("samples.txt") / "x.txt"], "x.txt"),
+        (["--from-file", READ, "--endpoint", "shrt"], "'short'"),
+        (["--from-file", READ, "--model", "en-smol"], "en-smol"),
+    ],
+)
+def test_refusals_are_one_line(run, arguments, named):
+    result = run("live", *arguments)
+    assert result.status in (1, 2)
+    assert result.out == ""
+    assert result.err.startswith("asr-gru: ")
+    assert named in result.err
+    assert "Traceback" not in result.err
+
+
+def test_an_earlier_session_is_refused_before_anything_starts(run, tmp_path):
+    (tmp_path / "a.txt").write_text("precious")
+    result = run("live", "--from-file", READ, "--output", tmp_path / "a.txt")
+    assert result.status == 1
+    assert result.err.count("\n") == 1
+    assert "is there already" in result.err
+
+
+@pytest.fixture
+def without_portaudio(tmp_path, monkeypatch):
+    (tmp_path / "sounddevice.py").write_text("raise OSError('PortAudio library not found')")
+    monkeypatch.delitem(sys.modules, "sounddevice", raising=False)
+    monkeypatch.syspath_prepend(tmp_path)
+
+
+@pytest.mark.parametrize("more", [[], ["--list-devices"], ["--device", "usb"]])
+def test_without_portaudio_the_remedy_is_one_line(run, without_portaudio, more):
+    result = run("live", *more)
+    assert (result.status, result.out) == (1, "")
+    assert result.err.count("\n") == 1
+    assert "apt-get install libportaudio2" in result.err
+
+
+def test_doctor_says_so_too(run, without_portaudio):
+    assert "none     microphones: no microphone can be opened without" in run("doctor").out
+
+
+@pytest.mark.parametrize("name", ["SIGINT", "SIGTERM"])
+def test_a_signal_closes_the_open_segment_and_writes_it(tmp_path, name):
+    path, sound = tmp_path / "a.txt", tmp_path / "a.wav"
+    arguments = ["live", "--from-file", SAMPLES / "long.ogg", "--endpoint", "off"]
+    arguments += ["--output", path, "--save-audio", sound]
+    with subprocess.Popen(
+        [sys.executable, "-m", "asr_gru", *map(str, arguments)],
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+    ) as process:
+        assert "listening" in process.stderr.readline()
+        while not sound.exists() or soundfile.info(sound).duration < 3:
+            time.sleep(0.1)
+        process.send_signal(getattr(signal, name))
+        out, err = process.communicate(timeout=60)
+    assert (process.returncode, err) == (0, "")
+    assert out.strip()
+    assert path.read_text() == out
+
+
+def test_kill_9_loses_only_what_is_open(tmp_path):
+    names = ["a.txt", "a.srt", "a.json", "a.jsonl"]
+    outputs = [argument for name in names for argument in ("--output", tmp_path / name)]
+    arguments = ["live", "--from-file", SAMPLES / "long.ogg", "--endpoint", "0.3", *outputs]
+    arguments += ["--save-audio", tmp_path / "a.wav"]
+    with subprocess.Popen(
+        [sys.executable, "-m", "asr_gru", *map(str, arguments)],
+        stdout=subprocess.PIPE,
+        stderr=subprocess.DEVNULL,
+        text=True,
+    ) as process:
+        told = process.stdout.readline().strip()
+        process.kill()
+    assert told in (tmp_path / "a.txt").read_text()
+    assert told.split()[0] in (tmp_path / "a.srt").read_text()
+    assert json.loads((tmp_path / "a.json").read_text())["segments"][0]["text"] == told
+    assert json.loads((tmp_path / "a.jsonl").read_text().splitlines()[0])["text"] == told
+    assert soundfile.info(tmp_path / "a.wav").duration > 1
+
+
+def test_a_closed_pipe_ends_it_and_the_files_have_the_rest(tmp_path):
+    arguments = ["live", "--from-file", SAMPLES / "long.ogg", "--endpoint", "0.3"]
+    with subprocess.Popen(
+        [sys.executable, "-m", "asr_gru", *map(str, arguments), "--output", tmp_path / "a.txt"],
+        stdout=subprocess.PIPE,
+        stderr=subprocess.DEVNULL,
+        text=True,
+    ) as process:
+        told = process.stdout.readline()
+        process.stdout.close()
+        assert process.wait(60) == 1
+    written = (tmp_path / "a.txt").read_text()
+    assert written.startswith(told)
+    assert written.count("\n") >= 2
+
+
+def event(kind, text, stable="", confidence=0.9):
+    words = tuple(Word(w, i / 2, i / 2 + 0.4, confidence) for i, w in enumerate(text.split()))
+    return Event(kind, 0, text, stable, words, 0.0, words[-1].end_s)
+
+
+class Screen:
+    """The little of a terminal that is needed: cursor up, erase, wrap at the last column."""
+
+    def __init__(self, columns):
+        self.columns, self.rows, self.row, self.column = columns, [""], 0, 0
+
+    def write(self, text):
+        for part in re.findall(r"\x1b\[[\d;]*[A-Za-z]|.|\n|\r", text):
+            if part == "\n":
+                self.row, self.column = self.row + 1, 0
+                self.rows += [""] * (self.row + 1 - len(self.rows))
+            elif part == "\r":
+                self.column = 0
+            elif part.endswith("A") and part.startswith("\x1b"):
+                self.row -= int(part[2:-1])
+                assert self.row >= 0
+            elif part == "\x1b[K":
+                self.rows[self.row] = self.rows[self.row][: self.column]
+            elif part == "\x1b[J":
+                self.rows[self.row] = self.rows[self.row][: self.column]
+                del self.rows[self.row + 1 :]
+            elif not part.startswith("\x1b"):
+                line = self.rows[self.row].ljust(self.column)
+                self.rows[self.row] = line[: self.column] + part + line[self.column + 1 :]
+                self.column += 1
+                assert self.column < self.columns, "the terminal would break this line"
+
+    def flush(self):
+        pass
+
+
+@pytest.fixture(params=[(80, 24), (40, 24), (20, 6)])
+def window(request, monkeypatch):
+    size = os.terminal_size(request.param)
+    monkeypatch.setattr("shutil.get_terminal_size", lambda *_: size)
+    return size
+
+
+def test_a_terminal_redraws_in_place(window):
+    screen = Screen(window.columns)
+    terminal = Terminal(screen)
+    text = ""
+    for number in range(60):
+        text = f"{text} word{number}".strip()
+        terminal.event(event("partial", text, " ".join(text.split()[:-3])))
+        terminal.status(Status(float(number), -20.0, 0.01, 0.1))
+        assert len(screen.rows) <= window.lines - 1
+        assert f"word{number}" in screen.rows[-2]
+        assert screen.rows[-1].startswith("[")
+    terminal.event(event("final", text, text))
+    terminal.event(event("final", "x" * 200, "x" * 200))
+    terminal.note("a note")
+    terminal.status(None)
+    assert screen.rows[-1] == "waiting for the microphone"[: window.columns - 1]
+    terminal.event(event("partial", "the end"))
+    terminal.close()
+    shown = " ".join(" ".join(screen.rows).split())
+    assert shown.startswith(f"[00:00.0] {text} [00:00.0]")
+    assert shown.replace(" ", "").count("x" * 200) == 1
+    assert shown.endswith("a note [00:00.0] the end")
+
+
+def test_unstable_words_are_dim_and_unsure_ones_underlined(monkeypatch):
+    monkeypatch.setattr("shutil.get_terminal_size", lambda *_: os.terminal_size((80, 24)))
+    out = io.StringIO()
+    terminal = Terminal(out)
+    terminal.event(event("partial", "one two", "one"))
+    assert "one \x1b[2mtwo\x1b[0m" in out.getvalue()
+    terminal.event(event("final", "three", "three", confidence=0.4))
+    assert "\x1b[4mthree\x1b[0m" in out.getvalue()
+
+
+def test_zeros_for_long_are_worth_a_word(monkeypatch):
+    monkeypatch.setattr("shutil.get_terminal_size", lambda *_: os.terminal_size((80, 24)))
+    out = io.StringIO()
+    terminal = Terminal(out)
+    for second in range(5):
+        terminal.status(Status(float(second), -120.0, 0.0, 0.0))
+    assert "muted" not in out.getvalue()
+    terminal.status(Status(5.0, -120.0, 0.0, 0.0))
+    assert "muted" in out.getvalue()
+
+
+def test_times_are_short():
+    assert (clock(3.26), clock(75), clock(3600 + 61.5)) == ("00:03.2", "01:15.0", "1:01:01.5")

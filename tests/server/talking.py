@@ -1,0 +1,40 @@
+"""What clients of the server say and hear."""
+
+import json
+
+import numpy as np
+import websockets
+
+RATE = 16_000
+
+
+def voice(seconds, seed=0):
+    """Noise in which the tiny model finds words, as int16."""
+    random = np.random.default_rng(seed)
+    loudness = np.repeat(random.uniform(0.0, 0.3, int(seconds * 4) + 1), RATE // 4)
+    samples = random.standard_normal(int(seconds * RATE)) * loudness[: int(seconds * RATE)]
+    return (np.clip(samples, -1, 1) * 32767).astype("<i2")
+
+
+async def said(socket, until=()):
+    """Return the messages up to one of the types ``until``, or up to the end."""
+    messages = []
+    try:
+        async for text in socket:
+            messages.append(json.loads(text))
+            if messages[-1]["type"] in until:
+                break
+    except websockets.ConnectionClosed:
+        pass
+    return messages
+
+
+async def started(socket, **start):
+    await socket.send(json.dumps({"type": "start", "sample_rate": RATE, **start}))
+    return json.loads(await socket.recv())
+
+
+async def speak(socket, samples, block=1600):
+    for first in range(0, len(samples), block):
+        await socket.send(samples[first : first + block].tobytes())
+    await socket.send('{"type": "end"}')

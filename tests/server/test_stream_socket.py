@@ -1,0 +1,313 @@
+"""The package's own protocol, as clients of every kind meet it."""
+
+import asyncio
+import json
+
+import numpy as np
+import pytest
+
+from asr_gru.endpoint import EndpointRules
+from tests.server.talking import RATE, said, speak, started, voice
+
+
+def finals(messages):
+    return [m for m in messages if m["type"] == "final"]
+
+
+def expected(recognizer, samples, rate=RATE, rules=None):
+    stream = recognizer.stream(rate, rules, quality="LQ")
+    events = stream.feed(samples) + stream.finish()
+    return [event.text for event in events if event.kind == "final"]
+
+
+async def talk(server, samples, block=1600, **start):
+    async with server.socket() as socket:
+        ready = await started(socket, **start)
+        assert ready["type"] == "ready"
+        _, messages = await asyncio.gather(speak(socket, samples, block), said(socket))
+        return messages, socket
+
+
+@pytest.mark.parametrize("block", [37, 1600, 40_000])
+def test_the_text_is_that_of_a_stream(server, recognizer, block):
+    """Promises 2 and 8: whatever the messages, the finals are those of the same audio."""
+    samples = voice(6.0)
+    messages, socket = asyncio.run(talk(server, samples, block))
+    assert [m["text"] for m in finals(messages)] == expected(recognizer, samples)
+    assert messages[-1] == {"type": "end", "audio_s": 6.0}
+    assert socket.close_code == 1000
+
+
+def test_partials_keep_the_contract(server):
+    messages, _ = asyncio.run(talk(server, voice(8.0, seed=1)))
+    stable, segment = "", -1
+    for message in messages[:-1]:
+        if message["type"] not in ("partial", "final"):
+            continue
+        if message["segment"] != segment:
+            assert message["segment"] == segment + 1
+            segment, stable = message["segment"], ""
+        assert message["stable"].startswith(stable)
+        assert message["text"].startswith(message["stable"])
+        assert message["text"] == " ".join(word["text"] for word in message["words"])
+        stable = message["stable"]
+
+
+def test_float_samples_and_channels(server, recognizer):
+    samples = voice(4.0)
+    as_float = (samples / 32768).astype("<f4")
+    messages, _ = asyncio.run(talk(server, as_float, encoding="float32"))
+    assert [m["text"] for m in finals(messages)] == expected(recognizer, as_float)
+    both = np.stack([samples, samples], axis=1)
+    messages, _ = asyncio.run(talk(server, both, channels=2))
+    assert [m["text"] for m in finals(messages)] == expected(recognizer, samples)
+
+
+def test_another_rate(server, recognizer):
+    samples = voice(5.0)
+    messages, _ = asyncio.run(talk(server, samples, sample_rate=44_100))
+    assert [m["text"] for m in finals(messages)] == expected(recognizer, samples, 44_100)
+
+
+def test_endpoint_rules_are_the_clients(server, recognizer):
+    samples = np.concatenate([voice(3.0), np.zeros(RATE, "<i2"), voice(3.0, seed=2)])
+    for mode in ("off", "short", 0.3):
+        messages, _ = asyncio.run(talk(server, samples, endpoint=mode))
+        rules = EndpointRules.named(mode) if isinstance(mode, str) else EndpointRules(mode)
+        assert [m["text"] for m in finals(messages)] == expected(recognizer, samples, rules=rules)
+    assert len(expected(recognizer, samples, rules=EndpointRules.off())) == 1
+
+
+def test_rules_change_while_it_runs(server):
+    async def main():
+        async with server.socket() as socket:
+            await started(socket, endpoint="off")
+            await socket.send(voice(3.0).tobytes())
+            await socket.send('{"type": "endpoint", "mode": "short"}')
+            await socket.send(voice(9.0, seed=4).tobytes())
+            return await asyncio.wait_for(said(socket, until=("final",)), 20)
+
+    assert asyncio.run(main())[-1]["type"] == "final"
+
+
+def test_words_of_partials_can_be_left_out(server):
+    messages, _ = asyncio.run(talk(server, voice(3.0), words=False))
+    assert all("words" not in m for m in messages if m["type"] == "partial")
+    assert all("words" in m for m in finals(messages))
+
+
+def test_many_at_once_are_each_as_alone(server, recognizer):
+    """Promise 3."""
+
+    async def main():
+        clips = [voice(3.0 + n / 10, seed=n) for n in range(20)]
+        results = await asyncio.gather(
+            *(talk(server, clip, 480 + 40 * n) for n, clip in enumerate(clips))
+        )
+        return clips, [messages for messages, _ in results]
+
+    clips, results = asyncio.run(main())
+    for clip, messages in zip(clips, results, strict=True):
+        assert [m["text"] for m in finals(messages)] == expected(recognizer, clip)
+
+
+def test_audio_too_short_to_say_anything(server):
+    messages, _ = asyncio.run(talk(server, voice(0.01)))
+    assert messages[-1]["type"] == "end"
+    messages, _ = asyncio.run(talk(server, np.zeros(0, "<i2")))
+    assert messages == [{"type": "end", "audio_s": 0.0}]
+
+
+BAD = {
+    "not JSON": ("hello", "bad_message"),
+    "not an object": ("[1, 2]", "bad_message"),
+    "no type": ("{}", "bad_message"),
+    "another type": ('{"type": "stop"}', "bad_message"),
+    "an unknown key": ('{"type": "start", "sample_rate": 16000, "rate": 1}', "bad_message"),
+    "no rate": ('{"type": "start"}', "bad_message"),
+    "an impossible rate": ('{"type": "start", "sample_rate": 5}', "bad_message"),
+    "an unknown encoding": (
+        '{"type": "start", "sample_rate": 16000, "encoding": "mp3"}',
+        "bad_message",
+    ),
+    "an unknown mode": (
+        '{"type": "start", "sample_rate": 16000, "endpoint": "later"}',
+        "bad_message",
+    ),
+    "deep nesting": ("[" * 100_000, "bad_message"),
+    "bytes first": (b"\0\0\0\0", "bad_message"),
+}
+
+
+@pytest.mark.parametrize("what", BAD)
+def test_a_first_message_that_is_none(server, what):
+    """Promise 9."""
+    message, code = BAD[what]
+
+    async def main():
+        async with server.socket() as socket:
+            await socket.send(message)
+            return await said(socket), socket
+
+    messages, socket = asyncio.run(main())
+    assert messages[-1]["type"] == "error"
+    assert messages[-1]["code"] == code
+    assert "\n" not in messages[-1]["message"]
+    assert socket.close_code == 1008
+
+
+LATER = {
+    "half a sample": (b"\0\0\0", {}, "bad_audio"),
+    "half a frame": (b"\0\0", {"channels": 2}, "bad_audio"),
+    "not a number": (np.full(8, np.nan, "<f4").tobytes(), {"encoding": "float32"}, "bad_audio"),
+    "an unknown order": ('{"type": "pause"}', {}, "bad_message"),
+}
+
+
+@pytest.mark.parametrize("what", LATER)
+def test_garbage_in_a_session_ends_it_alone(server, recognizer, what):
+    message, start, code = LATER[what]
+    samples = voice(3.0)
+
+    async def bad():
+        async with server.socket() as socket:
+            await started(socket, **start)
+            await socket.send(message)
+            return await said(socket)
+
+    async def main():
+        return await asyncio.gather(bad(), talk(server, samples))
+
+    messages, (good, _) = asyncio.run(main())
+    assert messages[-1]["code"] == code
+    assert [m["text"] for m in finals(good)] == expected(recognizer, samples)
+
+
+def test_a_client_that_vanishes_frees_its_place(serving):
+    async def main(server):
+        for _ in range(3):
+            socket = await server.socket()
+            assert (await started(socket))["type"] == "ready"
+            await socket.send(voice(1.0).tobytes())
+            socket.transport.abort()
+            await asyncio.sleep(0.3)
+
+    with serving(clients=1) as server:
+        asyncio.run(main(server))
+
+
+def test_more_clients_than_places(serving):
+    async def main(server):
+        async with server.socket() as first, server.socket() as second:
+            assert (await started(first))["type"] == "ready"
+            await second.send(json.dumps({"type": "start", "sample_rate": RATE}))
+            refused = await said(second)
+            _, served = await asyncio.gather(speak(first, voice(2.0)), said(first))
+            return refused, second.close_code, served
+
+    with serving(clients=1) as server:
+        refused, code, served = asyncio.run(main(server))
+    assert refused[-1]["code"] == "too_many_clients"
+    assert code == 1013
+    assert served[-1]["type"] == "end"
+
+
+def test_a_client_that_sends_nothing(serving):
+    async def main(server):
+        async with server.socket() as silent, server.socket() as stalled:
+            assert (await started(stalled))["type"] == "ready"
+            await stalled.send(voice(1.0).tobytes())
+            return await said(silent), await said(stalled)
+
+    with serving(idle_s=0.5) as server:
+        for messages in asyncio.run(main(server)):
+            assert messages[-1]["code"] == "idle"
+
+
+def test_a_session_that_lasts_too_long_is_finished_in_order(serving):
+    async def main(server):
+        async with server.socket() as socket:
+            await started(socket)
+            sending = asyncio.create_task(drip(socket))
+            messages = await said(socket)
+            sending.cancel()
+            return messages
+
+    async def drip(socket):
+        while True:
+            await socket.send(voice(0.1).tobytes())
+            await asyncio.sleep(0.05)
+
+    with serving(session_s=1.0) as server:
+        assert asyncio.run(main(server))[-1]["code"] == "session_too_long"
+
+
+def test_a_message_that_is_too_big(serving):
+    async def main(server):
+        async with server.socket() as socket:
+            await started(socket)
+            await socket.send(bytes(20_000))
+            return await said(socket), socket.close_code
+
+    with serving(message_bytes=10_000) as server:
+        assert asyncio.run(main(server)) == ([], 1009)
+
+
+def test_a_client_that_never_reads_disturbs_nobody(serving, recognizer):
+    samples = voice(4.0)
+
+    async def deaf(server):
+        reader, writer = await asyncio.open_connection("127.0.0.1", server.port, limit=1024)
+        writer.write(
+            b"GET /v1/stream HTTP/1.1\r\nHost: 127.0.0.1\r\nUpgrade: websocket\r\n"
+            b"Connection: Upgrade\r\nSec-WebSocket-Version: 13\r\n"
+            b"Sec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\n\r\n"
+        )
+        await reader.readuntil(b"\r\n\r\n")
+        writer.transport.pause_reading()
+        frame = b'{"type":"start","sample_rate":16000,"endpoint":"off"}'
+        writer.write(bytes([0x81, 0x80 | len(frame), 0, 0, 0, 0]) + frame)
+        block = voice(1.0, seed=3).tobytes()
+        head = bytes([0x82, 0xFE]) + len(block).to_bytes(2, "big") + bytes(4)
+        while not writer.transport.is_closing():
+            writer.write(head + block)
+            try:
+                await asyncio.wait_for(writer.drain(), 0.2)
+            except asyncio.TimeoutError:
+                continue
+            except OSError:
+                break
+            await asyncio.sleep(0)
+        writer.transport.abort()
+
+    async def main(server):
+        task = asyncio.create_task(deaf(server))
+        for _ in range(3):
+            messages, _ = await talk(server, samples)
+            assert [m["text"] for m in finals(messages)] == expected(recognizer, samples)
+        await asyncio.wait_for(task, 60)
+
+    with serving(slow_reader_s=1.0, session_s=20.0) as server:
+        asyncio.run(main(server))
+
+
+def test_a_shutdown_finishes_what_is_being_said(serving, recognizer):
+    """Promise 8."""
+    samples = voice(3.0)
+
+    async def main(server):
+        async with server.socket() as socket:
+            await started(socket, endpoint="off")
+            await socket.send(samples.tobytes())
+            await said(socket, until=("partial",))
+            await asyncio.sleep(0.5)
+            server.stop()
+            return await said(socket), socket
+
+    with serving() as server:
+        messages, socket = asyncio.run(main(server))
+    assert [m["text"] for m in finals(messages)] == expected(
+        recognizer, samples, rules=EndpointRules.off()
+    )
+    assert messages[-1]["code"] == "shutting_down"
+    assert socket.close_code == 1012
