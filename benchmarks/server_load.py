@@ -77,6 +77,7 @@ class Speaker(asyncio.Protocol):
         self.sent: list[float] = []
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
+        """Ask for a WebSocket."""
         assert isinstance(transport, asyncio.Transport)
         self.transport = transport
         transport.write(
@@ -86,9 +87,11 @@ class Speaker(asyncio.Protocol):
         )
 
     def connection_lost(self, _: Exception | None) -> None:
+        """Note it, unless all was over."""
         self.finish("connection lost")
 
     def data_received(self, data: bytes) -> None:
+        """Take frames apart."""
         self.buffer += data
         if not self.upgraded:
             head, end, rest = self.buffer.partition(b"\r\n\r\n")
@@ -120,6 +123,7 @@ class Speaker(asyncio.Protocol):
                 self.heard(json.loads(payload), now)
 
     def heard(self, message: dict, now: float) -> None:
+        """Take one message of the server's."""
         kind = message["type"]
         if kind == "ready":
             self.began = now
@@ -156,6 +160,7 @@ class Speaker(asyncio.Protocol):
             self.transport.write(frame(b'{"type":"end"}', 1))
 
     def finish(self, trouble: str) -> None:
+        """Be done, with or without trouble."""
         if not self.done.done():
             if trouble:
                 self.tally.broken.append(trouble)
@@ -236,7 +241,9 @@ def main() -> None:
     parser.add_argument("--limit", type=int, default=100_000, help="--clients of the server")
     parser.add_argument("--threads", type=int, default=1, help="--threads of the server")
     parser.add_argument("--seconds", type=float, default=40.0)
-    parser.add_argument("--ramp", type=int, default=0, help="more clients each time, till it breaks")
+    parser.add_argument(
+        "--ramp", type=int, default=0, help="more clients each time, till it breaks"
+    )
     arguments = parser.parse_args()
     hard = resource.getrlimit(resource.RLIMIT_NOFILE)[1]
     resource.setrlimit(resource.RLIMIT_NOFILE, (hard, hard))

@@ -142,6 +142,8 @@ class _Headers:
             await self.app(scope, receive, send)
             return
         added = [(b"x-content-type-options", b"nosniff"), (b"referrer-policy", b"no-referrer")]
+        if scope["path"] == "/" or scope["path"].startswith("/page"):
+            added.append((b"cache-control", b"no-cache"))  # after an upgrade all files are new
         if not scope["path"].startswith("/docs"):
             added.append((b"content-security-policy", POLICY.encode()))
 

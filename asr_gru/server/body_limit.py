@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import contextlib
+
 from starlette.datastructures import Headers
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
@@ -41,7 +43,11 @@ class BodyLimit:
                 raise _TooLargeError
             return message
 
-        try:
-            await self.app(scope, counted, send)
-        except _TooLargeError:
+        async def unless_too_large(message: Message) -> None:
+            if count <= self.most:  # else the application's own complaint is not the point
+                await send(message)
+
+        with contextlib.suppress(_TooLargeError):
+            await self.app(scope, counted, unless_too_large)
+        if count > self.most:
             await answer(scope, receive, send)

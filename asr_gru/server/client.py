@@ -87,6 +87,8 @@ class Client:
             refused = self._outcome(reader, writer)
             if refused is None or refused.code == "shutting_down":
                 await self._finish()
+            if refused is None:
+                self.finished()
             if refused is not None:
                 log.info("client %s: %s", self.protocol, refused.code)
                 self.state.metrics.refusals.labels(refused.code).inc()
@@ -204,7 +206,6 @@ class Client:
         if self.seat is not None:
             with contextlib.suppress(asyncio.TimeoutError):
                 await asyncio.wait_for(self.end_stream(), self.state.limits.slow_reader_s)
-        self.finished()
 
     def _leave(self) -> None:
         if self.seat is not None:

@@ -1,0 +1,103 @@
+// Recordings that are sent as a whole, one after the other.
+
+/**
+ * Recordings waiting to be transcribed.
+ *
+ * `on` holds: `begun(name)`, `part(part)` for a transcript, `problem(name, error)`, `idle()`, and
+ * `unauthorized(error, again)`, where `again` goes on with what is left. `key` returns the key.
+ */
+export class Uploads {
+  #key;
+  #on;
+  #files = [];
+  #working = null; // the AbortController of the one in work
+
+  constructor({ key, on }) {
+    this.#key = key;
+    this.#on = on;
+  }
+
+  /** Transcribe files after those that wait already. */
+  async take(files) {
+    this.#files.push(...files);
+    if (this.#working) return;
+    this.#working = new AbortController();
+    while (this.#files.length) await this.#one(this.#files.shift());
+    this.#working = null;
+    this.#on.idle();
+  }
+
+  /** Give up what is in work and what waits. */
+  cancel() {
+    this.#files = [];
+    this.#working?.abort();
+  }
+
+  async #one(file) {
+    this.#on.begun(file.name);
+    try {
+      this.#on.part(await transcribe(file, this.#key(), this.#working.signal));
+    } catch (error) {
+      if (error.name === 'AbortError') return;
+      if (error.code === 'unauthorized') {
+        const left = [file, ...this.#files.splice(0)];
+        this.#on.unauthorized(error, () => this.take(left));
+      } else {
+        this.#on.problem(file.name, error);
+      }
+    }
+  }
+}
+
+/** Why a recording has no transcript; `code` is the server's, or 'gone'. */
+export class UploadError extends Error {
+  constructor(code, message) {
+    super(message);
+    this.code = code;
+  }
+}
+
+/** Transcribe a File; returns a part (see formats.js). */
+export async function transcribe(file, key, signal) {
+  const headers = key ? { Authorization: `Bearer ${key}` } : {};
+  const models = await ask('/v1/models', { headers, signal });
+  const form = new FormData();
+  form.append('model', models.data[0]?.id ?? 'en-small');
+  form.append('response_format', 'verbose_json');
+  form.append('timestamp_granularities[]', 'word');
+  form.append('timestamp_granularities[]', 'segment');
+  form.append('file', file);
+  const answer = await ask('/v1/audio/transcriptions', { method: 'POST', headers, body: form, signal });
+  return toPart(file.name, answer);
+}
+
+async function ask(address, options) {
+  let response;
+  try {
+    response = await fetch(address, options);
+  } catch (error) {
+    if (error.name === 'AbortError') throw error;
+    throw new UploadError('gone', 'the server does not answer');
+  }
+  if (response.ok) return response.json();
+  const { error } = await response.json().catch(() => ({}));
+  const code = error?.code ?? (response.status === 401 ? 'unauthorized' : 'internal');
+  throw new UploadError(code, error?.message ?? `the server answered ${response.status}`);
+}
+
+/** The answer's words stand in one list; give each segment its own. */
+export function toPart(name, { duration, segments = [], words = [] }) {
+  const shares = segments.map(() => []);
+  let current = 0;
+  for (const { word, start, end, confidence } of words) {
+    while (current + 1 < segments.length && start >= segments[current + 1].start) current += 1;
+    shares[current]?.push({ text: word, start_s: start, end_s: end, confidence: confidence ?? 1 });
+  }
+  return {
+    name,
+    duration_s: duration,
+    segments: segments.map(({ start, end, text }, id) => (
+      { id, start_s: start, end_s: end, text: text.trim(), words: shares[id] }
+    )),
+  };
+}

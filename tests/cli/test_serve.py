@@ -1,0 +1,92 @@
+"""``asr-gru serve`` as a command: what it refuses, https, an orderly end."""
+
+import signal
+import socket
+import ssl
+import subprocess
+import sys
+import urllib.request
+from contextlib import contextmanager
+
+import pytest
+
+
+@contextmanager
+def serve(model, *options, **environment):
+    command = [sys.executable, "-m", "asr_gru", "serve", "--port", "0", "--model", str(model)]
+    process = subprocess.Popen(
+        [*command, *options], stderr=subprocess.PIPE, text=True, env=environment or None
+    )
+    lines = []
+    try:
+        for line in process.stderr:
+            lines.append(line)
+            if "listening on" in line:
+                break
+        assert lines, "the server said nothing"
+        yield lines[-1].split()[2], lines, process
+    finally:
+        process.kill()
+        process.wait(10)
+        process.stderr.close()
+
+
+REFUSED = {
+    "beyond loopback without a key": (["--host", "0.0.0.0"], "--api-key-file"),  # noqa: S104
+    "a name that is none": (["--host", "256.1.1.1.nowhere"], "key"),
+    "a certificate alone": (["--certfile", "a.pem"], "--keyfile"),
+    "a limit of nothing": (["--clients", "0"], "clients"),
+    "a negative limit": (["--session-s", "-1"], "session_s"),
+    "an unknown mode": (["--endpoint", "norml"], "normal"),
+    "an unknown option": (["--client", "5"], "--clients"),
+    "no key file": (["--api-key-file", "nowhere.txt"], "nowhere.txt"),
+    "no model": (["--model", "nowhere"], "nowhere"),
+}
+
+
+@pytest.mark.parametrize("what", REFUSED)
+def test_refusals_are_one_line(run, what, monkeypatch):
+    """Promise 9."""
+    monkeypatch.delenv("ASR_GRU_API_KEY", raising=False)
+    options, remedy = REFUSED[what]
+    result = run("serve", "--port", "0", *options)
+    assert result.status in (1, 2)
+    assert remedy in result.err
+    assert len(result.err.strip().splitlines()) == 1
+
+
+def test_a_port_that_is_taken(run, model):
+    with socket.socket() as other:
+        other.bind(("127.0.0.1", 0))
+        other.listen()
+        port = other.getsockname()[1]
+        result = run("serve", "--port", port, "--model", model)
+    assert result.status == 2
+    assert f"127.0.0.1:{port}" in result.err
+
+
+def test_it_serves_and_ends_in_order(model):
+    with serve(model) as (url, _, process):
+        with urllib.request.urlopen(f"{url}/healthz", timeout=30) as answer:  # noqa: S310
+            assert answer.status == 200
+        process.send_signal(signal.SIGTERM)
+        assert process.wait(30) in (0, -signal.SIGTERM)
+
+
+def test_a_certificate_of_its_own(model, tmp_path, monkeypatch):
+    import os
+
+    home = {**os.environ, "HOME": str(tmp_path), "XDG_CONFIG_HOME": str(tmp_path)}
+    prints = []
+    for _ in range(2):
+        with serve(model, "--self-signed", **home) as (url, lines, _):
+            prints.append(next(line for line in lines if "SHA-256" in line))
+            certificate = prints[-1].split()[1].rstrip(",")
+            context = ssl.create_default_context(cafile=certificate)
+            port = url.rpartition(":")[2]
+            address = f"https://localhost:{port}/healthz"
+            with urllib.request.urlopen(address, context=context, timeout=30) as answer:
+                assert answer.status == 200
+    assert prints[0] == prints[1]
+    key = next(tmp_path.rglob("key.pem"))
+    assert key.stat().st_mode & 0o077 == 0

@@ -1,0 +1,143 @@
+"""Promise 10: nobody gets in by default."""
+
+import asyncio
+import json
+import logging
+import urllib.error
+import urllib.request
+
+import pytest
+import websockets
+
+from asr_gru.errors import ConfigError
+from asr_gru.server.access import Access, is_loopback
+from tests.server.talking import RATE, said
+
+KEY = "a-key-of-twenty-characters"
+
+
+def get(server, path, **headers):
+    request = urllib.request.Request(server.url + path, headers=headers)  # noqa: S310
+    try:
+        with urllib.request.urlopen(request) as answer:  # noqa: S310
+            return answer.status, answer.read()
+    except urllib.error.HTTPError as error:
+        with error:
+            return error.code, error.read()
+
+
+@pytest.fixture(scope="module")
+def locked(serving):
+    with serving(Access("127.0.0.1", KEY, frozenset(["https://friend.example"]))) as server:
+        yield server
+
+
+@pytest.mark.parametrize("host", ["0.0.0.0", "192.168.1.5", "::", "example.org"])  # noqa: S104
+def test_beyond_loopback_a_key_is_needed(host):
+    with pytest.raises(ConfigError, match="--api-key-file"):
+        Access(host)
+    assert Access(host, KEY).knows(KEY)
+
+
+def test_a_short_key_is_refused():
+    with pytest.raises(ConfigError, match="16 characters"):
+        Access("127.0.0.1", "short")
+
+
+def test_loopback():
+    assert all(map(is_loopback, ["localhost", "127.0.0.1", "127.1.2.3", "::1", "[::1]"]))
+    assert not any(map(is_loopback, ["", "0.0.0.0", "10.0.0.1", "localhost.example"]))  # noqa: S104
+
+
+@pytest.mark.parametrize("path", ["/v1/models", "/metrics", "/nowhere"])
+def test_a_key_opens(locked, path):
+    right = {"Authorization": f"Bearer {KEY}"}
+    assert get(locked, path)[0] == 401
+    assert get(locked, path, Authorization="Bearer wrong")[0] == 401
+    assert get(locked, path, Authorization=f"Bearer {KEY}x")[0] == 401
+    assert get(locked, path, Authorization=f"Basic {KEY}")[0] == 401
+    assert get(locked, path, **right)[0] == (404 if path == "/nowhere" else 200)
+
+
+@pytest.mark.parametrize("path", ["/healthz", "/docs", "/openapi.json"])
+def test_what_is_open(locked, path):
+    assert get(locked, path)[0] == 200
+
+
+def test_open_paths_open_nothing_else(locked):
+    for path in ("/healthz/../metrics", "/docsx", "/page/../v1/models", "//v1/models"):
+        assert get(locked, path)[0] in (401, 404)
+
+
+def test_foreign_pages_and_names(server, locked):
+    """Cross-site requests, and DNS names that were made to point at loopback."""
+    assert get(server, "/v1/models", Origin="https://evil.example")[0] == 403
+    assert get(server, "/v1/models", Host="evil.example")[0] == 403
+    assert get(server, "/v1/models", Origin=server.url)[0] == 200
+    assert get(server, "/v1/models", Host=f"localhost:{server.port}")[0] == 200
+    key = {"Authorization": f"Bearer {KEY}"}
+    assert get(locked, "/v1/models", Origin="https://friend.example", **key)[0] == 200
+    assert get(locked, "/v1/models", Origin="https://evil.example", **key)[0] == 403
+
+
+def test_sockets_of_foreign_pages(server):
+    async def main():
+        async with server.socket(origin="https://evil.example"):
+            pass
+
+    with pytest.raises(websockets.InvalidStatus, match="403"):
+        asyncio.run(main())
+
+
+@pytest.mark.parametrize("way", ["header", "first message", "wrong", "none"])
+def test_the_key_of_a_stream(locked, way, caplog):
+    caplog.set_level(logging.DEBUG)
+
+    async def main():
+        headers = {"Authorization": f"Bearer {KEY}"} if way == "header" else {}
+        start = {"type": "start", "sample_rate": RATE}
+        if way == "first message":
+            start["key"] = KEY
+        if way == "wrong":
+            start["key"] = KEY[:-1]
+        async with locked.socket(additional_headers=headers) as socket:
+            await socket.send(json.dumps(start))
+            await socket.send('{"type": "end"}')
+            return await said(socket), socket
+
+    messages, socket = asyncio.run(main())
+    welcome = way in ("header", "first message")
+    assert messages[0]["type"] == ("ready" if welcome else "error")
+    assert messages[0].get("code") == (None if welcome else "unauthorized")
+    assert socket.close_code == (1000 if welcome else 1008)
+    records = [r.getMessage() for r in caplog.records if r.name.startswith(("asr_gru", "uvicorn"))]
+    assert not any(KEY in record for record in records)
+
+
+@pytest.mark.parametrize("key", [KEY, "wrong"])
+def test_the_key_of_a_browsers_realtime_socket(locked, key):
+    async def main():
+        protocols = ["realtime", f"openai-insecure-api-key.{key}"]
+        path = "/v1/realtime?intent=transcription"
+        async with locked.socket(path, subprotocols=protocols) as socket:
+            assert socket.subprotocol == "realtime"
+            return json.loads(await socket.recv())
+
+    assert asyncio.run(main())["type"] == ("session.created" if key == KEY else "error")
+
+
+def test_health_and_metrics(server):
+    health = json.loads(get(server, "/healthz")[1])
+    assert (health["status"], health["model"]) == ("ok", "tiny")
+    text = get(server, "/metrics")[1].decode()
+    assert "asr_gru_clients " in text
+    assert "asr_gru_lag_seconds_bucket" in text
+
+
+def test_the_page_may_load_nothing_foreign(server):
+    with urllib.request.urlopen(server.url + "/healthz") as answer:  # noqa: S310
+        assert "default-src 'none'" in answer.headers["content-security-policy"]
+        assert answer.headers["x-content-type-options"] == "nosniff"
+    page = get(server, "/docs")[1].decode()
+    assert "https://" not in page
+    assert get(server, "/docs/files/swagger-ui-bundle.js")[0] == 200

@@ -1,0 +1,174 @@
+"""The realtime transcription protocol, by the official client of OpenAI."""
+
+import asyncio
+import base64
+
+import numpy as np
+import openai
+import pytest
+
+from asr_gru.endpoint import EndpointRules
+from tests.server.talking import voice
+
+RATE = 24_000
+DONE = "conversation.item.input_audio_transcription.completed"
+
+
+def expected(recognizer, samples, rules, rate=RATE):
+    stream = recognizer.stream(rate, rules, quality="LQ")
+    events = stream.feed(samples) + stream.finish()
+    return [event.text for event in events if event.kind == "final"]
+
+
+async def append(connection, samples, block=2400):
+    for first in range(0, len(samples), block):
+        audio = base64.b64encode(samples[first : first + block].tobytes()).decode()
+        await connection.input_audio_buffer.append(audio=audio)
+
+
+async def until(connection, kind, most=10_000):
+    events = []
+    async for event in connection:
+        events.append(event)
+        if event.type == kind or len(events) == most:
+            return events
+    return events
+
+
+def session(server, conversation):
+    """Run ``conversation(connection)`` in a transcription session."""
+
+    async def main():
+        async with (
+            openai.AsyncOpenAI(base_url=f"{server.url}/v1", api_key="none") as client,
+            client.realtime.connect(extra_query={"intent": "transcription"}) as connection,
+        ):
+            created = await connection.recv()
+            assert created.type == "session.created"
+            assert created.session.type == "transcription"
+            return await asyncio.wait_for(conversation(connection), 60)
+
+    return asyncio.run(main())
+
+
+def update(connection, **audio):
+    return connection.session.update(session={"type": "transcription", "audio": {"input": audio}})
+
+
+def test_turns_that_the_client_makes(server, recognizer):
+    samples = [voice(3.0), voice(4.0, seed=1)]
+
+    async def conversation(connection):
+        await update(connection, turn_detection=None)
+        events = []
+        for turn in samples:
+            await append(connection, turn)
+            await connection.input_audio_buffer.commit()
+            events.append(await until(connection, DONE))
+        return events
+
+    turns = session(server, conversation)
+    previous = None
+    for turn, events in zip(samples, turns, strict=True):
+        done = events[-1]
+        assert done.transcript == " ".join(expected(recognizer, turn, EndpointRules.off()))
+        deltas = [e.delta for e in events if e.type.endswith("transcription.delta")]
+        assert "".join(deltas) == done.transcript
+        committed = next(e for e in events if e.type == "input_audio_buffer.committed")
+        assert committed.item_id == done.item_id
+        assert committed.previous_item_id == previous
+        previous = done.item_id
+
+
+def test_turns_that_the_server_finds(server, recognizer):
+    samples = voice(25.0, seed=2)
+    rules = EndpointRules(trailing_s=0.4)
+
+    async def conversation(connection):
+        await update(connection, turn_detection={"type": "server_vad", "silence_duration_ms": 400})
+        assert (await connection.recv()).session.audio.input.turn_detection.silence_duration_ms
+        await append(connection, samples)
+        await connection.input_audio_buffer.commit()
+        events = []
+        while len(events) < len(expected(recognizer, samples, rules)):
+            events.append(await until(connection, DONE))
+        return events
+
+    turns = session(server, conversation)
+    assert [events[-1].transcript for events in turns] == expected(recognizer, samples, rules)
+    for events in turns:
+        kinds = [event.type.rpartition(".")[2] for event in events]
+        assert kinds[0] == "speech_started"
+        assert kinds.index("speech_stopped") < kinds.index("committed") < kinds.index("completed")
+        deltas = [e.delta for e in events if e.type.endswith("transcription.delta")]
+        assert "".join(deltas) == events[-1].transcript
+        assert len({e.item_id for e in events if hasattr(e, "item_id")}) == 1
+
+
+def test_clear_forgets_what_was_said(server, recognizer):
+    samples = voice(3.0)
+
+    async def conversation(connection):
+        await update(connection, turn_detection=None)
+        await append(connection, voice(2.0, seed=7))
+        await connection.input_audio_buffer.clear()
+        await append(connection, samples)
+        await connection.input_audio_buffer.commit()
+        return await until(connection, DONE)
+
+    events = session(server, conversation)
+    assert "input_audio_buffer.cleared" in [event.type for event in events]
+    assert events[-1].transcript == " ".join(expected(recognizer, samples, EndpointRules.off()))
+
+
+@pytest.mark.parametrize("kind", ["audio/pcmu", "audio/pcma"])
+def test_telephone_formats(server, kind):
+    async def conversation(connection):
+        await update(connection, format={"type": kind}, turn_detection=None)
+        random = np.random.default_rng(0)
+        await append(connection, random.integers(0, 256, 24_000).astype(np.uint8))
+        await connection.input_audio_buffer.commit()
+        return await until(connection, DONE)
+
+    assert session(server, conversation)[-1].usage.seconds == 3.0
+
+
+MISTAKES = {
+    "invalid_audio": {"type": "input_audio_buffer.append", "audio": "%%%"},
+    "unknown_event": {"type": "response.create", "event_id": "mine"},
+    "input_audio_buffer_commit_empty": {"type": "input_audio_buffer.commit"},
+    "model_not_found": {
+        "type": "session.update",
+        "session": {"audio": {"input": {"transcription": {"model": "whisper-1"}}}},
+    },
+    "invalid_format": {
+        "type": "session.update",
+        "session": {"audio": {"input": {"format": {"type": "audio/mp3"}}}},
+    },
+    "invalid_session": {"type": "session.update", "session": {"audio": 3}},
+}
+
+
+@pytest.mark.parametrize("code", MISTAKES)
+def test_a_mistake_is_answered_and_the_session_goes_on(server, code):
+    """Promise 9."""
+
+    async def conversation(connection):
+        await connection.send(MISTAKES[code])
+        answer = await connection.recv()
+        await update(connection, turn_detection=None)
+        assert (await connection.recv()).type == "session.updated"
+        return answer
+
+    answer = session(server, conversation)
+    assert answer.type == "error"
+    assert answer.error.code == code
+    assert answer.error.event_id == MISTAKES[code].get("event_id")
+
+
+def test_other_intents_are_refused(server):
+    async def main():
+        async with server.socket("/v1/realtime?intent=conversation") as socket:
+            return await socket.recv()
+
+    assert "intent=transcription" in asyncio.run(main())

@@ -1,0 +1,162 @@
+"""The REST interface, by the official client of OpenAI and by hand."""
+
+import io
+import json
+import urllib.error
+import urllib.request
+
+import openai
+import pytest
+import soundfile
+
+from asr_gru.formats import writer
+from tests.server.talking import RATE, voice
+
+
+@pytest.fixture(scope="module")
+def samples():
+    return voice(12.0, seed=5)
+
+
+@pytest.fixture(scope="module")
+def upload(samples):
+    data = io.BytesIO()
+    soundfile.write(data, samples, RATE, format="FLAC")
+    return ("talk.flac", data.getvalue())
+
+
+@pytest.fixture(scope="module")
+def transcript(recognizer, samples):
+    return recognizer.transcribe(samples, RATE)
+
+
+@pytest.fixture
+def client(server):
+    with openai.OpenAI(base_url=f"{server.url}/v1", api_key="none", max_retries=0) as client:
+        yield client
+
+
+def test_json(client, upload, transcript):
+    answer = client.audio.transcriptions.create(model="tiny", file=upload)
+    assert answer.text == transcript.text
+    assert answer.usage.seconds == 12.0
+
+
+@pytest.mark.parametrize(("form", "name"), [("text", "txt"), ("srt", "srt"), ("vtt", "vtt")])
+def test_text_and_subtitles(client, upload, transcript, form, name):
+    answer = client.audio.transcriptions.create(model="tiny", file=upload, response_format=form)
+    assert answer == writer(name)(transcript, "upload")
+
+
+def test_words_and_segments(client, upload, transcript):
+    answer = client.audio.transcriptions.create(
+        model="tiny",
+        file=upload,
+        language="en",
+        response_format="verbose_json",
+        timestamp_granularities=["word", "segment"],
+    )
+    assert answer.duration == 12.0
+    assert answer.language == "en"
+    assert [word.word for word in answer.words] == [word.text for word in transcript.words]
+    assert [word.start for word in answer.words] == [round(w.start_s, 3) for w in transcript.words]
+    assert [segment.text for segment in answer.segments] == [s.text for s in transcript.segments]
+    plain = client.audio.transcriptions.create(
+        model="tiny", file=upload, response_format="verbose_json"
+    )
+    assert plain.words is None
+    assert len(plain.segments) == len(transcript.segments)
+
+
+def test_streamed(client, upload, transcript):
+    events = list(client.audio.transcriptions.create(model="tiny", file=upload, stream=True))
+    deltas = [event.delta for event in events if event.type == "transcript.text.delta"]
+    assert len(deltas) == len(transcript.segments)
+    assert "".join(deltas) == transcript.text
+    assert events[-1].type == "transcript.text.done"
+    assert events[-1].text == transcript.text
+
+
+def test_models(client):
+    assert [model.id for model in client.models.list()] == ["tiny"]
+    assert client.models.retrieve("tiny").owned_by == "asr_gru"
+    with pytest.raises(openai.NotFoundError):
+        client.models.retrieve("large")
+
+
+REFUSED = {
+    "another model": ({"model": "whisper-1"}, openai.NotFoundError, "model_not_found"),
+    "another language": ({"language": "fr"}, openai.BadRequestError, "language"),
+    "an unknown format": (
+        {"response_format": "diarized_json"},
+        openai.BadRequestError,
+        "invalid_request",
+    ),
+    "not audio": ({"file": ("a.wav", b"this is text")}, openai.BadRequestError, "bad_audio"),
+    "an empty file": ({"file": ("a.wav", b"")}, openai.BadRequestError, "bad_audio"),
+    "a path for a name": (
+        {"file": ("../../etc/passwd", b"text")},
+        openai.BadRequestError,
+        "bad_audio",
+    ),
+}
+
+
+@pytest.mark.parametrize("what", REFUSED)
+def test_what_is_refused(client, upload, what):
+    """Promise 9."""
+    changes, kind, code = REFUSED[what]
+    with pytest.raises(kind) as caught:
+        client.audio.transcriptions.create(**{"model": "tiny", "file": upload, **changes})
+    assert caught.value.code == code
+    assert "/tmp" not in caught.value.message  # noqa: S108
+
+
+def test_streamed_garbage_says_so(server):
+    body = (
+        b'--x\r\nContent-Disposition: form-data; name="file"; filename="a.wav"\r\n\r\ntext\r\n'
+        b'--x\r\nContent-Disposition: form-data; name="model"\r\n\r\ntiny\r\n'
+        b'--x\r\nContent-Disposition: form-data; name="stream"\r\n\r\ntrue\r\n--x--\r\n'
+    )
+    request = urllib.request.Request(  # noqa: S310
+        f"{server.url}/v1/audio/transcriptions",
+        body,
+        {"Content-Type": "multipart/form-data; boundary=x"},
+    )
+    with urllib.request.urlopen(request) as answer:  # noqa: S310
+        event = json.loads(answer.read().removeprefix(b"data: "))
+    assert event["code"] == "bad_audio"
+
+
+def test_limits_of_uploads(serving, upload):
+    for limits, code in (
+        ({"upload_bytes": 1000}, "upload_too_large"),
+        ({"upload_s": 5.0}, "audio_too_long"),
+        ({"queued_uploads": 0}, "too_many_uploads"),
+    ):
+        with (
+            serving(**limits) as server,
+            openai.OpenAI(base_url=f"{server.url}/v1", api_key="x", max_retries=0) as client,
+        ):
+            with pytest.raises(openai.APIStatusError) as caught:
+                client.audio.transcriptions.create(model="tiny", file=upload)
+            assert caught.value.code == code
+            assert client.models.list().data
+
+
+def test_a_body_that_lies_about_its_size_is_counted(serving):
+    with serving(upload_bytes=1000) as server:
+        request = urllib.request.Request(  # noqa: S310
+            f"{server.url}/v1/audio/transcriptions",
+            (bytes(500) for _ in range(10)),
+            {
+                "Content-Type": "multipart/form-data; boundary=x",
+                "Transfer-Encoding": "chunked",
+            },
+            method="POST",
+        )
+        with pytest.raises((urllib.error.HTTPError, ConnectionError)) as caught:
+            urllib.request.urlopen(request)  # noqa: S310
+        if isinstance(caught.value, urllib.error.HTTPError):
+            assert caught.value.code == 413
+            caught.value.close()
