@@ -4,7 +4,6 @@ python examples/captions_to_file.py captions.srt                  listens until 
 python examples/captions_to_file.py captions.srt RECORDING        plays a recording instead
 """
 
-
 import signal
 import sys
 

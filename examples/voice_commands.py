@@ -4,7 +4,6 @@ python examples/voice_commands.py                  listens until "stop" is said,
 python examples/voice_commands.py RECORDING        plays a recording instead
 """
 
-
 import difflib
 import sys
 import time

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import click
 
-from asr_gru.errors import MissingExtraError
+from asr_gru.errors import ConfigError, MissingExtraError
 
 __all__ = ["command"]
 
@@ -37,6 +37,11 @@ __all__ = ["command"]
     help="A run or a model (also the name of a bundled one) whose weights a new run begins with.",
 )
 @click.option(
+    "--new-head",
+    is_flag=True,
+    help="With --start-from: keep its encoder, make tokens from the texts of CONFIG.",
+)
+@click.option(
     "--set", "changes", multiple=True, metavar="KEY=VALUE", help="Change a key of CONFIG."
 )
 def command(
@@ -45,6 +50,7 @@ def command(
     run_dir: Path | None,
     cache: Path,
     start_from: Path | None,
+    new_head: bool,
     changes: tuple[str, ...],
 ) -> None:
     """Train a model as CONFIG (TOML) says, or go on with a run that was stopped.
@@ -57,12 +63,15 @@ def command(
         from asr_gru.training.loop import Run, train
     except ModuleNotFoundError as error:
         raise MissingExtraError(error.name or "torch", "train") from None
+    if new_head and start_from is None:
+        raise ConfigError("--new-head needs --start-from")
     parsed = load_train_config(config, changes)
     run = Run(
         folder=run_dir or Path("runs") / config.stem,
         root=root or config.parent,
         cache=cache,
         start_from=start_from,
+        new_head=new_head,
     )
     processes = join_processes()
     try:

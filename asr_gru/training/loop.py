@@ -50,6 +50,7 @@ class Run:
         root: what the configuration's paths are relative to.
         cache: decoded recordings, shared between runs.
         start_from: a run or a model whose weights are the start, or None.
+        new_head: take all but the head from ``start_from``, and make tokens from the texts.
         save_every_s: seconds between checkpoints within a pass.
         stop_after: steps after which to stop with a checkpoint, or None.
     """
@@ -58,6 +59,7 @@ class Run:
     root: Path
     cache: Path
     start_from: Path | None = None
+    new_head: bool = False
     save_every_s: float = 120.0
     stop_after: int | None = None
 
@@ -190,7 +192,7 @@ def _prepare(
     there = [path for path in named if path.exists()]
     if there:
         tokens = load_tokens(there[-1])
-    elif run.start_from is not None:
+    elif run.start_from is not None and not run.new_head:
         tokens = tokens_of(run.start_from)
     else:
         tokens = make_tokens(utterances, config.data)
@@ -206,7 +208,7 @@ def _prepare(
 def _first_state(config: TrainConfig, run: Run, tokens: Tokens, examples: Examples) -> Checkpoint:
     """Return the run's own checkpoint, or a fresh start."""
     if not (run.folder / NAME).exists():
-        return fresh_start(config, run.start_from, tokens, examples)
+        return fresh_start(config, run.start_from, tokens, examples, new_head=run.new_head)
     state = load_checkpoint(run.folder)
     if not state.config.net.same_weights(config.net):
         raise ConfigError(f"{run.folder}: holds a run with another model; give another --run-dir")

@@ -30,9 +30,14 @@ def tokens_of(start_from: Path) -> Tokens:
 
 
 def fresh_start(
-    config: TrainConfig, start_from: Path | None, tokens: Tokens, examples: Examples
+    config: TrainConfig,
+    start_from: Path | None,
+    tokens: Tokens,
+    examples: Examples,
+    *,
+    new_head: bool = False,
 ) -> Checkpoint:
-    """Return the state before the first step.
+    """Return the state before the first step; with ``new_head`` the head starts at random.
 
     Raises:
         ConfigError: the weights of ``start_from`` do not fit the configuration.
@@ -48,9 +53,16 @@ def fresh_start(
             if _is_run(start_from)
             else net_from_directory(_directory(start_from))
         )
-        if not earlier.config.same_weights(config.net) or earlier.tokens != len(tokens):
+        if not earlier.config.same_weights(config.net):
             raise ConfigError(f"{start_from}: another model than this configuration asks for")
-        net.load_state_dict(earlier.state_dict())
+        if not new_head and earlier.tokens != len(tokens):
+            raise ConfigError(f"{start_from}: has other tokens; give --new-head to make new ones")
+        kept = {
+            name: value
+            for name, value in earlier.state_dict().items()
+            if not (new_head and name.startswith("encoder.head."))
+        }
+        net.load_state_dict({**net.state_dict(), **kept})
     weights = {name: value.clone() for name, value in net.state_dict().items()}
     average = {name: value.clone() for name, value in weights.items()}
     return Checkpoint(

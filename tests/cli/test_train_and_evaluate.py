@@ -100,6 +100,10 @@ def test_a_run_starts_from_a_model_directory_with_its_tokens(run, data, model):
     assert started.status == 0, started.err
     tokens = (data / "tuned" / "tokens.txt").read_text()
     assert tokens == (model / "tokens.txt").read_text()
+    fresh = run(*command[:-1], data / "fresh", "--start-from", model, "--new-head")
+    assert fresh.status == 0, fresh.err
+    assert (data / "fresh" / "tokens.txt").read_text().split() == ["<blank>", "<space>", "a", "b"]
+    assert run(*command[:-1], data / "odd", "--new-head").status == 2
     nowhere = run(*command[:-1], data / "other", "--start-from", data / "nowhere")
     assert nowhere.status == 1
     assert "nowhere" in nowhere.err

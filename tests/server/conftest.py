@@ -45,9 +45,10 @@ def recognizer(model):
 @pytest.fixture(scope="session")
 def serving(recognizer):
     """Return a context manager that runs a server with other limits or access."""
+    tiny = recognizer
 
     @contextmanager
-    def run(access=None, **limits):
+    def run(access=None, recognizer=tiny, name="tiny", **limits):
         ready = threading.Event()
         ports = []
         made = {}
@@ -56,7 +57,7 @@ def serving(recognizer):
             state = ServerState(
                 recognizer,
                 access or Access("127.0.0.1"),
-                "tiny",
+                name,
                 "en",
                 EndpointRules.normal(),
                 Limits(**limits),

@@ -1,0 +1,80 @@
+"""The examples of docs/server.md, and the plain client, against a server with the bundled model."""
+
+import re
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from asr_gru.cli.serve import command
+from asr_gru.recognizer import Recognizer
+from asr_gru.server.limits import CLOSE_CODES
+
+ROOT = Path(__file__).parents[2]
+TEXT = (ROOT / "docs" / "server.md").read_text(encoding="utf-8")
+HERE = "127.0.0.1:8000"
+PYTHON = re.findall(r"```python\n(.*?)```", TEXT, re.DOTALL)
+
+
+@pytest.fixture(scope="module")
+def bundled():
+    return Recognizer.load()
+
+
+@pytest.fixture(scope="module")
+def address(serving, bundled):
+    with serving(recognizer=bundled, name="en-small") as server:
+        yield f"127.0.0.1:{server.port}"
+
+
+def run(program, text, address):
+    result = subprocess.run(
+        program,
+        input=text.replace(HERE, address),
+        capture_output=True,
+        text=True,
+        cwd=ROOT,
+        timeout=120,
+    )
+    assert result.returncode == 0, result.stderr
+    return result.stdout
+
+
+@pytest.mark.parametrize("number", range(len(PYTHON)))
+def test_python(number, address, bundled):
+    said = bundled.transcribe(ROOT / "audio_samples" / "read.flac").text
+    out = run([sys.executable, "-"], PYTHON[number], address)
+    assert said in " ".join(out.split())
+
+
+@pytest.mark.skipif(not shutil.which("curl"), reason="no curl")
+def test_curl(address):
+    text = re.search(r"```bash\n(curl .*?)```", TEXT, re.DOTALL)[1]
+    assert "-->" in run(["bash", "-"], text, address)
+
+
+def test_javascript(address):
+    node = shutil.which("node")
+    if not node or "--experimental-websocket" not in run([node, "--help"], "", ""):
+        pytest.skip("no node with WebSocket")
+    text = re.search(r"```javascript\n(.*?)```", TEXT, re.DOTALL)[1]
+    options = ["--no-warnings", "--experimental-websocket", "--input-type=module", "-"]
+    assert '"type":"end"' in run([node, *options], text, address)
+
+
+def test_the_plain_client(address, bundled):
+    said = bundled.transcribe(ROOT / "audio_samples" / "read.flac").text
+    example = ROOT / "examples" / "websocket_client.py"
+    program = [sys.executable, example, "audio_samples/read.flac", f"ws://{address}/v1/stream"]
+    assert f"final {said}" in run(program, "", "")
+
+
+def test_every_limit_and_code_is_described():
+    options = {name for parameter in command.params for name in parameter.opts}
+    named = set(re.findall(r"`(--[a-z-]+)`", TEXT))
+    assert named <= options
+    limits = {f"--{name.replace('_', '-')}" for name in ("clients", "session_s", "idle_s")}
+    assert limits <= named
+    assert all(f"`{code}`" in TEXT for code in CLOSE_CODES)

@@ -1,0 +1,233 @@
+"""The page's modules under node."""
+
+import json
+import random
+import shutil
+import subprocess
+from pathlib import Path
+
+import pytest
+
+from asr_gru.formats import writer
+from asr_gru.transcript import Segment, Transcript, Word
+
+ROOT = Path(__file__).parents[2]
+PAGE = ROOT / "asr_gru" / "server" / "page"
+FILES = sorted(path for path in PAGE.iterdir() if path.suffix in (".html", ".css", ".js"))
+SCRIPTS = [path for path in FILES if path.suffix == ".js"]
+NODE = shutil.which("node")
+
+
+@pytest.fixture
+def node(tmp_path):
+    """Return what a script prints as JSON; it may import the page's modules."""
+    if NODE is None:
+        pytest.skip("node is not installed")
+    for path in SCRIPTS:
+        shutil.copy(path, tmp_path)
+    (tmp_path / "package.json").write_text('{"type": "module"}')
+
+    def run(script, given=None):
+        done = subprocess.run(
+            [NODE, "--input-type=module", "-e", script],
+            cwd=tmp_path,
+            input=json.dumps(given),
+            capture_output=True,
+            text=True,
+            timeout=120,
+            check=False,
+        )
+        assert done.returncode == 0, done.stderr
+        return json.loads(done.stdout)
+
+    return run
+
+
+READ = "import { readFileSync } from 'node:fs'; const given = JSON.parse(readFileSync(0));"
+
+
+def _transcript(seed):
+    rng = random.Random(seed)
+    texts = ["a", "the", "<b>", "R&D", "naïve", "𝒳𝒴", "w" * 50, "considerable", "it's", "nine"]
+    now, segments = rng.uniform(0, 4000), []
+    for number in range(rng.randrange(5)):
+        words = []
+        for _ in range(rng.randrange(1, 30)):
+            start = now + rng.choice([0, 0.02, 0.3, 0.7])
+            now = start + rng.choice([0.05, 0.2, 0.5, 3.0])
+            words.append(Word(rng.choice(texts), round(start, 3), round(now, 3), rng.random()))
+            now = words[-1].end_s
+        text = " ".join(word.text for word in words)
+        span = words[0].start_s, words[-1].end_s
+        segments.append(Segment(number, text, *span, tuple(words)))
+    return Transcript(tuple(segments), round(now + rng.choice([0, 0.4, 2.0]), 3))
+
+
+def _part(transcript):
+    return {
+        "name": "talk",
+        "duration_s": transcript.duration_s,
+        "segments": [
+            {
+                "id": segment.id,
+                "text": segment.text,
+                "start_s": segment.start_s,
+                "end_s": segment.end_s,
+                "words": [
+                    {name: getattr(word, name) for name in Word.__slots__} for word in segment.words
+                ],
+            }
+            for segment in transcript.segments
+        ],
+    }
+
+
+def test_formats_are_those_of_the_package(node):
+    transcripts = [_transcript(seed) for seed in range(40)]
+    written = node(
+        READ + "import { FORMATS } from './formats.js';"
+        "console.log(JSON.stringify(given.map((part) => Object.fromEntries("
+        "Object.entries(FORMATS).map(([name, { write }]) => [name, write(part)])))))",
+        [_part(transcript) for transcript in transcripts],
+    )
+    for transcript, files in zip(transcripts, written, strict=True):
+        assert set(files) == {"txt", "srt", "vtt", "json"}
+        for name in ("txt", "srt", "vtt"):
+            assert files[name] == writer(name)(transcript, "talk")
+        assert json.loads(files["json"]) == json.loads(writer("json")(transcript, "talk"))
+
+
+def test_clock_is_for_reading(node):
+    seconds = [0, 59.9, 60, 3599, 3600, 36_061]
+    shown = node(
+        READ
+        + "import { clock } from './formats.js'; console.log(JSON.stringify(given.map(clock)))",
+        seconds,
+    )
+    assert shown == ["0:00", "0:59", "1:00", "59:59", "1:00:00", "10:01:01"]
+
+
+def test_times_go_on_over_gaps(node):
+    """A stream begun at 10 s of the page, whose sound from 12 s to 15 s was dropped."""
+    shown = node(
+        "import { Timeline } from './connection.js'; const line = new Timeline();"
+        "line.add(10, 1); line.add(11, 1); line.add(15, 1); line.add(16, 1);"
+        "console.log(JSON.stringify([0, 1.5, 1.9, 2, 3.5].map((time) => line.toPage(time))))"
+    )
+    assert shown == pytest.approx([10, 11.5, 11.9, 15, 16.5])
+
+
+def test_words_of_an_upload_go_to_their_segments(node):
+    answer = {
+        "duration": 9.0,
+        "segments": [
+            {"start": 1.0, "end": 2.0, "text": " one two"},
+            {"start": 5.0, "end": 6.0, "text": "three"},
+        ],
+        "words": [
+            {"word": "one", "start": 1.0, "end": 1.4, "confidence": 0.25},
+            {"word": "two", "start": 1.5, "end": 2.0, "confidence": 0.9},
+            {"word": "three", "start": 5.0, "end": 6.0},
+        ],
+    }
+    part = node(
+        READ + "import { toPart } from './uploads.js';"
+        "console.log(JSON.stringify(toPart('talk.wav', given)))",
+        answer,
+    )
+    assert [segment["text"] for segment in part["segments"]] == ["one two", "three"]
+    assert [[w["text"] for w in s["words"]] for s in part["segments"]] == [
+        ["one", "two"],
+        ["three"],
+    ]
+    assert part["segments"][0]["words"][0]["confidence"] == 0.25
+    assert part["duration_s"] == 9.0
+
+
+def test_every_error_of_the_server_has_a_sentence(node):
+    limits = pytest.importorskip("asr_gru.server.limits")
+    codes = [*limits.CLOSE_CODES, "message_too_big", "gone"]
+    sentences = node(
+        READ + "import { ofServer } from './sentences.js';"
+        "console.log(JSON.stringify(given.map((code) => ofServer({ code, message: 'why' }))))",
+        codes,
+    )
+    assert len(set(sentences)) == len(codes)
+    assert not [one for one in sentences if one.startswith("The server reports")]
+
+
+SOCKET = """
+const log = []; const timers = [];
+globalThis.window = { location: { href: 'https://talk.test/' } };
+globalThis.setInterval = () => 0; globalThis.clearInterval = () => {};
+globalThis.setTimeout = (act, ms) => timers.push([act, ms]);
+globalThis.clearTimeout = (number) => { if (number) timers[number - 1] = null; };
+let socket;
+globalThis.WebSocket = class {
+  constructor(url) { log.push(`open ${url}`); socket = this; this.bufferedAmount = 0; }
+  send(data) { log.push(typeof data === 'string' ? JSON.parse(data).type : data.length); }
+  close() {}
+};
+const say = (message) => socket.onmessage({ data: JSON.stringify(message) });
+const wake = () => { const [act, ms] = timers.pop(); log.push(ms); act(); };
+const { Connection } = await import('./connection.js');
+const connection = new Connection({ rate: 100, endpoint: 'normal', key: null, on: {
+  state: (name, problem) => log.push(problem ? `${name} ${problem.code}` : name),
+  event: ({ type, start_s: startS }) => log.push(`${type} ${startS}`),
+  lag: () => {}, cut: () => log.push('cut'), dropped: (seconds) => log.push(`dropped ${seconds}`),
+} });
+"""
+BEGUN = "socket.onopen(); say({ type: 'ready' });"
+SHOW = "console.log(JSON.stringify(log))"
+
+
+def test_connection_is_opened_again_and_loses_little(node):
+    log = node(
+        SOCKET + BEGUN + "connection.offer(new Int16Array(100), 0);"
+        "say({ type: 'end' }); say({ type: 'error', code: 'shutting_down' });"
+        "socket.onclose({ code: 1012 });"
+        "connection.offer(new Int16Array(100), 1);"
+        "for (let turn = 0; turn < 7; turn += 1) { wake(); socket.onclose({ code: 1006 }); }"
+        "wake();" + BEGUN + "say({ type: 'final', start_s: 0.5, end_s: 1 });"
+        "const done = connection.finish(); say({ type: 'end', audio_s: 1 });"
+        "socket.onclose({ code: 1000 }); log.push(await done);" + SHOW
+    )
+    url = "open wss://talk.test/v1/stream"
+    begun = ["connecting", url, "start", "listening", 100]
+    lost = ["cut", "reconnecting shutting_down"]
+    tries = [
+        entry
+        for wait in (500, 1000, 2000, 4000, 8000, 10_000, 10_000)
+        for entry in (wait, url, "cut", "reconnecting gone")
+    ]
+    again = [10_000, url, "start", "listening", 100, "final 1.5", "end", "cut", "closed", True]
+    assert log == [*begun, *lost, *tries, *again]
+
+
+@pytest.mark.parametrize("code", ["unauthorized", "bad_message", "bad_audio", "message_too_big"])
+def test_connection_gives_up_where_trying_again_is_no_use(node, code):
+    log = node(
+        SOCKET + f"socket.onopen(); say({{ type: 'error', code: '{code}' }});"
+        "socket.onclose({ code: 1008 });" + SHOW
+    )
+    assert log[-2:] == ["cut", f"closed {code}"]
+
+
+def test_connection_keeps_half_a_minute_of_sound(node):
+    log = node(
+        SOCKET + "for (let second = 0; second < 33; second += 1)"
+        "  connection.offer(new Int16Array(100), second);"
+        + BEGUN
+        + "say({ type: 'final', start_s: 1, end_s: 2 });"
+        + SHOW
+    )
+    assert log.count("dropped 1") == 3
+    assert log.count(100) == 30
+    assert log[-1] == "final 4"
+
+
+def test_stop_while_the_server_is_away_ends_at_once(node):
+    log = node(
+        SOCKET + "socket.onclose({ code: 1006 }); log.push(await connection.finish());" + SHOW
+    )
+    assert log[-3:] == ["reconnecting gone", "closed", False]
