@@ -85,6 +85,8 @@ class AugmentConfig(_Strict, frozen=True, kw_only=True, forbid_unknown_fields=Tr
         frequency_width: widest of them, in bins.
         time_masks: masks over frames for each ten seconds.
         time_width: longest of them, in frames of one hop.
+        trim_tail_s: most that is cut off an utterance's end while its text stays whole, which
+            teaches the model to write words sooner (TrimTail, Song et al. 2022); 0 for none.
     """
 
     noise: str = ""
@@ -101,6 +103,7 @@ class AugmentConfig(_Strict, frozen=True, kw_only=True, forbid_unknown_fields=Tr
     frequency_width: Count = 20
     time_masks: Count = 0
     time_width: Count = 30
+    trim_tail_s: NotNegative = 0.0
 
     def __post_init__(self) -> None:
         if (self.noise_share and not self.noise) or (self.rooms_share and not self.rooms):

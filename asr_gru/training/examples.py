@@ -132,10 +132,20 @@ class Examples:
             target = self.targets[self.kept[index]]
             clean = self.corpus.samples(self.kept[index])
             varied = self.augmenter(clean, random, lambda: self._another(random))
-            fits = frames_needed(target) * self.net.frame_samples <= len(varied)
-            pieces.append(varied if fits else clean)
+            least = frames_needed(target) * self.net.frame_samples
+            varied = varied if len(varied) >= least else clean
+            pieces.append(self._trimmed(varied, least, random))
             targets.append(target)
         return collate(pieces, targets, self.net)
+
+    def _trimmed(
+        self, samples: npt.NDArray[np.float32], least: int, random: np.random.Generator
+    ) -> npt.NDArray[np.float32]:
+        most_s = self.augmenter.config.trim_tail_s
+        if not most_s:
+            return samples
+        cut = int(random.uniform(0.0, most_s) * self.net.frontend.sample_rate)
+        return samples[: len(samples) - cut] if len(samples) - cut >= least else samples
 
     def _another(self, random: np.random.Generator) -> npt.NDArray[np.float32]:
         return self.corpus.samples(self.kept[int(random.integers(len(self.kept)))])

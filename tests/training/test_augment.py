@@ -1,0 +1,128 @@
+"""Every variation changes what it says, and nothing else."""
+
+import numpy as np
+import pytest
+import torch
+
+from asr_gru.nn.ctc import frames_needed
+from asr_gru.text import build_characters
+from asr_gru.training.augment import Augmenter, mask_features
+from asr_gru.training.config import AugmentConfig, DataConfig, TrainConfig
+from asr_gru.training.examples import Examples
+
+RATE = 16_000
+
+
+class Clips:
+    """Stands for a corpus of noise or rooms."""
+
+    def __init__(self, *clips):
+        self.clips = clips
+
+    def __len__(self):
+        return len(self.clips)
+
+    def samples(self, index):
+        return self.clips[index]
+
+
+SPEECH = (np.random.default_rng(1).standard_normal(RATE) * 0.1).astype(np.float32)
+HUM = np.sin(np.arange(RATE // 2) / 20).astype(np.float32)
+ECHO = np.zeros(4_000, np.float32)
+ECHO[100], ECHO[3_000] = 0.5, 0.25
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        {"noise": "x", "noise_share": 1.0},
+        {"rooms": "x", "rooms_share": 1.0},
+        {"babble_share": 1.0},
+        {"speed_share": 1.0},
+        {"bandwidth_share": 1.0},
+        {"gain_db": (-10.0, -5.0)},
+    ],
+)
+def test_every_variation_varies_and_repeats(change):
+    augmenter = Augmenter(AugmentConfig(**change), RATE, Clips(HUM), Clips(ECHO))
+
+    def vary(seed):
+        return augmenter(SPEECH, np.random.default_rng(seed), lambda: HUM)
+
+    varied = vary(0)
+    assert varied.dtype == np.float32
+    assert len(varied) != len(SPEECH) or not np.array_equal(varied, SPEECH)
+    np.testing.assert_array_equal(varied, vary(0))
+    assert (len(varied) == len(SPEECH)) is ("speed_share" not in change)
+
+
+def test_nothing_asked_nothing_done():
+    augmenter = Augmenter(AugmentConfig(), RATE, None, None)
+    varied = augmenter(SPEECH, np.random.default_rng(0), lambda: HUM)
+    np.testing.assert_array_equal(varied, SPEECH)
+
+
+def test_noise_has_the_asked_level():
+    config = AugmentConfig(noise="x", noise_share=1.0, snr_db=(10.0, 10.0))
+    varied = Augmenter(config, RATE, Clips(HUM), None)(
+        SPEECH, np.random.default_rng(0), lambda: HUM
+    )
+    added = varied - SPEECH
+    ratio = 20 * np.log10(np.std(SPEECH) / np.sqrt(np.mean(added**2)))
+    assert abs(ratio - 10.0) < 0.2
+
+
+def test_masks_fall_within_the_utterance():
+    config = AugmentConfig(frequency_masks=2, time_masks=30, time_width=20)
+    features = torch.ones(2, 100, 80)
+    masked = mask_features(features, np.array([100, 40]), config, np.random.default_rng(0))
+    assert (features == 1).all()
+    assert (masked == 0).any()
+    columns = masked[1, 40:].min(dim=0).values
+    assert (masked[1, 40:] == columns).all()
+
+
+class Speech(Clips):
+    """Stands for a corpus of utterances."""
+
+    def __init__(self, text, *clips):
+        super().__init__(*clips)
+        self.utterances = [Said(text)] * len(clips)
+
+    def duration_s(self, index):
+        return len(self.clips[index]) / RATE
+
+
+class Said:
+    source = ""
+
+    def __init__(self, text):
+        self.text = text
+
+
+def trimmed(trim_tail_s, text="abcab"):
+    config = TrainConfig(
+        data=DataConfig(train=("x",)), augment=AugmentConfig(trim_tail_s=trim_tail_s)
+    )
+    tokens = build_characters(["abc"])
+    examples = Examples(
+        Speech(text, SPEECH), tokens, config, Augmenter(config.augment, RATE, None, None)
+    )
+    return [examples.batch([0], (seed,)) for seed in range(40)], frames_needed(tokens.encode(text))
+
+
+def test_tails_are_cut_and_texts_stay_whole():
+    plain, _ = trimmed(0.0)
+    assert {int(batch.frames[0]) for batch in plain} == {25}
+    cut, _ = trimmed(0.4)
+    frames = {int(batch.frames[0]) for batch in cut}
+    assert 15 <= min(frames) < max(frames) <= 25
+    assert all(batch.target_lengths.tolist() == [5] for batch in cut)
+    for batch in cut:
+        shorter = batch.samples.shape[1] - 640  # the last frame may be padded
+        np.testing.assert_array_equal(batch.samples[0, :shorter], SPEECH[:shorter])
+
+
+def test_no_tail_is_cut_that_the_text_needs():
+    cut, least = trimmed(5.0, text="abcabcabcabcabcabcab")
+    assert min(int(batch.frames[0]) for batch in cut) >= least
