@@ -15,7 +15,6 @@ import uuid
 from collections.abc import Callable
 from typing import Any
 
-import msgspec
 import numpy as np
 import numpy.typing as npt
 from starlette.datastructures import QueryParams
@@ -25,21 +24,17 @@ from asr_gru.endpoint import EndpointRules
 from asr_gru.server.batcher import Said
 from asr_gru.server.client import Client
 from asr_gru.server.limits import RefusedError
+from asr_gru.server.realtime_messages import (
+    SILENCE_MS,
+    ClientMistakeError,
+    checked_format,
+    decoded,
+    inner,
+    silence_s,
+)
 from asr_gru.transcript import Event
 
 __all__ = ["RealtimeClient"]
-
-SILENCE_MS = 500
-RATES = (8_000, 48_000)
-
-
-class ClientMistakeError(Exception):
-    """A message that is answered with an error and otherwise ignored."""
-
-    def __init__(self, code: str, message: str, param: str | None = None) -> None:
-        super().__init__(message)
-        self.code = code
-        self.param = param
 
 
 class RealtimeClient(Client):
@@ -79,7 +74,7 @@ class RealtimeClient(Client):
         """Take one event of the client's; a mistake is answered and the session goes on."""
         event: dict[str, Any] = {}
         try:
-            event = _decoded(message)
+            event = decoded(message)
             await self._take(event)
         except ClientMistakeError as mistake:
             event_id = event.get("event_id")
@@ -130,19 +125,19 @@ class RealtimeClient(Client):
     async def _update(self, session: object, *, beta: bool) -> None:
         if not isinstance(session, dict):
             raise ClientMistakeError("invalid_session", "session is not an object", "session")
-        audio = _inner(session, "audio") if not beta else {}
-        given = session if beta else _inner(audio, "input")
+        audio = inner(session, "audio") if not beta else {}
+        given = session if beta else inner(audio, "input")
         if beta and "input_audio_format" in given:
             name = str(given["input_audio_format"])
             names = {"pcm16": "audio/pcm", "g711_ulaw": "audio/pcmu", "g711_alaw": "audio/pcma"}
             new: Any = {"type": names.get(name, name)}
         else:
             new = given.get("format") or self._format
-        form = _checked_format(new)
+        form = checked_format(new)
         detection = given.get("turn_detection", self._detection)
         if detection is not None and not isinstance(detection, dict):
             raise ClientMistakeError("invalid_session", "turn_detection is no object", "session")
-        _silence_s(detection)
+        silence_s(detection)
         wanted = given.get("transcription") or given.get("input_audio_transcription") or {}
         model = wanted.get("model") if isinstance(wanted, dict) else None
         if model not in (None, self.state.name):
@@ -272,7 +267,7 @@ class RealtimeClient(Client):
     def _rules(self) -> EndpointRules:
         if self._detection is None:
             return EndpointRules.off()
-        return EndpointRules(trailing_s=_silence_s(self._detection))
+        return EndpointRules(trailing_s=silence_s(self._detection))
 
     def _decoder(self) -> Callable[[bytes], npt.NDArray[np.generic]]:
         decoders: dict[str, Callable[[bytes], npt.NDArray[np.generic]]] = {
@@ -281,43 +276,3 @@ class RealtimeClient(Client):
             "audio/pcma": decode_alaw,
         }
         return decoders[self._format["type"]]
-
-
-def _decoded(message: str | bytes) -> dict[str, Any]:
-    try:
-        event = msgspec.json.decode(message)
-    except (msgspec.DecodeError, RecursionError) as error:
-        raise ClientMistakeError("invalid_json", f"not JSON: {error}") from None
-    if not isinstance(event, dict):
-        raise ClientMistakeError("invalid_json", "an event is a JSON object")
-    return event
-
-
-def _inner(outer: dict[str, Any], name: str) -> dict[str, Any]:
-    value = outer.get(name) or {}
-    if not isinstance(value, dict):
-        raise ClientMistakeError("invalid_session", f"{name} is not an object", f"session.{name}")
-    return value
-
-
-def _checked_format(given: object) -> dict[str, Any]:
-    kind = given.get("type") if isinstance(given, dict) else None
-    if kind in ("audio/pcmu", "audio/pcma"):
-        return {"type": kind, "rate": 8_000}
-    rate = given.get("rate", 24_000) if isinstance(given, dict) else None
-    if kind != "audio/pcm" or not isinstance(rate, int) or not RATES[0] <= rate <= RATES[1]:
-        raise ClientMistakeError(
-            "invalid_format",
-            f"audio/pcm at {RATES[0]} to {RATES[1]} Hz, audio/pcmu and audio/pcma are understood",
-            "session.audio.input.format",
-        )
-    return {"type": kind, "rate": rate}
-
-
-def _silence_s(detection: dict[str, Any] | None) -> float:
-    value = (detection or {}).get("silence_duration_ms") or SILENCE_MS
-    if not isinstance(value, int | float) or not 100 <= value <= 60_000:
-        raise ClientMistakeError(
-            "invalid_session", "silence_duration_ms is not between 100 and 60000", "turn_detection"
-        )
-    return value / 1000
