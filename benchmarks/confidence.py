@@ -71,9 +71,8 @@ def main() -> None:
     for low in np.arange(0, 1, 0.2):
         inside = (changed >= low) & (changed < low + 0.2 + 1e-9)
         if inside.any():
-            print(
-                f"{low:4.1f}-{low + 0.2:3.1f}   {inside.sum():7d}  {100 * right[inside].mean():7.1f}"
-            )
+            share = 100 * right[inside].mean()
+            print(f"{low:4.1f}-{low + 0.2:3.1f}   {inside.sum():7d} {share:8.1f}")
 
 
 if __name__ == "__main__":

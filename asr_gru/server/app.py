@@ -7,9 +7,10 @@ import time
 from collections.abc import AsyncIterator
 from pathlib import Path
 
-from fastapi import FastAPI, Request
+from fastapi import Depends, FastAPI, Request
 from fastapi.exceptions import RequestValidationError
 from fastapi.openapi.docs import get_swagger_ui_html
+from fastapi.security import HTTPBearer
 from fastapi.staticfiles import StaticFiles
 from starlette.responses import FileResponse, HTMLResponse, JSONResponse, Response
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
@@ -25,6 +26,8 @@ from asr_gru.server.transcriptions import problem, router
 
 __all__ = ["make_app"]
 
+KEY = [Depends(HTTPBearer(auto_error=False))]
+"""Documents the key; ``Guard`` checks it."""
 PAGE = Path(__file__).parent / "page"
 POLICY = (
     "default-src 'none'; script-src 'self'; style-src 'self'; connect-src 'self'; "
@@ -50,8 +53,9 @@ def make_app(state: ServerState) -> FastAPI:
         docs_url=None,
         redoc_url=None,
     )
+    app.openapi_version = "3.0.3"  # what the bundled documentation page can show
     app.state.server = state
-    app.include_router(router)
+    app.include_router(router, dependencies=KEY)
     _add_routes(app, state)
     _add_sockets(app, state)
     _add_docs(app)
@@ -63,13 +67,13 @@ def make_app(state: ServerState) -> FastAPI:
 
 
 def _add_routes(app: FastAPI, state: ServerState) -> None:
-    @app.get("/v1/models")
+    @app.get("/v1/models", dependencies=KEY)
     async def models() -> dict[str, object]:
         """List the models: the one that is loaded."""
         entry = {"id": state.name, "object": "model", "created": int(state.started)}
         return {"object": "list", "data": [{**entry, "owned_by": "asr_gru"}]}
 
-    @app.get("/v1/models/{name}", response_model=None)
+    @app.get("/v1/models/{name}", response_model=None, dependencies=KEY)
     async def model(name: str) -> Response:
         """Describe one model."""
         if name != state.name:
@@ -83,7 +87,7 @@ def _add_routes(app: FastAPI, state: ServerState) -> None:
         up_s = round(time.time() - state.started, 1)
         return {"status": "ok", "model": state.name, "version": __version__, "up_s": up_s}
 
-    @app.get("/metrics", response_class=Response)
+    @app.get("/metrics", response_class=Response, dependencies=KEY)
     async def metrics() -> Response:
         """Return counters for Prometheus."""
         return Response(state.metrics.text(), media_type="text/plain; version=0.0.4")

@@ -27,6 +27,9 @@ __all__ = ["router"]
 router = APIRouter()
 Format = Literal["json", "text", "srt", "vtt", "verbose_json"]
 UNUSED = "Taken for compatibility; this model has no use for it."
+RECORDING = "The recording, in any format that is read."
+BINARY: dict[str, Any] = {"format": "binary"}
+"""Lets the documentation page show a file chooser."""
 MEDIA = {"text": "text/plain", "srt": "application/x-subrip", "vtt": "text/vtt"}
 
 
@@ -41,7 +44,7 @@ class _GoneError(Exception):
 @router.post("/v1/audio/transcriptions", response_model=None)
 async def transcriptions(
     request: Request,
-    file: Annotated[UploadFile, File(description="The recording, in any format that is read.")],
+    file: Annotated[UploadFile, File(description=RECORDING, json_schema_extra=BINARY)],
     model: Annotated[str, Form(description="As GET /v1/models lists it.")],
     response_format: Annotated[Format, Form()] = "json",
     language: Annotated[str | None, Form(description="Must be the model's own.")] = None,

@@ -138,6 +138,7 @@ def test_the_page_may_load_nothing_foreign(server):
     with urllib.request.urlopen(server.url + "/healthz") as answer:  # noqa: S310
         assert "default-src 'none'" in answer.headers["content-security-policy"]
         assert answer.headers["x-content-type-options"] == "nosniff"
+    assert json.loads(get(server, "/openapi.json")[1])["openapi"].startswith("3.0.")
     page = get(server, "/docs")[1].decode()
     assert "https://" not in page
     assert get(server, "/docs/files/swagger-ui-bundle.js")[0] == 200
