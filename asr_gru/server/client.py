@@ -175,7 +175,7 @@ class Client:
             self.refuse("bad_audio", str(said.error))
             return
         metrics = self.state.metrics
-        metrics.audio.labels("stream").inc(max(0.0, said.audio_s - self.audio_s))
+        metrics.live_audio.inc(max(0.0, said.audio_s - self.audio_s))
         self.lag_s, self.audio_s = said.lag_s, said.audio_s
         for event in said.events:
             if event.kind == "final":

@@ -27,6 +27,7 @@ class Metrics:
             "asr_gru_refusals", "Errors sent to clients, by code", ["code"], registry=here
         )
         self.audio = Counter("asr_gru_audio_seconds", "Audio heard, by way", ["way"], registry=here)
+        self.live_audio = self.audio.labels("stream")
         self.finals = Counter("asr_gru_segments", "Segments finished", registry=here)
         self._tick = Histogram(
             "asr_gru_tick_seconds", "Time of a tick", buckets=SECONDS, registry=here
