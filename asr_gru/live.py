@@ -254,15 +254,16 @@ class LiveSession:
     def _placed(self, events: list[Event]) -> Iterator[Event]:
         """Move events of the stream to their place in the session."""
         for event in events:
-            words = tuple(
+            # a list first: a tuple made of a generator is cut down, and CPython keeps what was cut
+            moved = [
                 replace(w, start_s=w.start_s + self._first_s, end_s=w.end_s + self._first_s)
                 for w in event.words
-            )
+            ]
             self._next_id = self._first_id + event.segment + 1
             yield replace(
                 event,
                 segment=self._first_id + event.segment,
-                words=words,
+                words=tuple(moved),
                 start_s=event.start_s + self._first_s,
                 end_s=event.end_s + self._first_s,
             )

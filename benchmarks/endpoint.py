@@ -1,0 +1,193 @@
+"""Where utterances are cut: too early, too late, and how long after their end.
+
+    python -m benchmarks.endpoint
+    python -m benchmarks.endpoint MANIFEST... --utterances 300
+
+Joins utterances, each freed from its own silence (librosa.effects.trim), with gaps of quiet noise:
+pauses within a turn of 0.2 to 0.6 s, and 0.5, 1, 1.5, 2 or 3 s between turns, from a fixed seed.
+For each mode:
+
+* early: finals inside an utterance, because of a silence inside it
+* length: finals inside an utterance because the segment became too long
+* late: gaps of at least the mode's silence and 0.3 s, with words of both sides in one segment
+* after: from the end of an utterance before such a gap until its final, in seconds of sound, with
+  the wait for a full step; the median
+* none: such gaps in which no final came although none reaches over it: the utterance was not
+  heard, or its last words were not, so that its final came early
+"""
+
+from __future__ import annotations
+
+import argparse
+import math
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from itertools import pairwise
+from pathlib import Path
+
+import numpy as np
+import numpy.typing as npt
+
+from asr_gru import EndpointRules, Event, Recognizer
+from asr_gru.audio import read_recording
+from asr_gru.manifest import read_manifest
+
+SAMPLES = Path(__file__).parents[1] / "audio_samples" / "samples.tsv"
+GAPS_S = (0.5, 1.0, 1.5, 2.0, 3.0)
+WITHIN_S = (0.2, 0.6)
+WITHIN_SHARE = 0.25
+ENOUGH_S = 0.3
+NOISE_DB = -70.0
+TRIM_DB = 40.0
+
+
+@dataclass(frozen=True, slots=True)
+class Final:
+    """A final: when it was decided, and where its words are, in seconds."""
+
+    at_s: float
+    words_s: tuple[float, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Cuts:
+    """What was counted over ``utterances``; ``after_s`` has a delay for each good cut."""
+
+    utterances: int
+    early: int
+    length: int
+    gaps: int
+    late: int
+    none: int
+    after_s: tuple[float, ...]
+
+
+def judge(
+    utterances: Sequence[tuple[float, float]],
+    finals: Iterable[Final],
+    trailing_s: float,
+    *,
+    step_s: float = 0.0,
+) -> Cuts:
+    """Count cuts.
+
+    Args:
+        utterances: first and last sound of each.
+        finals: in order; ``at_s`` is when the silence that ended it was long enough.
+        trailing_s: that silence.
+        step_s: decisions are known when a step of this length is full.
+    """
+    finals = list(finals)
+    early = length = gaps = late = none = 0
+    after_s: list[float] = []
+    for begin_s, end_s in utterances:
+        for final in finals:
+            if begin_s < final.at_s < end_s:
+                silent = final.at_s - final.words_s[-1] > 0.75 * trailing_s
+                length += not silent
+                early += silent and final.at_s - trailing_s > begin_s
+    for (_, end_s), (next_s, _) in pairwise(utterances):
+        if next_s - end_s < trailing_s + ENOUGH_S:
+            continue
+        gaps += 1
+        middle_s = (end_s + next_s) / 2
+        both = any(final.words_s[0] < middle_s < final.words_s[-1] for final in finals)
+        done = [f.at_s for f in finals if end_s < f.at_s < next_s + trailing_s]
+        done = [at_s for at_s in done if at_s - trailing_s < next_s]
+        late += both
+        none += not both and not done
+        if done and not both:
+            shown_s = math.ceil(done[0] / step_s - 1e-6) * step_s if step_s else done[0]
+            after_s.append(shown_s - end_s)
+    return Cuts(len(utterances), early, length, gaps, late, none, tuple(after_s))
+
+
+def joined(
+    manifests: Sequence[Path], count: int, longest_s: float, rate: int
+) -> tuple[npt.NDArray[np.float32], list[tuple[float, float]]]:
+    """Return utterances with gaps between, and where each begins and ends."""
+    from librosa.effects import trim
+
+    random = np.random.default_rng(0)
+    found = [u for path in manifests for u in read_manifest(path) if u.duration_s <= longest_s]
+    order = np.concatenate([random.permutation(len(found)) for _ in range(-(-count // len(found)))])
+    parts, places, length = [], [], 0
+    gap_s = 1.0
+    for number in order[:count]:
+        samples, _ = trim(read_recording(found[number].path, rate), top_db=TRIM_DB)
+        gap = np.zeros(round(gap_s * rate), np.float32)
+        parts += [gap, samples]
+        length += len(gap)
+        places.append((length / rate, (length + len(samples)) / rate))
+        length += len(samples)
+        within = random.random() < WITHIN_SHARE
+        gap_s = random.uniform(*WITHIN_S) if within else float(random.choice(GAPS_S))
+    whole = np.concatenate([*parts, np.zeros(3 * rate, np.float32)])
+    noise = random.standard_normal(len(whole), np.float32) * np.float32(10 ** (NOISE_DB / 20))
+    return whole + noise, places
+
+
+def cut(
+    recognizer: Recognizer, samples: npt.NDArray[np.float32], rules: EndpointRules
+) -> list[Final]:
+    """Run a stream frame by frame, so that a decision's time is known to the frame."""
+    info = recognizer.acoustic.info
+    stream = recognizer.stream(info.sample_rate, rules)
+    finals: list[Final] = []
+    row = 0
+
+    def note(events: Iterable[Event], at_s: float) -> None:
+        for event in events:
+            if event.kind == "final":
+                places = tuple((w.start_s + w.end_s) / 2 for w in event.words)
+                finals.append(Final(at_s, places))
+
+    for first in range(0, len(samples) - info.step_samples + 1, info.step_samples):
+        stream.accept(samples[first : first + info.step_samples])
+        log_probs, state = recognizer.acoustic.step(
+            stream.take(info.step_samples)[None], stream.state
+        )
+        for each in log_probs[0]:
+            row += 1
+            note(stream.advance(each[None], state), row * info.frame_s)
+    note(stream.finish(), len(samples) / info.sample_rate)
+    return finals
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
+    parser.add_argument("manifests", nargs="*", type=Path, default=[SAMPLES])
+    parser.add_argument("--utterances", type=int, default=60)
+    parser.add_argument("--longest", type=float, default=20.0, help="utterance, in seconds")
+    parser.add_argument("--model", default="en-small")
+    options = parser.parse_args()
+    recognizer = Recognizer.load(options.model)
+    info = recognizer.acoustic.info
+    samples, places = joined(
+        options.manifests, options.utterances, options.longest, info.sample_rate
+    )
+    print(f"{len(places)} utterances, {len(samples) / info.sample_rate / 60:.1f} minutes")
+    print(f"{'':8} {'per 100 utterances':>18}   {'per 100 gaps':>22}   {'seconds':>15}")
+    print(
+        f"{'mode':8} {'early':>9} {'length':>8}   {'gaps':>6} {'late':>7} {'none':>7}"
+        f"   {'silence':>7} {'after':>7}"
+    )
+    for mode in ("short", "normal", "long"):
+        rules = EndpointRules.named(mode)
+        assert rules.trailing_s is not None
+        step_s = info.step_samples / info.sample_rate
+        cuts = judge(places, cut(recognizer, samples, rules), rules.trailing_s, step_s=step_s)
+        each, gap = 100 / cuts.utterances, 100 / max(1, cuts.gaps)
+        after_s = float(np.median(cuts.after_s)) if cuts.after_s else math.nan
+        print(
+            f"{mode:8} {cuts.early * each:9.1f} {cuts.length * each:8.1f}   {cuts.gaps:6d} "
+            f"{cuts.late * gap:7.1f} {cuts.none * gap:7.1f}   {rules.trailing_s:7.1f} "
+            f"{after_s:7.2f}",
+            flush=True,
+        )
+
+
+if __name__ == "__main__":
+    main()

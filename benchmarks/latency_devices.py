@@ -1,0 +1,237 @@
+"""Through PulseAudio's virtual microphone, and through the page in a headless Chromium."""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import tempfile
+import threading
+import time
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+import soundfile
+
+from asr_gru import EndpointRules, Event, Recognizer
+from asr_gru.audio.blocks import Block
+from asr_gru.live import LiveSession
+from benchmarks.latency_paths import Played, pin, serving
+from benchmarks.latency_words import seen_event, seen_message
+
+__all__ = ["SoundClock", "place", "through_microphone", "through_page"]
+
+LOW_RATE = 8_000
+HEAD_S = 15.0
+Samples = npt.NDArray[np.float32]
+
+
+def place(heard: Samples, played: Samples) -> float:
+    """Return at which sample of ``heard`` ``played`` begins, by cross-correlation."""
+    size = 1 << (len(heard) + len(played)).bit_length()
+    spectrum = np.fft.rfft(heard, size) * np.conj(np.fft.rfft(played, size))
+    lags = np.fft.irfft(spectrum, size)
+    best = int(np.argmax(np.abs(lags)))
+    return best - size if best > size // 2 else best
+
+
+@dataclass(frozen=True, slots=True)
+class SoundClock:
+    """When each sample of a source came, at the earliest: ``zero_s + place * pace``.
+
+    Attributes:
+        zero_s: when the first one came.
+        pace: seconds of the clock on the wall for each second of sound.
+    """
+
+    zero_s: float
+    pace: float
+
+    @classmethod
+    def of(cls, blocks: Sequence[tuple[float, int]], rate: int) -> SoundClock:
+        """Fit it to blocks, given as the time at which each came and how many samples it had."""
+        ends_s = np.cumsum([count for _, count in blocks]) / rate
+        came_s = np.array([at_s for at_s, _ in blocks])
+        settled = ends_s >= ends_s[-1] * 0.05  # the first ones come as they like
+        late_s = came_s - ends_s
+        slope = np.polyfit(ends_s[settled], late_s[settled], 1)[0]
+        return cls(float(np.min((late_s - slope * ends_s)[settled])), 1.0 + float(slope))
+
+    def sound_s(self, wall_s: float) -> float:
+        """Return which second of the sound came at ``wall_s``."""
+        return (wall_s - self.zero_s) / self.pace
+
+    def arrivals(
+        self, blocks: Sequence[tuple[float, int]], rate: int
+    ) -> tuple[tuple[float, float], ...]:
+        """Return the end of each block, and when it came, in seconds of the sound."""
+        ends_s = np.cumsum([count for _, count in blocks]) / rate
+        came_s = [self.sound_s(at_s) for at_s, _ in blocks]
+        return tuple(zip(ends_s.tolist(), came_s, strict=True))
+
+
+@contextmanager
+def sound_server() -> Iterator[None]:
+    """Run a PulseAudio whose microphone hears its loudspeaker, for this process."""
+    with tempfile.TemporaryDirectory() as folder:
+        home = Path(folder)
+        (home / "run").mkdir(mode=0o700)
+        (home / ".asoundrc").write_text("pcm.!default {type pulse}\nctl.!default {type pulse}\n")
+        before = dict(os.environ)
+        os.environ.update(
+            HOME=folder, XDG_RUNTIME_DIR=str(home / "run"), XDG_CONFIG_HOME=folder, PULSE_SERVER=""
+        )
+        del os.environ["PULSE_SERVER"]
+        quiet: dict[str, Any] = {"stdout": subprocess.DEVNULL, "stderr": subprocess.DEVNULL}
+        server = subprocess.Popen(
+            [
+                *("pulseaudio", "--daemonize=no", "--exit-idle-time=-1", "-n"),
+                "--load=module-native-protocol-unix",
+                "--load=module-null-sink sink_name=speaker rate=48000 channels=1",
+                "--load=module-remap-source source_name=mic master=speaker.monitor",
+            ],
+            **quiet,
+        )
+        try:
+            for _ in range(100):
+                if not subprocess.run(["pactl", "set-default-source", "mic"], **quiet).returncode:
+                    break
+                time.sleep(0.1)
+            yield
+        finally:
+            server.terminate()
+            server.wait(10)
+            os.environ.clear()
+            os.environ.update(before)
+
+
+class Tap:
+    """A source that keeps what went through it."""
+
+    def __init__(self, source: Any) -> None:
+        self._source = source
+        self.sample_rate: int = source.sample_rate
+        self.description: str = source.description
+        self.close = source.close
+        self.reopen = source.reopen
+        self.blocks: list[Block] = []
+
+    def read(self, timeout_s: float, least: int = 1) -> Block | None:
+        block: Block | None = self._source.read(timeout_s, least)
+        if block is not None:
+            self.blocks.append(block)
+        return block
+
+
+def through_microphone(
+    recognizer: Recognizer, core: int | None, path: Path, rules: EndpointRules
+) -> Played:
+    """Play into a virtual microphone that a live session listens to."""
+    length_s = soundfile.info(path).duration
+    with sound_server():
+        from asr_gru.audio.microphone import Microphone
+
+        microphone = Tap(Microphone())
+        pin(core)
+        session = LiveSession(recognizer, microphone, rules)
+
+        def play() -> None:
+            time.sleep(2.0)  # the sound server takes its time before the first sample
+            subprocess.run(["paplay", "--device=speaker", str(path)], check=True)
+            time.sleep(1.0)
+            session.stop()
+
+        player = threading.Thread(target=play)
+        player.start()
+        with session:
+            events = [(record, time.monotonic()) for record in session if isinstance(record, Event)]
+        player.join()
+    rate = microphone.sample_rate
+    assert not any(block.dropped for block in microphone.blocks)
+    heard = np.concatenate([block.samples for block in microphone.blocks])
+    blocks = [(block.arrived_s, len(block.samples)) for block in microphone.blocks]
+    clock = SoundClock.of(blocks, rate)
+    offset_s = place(_low(heard, rate), _head(path)) / LOW_RATE
+    assert 0 < offset_s < len(heard) / rate - length_s + 1, "the recording was not heard whole"
+    note = f"{microphone.description}; its clock is {100 * (clock.pace - 1):.2f} % slow"
+    seen = [seen_event(event, clock.sound_s(at_s) - offset_s) for event, at_s in events]
+    return Played(seen, rate, offset_s, note=note, arrivals=clock.arrivals(blocks, rate))
+
+
+def _low(samples: Samples, rate: int) -> Samples:
+    import soxr
+
+    low: Samples = soxr.resample(samples, rate, LOW_RATE)
+    return low
+
+
+def _head(path: Path) -> Samples:
+    samples, rate = soundfile.read(path, dtype="float32")
+    return _low(samples[: round(HEAD_S * rate)], rate)
+
+
+HOOK = """
+window.noted = { sent: [], said: [], shown: [], head: [], rate: 0 };
+const now = () => performance.now() / 1000;
+const Real = window.WebSocket;
+window.WebSocket = class extends Real {
+  constructor(...given) {
+    super(...given);
+    this.addEventListener('message', ({ data }) => noted.said.push([now(), data]));
+  }
+  send(data) {
+    if (typeof data === 'string') noted.rate = JSON.parse(data).sample_rate || noted.rate;
+    else {
+      noted.sent.push([now(), data.length]);
+      if (noted.head.length * data.length < noted.rate * HEAD_S) noted.head.push([...data]);
+    }
+    super.send(data);
+  }
+};
+document.addEventListener('DOMContentLoaded', () => {
+  const watch = new MutationObserver(() => noted.shown.push(now()));
+  watch.observe(document.getElementById('paper'),
+    { subtree: true, childList: true, characterData: true, attributes: true });
+});
+"""
+
+CHOOSE = """
+const node = document.getElementById('endpoint');
+node.value = 'MODE';
+node.dispatchEvent(new Event('change'));
+"""
+
+
+def through_page(model: str, core: int | None, path: Path, endpoint: str) -> Played:
+    """Let a page in Chromium listen to a file; shown is when the page's document changed."""
+    from tests.server.browser import Browser
+
+    length_s = soundfile.info(path).duration
+    with tempfile.TemporaryDirectory() as folder, serving(model, core) as port:
+        microphone = f"{path}%noloop"
+        with Browser(Path(folder) / "browser", microphone=microphone) as browser:
+            hook = HOOK.replace("HEAD_S", str(HEAD_S + 5))
+            browser.call("Page.addScriptToEvaluateOnNewDocument", source=hook)
+            browser.open(f"http://127.0.0.1:{port}/")
+            browser.run(CHOOSE.replace("MODE", endpoint))
+            browser.click("#toggle")
+            time.sleep(length_s + 2.0)
+            noted = json.loads(browser.run("JSON.stringify(noted)"))
+    rate = int(noted["rate"])
+    head = np.concatenate([np.array(block, np.float32) for block in noted["head"]]) / 32768
+    offset_s = place(_low(head, rate), _head(path)) / LOW_RATE
+    clock = SoundClock.of(noted["sent"], rate)
+    seen = []
+    for at_s, text in noted["said"]:
+        message = json.loads(text)
+        if message["type"] in {"partial", "final"}:
+            shown_s = next((time_s for time_s in noted["shown"] if time_s >= at_s), at_s)
+            seen.append(seen_message(message, clock.sound_s(shown_s) - offset_s))
+    note = f"{rate} Hz in the page; until its document changed, not until it was painted"
+    arrivals = clock.arrivals(noted["sent"], rate)
+    return Played(seen, rate, offset_s, note=note, arrivals=arrivals)
