@@ -115,7 +115,12 @@ class Recognizer:
         return self._parts.tokens
 
     def stream(
-        self, sample_rate: int, endpoint: EndpointRules | None = None, *, quality: str = "HQ"
+        self,
+        sample_rate: int,
+        endpoint: EndpointRules | None = None,
+        *,
+        quality: str = "HQ",
+        partials: bool = True,
     ) -> Stream:
         """Start a stream.
 
@@ -123,6 +128,7 @@ class Recognizer:
             sample_rate: of the blocks that will be fed, in Hz.
             endpoint: where segments end; the stream's ``endpoint`` can be changed later.
             quality: of the resampler; ``"LQ"`` answers some 20 ms sooner than ``"HQ"``.
+            partials: False gives finals alone, at less cost.
 
         Raises:
             ModelError: the model needs whole recordings.
@@ -134,7 +140,8 @@ class Recognizer:
                 "or load a model that streams"
             )
         rules = endpoint or self._endpoint
-        return Stream(self._parts, check_rate(sample_rate), rules, quality=quality)
+        rate = check_rate(sample_rate)
+        return Stream(self._parts, rate, rules, quality=quality, partials=partials)
 
     def transcribe(
         self,

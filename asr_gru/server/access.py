@@ -69,12 +69,15 @@ class Access:
         A foreign page cannot use the server, and a foreign name that resolves to loopback (DNS
         rebinding) does not make a page its own.
         """
-        host = headers.get("host", "")
-        name = urlsplit(f"//{host}").hostname or ""
+        host, origin = headers.get("host", ""), headers.get("origin")
+        try:
+            name = urlsplit(f"//{host}").hostname or ""
+            own = origin is None or urlsplit(origin).netloc == host
+        except ValueError:
+            return False
         if self.key is None and not (is_loopback(name) or name == self.host):
             return False
-        origin = headers.get("origin")
-        return origin is None or origin in self.origins or urlsplit(origin).netloc == host
+        return own or origin in self.origins
 
 
 def key_of(scope: Scope) -> str | None:
@@ -114,7 +117,9 @@ class Guard:
                 await send({"type": "websocket.close", "code": 1008, "reason": "origin"})
             return
         path = scope["path"]
-        is_open = any(path == p or (p != "/" and path.startswith(f"{p}/")) for p in OPEN_PATHS)
+        is_open = scope["method"] == "OPTIONS" or any(  # a browser asks before it sends a key
+            path == p or (p != "/" and path.startswith(f"{p}/")) for p in OPEN_PATHS
+        )
         if not admitted:
             error = _error(403, "origin", "this page or host name may not use the server")
         elif not (is_open or scope["key_known"]):

@@ -12,6 +12,7 @@ from fastapi.exceptions import RequestValidationError
 from fastapi.openapi.docs import get_swagger_ui_html
 from fastapi.security import HTTPBearer
 from fastapi.staticfiles import StaticFiles
+from starlette.middleware.cors import CORSMiddleware
 from starlette.responses import FileResponse, HTMLResponse, JSONResponse, Response
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 from starlette.websockets import WebSocket
@@ -62,6 +63,13 @@ def make_app(state: ServerState) -> FastAPI:
     app.add_exception_handler(RequestValidationError, _invalid)
     app.add_middleware(_Headers)
     app.add_middleware(BodyLimit, most=state.limits.upload_bytes)
+    if state.access.origins:
+        app.add_middleware(
+            CORSMiddleware,
+            allow_origins=sorted(state.access.origins),
+            allow_methods=["GET", "POST"],
+            allow_headers=["Authorization"],
+        )
     app.add_middleware(Guard, access=state.access)
     return app
 

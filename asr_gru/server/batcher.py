@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import asyncio
 import logging
+import math
 import time
+from collections import deque
 from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
@@ -13,7 +15,7 @@ import numpy as np
 import numpy.typing as npt
 
 from asr_gru.endpoint import EndpointRules
-from asr_gru.errors import AudioError, Error
+from asr_gru.errors import Error
 from asr_gru.recognizer import Recognizer
 from asr_gru.server.metrics import Metrics
 from asr_gru.stream import Stream
@@ -58,7 +60,7 @@ class Seat:
     stream: Stream
     sample_rate: int
     tell: Callable[[Said], None]
-    inbox: list[Block | EndpointRules] = field(default_factory=list)
+    inbox: deque[Block | EndpointRules] = field(default_factory=deque)
     samples: int = 0
     arrived: float | None = None
     ending: bool = False
@@ -106,11 +108,17 @@ class Batcher:
             await asyncio.gather(self._task, return_exceptions=True)
         self._thread.shutdown(cancel_futures=True)
 
-    def seat(self, sample_rate: int, rules: EndpointRules, tell: Callable[[Said], None]) -> Seat:
+    def seat(
+        self,
+        sample_rate: int,
+        rules: EndpointRules,
+        tell: Callable[[Said], None],
+        *,
+        partials: bool = True,
+    ) -> Seat:
         """Open a stream; ``tell`` hears what is said in it. Raises as ``Recognizer.stream``."""
-        seat = Seat(
-            self.recognizer.stream(sample_rate, rules, quality="LQ"), int(sample_rate), tell
-        )
+        stream = self.recognizer.stream(sample_rate, rules, quality="LQ", partials=partials)
+        seat = Seat(stream, int(sample_rate), tell)
         seat.room.set()
         return seat
 
@@ -125,6 +133,7 @@ class Batcher:
     def change(self, seat: Seat, rules: EndpointRules) -> None:
         """Change the endpoint rules for what follows."""
         seat.inbox.append(rules)
+        self._call(seat)
 
     def end(self, seat: Seat) -> None:
         """Finish the stream; ``tell`` hears the rest with ``ended`` set."""
@@ -168,7 +177,7 @@ class Batcher:
         for each in work:
             try:
                 _accept(each)
-            except AudioError as error:
+            except Error as error:
                 each.error = error
         going = [each for each in work if each.error is None]
         streams = [each.seat.stream for each in going]
@@ -179,7 +188,10 @@ class Batcher:
                 each.events += events
         for each in going:
             if each.ending:
-                each.events += each.seat.stream.finish()
+                try:
+                    each.events += each.seat.stream.finish()
+                except Error as error:
+                    each.error = error
 
     def _tell(self, each: _Work, now: float) -> None:
         seat = each.seat
@@ -189,7 +201,11 @@ class Batcher:
         rate = self.recognizer.acoustic.info.sample_rate
         heard_s = max(0.0, stream.audio_s - stream.waiting / rate)
         said = Said(each.events, heard_s, now - each.arrived, each.error, each.ending)
-        seat.tell(said)
+        try:
+            seat.tell(said)
+        except Exception:
+            log.exception("a client could not be told")
+            self.leave(seat)
 
 
 def _take(seat: Seat) -> _Work:
@@ -198,9 +214,14 @@ def _take(seat: Seat) -> _Work:
     most = MOST_S * seat.sample_rate
     taken = 0
     while seat.inbox and taken < most:
-        item = seat.inbox.pop(0)
+        item = seat.inbox.popleft()
+        if not isinstance(item, EndpointRules):
+            room = math.ceil(most) - taken
+            if len(item) > room:
+                seat.inbox.appendleft(item[room:])
+                item = item[:room]
+            taken += len(item)
         items.append(item)
-        taken += 0 if isinstance(item, EndpointRules) else len(item)
     seat.samples -= taken
     ending = seat.ending and not seat.inbox
     if ending:

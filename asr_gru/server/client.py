@@ -6,6 +6,7 @@ import asyncio
 import contextlib
 import logging
 import time
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 import msgspec
@@ -20,11 +21,18 @@ if TYPE_CHECKING:
     from asr_gru.endpoint import EndpointRules
     from asr_gru.server.state import ServerState
 
-__all__ = ["Client"]
+__all__ = ["Client", "bounded"]
 
 log = logging.getLogger("asr_gru.server")
+LONGEST_S = 600.0
+"""No segment of the server's is longer, so that nobody's partials grow without end."""
 GONE = (WebSocketDisconnect, RuntimeError, OSError)
 """What sending to or receiving from a client raises that has left."""
+
+
+def bounded(rules: EndpointRules) -> EndpointRules:
+    """Return ``rules`` with a longest segment."""
+    return rules if rules.longest_s is not None else replace(rules, longest_s=LONGEST_S)
 
 
 class Client:
@@ -47,6 +55,7 @@ class Client:
         self.began = self.heard = time.monotonic()
         self._over: asyncio.Future[RefusedError | None] | None = None
         self._ended = asyncio.Event()
+        self._ending = False
 
     # ---- what a protocol says
 
@@ -85,10 +94,14 @@ class Client:
             ends: list[asyncio.Future[Any]] = [reader, writer, self._over]
             await asyncio.wait(ends, return_when=asyncio.FIRST_COMPLETED)
             refused = self._outcome(reader, writer)
-            if refused is None or refused.code == "shutting_down":
-                await self._finish()
+            reader.cancel()  # what comes now is too late
+            await asyncio.gather(reader, return_exceptions=True)
             if refused is None:
+                await self.end_stream()
                 self.finished()
+            elif refused.code == "shutting_down":
+                with contextlib.suppress(asyncio.TimeoutError):
+                    await asyncio.wait_for(self.end_stream(), self.state.limits.slow_reader_s)
             if refused is not None:
                 log.info("client %s: %s", self.protocol, refused.code)
                 self.state.metrics.refusals.labels(refused.code).inc()
@@ -132,10 +145,12 @@ class Client:
         self.admitted = True
         self.state.metrics.sessions.labels(self.protocol).inc()
 
-    def open_seat(self, sample_rate: int, rules: EndpointRules) -> None:
+    def open_seat(self, sample_rate: int, rules: EndpointRules, *, partials: bool = True) -> None:
         """Begin a stream."""
         try:
-            self.seat = self.state.batcher.seat(sample_rate, rules, self._tell)
+            self.seat = self.state.batcher.seat(
+                sample_rate, bounded(rules), self._tell, partials=partials
+            )
         except Error as error:
             raise RefusedError("bad_message", str(error)) from None
 
@@ -143,9 +158,12 @@ class Client:
         """Finish the stream and wait until all is said."""
         if self.seat is None:
             return
-        self._ended.clear()
-        self.state.batcher.end(self.seat)
+        if not self._ending:
+            self._ending = True
+            self._ended.clear()
+            self.state.batcher.end(self.seat)
         await self._ended.wait()
+        self._ending = False
         self.seat = None
 
     async def next_message(self) -> str | bytes:
@@ -201,11 +219,6 @@ class Client:
                 log.error("a client's connection failed", exc_info=error)
                 return RefusedError("internal", "internal error; see the server's log")
         return None
-
-    async def _finish(self) -> None:
-        if self.seat is not None:
-            with contextlib.suppress(asyncio.TimeoutError):
-                await asyncio.wait_for(self.end_stream(), self.state.limits.slow_reader_s)
 
     def _leave(self) -> None:
         if self.seat is not None:

@@ -11,7 +11,7 @@ __all__ = ["Outbox"]
 
 
 class Outbox:
-    """Messages in order; of several unsent partials of a segment only the last is kept.
+    """Messages in order; of several unsent ones that replace each other only the last is kept.
 
     Args:
         send: sends one text, waiting while the client does not read.
@@ -20,17 +20,22 @@ class Outbox:
     def __init__(self, send: Callable[[str], Awaitable[None]]) -> None:
         self._send = send
         self._sending_since: float | None = None
-        self._messages: deque[tuple[str | None, str]] = deque()
+        self._messages: deque[tuple[str | None, str, float]] = deque()
         self._news = asyncio.Event()
         self._closed = False
 
     def put(self, text: str, *, replaces: str | None = None) -> None:
-        """Add a message; it takes the place of an unsent last one of the same ``replaces``."""
+        """Add a message; it takes the place of an unsent one of the same ``replaces``."""
         if self._closed:
             return
-        if replaces is not None and self._messages and self._messages[-1][0] == replaces:
-            self._messages.pop()
-        self._messages.append((replaces, text))
+        for index in range(len(self._messages) - 1, -1, -1):
+            key, _, since = self._messages[index]
+            if replaces is None or key is None:
+                break
+            if key == replaces:
+                self._messages[index] = (key, text, since)
+                return
+        self._messages.append((replaces, text, time.monotonic()))
         self._news.set()
 
     def close(self) -> None:
@@ -39,8 +44,9 @@ class Outbox:
         self._news.set()
 
     def stuck_s(self, now: float) -> float:
-        """Return for how many seconds the message under way has not been read."""
-        return 0.0 if self._sending_since is None else now - self._sending_since
+        """Return for how many seconds the oldest message has waited to be read."""
+        oldest = self._messages[0][2] if self._messages else now
+        return now - min(oldest, self._sending_since or now)
 
     async def run(self) -> None:
         """Send until closed."""
@@ -48,7 +54,7 @@ class Outbox:
             await self._news.wait()
             self._news.clear()
             while self._messages:
-                _, text = self._messages.popleft()
+                _, text, _ = self._messages.popleft()
                 self._sending_since = time.monotonic()
                 await self._send(text)
                 self._sending_since = None

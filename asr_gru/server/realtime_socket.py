@@ -22,7 +22,7 @@ from starlette.datastructures import QueryParams
 from asr_gru.audio.g711 import decode_alaw, decode_ulaw
 from asr_gru.endpoint import EndpointRules
 from asr_gru.server.batcher import Said
-from asr_gru.server.client import Client
+from asr_gru.server.client import Client, bounded
 from asr_gru.server.limits import RefusedError
 from asr_gru.server.realtime_messages import (
     SILENCE_MS,
@@ -58,6 +58,7 @@ class RealtimeClient(Client):
         self._offset_s = 0.0
         self._appended = 0
         self._dropping = False
+        self._completed = False
 
     async def hello(self) -> None:
         """Check the key and the intent, say what the session is."""
@@ -147,12 +148,14 @@ class RealtimeClient(Client):
         fresh = form != self._format or (detection is None) != (self._detection is None)
         if fresh and self._appended:
             await self._flush()
+        if fresh:
+            await self._close_stream()
         self._format, self._detection = form, detection
         if fresh:
-            await self._renew()
+            self._open()
         else:
             assert self.seat is not None
-            self.state.batcher.change(self.seat, self._rules())
+            self.state.batcher.change(self.seat, bounded(self._rules()))
         kind = "transcription_session.updated" if beta else "session.updated"
         self._event(kind, session=self._session())
 
@@ -160,32 +163,35 @@ class RealtimeClient(Client):
         if not self._appended:
             raise ClientMistakeError("input_audio_buffer_commit_empty", "no audio since the last")
         await self._flush()
-        await self._renew()
+        await self._close_stream()
+        self._open()
 
     async def _clear(self) -> None:
         self._dropping = True
         await self.end_stream()
         self._dropping = False
         self._item, self._sent, self._turn = "", "", []
-        await self._renew()
+        await self._close_stream()
+        self._open()
         self._event("input_audio_buffer.cleared")
 
     # ---- streams and items
 
     def _open(self) -> None:
-        self.open_seat(int(self._format["rate"]), self._rules())
+        """Begin a stream; where the client makes the turns nobody hears its partials."""
+        partials = self._detection is not None
+        self.open_seat(int(self._format["rate"]), self._rules(), partials=partials)
+
+    async def _close_stream(self) -> None:
+        await self.end_stream()
+        self._offset_s += self._appended / self._format["rate"]
         self._appended = 0
 
-    async def _renew(self) -> None:
-        self._offset_s += self._appended / self._format["rate"]
-        await self.end_stream()
-        self._open()
-
     async def _flush(self) -> None:
-        """Say all that is left of the audio, as a turn of its own where the client makes turns."""
-        self._turn = []
+        """Say what is left of the audio, as a turn of its own unless the server found its end."""
+        self._turn, self._completed = [], False
         await self.end_stream()
-        if self._detection is None:
+        if self._detection is None or not self._completed:  # every commit is answered
             self._begin_item()
             self._commit_item()
             self._complete(" ".join(self._turn), self._appended / self._format["rate"])
@@ -230,7 +236,7 @@ class RealtimeClient(Client):
         self._delta(text)
         usage = {"type": "duration", "seconds": round(seconds, 3)}
         self._transcription("completed", transcript=text, usage=usage)
-        self._item, self._sent = "", ""
+        self._item, self._sent, self._completed = "", "", True
 
     def _transcription(self, what: str, **values: Any) -> None:
         kind = f"conversation.item.input_audio_transcription.{what}"

@@ -37,7 +37,8 @@ class Server(uvicorn.Server):
     def _abort(self, address: Address | None) -> None:
         for connection in list(self.server_state.connections):
             transport: asyncio.Transport = connection.transport
-            if address and transport.get_extra_info("peername")[:2] == tuple(address):
+            peer = transport.get_extra_info("peername")
+            if address and peer and peer[:2] == tuple(address):
                 transport.abort()
 
     async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
@@ -81,6 +82,8 @@ def uvicorn_config(state: ServerState, host: str, port: int, **options: Any) -> 
         ws="websockets-sansio",
         ws_max_size=state.limits.message_bytes,
         ws_per_message_deflate=False,
+        ws_ping_interval=None,  # limits see dead clients; a busy one may be slow to answer a ping
+        proxy_headers=False,
         timeout_graceful_shutdown=5,
         **options,
     )

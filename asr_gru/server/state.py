@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import logging
 import time
 from typing import TYPE_CHECKING
 
@@ -22,6 +23,7 @@ if TYPE_CHECKING:
 
 __all__ = ["ServerState"]
 
+log = logging.getLogger("asr_gru.server")
 GOING_DOWN = "the server is going down; connect again later"
 SPARE = 64
 """Connections beyond the admitted ones that may be about to begin."""
@@ -91,7 +93,7 @@ class ServerState:
     def connect(self, client: Client) -> None:
         """Keep an eye on a connection; RefusedError if too many of them have not begun yet."""
         self._connected[client] = None
-        if len(self._connected) > self.limits.clients + SPARE:
+        if len(self._connected) - len(self._admitted) > SPARE:
             raise RefusedError("too_many_clients", "too many connections; try again later")
         self.metrics.clients.set(len(self._connected))
 
@@ -116,4 +118,8 @@ class ServerState:
             await asyncio.sleep(1.0)
             now = time.monotonic()
             for client in list(self._connected):
-                client.watch(now)
+                try:
+                    client.watch(now)
+                except Exception:
+                    log.exception("a client could not be watched")
+                    client.refuse("internal", "internal error; see the server's log")

@@ -13,13 +13,15 @@ from msgspec import Meta
 from asr_gru.endpoint import EndpointRules
 from asr_gru.errors import ConfigError
 from asr_gru.server.batcher import Said
-from asr_gru.server.client import Client
+from asr_gru.server.client import Client, bounded
 from asr_gru.server.limits import RefusedError
 from asr_gru.transcript import Event, Word
 
 __all__ = ["StreamClient"]
 
 DTYPES = {"pcm16": "<i2", "float32": "<f4"}
+MOST_WORDS = 200
+"""Longer partials come without their words."""
 Mode = Literal["short", "normal", "long", "off"]
 
 
@@ -77,7 +79,7 @@ class StreamClient(Client):
         order = self._parse(message, _Endpoint | _End)
         if isinstance(order, _End):
             return False
-        self.state.batcher.change(self.seat, _rules(order.mode))
+        self.state.batcher.change(self.seat, bounded(_rules(order.mode)))
         return True
 
     def say(self, said: Said) -> None:
@@ -146,7 +148,7 @@ def _message(event: Event, audio_s: float, *, words: bool) -> dict[str, Any]:
         "end_s": round(event.end_s, 3),
         "audio_s": round(audio_s, 3),
     }
-    if words or event.kind == "final":
+    if event.kind == "final" or (words and len(event.words) <= MOST_WORDS):
         message["words"] = [_encoded(word) for word in event.words]
     return message
 

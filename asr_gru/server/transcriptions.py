@@ -61,20 +61,42 @@ async def transcriptions(
         return problem(404, "model_not_found", f"no model {model!r} here; there is {state.name}")
     if language and state.language and language.split("-")[0] != state.language.split("-")[0]:
         return problem(400, "language", f"{state.name} writes {state.language}, not {language}")
-    if state.waiting_uploads >= state.limits.queued_uploads:
+    if state.uploads.locked() and state.waiting_uploads >= state.limits.queued_uploads:
         return problem(503, "too_many_uploads", "too many recordings wait; try again later")
     job = _Job(state, file)
     if stream:
         return StreamingResponse(_streamed(job), media_type="text/event-stream")
     try:
-        async for _ in job.segments():
-            pass
+        await _while_wanted(request, job)
     except Error as error:
         return problem(400, "bad_audio", str(error))
     except _TooLongError:
         return problem(413, "audio_too_long", f"longer than {state.limits.upload_s:g} s")
-    assert job.transcript is not None
+    if job.transcript is None:
+        return Response(status_code=499)  # nobody is there to read it
     return _response(job.transcript, response_format, set(timestamp_granularities), state)
+
+
+async def _while_wanted(request: Request, job: _Job) -> None:
+    """Transcribe, unless the client goes away before that is done."""
+
+    async def transcribed() -> None:
+        async for _ in job.segments():
+            pass
+
+    async def gone() -> None:
+        while (await request.receive())["type"] != "http.disconnect":
+            pass
+
+    tasks = [asyncio.create_task(transcribed()), asyncio.create_task(gone())]
+    try:
+        await asyncio.wait(tasks, return_when=asyncio.FIRST_COMPLETED)
+        if tasks[0].done():
+            tasks[0].result()
+    finally:
+        for task in tasks:
+            task.cancel()
+        await asyncio.gather(*tasks, return_exceptions=True)
 
 
 class _Job:
@@ -96,16 +118,21 @@ class _Job:
             self.state.waiting_uploads -= 1
         loop = asyncio.get_running_loop()
         work = loop.run_in_executor(None, self._transcribe)
+        work.add_done_callback(self._free)  # needs no await, so no cancellation skips it
         try:
             while (segment := await loop.run_in_executor(None, self._found.get)) is not None:
                 yield segment
-            self.transcript = await work
+            await asyncio.wait([work])
+            self.transcript = work.result()
         finally:
             self._gone.set()
-            await asyncio.wait([work])
-            self.state.uploads.release()
         self.state.metrics.audio.labels("upload").inc(self.transcript.duration_s)
         self.state.metrics.finals.inc(len(self.transcript.segments))
+
+    def _free(self, work: asyncio.Future[Transcript]) -> None:
+        self.state.uploads.release()
+        if not work.cancelled():
+            work.exception()  # has been looked at
 
     def _transcribe(self) -> Transcript:
         suffix = Path(self.file.filename or "").suffix.lower()
@@ -142,13 +169,12 @@ async def _streamed(job: _Job) -> AsyncIterator[bytes]:
                 first = False
                 yield _sse({"type": "transcript.text.delta", "delta": text})
         assert job.transcript is not None
-        usage = {"type": "duration", "seconds": round(job.transcript.duration_s, 3)}
-        yield _sse({"type": "transcript.text.done", "text": job.transcript.text, "usage": usage})
+        yield _sse({"type": "transcript.text.done", "text": job.transcript.text})
     except Error as error:
-        yield _sse({"type": "error", "code": "bad_audio", "message": str(error)})
+        yield _sse({"type": "error", **_problem("bad_audio", str(error))})
     except _TooLongError:
         message = f"longer than {job.state.limits.upload_s:g} s"
-        yield _sse({"type": "error", "code": "audio_too_long", "message": message})
+        yield _sse({"type": "error", **_problem("audio_too_long", message)})
 
 
 def _sse(message: dict[str, Any]) -> bytes:
@@ -205,5 +231,8 @@ def _segment(segment: Segment) -> dict[str, Any]:
 def problem(status: int, code: str, message: str) -> JSONResponse:
     """Return an error in the form that OpenAI's clients read."""
     kind = "server_error" if status >= 500 else "invalid_request_error"
-    body = {"message": message, "type": kind, "param": None, "code": code}
-    return JSONResponse({"error": body}, status)
+    return JSONResponse(_problem(code, message, kind), status)
+
+
+def _problem(code: str, message: str, kind: str = "invalid_request_error") -> dict[str, Any]:
+    return {"error": {"message": message, "type": kind, "param": None, "code": code}}

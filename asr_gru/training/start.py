@@ -24,7 +24,8 @@ STATISTICS_UTTERANCES = 400
 def tokens_of(start_from: Path) -> Tokens:
     """Return the tokens of the run or model directory that a new run starts from."""
     if _is_run(start_from):
-        kept = [start_from / name for name in ("tokens.model", "tokens.txt")]
+        folder = start_from.parent if start_from.is_file() else start_from
+        kept = [folder / name for name in ("tokens.model", "tokens.txt")]
         return load_tokens(next((path for path in kept if path.exists()), kept[-1]))
     return _directory(start_from).tokens()
 

@@ -1,5 +1,6 @@
 """What clients of the server say and hear."""
 
+import asyncio
 import json
 
 import numpy as np
@@ -38,3 +39,21 @@ async def speak(socket, samples, block=1600):
     for first in range(0, len(samples), block):
         await socket.send(samples[first : first + block].tobytes())
     await socket.send('{"type": "end"}')
+
+
+def finals(messages):
+    return [m for m in messages if m["type"] == "final"]
+
+
+def expected(recognizer, samples, rate=RATE, rules=None):
+    stream = recognizer.stream(rate, rules, quality="LQ")
+    events = stream.feed(samples) + stream.finish()
+    return [event.text for event in events if event.kind == "final"]
+
+
+async def talk(server, samples, block=1600, **start):
+    async with server.socket() as socket:
+        ready = await started(socket, **start)
+        assert ready["type"] == "ready"
+        _, messages = await asyncio.gather(speak(socket, samples, block), said(socket))
+        return messages, socket

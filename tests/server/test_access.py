@@ -80,6 +80,27 @@ def test_foreign_pages_and_names(server, locked):
     assert get(locked, "/v1/models", Origin="https://evil.example", **key)[0] == 403
 
 
+def test_a_named_page_may_ask_and_read(locked):
+    address = locked.url + "/v1/models"
+    asked = {
+        "Origin": "https://friend.example",
+        "Access-Control-Request-Method": "GET",
+        "Access-Control-Request-Headers": "authorization",
+    }
+    request = urllib.request.Request(address, headers=asked, method="OPTIONS")  # noqa: S310
+    with urllib.request.urlopen(request) as answer:  # noqa: S310
+        assert answer.headers["access-control-allow-origin"] == "https://friend.example"
+    headers = {"Origin": "https://friend.example", "Authorization": f"Bearer {KEY}"}
+    request = urllib.request.Request(address, headers=headers)  # noqa: S310
+    with urllib.request.urlopen(request) as answer:  # noqa: S310
+        assert answer.headers["access-control-allow-origin"] == "https://friend.example"
+
+
+@pytest.mark.parametrize("headers", [{"Host": "["}, {"Origin": "http://["}])
+def test_headers_that_are_no_addresses(server, headers):
+    assert get(server, "/v1/models", **headers)[0] == 403
+
+
 def test_sockets_of_foreign_pages(server):
     async def main():
         async with server.socket(origin="https://evil.example"):

@@ -121,6 +121,29 @@ def test_clear_forgets_what_was_said(server, recognizer):
     assert events[-1].transcript == " ".join(expected(recognizer, samples, EndpointRules.off()))
 
 
+def test_a_commit_of_silence_is_answered(server):
+    async def conversation(connection):
+        await append(connection, np.zeros(2400, "<i2"))
+        await connection.input_audio_buffer.commit()
+        return await until(connection, DONE)
+
+    assert session(server, conversation)[-1].item_id
+
+
+def test_times_go_on_over_a_change_of_format(server):
+    async def conversation(connection):
+        await append(connection, np.zeros(10 * RATE, "<i2"))
+        await update(connection, format={"type": "audio/pcmu"})
+        await until(connection, "session.updated")
+        await append(connection, np.random.default_rng(0).integers(0, 256, 32_000).astype(np.uint8))
+        await connection.input_audio_buffer.commit()
+        return await until(connection, DONE)
+
+    events = session(server, conversation)
+    starts = [e.audio_start_ms for e in events if e.type.endswith("speech_started")]
+    assert 10_000 <= starts[-1] < 15_000
+
+
 @pytest.mark.parametrize("kind", ["audio/pcmu", "audio/pcma"])
 def test_telephone_formats(server, kind):
     async def conversation(connection):

@@ -1,31 +1,12 @@
 """The package's own protocol, as clients of every kind meet it."""
 
 import asyncio
-import json
 
 import numpy as np
 import pytest
 
 from asr_gru.endpoint import EndpointRules
-from tests.server.talking import RATE, said, speak, started, voice
-
-
-def finals(messages):
-    return [m for m in messages if m["type"] == "final"]
-
-
-def expected(recognizer, samples, rate=RATE, rules=None):
-    stream = recognizer.stream(rate, rules, quality="LQ")
-    events = stream.feed(samples) + stream.finish()
-    return [event.text for event in events if event.kind == "final"]
-
-
-async def talk(server, samples, block=1600, **start):
-    async with server.socket() as socket:
-        ready = await started(socket, **start)
-        assert ready["type"] == "ready"
-        _, messages = await asyncio.gather(speak(socket, samples, block), said(socket))
-        return messages, socket
+from tests.server.talking import RATE, expected, finals, said, started, talk, voice
 
 
 @pytest.mark.parametrize("block", [37, 1600, 40_000])
@@ -181,133 +162,3 @@ def test_garbage_in_a_session_ends_it_alone(server, recognizer, what):
     messages, (good, _) = asyncio.run(main())
     assert messages[-1]["code"] == code
     assert [m["text"] for m in finals(good)] == expected(recognizer, samples)
-
-
-def test_a_client_that_vanishes_frees_its_place(serving):
-    async def main(server):
-        for _ in range(3):
-            socket = await server.socket()
-            assert (await started(socket))["type"] == "ready"
-            await socket.send(voice(1.0).tobytes())
-            socket.transport.abort()
-            await asyncio.sleep(0.3)
-
-    with serving(clients=1) as server:
-        asyncio.run(main(server))
-
-
-def test_more_clients_than_places(serving):
-    async def main(server):
-        async with server.socket() as first, server.socket() as second:
-            assert (await started(first))["type"] == "ready"
-            await second.send(json.dumps({"type": "start", "sample_rate": RATE}))
-            refused = await said(second)
-            _, served = await asyncio.gather(speak(first, voice(2.0)), said(first))
-            return refused, second.close_code, served
-
-    with serving(clients=1) as server:
-        refused, code, served = asyncio.run(main(server))
-    assert refused[-1]["code"] == "too_many_clients"
-    assert code == 1013
-    assert served[-1]["type"] == "end"
-
-
-def test_a_client_that_sends_nothing(serving):
-    async def main(server):
-        async with server.socket() as silent, server.socket() as stalled:
-            assert (await started(stalled))["type"] == "ready"
-            await stalled.send(voice(1.0).tobytes())
-            return await said(silent), await said(stalled)
-
-    with serving(idle_s=0.5) as server:
-        for messages in asyncio.run(main(server)):
-            assert messages[-1]["code"] == "idle"
-
-
-def test_a_session_that_lasts_too_long_is_finished_in_order(serving):
-    async def main(server):
-        async with server.socket() as socket:
-            await started(socket)
-            sending = asyncio.create_task(drip(socket))
-            messages = await said(socket)
-            sending.cancel()
-            return messages
-
-    async def drip(socket):
-        while True:
-            await socket.send(voice(0.1).tobytes())
-            await asyncio.sleep(0.05)
-
-    with serving(session_s=1.0) as server:
-        assert asyncio.run(main(server))[-1]["code"] == "session_too_long"
-
-
-def test_a_message_that_is_too_big(serving):
-    async def main(server):
-        async with server.socket() as socket:
-            await started(socket)
-            await socket.send(bytes(20_000))
-            return await said(socket), socket.close_code
-
-    with serving(message_bytes=10_000) as server:
-        assert asyncio.run(main(server)) == ([], 1009)
-
-
-def test_a_client_that_never_reads_disturbs_nobody(serving, recognizer):
-    samples = voice(4.0)
-
-    async def deaf(server):
-        reader, writer = await asyncio.open_connection("127.0.0.1", server.port, limit=1024)
-        writer.write(
-            b"GET /v1/stream HTTP/1.1\r\nHost: 127.0.0.1\r\nUpgrade: websocket\r\n"
-            b"Connection: Upgrade\r\nSec-WebSocket-Version: 13\r\n"
-            b"Sec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\n\r\n"
-        )
-        await reader.readuntil(b"\r\n\r\n")
-        writer.transport.pause_reading()
-        frame = b'{"type":"start","sample_rate":16000,"endpoint":"off"}'
-        writer.write(bytes([0x81, 0x80 | len(frame), 0, 0, 0, 0]) + frame)
-        block = voice(1.0, seed=3).tobytes()
-        head = bytes([0x82, 0xFE]) + len(block).to_bytes(2, "big") + bytes(4)
-        while not writer.transport.is_closing():
-            writer.write(head + block)
-            try:
-                await asyncio.wait_for(writer.drain(), 0.2)
-            except asyncio.TimeoutError:
-                continue
-            except OSError:
-                break
-            await asyncio.sleep(0)
-        writer.transport.abort()
-
-    async def main(server):
-        task = asyncio.create_task(deaf(server))
-        for _ in range(3):
-            messages, _ = await talk(server, samples)
-            assert [m["text"] for m in finals(messages)] == expected(recognizer, samples)
-        await asyncio.wait_for(task, 60)
-
-    with serving(slow_reader_s=1.0, session_s=20.0) as server:
-        asyncio.run(main(server))
-
-
-def test_a_shutdown_finishes_what_is_being_said(serving, recognizer):
-    """Promise 8."""
-    samples = voice(3.0)
-
-    async def main(server):
-        async with server.socket() as socket:
-            await started(socket, endpoint="off")
-            await socket.send(samples.tobytes())
-            await said(socket, until=("partial",))
-            await asyncio.sleep(0.5)
-            server.stop()
-            return await said(socket), socket
-
-    with serving() as server:
-        messages, socket = asyncio.run(main(server))
-    assert [m["text"] for m in finals(messages)] == expected(
-        recognizer, samples, rules=EndpointRules.off()
-    )
-    assert messages[-1]["code"] == "shutting_down"
-    assert socket.close_code == 1012

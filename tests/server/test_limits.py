@@ -1,0 +1,268 @@
+"""What each client may take, and that none takes it from another."""
+
+import asyncio
+import http.client
+import io
+import json
+import time
+
+import numpy as np
+import openai
+import pytest
+import soundfile
+
+from asr_gru.endpoint import EndpointRules
+from asr_gru.server.batcher import Batcher, _take
+from asr_gru.server.metrics import Metrics
+from asr_gru.server.outbox import Outbox
+from tests.server.talking import RATE, expected, finals, said, speak, started, talk, voice
+
+
+def test_a_client_that_vanishes_frees_its_place(serving):
+    async def main(server):
+        for _ in range(3):
+            socket = await server.socket()
+            assert (await started(socket))["type"] == "ready"
+            await socket.send(voice(1.0).tobytes())
+            socket.transport.abort()
+            await asyncio.sleep(0.3)
+
+    with serving(clients=1) as server:
+        asyncio.run(main(server))
+
+
+def test_more_clients_than_places(serving):
+    async def main(server):
+        async with server.socket() as first, server.socket() as second:
+            assert (await started(first))["type"] == "ready"
+            await second.send(json.dumps({"type": "start", "sample_rate": RATE}))
+            refused = await said(second)
+            _, served = await asyncio.gather(speak(first, voice(2.0)), said(first))
+            return refused, second.close_code, served
+
+    with serving(clients=1) as server:
+        refused, code, served = asyncio.run(main(server))
+    assert refused[-1]["code"] == "too_many_clients"
+    assert code == 1013
+    assert served[-1]["type"] == "end"
+
+
+def test_a_client_that_sends_nothing(serving):
+    async def main(server):
+        async with server.socket() as silent, server.socket() as stalled:
+            assert (await started(stalled))["type"] == "ready"
+            await stalled.send(voice(1.0).tobytes())
+            return await said(silent), await said(stalled)
+
+    with serving(idle_s=0.5) as server:
+        for messages in asyncio.run(main(server)):
+            assert messages[-1]["code"] == "idle"
+
+
+def test_a_session_that_lasts_too_long_is_finished_in_order(serving):
+    async def main(server):
+        async with server.socket() as socket:
+            await started(socket)
+            sending = asyncio.create_task(drip(socket))
+            messages = await said(socket)
+            sending.cancel()
+            return messages
+
+    async def drip(socket):
+        while True:
+            await socket.send(voice(0.1).tobytes())
+            await asyncio.sleep(0.05)
+
+    with serving(session_s=1.0) as server:
+        assert asyncio.run(main(server))[-1]["code"] == "session_too_long"
+
+
+def test_a_message_that_is_too_big(serving):
+    async def main(server):
+        async with server.socket() as socket:
+            await started(socket)
+            await socket.send(bytes(20_000))
+            return await said(socket), socket.close_code
+
+    with serving(message_bytes=10_000) as server:
+        assert asyncio.run(main(server)) == ([], 1009)
+
+
+def test_a_client_that_never_reads_disturbs_nobody(serving, recognizer):
+    samples = voice(4.0)
+
+    async def deaf(server):
+        reader, writer = await asyncio.open_connection("127.0.0.1", server.port, limit=1024)
+        writer.write(
+            b"GET /v1/stream HTTP/1.1\r\nHost: 127.0.0.1\r\nUpgrade: websocket\r\n"
+            b"Connection: Upgrade\r\nSec-WebSocket-Version: 13\r\n"
+            b"Sec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\n\r\n"
+        )
+        await reader.readuntil(b"\r\n\r\n")
+        writer.transport.pause_reading()
+        frame = b'{"type":"start","sample_rate":16000,"endpoint":"off"}'
+        writer.write(bytes([0x81, 0x80 | len(frame), 0, 0, 0, 0]) + frame)
+        block = voice(1.0, seed=3).tobytes()
+        head = bytes([0x82, 0xFE]) + len(block).to_bytes(2, "big") + bytes(4)
+        while not writer.transport.is_closing():
+            writer.write(head + block)
+            try:
+                await asyncio.wait_for(writer.drain(), 0.2)
+            except asyncio.TimeoutError:
+                continue
+            except OSError:
+                break
+            await asyncio.sleep(0)
+        writer.transport.abort()
+
+    async def main(server):
+        task = asyncio.create_task(deaf(server))
+        for _ in range(3):
+            messages, _ = await talk(server, samples)
+            assert [m["text"] for m in finals(messages)] == expected(recognizer, samples)
+        await asyncio.wait_for(task, 60)
+
+    with serving(slow_reader_s=1.0, session_s=20.0) as server:
+        asyncio.run(main(server))
+
+
+def test_a_shutdown_finishes_what_is_being_said(serving, recognizer):
+    """Promise 8."""
+    samples = voice(3.0)
+
+    async def main(server):
+        async with server.socket() as socket:
+            await started(socket, endpoint="off")
+            await socket.send(samples.tobytes())
+            await said(socket, until=("partial",))
+            await asyncio.sleep(0.5)
+            server.stop()
+            return await said(socket), socket
+
+    with serving() as server:
+        messages, socket = asyncio.run(main(server))
+    assert [m["text"] for m in finals(messages)] == expected(
+        recognizer, samples, rules=EndpointRules.off()
+    )
+    assert messages[-1]["code"] == "shutting_down"
+    assert socket.close_code == 1012
+
+
+def test_many_clients_at_a_shutdown_all_get_their_finals(serving, recognizer):
+    """Promise 8: audio that still comes while streams are finished harms nobody."""
+    samples = voice(3.0)
+
+    async def one(server, stopped):
+        async with server.socket() as socket:
+            await started(socket, endpoint="off")
+            await socket.send(samples.tobytes())
+
+            async def drip():
+                while True:
+                    await socket.send(bytes(640))
+                    await asyncio.sleep(0.01)
+
+            dripping = asyncio.create_task(drip())
+            stopped.append(socket)
+            if len(stopped) == 8:
+                await asyncio.sleep(0.5)
+                server.stop()
+            messages = await said(socket)
+            dripping.cancel()
+            await asyncio.gather(dripping, return_exceptions=True)
+            return messages
+
+    async def main(server):
+        stopped = []
+        return await asyncio.gather(*(one(server, stopped) for _ in range(8)))
+
+    with serving() as server:
+        for messages in asyncio.run(main(server)):
+            assert messages[-1]["code"] == "shutting_down"
+            assert " ".join(m["text"] for m in finals(messages))
+
+
+def test_one_long_message_is_taken_over_many_ticks(recognizer):
+    batcher = Batcher(recognizer, Metrics(), behind_s=5.0)
+    seat = batcher.seat(RATE, EndpointRules.normal(), lambda said: None)
+    batcher.feed(seat, np.zeros(60 * RATE, np.int16))
+    taken = [sum(len(item) for item in _take(seat).items) for _ in range(30)]
+    assert taken == [2 * RATE] * 30
+    assert not seat.inbox
+
+
+def test_orders_without_audio_do_not_pile_up(server):
+    async def main():
+        async with server.socket() as socket:
+            await started(socket)
+            for _ in range(2000):
+                await socket.send('{"type": "endpoint", "mode": 0.5}')
+            await socket.send(voice(1.0).tobytes())
+            await socket.send('{"type": "end"}')
+            return await said(socket)
+
+    assert asyncio.run(main())[-1]["type"] == "end"
+
+
+def test_an_outbox_knows_how_old_its_oldest_message_is():
+    async def main():
+        reading = asyncio.Event()
+
+        async def send(text):
+            sent.append(text)
+            await reading.wait()
+
+        sent = []
+        outbox = Outbox(send)
+        running = asyncio.create_task(outbox.run())
+        outbox.put("final 0")
+        await asyncio.sleep(0.05)
+        for number in range(5):
+            outbox.put(f"partial {number}", replaces="1")
+            outbox.put(f"status {number}", replaces="status")
+        assert outbox.stuck_s(time.monotonic() + 3.0) > 3.0
+        reading.set()
+        outbox.close()
+        await running
+        assert sent == ["final 0", "partial 4", "status 4"]
+        assert outbox.stuck_s(time.monotonic()) == 0.0
+
+    asyncio.run(main())
+
+
+@pytest.mark.parametrize("stream", ["true", "false"])
+def test_an_upload_whose_client_has_left_frees_its_place(serving, stream):
+    data = io.BytesIO()
+    soundfile.write(data, voice(900.0), RATE, format="FLAC")
+    fields = {"model": "tiny", "stream": stream}
+    body = b"".join(
+        f'--x\r\nContent-Disposition: form-data; name="{name}"\r\n\r\n{value}\r\n'.encode()
+        for name, value in fields.items()
+    )
+    body += b'--x\r\nContent-Disposition: form-data; name="file"; filename="a.flac"\r\n\r\n'
+    body += data.getvalue() + b"\r\n--x--\r\n"
+    with serving(uploads=1, queued_uploads=0) as server:
+        gone = http.client.HTTPConnection("127.0.0.1", server.port)
+        gone.request(
+            "POST",
+            "/v1/audio/transcriptions",
+            body,
+            {"Content-Type": "multipart/form-data; boundary=x"},
+        )
+        time.sleep(0.3)
+        gone.close()
+        short = io.BytesIO()
+        soundfile.write(short, voice(2.0), RATE, format="FLAC")
+        with openai.OpenAI(base_url=f"{server.url}/v1", api_key="x", max_retries=0) as client:
+            for _ in range(100):
+                try:
+                    client.audio.transcriptions.create(
+                        model="tiny", file=("b.flac", short.getvalue())
+                    )
+                    break
+                except openai.InternalServerError as error:
+                    if error.code != "too_many_uploads":
+                        raise
+                    time.sleep(0.1)
+            else:
+                pytest.fail("the place was never freed")
