@@ -239,7 +239,7 @@ def main() -> None:
     parser.add_argument("recording")
     parser.add_argument("--clients", type=int, default=400)
     parser.add_argument("--limit", type=int, default=100_000, help="--clients of the server")
-    parser.add_argument("--threads", type=int, default=1, help="--threads of the server")
+    parser.add_argument("--threads", type=int, default=2, help="--threads of the server")
     parser.add_argument("--seconds", type=float, default=40.0)
     parser.add_argument(
         "--ramp", type=int, default=0, help="more clients each time, till it breaks"

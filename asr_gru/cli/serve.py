@@ -24,7 +24,7 @@ KEY_VARIABLE = "ASR_GRU_API_KEY"
 @click.option("--host", default="127.0.0.1", show_default=True, help="Address to listen on.")
 @click.option("--port", type=click.IntRange(0, 65535), default=8000, show_default=True)
 @click.option("--model", default="en-small", show_default=True, help="Bundled model, or a folder.")
-@click.option("--threads", type=click.IntRange(1), default=1, show_default=True)
+@click.option("--threads", type=click.IntRange(1), default=2, show_default=True)
 @click.option("--beam", type=click.IntRange(1, 1000), help="Prefixes kept [model's own].")
 @click.option(
     "--endpoint",
