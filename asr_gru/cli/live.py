@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from asr_gru.cli.options import endpoint_rules
+from asr_gru.cli.options import endpoint_rules, stream_options
 from asr_gru.errors import ConfigError, Error
 from asr_gru.transcript import Event
 
@@ -39,12 +39,6 @@ SIGNALS = [
     help="Play a recording at the pace of speech instead of listening.",
 )
 @click.option(
-    "--endpoint",
-    default="normal",
-    show_default=True,
-    help="Where segments end: short, normal, long, off, or seconds of silence.",
-)
-@click.option(
     "--output",
     "outputs",
     multiple=True,
@@ -54,11 +48,7 @@ SIGNALS = [
 @click.option(
     "--save-audio", type=click.Path(path_type=Path), help="Also write the sound to a new .wav."
 )
-@click.option("--model", default="en-small", show_default=True, help="Bundled model, or a folder.")
-@click.option("--threads", type=click.IntRange(1), default=1, show_default=True)
-@click.option(
-    "--beam", type=click.IntRange(1, 1000), help="Prefixes kept; 1 is greedy [model's own]."
-)
+@stream_options(threads=1)
 @click.pass_context
 def command(
     context: click.Context,

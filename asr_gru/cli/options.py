@@ -10,22 +10,24 @@ import click
 from asr_gru.endpoint import EndpointRules
 from asr_gru.errors import ConfigError
 
-__all__ = ["endpoint_rules", "model_options"]
+__all__ = ["endpoint_rules", "model_options", "stream_options"]
 
 F = TypeVar("F", bound=Callable[..., Any])
 
+MODEL = click.option(
+    "--model", default="en-small", show_default=True, help="Bundled model, or a folder."
+)
+BEAM = click.option(
+    "--beam", type=click.IntRange(1, 1000), help="Prefixes kept; 1 is greedy [model's own]."
+)
 OPTIONS = (
-    click.option(
-        "--model", default="en-small", show_default=True, help="Bundled model, or a folder."
-    ),
+    MODEL,
     click.option(
         "--backend", type=click.Choice(["onnx", "torch"]), default="onnx", show_default=True
     ),
     click.option("--device", type=click.Choice(["cpu", "cuda"]), default="cpu", show_default=True),
     click.option("--threads", type=click.IntRange(1), default=1, show_default=True),
-    click.option(
-        "--beam", type=click.IntRange(1, 1000), help="Prefixes kept; 1 is greedy [model's own]."
-    ),
+    BEAM,
 )
 
 
@@ -34,6 +36,27 @@ def model_options(function: F) -> F:
     for option in reversed(OPTIONS):
         function = option(function)
     return function
+
+
+def stream_options(threads: int) -> Callable[[F], F]:
+    """Add the options of commands that stream: model, threads (with a default), beam, endpoint."""
+
+    def add(function: F) -> F:
+        for option in (
+            click.option(
+                "--endpoint",
+                default="normal",
+                show_default=True,
+                help="Where segments end: short, normal, long, off, or seconds of silence.",
+            ),
+            BEAM,
+            click.option("--threads", type=click.IntRange(1), default=threads, show_default=True),
+            MODEL,
+        ):
+            function = option(function)
+        return function
+
+    return add
 
 
 def endpoint_rules(text: str) -> EndpointRules:

@@ -12,7 +12,7 @@ from typing import Any
 
 import click
 
-from asr_gru.cli.options import endpoint_rules
+from asr_gru.cli.options import endpoint_rules, stream_options
 from asr_gru.errors import ConfigError, MissingExtraError
 
 __all__ = ["command"]
@@ -23,15 +23,7 @@ KEY_VARIABLE = "ASR_GRU_API_KEY"
 @click.command("serve")
 @click.option("--host", default="127.0.0.1", show_default=True, help="Address to listen on.")
 @click.option("--port", type=click.IntRange(0, 65535), default=8000, show_default=True)
-@click.option("--model", default="en-small", show_default=True, help="Bundled model, or a folder.")
-@click.option("--threads", type=click.IntRange(1), default=2, show_default=True)
-@click.option("--beam", type=click.IntRange(1, 1000), help="Prefixes kept [model's own].")
-@click.option(
-    "--endpoint",
-    default="normal",
-    show_default=True,
-    help="Where segments end: short, normal, long, off, or seconds of silence.",
-)
+@stream_options(threads=2)
 @click.option(
     "--api-key-file",
     type=click.Path(path_type=Path),
