@@ -8,10 +8,10 @@ from dataclasses import dataclass
 from urllib.parse import urlsplit
 
 from starlette.datastructures import Headers
-from starlette.responses import JSONResponse
 from starlette.types import ASGIApp, Receive, Scope, Send
 
 from asr_gru.errors import ConfigError
+from asr_gru.server.problems import problem
 
 __all__ = ["Access", "Guard", "is_loopback"]
 
@@ -121,15 +121,10 @@ class Guard:
             path == p or (p != "/" and path.startswith(f"{p}/")) for p in OPEN_PATHS
         )
         if not admitted:
-            error = _error(403, "origin", "this page or host name may not use the server")
+            error = problem(403, "origin", "this page or host name may not use the server")
         elif not (is_open or scope["key_known"]):
-            error = _error(401, "unauthorized", "send the header Authorization: Bearer KEY")
+            error = problem(401, "unauthorized", "send the header Authorization: Bearer KEY")
         else:
             await self.app(scope, receive, send)
             return
         await error(scope, receive, send)
-
-
-def _error(status: int, code: str, message: str) -> JSONResponse:
-    body = {"message": message, "type": "invalid_request_error", "param": None, "code": code}
-    return JSONResponse({"error": body}, status)

@@ -20,10 +20,11 @@ from starlette.websockets import WebSocket
 from asr_gru import __version__
 from asr_gru.server.access import Guard
 from asr_gru.server.body_limit import BodyLimit
+from asr_gru.server.problems import problem
 from asr_gru.server.realtime_socket import RealtimeClient
 from asr_gru.server.state import ServerState
 from asr_gru.server.stream_socket import StreamClient
-from asr_gru.server.transcriptions import problem, router
+from asr_gru.server.transcriptions import router
 
 __all__ = ["make_app"]
 

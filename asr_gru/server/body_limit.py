@@ -7,7 +7,7 @@ import contextlib
 from starlette.datastructures import Headers
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-from asr_gru.server.transcriptions import problem
+from asr_gru.server.problems import problem
 
 __all__ = ["BodyLimit"]
 

@@ -19,6 +19,7 @@ from starlette.responses import Response
 from asr_gru.audio.recording import SUFFIXES
 from asr_gru.errors import AudioError, Error
 from asr_gru.formats import writer
+from asr_gru.server.problems import problem, problem_body
 from asr_gru.server.state import ServerState
 from asr_gru.transcript import Segment, Transcript
 
@@ -171,10 +172,10 @@ async def _streamed(job: _Job) -> AsyncIterator[bytes]:
         assert job.transcript is not None
         yield _sse({"type": "transcript.text.done", "text": job.transcript.text})
     except Error as error:
-        yield _sse({"type": "error", **_problem("bad_audio", str(error))})
+        yield _sse({"type": "error", **problem_body("bad_audio", str(error))})
     except _TooLongError:
         message = f"longer than {job.state.limits.upload_s:g} s"
-        yield _sse({"type": "error", **_problem("audio_too_long", message)})
+        yield _sse({"type": "error", **problem_body("audio_too_long", message)})
 
 
 def _sse(message: dict[str, Any]) -> bytes:
@@ -226,13 +227,3 @@ def _segment(segment: Segment) -> dict[str, Any]:
         "compression_ratio": 1.0,
         "no_speech_prob": 0.0,
     }
-
-
-def problem(status: int, code: str, message: str) -> JSONResponse:
-    """Return an error in the form that OpenAI's clients read."""
-    kind = "server_error" if status >= 500 else "invalid_request_error"
-    return JSONResponse(_problem(code, message, kind), status)
-
-
-def _problem(code: str, message: str, kind: str = "invalid_request_error") -> dict[str, Any]:
-    return {"error": {"message": message, "type": kind, "param": None, "code": code}}

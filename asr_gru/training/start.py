@@ -8,7 +8,7 @@ import numpy as np
 import torch
 
 from asr_gru.errors import ConfigError
-from asr_gru.model_directory import ModelDirectory, bundled_models
+from asr_gru.model_directory import ModelDirectory
 from asr_gru.nn.acoustic import AcousticNet
 from asr_gru.nn.dequantise import net_from_directory
 from asr_gru.text import Tokens, load_tokens
@@ -27,7 +27,7 @@ def tokens_of(start_from: Path) -> Tokens:
         folder = start_from.parent if start_from.is_file() else start_from
         kept = [folder / name for name in ("tokens.model", "tokens.txt")]
         return load_tokens(next((path for path in kept if path.exists()), kept[-1]))
-    return _directory(start_from).tokens()
+    return ModelDirectory.open(str(start_from)).tokens()
 
 
 def fresh_start(
@@ -52,7 +52,7 @@ def fresh_start(
         earlier = (
             net_from_checkpoint(load_checkpoint(start_from))
             if _is_run(start_from)
-            else net_from_directory(_directory(start_from))
+            else net_from_directory(ModelDirectory.open(str(start_from)))
         )
         if not earlier.config.same_weights(config.net):
             raise ConfigError(f"{start_from}: another model than this configuration asks for")
@@ -76,10 +76,6 @@ def fresh_start(
 
 def _is_run(path: Path) -> bool:
     return path.is_file() or (path / NAME).is_file()
-
-
-def _directory(path: Path) -> ModelDirectory:
-    return ModelDirectory.open(str(path) if str(path) in bundled_models() else path)
 
 
 def _measure_statistics(net: AcousticNet, examples: Examples) -> None:
