@@ -89,7 +89,7 @@ class Encoder(nn.Module):
 
     def _linear(self, layer: nn.Linear, x: Tensor) -> Tensor:
         first = self.forwards[0]
-        low = bool(first.fast) and self.training and not x.is_cuda
+        low = first.fast == torch.bfloat16 and self.training and not x.is_cuda
         with torch.autocast("cpu", torch.bfloat16, enabled=low):
             y: Tensor = layer(x)
         return y.float()

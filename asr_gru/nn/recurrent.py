@@ -7,7 +7,7 @@ from typing import Any, Literal
 import torch
 from torch import Tensor, nn
 
-from asr_gru.nn.bf16_gru import bf16_gru
+from asr_gru.nn.fast_gru import fast_gru
 
 __all__ = ["RecurrentLayer", "State", "reverse_padded"]
 
@@ -21,15 +21,16 @@ class RecurrentLayer(nn.Module):
     """A layer of GRU, LSTM or plain recurrent cells over time-major input.
 
     Attributes:
-        fast: train with the bfloat16 layer of ``nn/bf16_gru.py`` (GRU on a CPU only); the
-            parameters are the same either way, and without gradients it makes no difference.
+        fast: train with the layer of ``nn/fast_gru.py`` (GRU on a CPU only) and products of this
+            type, or None; the parameters are the same either way, and without gradients it makes
+            no difference.
     """
 
     def __init__(self, cell: Cell, width: int) -> None:
         super().__init__()
         self.cell = cell
         self.width = width
-        self.fast = False
+        self.fast: torch.dtype | None = None
         self.rnn: Any = CLASSES[cell](width, width)
         self._initialise()
 
@@ -56,10 +57,16 @@ class RecurrentLayer(nn.Module):
 
     def forward(self, x: Tensor, state: State) -> tuple[Tensor, State]:
         """Take ``x (frames, batch, width)``; return the same shape and the next state."""
-        if self.fast and self.training and torch.is_grad_enabled() and not x.is_cuda:
+        if self.fast is not None and self.training and torch.is_grad_enabled() and not x.is_cuda:
             rnn = self.rnn
-            y = bf16_gru(
-                x, rnn.weight_ih_l0, rnn.weight_hh_l0, rnn.bias_ih_l0, rnn.bias_hh_l0, state[0]
+            y = fast_gru(
+                x,
+                rnn.weight_ih_l0,
+                rnn.weight_hh_l0,
+                rnn.bias_ih_l0,
+                rnn.bias_hh_l0,
+                state[0],
+                self.fast,
             )
             return y, (y[-1],)
         if self.cell == "lstm":

@@ -41,6 +41,7 @@ class Checkpoint:
         tokens: columns of the log-probabilities.
         weights: the model's, as of the last step.
         average: their moving average, or empty.
+        phones: weights of the head that names phones, or empty.
         optimiser: the optimiser's own state.
         step: steps done in all.
         number: pass under way, from 0.
@@ -52,6 +53,7 @@ class Checkpoint:
     tokens: int
     weights: dict[str, Tensor]
     average: dict[str, Tensor] = field(default_factory=dict)
+    phones: dict[str, Tensor] = field(default_factory=dict)
     optimiser: dict[str, Any] = field(default_factory=dict)
     step: int = 0
     number: int = 0

@@ -22,13 +22,16 @@ else:
 __all__ = [
     "AugmentConfig",
     "DataConfig",
+    "Layer",
     "OptimiserConfig",
+    "PhonesConfig",
     "TrainConfig",
     "load_train_config",
     "parse_train_config",
 ]
 
 Count = Annotated[int, Meta(ge=0)]
+Layer = Literal["auto", "torch", "float32", "bf16"]
 Positive = Annotated[float, Meta(gt=0)]
 NotNegative = Annotated[float, Meta(ge=0)]
 Share = Annotated[float, Meta(ge=0, le=1)]
@@ -112,6 +115,24 @@ class AugmentConfig(_Strict, frozen=True, kw_only=True, forbid_unknown_fields=Tr
             )
 
 
+class PhonesConfig(_Strict, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """Frame-wise targets beside CTC; see ``training/phones.py``.
+
+    Attributes:
+        file: phones and their times, relative to the data root; empty for CTC alone.
+        layer: recurrent layers below the head that names phones.
+        delay_s: how long after its middle a frame is named.
+        weight: of its nats a frame, beside CTC's nats a token.
+        last_weight: where the weight ends, as a share of it; it falls evenly.
+    """
+
+    file: str = ""
+    layer: Annotated[int, Meta(ge=1)] = 2
+    delay_s: NotNegative = 0.08
+    weight: Positive = 1.0
+    last_weight: Share = 1.0
+
+
 class OptimiserConfig(_Strict, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """How weights move.
 
@@ -146,7 +167,8 @@ class TrainConfig(_Strict, frozen=True, kw_only=True, forbid_unknown_fields=True
         consistency: weight of CR-CTC (Yao et al. 2024): two masked views of each utterance that
             have to agree; 0 for one view and the plain loss.
         seed: of everything random.
-        layer: recurrent implementation: measured, or fixed.
+        layer: recurrent layer: the fastest as measured, ``nn.GRU``, or the own one with float32
+            or bfloat16 products.
     """
 
     data: DataConfig
@@ -155,11 +177,22 @@ class TrainConfig(_Strict, frozen=True, kw_only=True, forbid_unknown_fields=True
     frontend: FrontendConfig = FrontendConfig()
     level: LevelConfig = LevelConfig()
     encoder: EncoderConfig = EncoderConfig()
+    phones: PhonesConfig = PhonesConfig()
     passes: Annotated[int, Meta(ge=1)] = 30
     sorted_passes: Count = 1
     consistency: NotNegative = 0.0
     seed: Count = 1
-    layer: Literal["auto", "float32", "bf16"] = "auto"
+    layer: Layer = "auto"
+
+    def __post_init__(self) -> None:
+        if self.phones.file and self.phones.layer > self.encoder.layers:
+            raise ConfigError(
+                f"phones.layer = {self.phones.layer}: the encoder has {self.encoder.layers} layers"
+            )
+        if self.phones.file and self.encoder.direction == "chunked":
+            raise ConfigError(
+                'phones: not for encoder.direction = "chunked"; leave phones.file out'
+            )
 
     @property
     def net(self) -> NetConfig:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
@@ -21,18 +21,23 @@ from asr_gru.training.augment import Augmenter
 from asr_gru.training.batches import NOISE
 from asr_gru.training.config import DataConfig, TrainConfig
 from asr_gru.training.corpus import Corpus, pack_corpus
+from asr_gru.training.phones import PhoneTimes, frame_phones, stack_phones
 
 __all__ = ["Batch", "Examples", "folder_corpus", "make_tokens", "read_utterances"]
 
 
 @dataclass(frozen=True, slots=True)
 class Batch:
-    """Padded samples ``(batch, n)``, output frames of each row, targets and their lengths."""
+    """Padded samples ``(batch, n)``, output frames of each row, targets and their lengths.
+
+    ``phones (batch, frames)`` is there when phones are learnt (``training/phones.py``).
+    """
 
     samples: Tensor
     frames: Tensor
     targets: Tensor
     target_lengths: Tensor
+    phones: Tensor | None = None
 
 
 def read_utterances(manifests: Sequence[str], root: Path, data: DataConfig) -> list[Utterance]:
@@ -80,11 +85,18 @@ class Examples:
     """
 
     def __init__(
-        self, corpus: Corpus, tokens: Tokens, config: TrainConfig, augmenter: Augmenter
+        self,
+        corpus: Corpus,
+        tokens: Tokens,
+        config: TrainConfig,
+        augmenter: Augmenter,
+        phones: PhoneTimes | None = None,
     ) -> None:
         self.corpus = corpus
         self.net: NetConfig = config.net
         self.augmenter = augmenter
+        self.phones = phones
+        self._delay_s = config.phones.delay_s
         self.targets: list[list[int]] = []
         self.kept: list[int] = []
         self.left_out: dict[str, int] = {}
@@ -122,21 +134,44 @@ class Examples:
         random = np.random.default_rng(list(seed))
         pieces: list[npt.NDArray[np.float32]] = []
         targets: list[list[int]] = []
+        phones: list[npt.NDArray[np.int64] | None] = []
         for index in indices:
             if index == NOISE:
                 length = int(random.uniform(1.5, 4.0) * self.net.frontend.sample_rate)
                 gain = 10.0 ** (random.uniform(-50.0, -10.0) / 20.0)
                 pieces.append(np.asarray(self.augmenter.noise(length, random) * gain, np.float32))
                 targets.append([])
+                phones.append(None)
                 continue
             target = self.targets[self.kept[index]]
             clean = self.corpus.samples(self.kept[index])
             varied = self.augmenter(clean, random, lambda: self._another(random))
             least = frames_needed(target) * self.net.frame_samples
             varied = varied if len(varied) >= least else clean
+            phones.append(self._phones(index, len(varied), len(clean)))
             pieces.append(self._trimmed(varied, least, random))
             targets.append(target)
-        return collate(pieces, targets, self.net)
+        batch = collate(pieces, targets, self.net)
+        if self.phones is None:
+            return batch
+        return replace(batch, phones=stack_phones(phones, batch.frames))
+
+    def _phones(self, index: int, varied: int, clean: int) -> npt.NDArray[np.int64] | None:
+        if self.phones is None:
+            return None
+        spoken, net = (
+            self.phones.spoken.get(self.corpus.utterances[self.kept[index]].path),
+            self.net,
+        )
+        if spoken is None:
+            return None
+        return frame_phones(
+            spoken,
+            varied // net.frame_samples,
+            net.frame_samples / net.frontend.sample_rate,
+            self._delay_s,
+            varied / max(1, clean),
+        )
 
     def _trimmed(
         self, samples: npt.NDArray[np.float32], least: int, random: np.random.Generator

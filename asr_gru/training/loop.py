@@ -11,31 +11,30 @@ from typing import Any
 import msgspec
 import numpy as np
 import torch
-from torch import nn
 
 from asr_gru.errors import ConfigError
 from asr_gru.nn.acoustic import AcousticNet
-from asr_gru.nn.bf16_gru import bf16_gru_available
+from asr_gru.nn.fast_gru import bf16_available
 from asr_gru.nn.recurrent import RecurrentLayer
 from asr_gru.text import Tokens, load_tokens
-from asr_gru.training.augment import Augmenter, mask_features
+from asr_gru.training.augment import Augmenter
 from asr_gru.training.batches import plan_pass
 from asr_gru.training.checkpoint import NAME, Checkpoint, load_checkpoint, save_checkpoint
-from asr_gru.training.config import TrainConfig
+from asr_gru.training.config import Layer, TrainConfig
 from asr_gru.training.corpus import Corpus, pack_corpus
 from asr_gru.training.distributed import Processes
 from asr_gru.training.examples import (
-    Batch,
     Examples,
     folder_corpus,
     make_tokens,
     read_utterances,
 )
-from asr_gru.training.objective import objective
-from asr_gru.training.optimiser import Optimiser, learning_rate, make_optimiser, update_average
+from asr_gru.training.optimiser import make_optimiser, update_average
+from asr_gru.training.phones import PhoneHead, read_phones
 from asr_gru.training.report import Report
-from asr_gru.training.speed import bf16_is_faster
+from asr_gru.training.speed import LAYERS, race_layers
 from asr_gru.training.start import fresh_start, tokens_of
+from asr_gru.training.step import Learner
 from asr_gru.training.validate import validate
 
 __all__ = ["Run", "train"]
@@ -78,16 +77,19 @@ def train(
     state = _first_state(config, run, tokens, examples)
     net = AcousticNet(config.net, len(tokens)).to(processes.device)
     net.load_state_dict(state.weights)
-    optimiser = make_optimiser(net, config.optimiser)
+    head = _phone_head(config, net, state, examples, processes)
+    optimiser = make_optimiser(net, config.optimiser, head)
     if state.optimiser:
         optimiser.load_state_dict(state.optimiser)
     average = {name: value.to(processes.device) for name, value in state.average.items()}
     _choose_layer(net, state, processes, report)
+    learner = Learner(net, head, optimiser, config, processes)
 
     def checkpoint() -> None:
         state.weights = {name: value.cpu() for name, value in net.state_dict().items()}
         state.average = {name: value.cpu() for name, value in average.items()}
         state.optimiser = optimiser.state_dict()
+        state.phones = {k: v.cpu() for k, v in head.state_dict().items()} if head else {}
         if processes.first:
             save_checkpoint(state, run.folder / NAME)
 
@@ -108,13 +110,12 @@ def train(
             seed = (config.seed, state.number, state.position, processes.rank)
             batch = examples.batch(indices, seed)
             progress = (state.number + state.position / len(steps)) / config.passes
-            rate = learning_rate(config.optimiser, state.step, progress)
-            loss = _step(net, optimiser, batch, config, processes, rate, seed)
+            losses = learner.step(batch, state.step, progress, seed)
             if average:
                 update_average(average, net, config.optimiser.average, state.step)
             state.step += 1
             state.position += 1
-            report.step(state.number, state.position, len(steps), state.step, loss, rate)
+            report.step(state.number, state.position, len(steps), state.step, losses)
             last = run.stop_after is not None and state.step >= run.stop_after
             if last or time.monotonic() - saved_at > run.save_every_s:
                 checkpoint()
@@ -128,46 +129,6 @@ def train(
         checkpoint()
     report.close()
     return state
-
-
-def _step(
-    net: AcousticNet,
-    optimiser: Optimiser,
-    batch: Batch,
-    config: TrainConfig,
-    processes: Processes,
-    rate: float,
-    seed: tuple[int, ...],
-) -> float:
-    device = processes.device
-    random = np.random.default_rng((*seed, 1))
-    torch.manual_seed(int(random.integers(2**31)))
-    net.train()
-    with torch.no_grad():
-        features, _ = net.features(batch.samples.to(device))
-        mel_frames = batch.frames.numpy() * config.encoder.subsampling
-        views = [features] * (2 if config.consistency else 1)
-        features = torch.cat([mask_features(v, mel_frames, config.augment, random) for v in views])
-    frames = batch.frames.to(device)
-    state = net.encoder.start(features.shape[0])
-    with torch.autocast(device.type, torch.bfloat16, enabled=device.type == "cuda"):
-        log_probs, _ = net.encoder(features, state, frames.repeat(len(views)))
-    loss = objective(
-        log_probs.float(),
-        batch.targets.to(device),
-        frames,
-        batch.target_lengths.to(device),
-        config.consistency,
-    )
-    optimiser.zero_grad(set_to_none=True)
-    loss.backward()  # type: ignore[no-untyped-call]
-    processes.average_gradients(net.parameters())
-    norm = nn.utils.clip_grad_norm_(net.parameters(), config.optimiser.clip)
-    for group in optimiser.param_groups:
-        group["lr"] = rate
-    if torch.isfinite(norm):
-        optimiser.step()
-    return float(loss.detach())
 
 
 def _prepare(
@@ -198,7 +159,11 @@ def _prepare(
         tokens = make_tokens(utterances, config.data)
     if not there and processes.first:
         tokens.save(run.folder)
-    examples = Examples(corpus, tokens, config, Augmenter(augment, rate, noise, rooms))
+    phones = None
+    if config.phones.file:
+        folders = {(run.root / name).parent for name in config.data.train}
+        phones = read_phones(run.root / config.phones.file, folders)
+    examples = Examples(corpus, tokens, config, Augmenter(augment, rate, noise, rooms), phones)
     if processes.first:
         processes.wait()
     report.data(examples)
@@ -218,24 +183,44 @@ def _first_state(config: TrainConfig, run: Run, tokens: Tokens, examples: Exampl
     return state
 
 
+def _phone_head(
+    config: TrainConfig,
+    net: AcousticNet,
+    state: Checkpoint,
+    examples: Examples,
+    processes: Processes,
+) -> PhoneHead | None:
+    """Return the head that names phones, as the checkpoint has it or at random."""
+    if examples.phones is None:
+        return None
+    torch.manual_seed(config.seed)
+    head = PhoneHead(net.encoder, config.phones.layer, len(examples.phones.names))
+    head = head.to(processes.device)
+    if state.phones:
+        head.load_state_dict(state.phones)
+    return head
+
+
 def _choose_layer(
     net: AcousticNet, state: Checkpoint, processes: Processes, report: Report
 ) -> None:
     """Race the layers on a CPU where the choice is open, and keep the outcome for later starts."""
     config = state.config
-    can = config.encoder.cell == "gru" and processes.device.type == "cpu"
-    if can and config.layer == "bf16" and not bf16_gru_available():
+    name: Layer = config.layer
+    if config.encoder.cell != "gru" or processes.device.type != "cpu":
+        name = "torch"
+    if name == "bf16" and not bf16_available():
         raise ConfigError('layer = "bf16" needs torch with oneDNN; write layer = "float32"')
-    fast = can and config.layer == "bf16"
-    if can and config.layer == "auto":
-        votes = torch.tensor([float(bf16_is_faster(config.encoder.width))])
-        processes.sum_(votes)
-        fast = float(votes) > processes.count / 2
-        state.config = msgspec.structs.replace(config, layer="bf16" if fast else "float32")
+    if name == "auto":
+        race = race_layers(config.encoder.width)
+        seconds = torch.tensor(list(race.values()))
+        processes.sum_(seconds)
+        name = list(race)[int(seconds.argmin())]
+        state.config = msgspec.structs.replace(config, layer=name)
     for module in net.modules():
         if isinstance(module, RecurrentLayer):
-            module.fast = fast
-    report.note(f"recurrent layer: {'own bfloat16' if fast else 'torch'}")
+            module.fast = LAYERS[name]
+    report.note(f"recurrent layer: {name}")
 
 
 def _validate(

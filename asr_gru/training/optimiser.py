@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Sequence
 from typing import Any, Protocol
 
 import torch
 from torch import Tensor, nn
 
 from asr_gru.training.config import OptimiserConfig
+from asr_gru.training.muon import Muon
 
 __all__ = ["Optimiser", "learning_rate", "make_optimiser", "update_average"]
 
@@ -31,26 +33,21 @@ class Optimiser(Protocol):
         """Take what a checkpoint kept."""
 
 
-class _Muon:
-    """Muon (Jordan et al. 2024) for the matrices between features and head, AdamW for the rest.
+class _MuonAndAdamW:
+    """Muon for the matrices between features and head, AdamW for the rest, at one rate."""
 
-    Muon's steps are scaled to the size of AdamW's (Liu et al. 2025), so one rate serves both.
-    """
-
-    def __init__(self, net: nn.Module, config: OptimiserConfig) -> None:
+    def __init__(
+        self, net: nn.Module, config: OptimiserConfig, second: Sequence[nn.Parameter]
+    ) -> None:
         inner = {
             name: p
             for name, p in net.named_parameters()
             if p.ndim == 2 and not name.startswith(("encoder.head", "encoder.lookahead"))
         }
         rest = [p for name, p in net.named_parameters() if name not in inner]
+        rest.extend(second)
         self._pair: tuple[torch.optim.Optimizer, ...] = (
-            torch.optim.Muon(
-                inner.values(),
-                lr=config.rate,
-                weight_decay=config.weight_decay,
-                adjust_lr_fn="match_rms_adamw",
-            ),
+            Muon(inner.values(), lr=config.rate, weight_decay=config.weight_decay),
             torch.optim.AdamW(rest, lr=config.rate, betas=(0.9, 0.98), weight_decay=0.0),
         )
         self.param_groups = [group for one in self._pair for group in one.param_groups]
@@ -74,12 +71,16 @@ class _Muon:
         self.param_groups = [group for one in self._pair for group in one.param_groups]
 
 
-def make_optimiser(net: nn.Module, config: OptimiserConfig) -> Optimiser:
-    """Build the optimiser; only matrices decay."""
+def make_optimiser(
+    net: nn.Module, config: OptimiserConfig, head: nn.Module | None = None
+) -> Optimiser:
+    """Build the optimiser of ``net`` and, if there is one, of a second head; matrices decay."""
+    second = list(head.parameters()) if head is not None else []
     if config.name == "muon":
-        return _Muon(net, config)
-    matrices = [p for p in net.parameters() if p.ndim > 1]
-    others = [p for p in net.parameters() if p.ndim <= 1]
+        return _MuonAndAdamW(net, config, second)
+    parameters = [*net.parameters(), *second]
+    matrices = [p for p in parameters if p.ndim > 1]
+    others = [p for p in parameters if p.ndim <= 1]
     groups = [
         {"params": matrices, "weight_decay": config.weight_decay},
         {"params": others, "weight_decay": 0.0},

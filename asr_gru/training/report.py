@@ -12,6 +12,7 @@ from torch.utils.tensorboard import SummaryWriter
 
 if TYPE_CHECKING:
     from asr_gru.training.examples import Examples
+    from asr_gru.training.step import Losses
     from asr_gru.training.validate import Validation
 
 __all__ = ["Report"]
@@ -27,7 +28,8 @@ class Report:
         self._say = say or (lambda _line: None)
         self._board = SummaryWriter(str(folder)) if folder else None
         self._said_at = time.monotonic()
-        self._losses: list[float] = []
+        self._sums: dict[str, float] = {}
+        self._steps = 0
 
     def note(self, line: str) -> None:
         """Say one line."""
@@ -49,18 +51,21 @@ class Report:
         for reason, count in examples.left_out.items():
             self._say(f"left out: {count} {reason} (such as {examples.named[reason]})")
 
-    def step(
-        self, number: int, position: int, steps: int, step: int, loss: float, rate: float
-    ) -> None:
-        """Record the loss of one step."""
-        self._losses.append(loss)
-        if self._board:
-            self._board.add_scalar("loss", loss, step)
-            self._board.add_scalar("learning rate", rate, step)
+    def step(self, number: int, position: int, steps: int, step: int, losses: Losses) -> None:
+        """Record what one step came to."""
+        curves = {"loss": losses.tokens, "learning rate": losses.rate}
+        if losses.phones is not None:
+            curves["phones"] = losses.phones
+        for name, value in curves.items():
+            self._sums[name] = self._sums.get(name, 0.0) + value
+            if self._board:
+                self._board.add_scalar(name, value, step)
+        self._steps += 1
         if self._due():
-            mean = sum(self._losses) / len(self._losses)
-            self._losses.clear()
-            self._say(f"pass {number + 1}: {position}/{steps}  loss {mean:.3f}  rate {rate:.2e}")
+            means = {name: total / self._steps for name, total in self._sums.items()}
+            self._sums, self._steps = {}, 0
+            said = "  ".join(f"{name} {mean:.4g}" for name, mean in means.items())
+            self._say(f"pass {number + 1}: {position}/{steps}  {said}")
 
     def examples(self, name: str, result: Validation) -> None:
         """Show what was said and what was heard."""

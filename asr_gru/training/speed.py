@@ -1,4 +1,4 @@
-"""Which recurrent layer is faster here: measured, because it depends on the processor."""
+"""Which recurrent layer is the fastest here: measured, because it depends on the processor."""
 
 from __future__ import annotations
 
@@ -6,10 +6,18 @@ import time
 
 import torch
 
-from asr_gru.nn.bf16_gru import bf16_gru_available
+from asr_gru.nn.fast_gru import bf16_available
 from asr_gru.nn.recurrent import RecurrentLayer
+from asr_gru.training.config import Layer
 
-__all__ = ["bf16_is_faster", "seconds_per_step"]
+__all__ = ["LAYERS", "race_layers", "seconds_per_step"]
+
+LAYERS: dict[Layer, torch.dtype | None] = {
+    "torch": None,
+    "float32": torch.float32,
+    "bf16": torch.bfloat16,
+}
+"""Names of a configuration's ``layer`` and what ``RecurrentLayer.fast`` is for each."""
 
 
 def seconds_per_step(
@@ -26,12 +34,13 @@ def seconds_per_step(
     return best
 
 
-def bf16_is_faster(width: int) -> bool:
-    """Race the own bfloat16 GRU against ``nn.GRU``."""
-    if not bf16_gru_available():
-        return False
+def race_layers(width: int) -> dict[Layer, float]:
+    """Return seconds of each of ``LAYERS`` for a GRU of ``width`` units."""
     with torch.random.fork_rng(devices=[]):
         layer = RecurrentLayer("gru", width)
-        plain = seconds_per_step(layer)
-        layer.fast = True
-        return seconds_per_step(layer) < plain
+        seconds: dict[Layer, float] = {}
+        for name, dtype in LAYERS.items():
+            layer.fast = dtype
+            able = dtype != torch.bfloat16 or bf16_available()
+            seconds[name] = seconds_per_step(layer) if able else float("inf")
+    return seconds

@@ -3,7 +3,7 @@ from __future__ import annotations
 import pytest
 import torch
 
-from asr_gru.nn.bf16_gru import bf16_gru_available
+from asr_gru.nn.fast_gru import bf16_available
 from asr_gru.nn.recurrent import GATES, RecurrentLayer, reverse_padded
 
 CELLS = ["gru", "lstm", "rnn"]
@@ -40,13 +40,13 @@ def test_cuts_do_not_matter(cell):
     torch.testing.assert_close(state, end, rtol=1e-5, atol=1e-6)
 
 
-@pytest.mark.skipif(not bf16_gru_available(), reason="torch without packed products")
+@pytest.mark.skipif(not bf16_available(), reason="torch without packed products")
 def test_fast_is_for_training_only():
     torch.manual_seed(0)
     layer = RecurrentLayer("gru", 32)
     x = torch.randn(9, 2, 32)
     plain = layer(x, layer.start(2))[0]
-    layer.fast = True
+    layer.fast = torch.bfloat16
     trained, state = layer(x, layer.start(2))
     assert not torch.equal(trained, plain)
     torch.testing.assert_close(trained, plain, rtol=0, atol=0.03)

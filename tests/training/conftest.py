@@ -61,9 +61,10 @@ class World:
 
     root: Path
     losses: list[float] = field(default_factory=list)
+    phones: list[float | None] = field(default_factory=list)
 
     def config(self, **tables: Any) -> TrainConfig:
-        values: dict[str, Any] = {"passes": 2, "layer": "float32"}
+        values: dict[str, Any] = {"passes": 2, "layer": "torch"}
         values["data"] = {"train": ["train.tsv"], "batch_s": 5.0, **tables.pop("data", {})}
         values["encoder"] = {"layers": 1, "width": 16, **tables.pop("encoder", {})}
         values["optimiser"] = {"warmup_steps": 2, **tables.pop("optimiser", {})}
@@ -74,6 +75,7 @@ class World:
     ) -> tuple[Checkpoint, list[float]]:
         """Return the last checkpoint and the loss of each step."""
         self.losses.clear()
+        self.phones.clear()
         where = Run(folder=folder, root=self.root, cache=self.root / "cache", **run)
         state = train(config or self.config(), where, ALONE, lambda _line: None)
         return state, list(self.losses)
@@ -90,7 +92,8 @@ def world(world_root: Path, monkeypatch: pytest.MonkeyPatch) -> World:
     record: Callable[..., None] = Report.step
 
     def step(report: Report, *figures: Any) -> None:
-        world.losses.append(figures[4])
+        world.losses.append(figures[4].tokens)
+        world.phones.append(figures[4].phones)
         record(report, *figures)
 
     monkeypatch.setattr(Report, "step", step)

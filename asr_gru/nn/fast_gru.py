@@ -1,56 +1,75 @@
-"""A GRU layer for training on CPUs with bfloat16 units, about twice as fast as ``nn.GRU``.
+"""A GRU layer for training on CPUs, up to about twice as fast as ``nn.GRU``.
 
-Products are taken in bfloat16 with weights packed once per call; states, gates and their
-derivatives stay in float32. The backward pass forms the local derivatives of ``BLOCK`` frames at
-a time, which keeps them in the cache, and the weight gradients in one product at the end.
+Products are taken in float32, or in bfloat16 where the CPU has units for it, with recurrent
+weights laid out once per call; states, gates and their derivatives are float32. The backward pass
+forms the local derivatives of ``BLOCK`` frames at a time, which keeps them in the cache, and the
+weight gradients in one product at the end.
 """
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any
 
 import torch
 from torch import Tensor
 
-__all__ = ["bf16_gru", "bf16_gru_available"]
+__all__ = ["bf16_available", "fast_gru"]
 
 BLOCK = 16
-LOW = torch.bfloat16
+
+Product = Callable[[Tensor], Tensor]
 
 
-def bf16_gru_available() -> bool:
+def bf16_available() -> bool:
     """Say whether this torch has the packed products (x86 builds with oneDNN do)."""
     there: bool = torch.backends.mkldnn.is_available()  # type: ignore[no-untyped-call]
     return there and hasattr(torch.ops.mkldnn, "_linear_pointwise")
 
 
-def _pack(weight: Tensor, batch: int) -> Tensor:
-    packed: Tensor = torch.ops.mkldnn._reorder_linear_weight(weight.to(LOW).contiguous(), batch)
-    return packed
+def _product(weight: Tensor, batch: int) -> Product:
+    """Return the product ``x (batch, inputs) -> (batch, outputs)`` with ``weight`` laid out for it.
 
+    The result is float32, and each call may overwrite the one before.
+    """
+    if weight.dtype == torch.bfloat16:
+        packed = torch.ops.mkldnn._reorder_linear_weight(weight.contiguous(), batch)
 
-def _product(x: Tensor, packed: Tensor) -> Tensor:
-    y: Tensor = torch.ops.mkldnn._linear_pointwise(x, packed, None, "none", [], "")
-    return y.float()
+        def low(x: Tensor) -> Tensor:
+            y: Tensor = torch.ops.mkldnn._linear_pointwise(x, packed, None, "none", [], "")
+            return y.float()
+
+        return low
+    columns = weight.t().contiguous()
+    out = weight.new_empty(batch, weight.shape[0])
+    return lambda x: torch.mm(x, columns, out=out)
 
 
 class _Function(torch.autograd.Function):
     @staticmethod
     def forward(
-        ctx: Any, x: Tensor, w_in: Tensor, w_h: Tensor, b_in: Tensor, b_h: Tensor, start: Tensor
+        ctx: Any,
+        x: Tensor,
+        w_in: Tensor,
+        w_h: Tensor,
+        b_in: Tensor,
+        b_h: Tensor,
+        start: Tensor,
+        dtype: torch.dtype,
     ) -> Tensor:
         T, B, _ = x.shape
         H = w_h.shape[1]
         bias = b_in.clone()
         bias[: 2 * H] += b_h[: 2 * H]
         bias_new = b_h[2 * H :].expand(B, H)
-        x_low = x.reshape(T * B, -1).to(LOW)
-        w_in_low = w_in.to(LOW)
-        from_input = torch.addmm(bias.to(LOW), x_low, w_in_low.t()).view(T, B, 3 * H)
-        packed = _pack(w_h, B)
+        x_low = x.reshape(T * B, -1).to(dtype)
+        w_in_low = w_in.to(dtype)
+        from_input = torch.addmm(bias.to(dtype), x_low, w_in_low.t()).view(T, B, 3 * H)
+        product = _product(w_h.to(dtype), B)
         hidden = x.new_empty(T + 1, B, H)
         hidden[0] = start
-        hidden_low = x.new_empty(T, B, H, dtype=LOW)
+        same = dtype == x.dtype
+        hidden_low = hidden[:T] if same else x.new_empty(T, B, H, dtype=dtype)
         gates = x.new_empty(T, B, 3 * H)  # reset, update, new
         recurrent_new = x.new_empty(T, B, H)
         h, h_low, rec = hidden.unbind(0), hidden_low.unbind(0), recurrent_new.unbind(0)
@@ -63,10 +82,11 @@ class _Function(torch.autograd.Function):
             block = from_input[first:last].float()
             in_both, in_new = block[..., : 2 * H].unbind(0), block[..., 2 * H :].unbind(0)
             for t in range(first, last):
-                h_low[t].copy_(h[t])
-                product = _product(h_low[t], packed)
-                torch.add(in_both[t - first], product[:, : 2 * H], out=both[t]).sigmoid_()
-                torch.add(product[:, 2 * H :], bias_new, out=rec[t])
+                if not same:
+                    h_low[t].copy_(h[t])
+                from_hidden = product(h_low[t])
+                torch.add(in_both[t - first], from_hidden[:, : 2 * H], out=both[t]).sigmoid_()
+                torch.add(from_hidden[:, 2 * H :], bias_new, out=rec[t])
                 torch.addcmul(in_new[t - first], reset[t], rec[t], out=new[t]).tanh_()
                 torch.lerp(new[t], h[t], update[t], out=h[t + 1])
         ctx.save_for_backward(x_low, w_in_low, w_h, hidden, hidden_low, gates, recurrent_new)
@@ -77,9 +97,10 @@ class _Function(torch.autograd.Function):
         (grad,) = grads
         x_low, w_in_low, w_h, hidden, hidden_low, gates, recurrent_new = ctx.saved_tensors
         T, B, H = recurrent_new.shape
-        packed = _pack(w_h.t(), B)
-        d_hidden_gates = gates.new_empty(T, B, 3 * H, dtype=LOW)
-        d_new = gates.new_empty(T, B, H, dtype=LOW)
+        dtype = x_low.dtype
+        product = _product(w_h.t().to(dtype), B)
+        d_hidden_gates = gates.new_empty(T, B, 3 * H, dtype=dtype)
+        d_new = gates.new_empty(T, B, H, dtype=dtype)
         bias_gates = gates.new_zeros(3 * H)
         bias_new = gates.new_zeros(H)
         one = torch.ones((), dtype=gates.dtype)
@@ -103,7 +124,7 @@ class _Function(torch.autograd.Function):
             for t in range(last - 1, first - 1, -1):
                 k = t - first
                 steps[k].mul_(dh.unsqueeze(1))
-                back = _product(out[k].copy_(three[k]), packed)
+                back = product(out[k].copy_(three[k]))
                 dh = torch.addcmul(back, dh, keep[k])
                 if t > 0:
                     dh.add_(grad[t - 1])
@@ -116,18 +137,24 @@ class _Function(torch.autograd.Function):
         grad_w_in = torch.mm(flat.t(), x_low).float()
         grad_x = torch.mm(flat, w_in_low).float().view(T, B, -1)
         grad_b_in = torch.cat([bias_gates[: 2 * H], bias_new])
-        return grad_x, grad_w_in, grad_w_h, grad_b_in, bias_gates, dh
+        return grad_x, grad_w_in, grad_w_h, grad_b_in, bias_gates, dh, None
 
 
-def bf16_gru(
-    x: Tensor, w_in: Tensor, w_h: Tensor, b_in: Tensor, b_h: Tensor, start: Tensor
+def fast_gru(
+    x: Tensor,
+    w_in: Tensor,
+    w_h: Tensor,
+    b_in: Tensor,
+    b_h: Tensor,
+    start: Tensor,
+    dtype: torch.dtype,
 ) -> Tensor:
     """Run a GRU over ``x (frames, batch, inputs)`` from ``start (batch, width)``.
 
-    Weights as in ``nn.GRU``.
+    Weights as in ``nn.GRU``; ``dtype`` of the products, float32 or bfloat16.
 
     Returns:
         ``(frames, batch, width)``, float32; its last frame is the last state.
     """
-    y: Tensor = _Function.apply(x, w_in, w_h, b_in, b_h, start)  # type: ignore[no-untyped-call]
+    y: Tensor = _Function.apply(x, w_in, w_h, b_in, b_h, start, dtype)  # type: ignore[no-untyped-call]
     return y

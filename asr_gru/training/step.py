@@ -1,0 +1,99 @@
+"""One step of training: features, masks, the losses, and the weights moved."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+import torch
+from torch import Tensor, nn
+
+from asr_gru.nn.acoustic import AcousticNet
+from asr_gru.training.augment import mask_features
+from asr_gru.training.config import TrainConfig
+from asr_gru.training.distributed import Processes
+from asr_gru.training.examples import Batch
+from asr_gru.training.objective import objective
+from asr_gru.training.optimiser import Optimiser, learning_rate
+from asr_gru.training.phones import PhoneHead
+
+__all__ = ["Learner", "Losses"]
+
+
+@dataclass(frozen=True, slots=True)
+class Losses:
+    """Of one batch: CTC in nats a token, phones in nats a frame (None without), learning rate."""
+
+    tokens: float
+    phones: float | None
+    rate: float
+
+
+@dataclass(frozen=True, slots=True)
+class Learner:
+    """What moves the weights.
+
+    Attributes:
+        net: the acoustic model.
+        head: the head that names phones, or None.
+        optimiser: of both.
+        config: of the run.
+        processes: this one and the others, which average their gradients.
+    """
+
+    net: AcousticNet
+    head: PhoneHead | None
+    optimiser: Optimiser
+    config: TrainConfig
+    processes: Processes
+
+    def step(self, batch: Batch, step: int, progress: float, seed: tuple[int, ...]) -> Losses:
+        """Learn from ``batch``; ``progress`` of all passes (0 to 1) is done, ``step`` steps."""
+        net, config, device = self.net, self.config, self.processes.device
+        random = np.random.default_rng((*seed, 1))
+        torch.manual_seed(int(random.integers(2**31)))
+        net.train()
+        with torch.no_grad():
+            features, _ = net.features(batch.samples.to(device))
+            mel_frames = batch.frames.numpy() * config.encoder.subsampling
+            views = [features] * (2 if config.consistency else 1)
+            features = torch.cat(
+                [mask_features(v, mel_frames, config.augment, random) for v in views]
+            )
+        frames = batch.frames.to(device)
+        state = net.encoder.start(features.shape[0])
+        with torch.autocast(device.type, torch.bfloat16, enabled=device.type == "cuda"):
+            log_probs, _ = net.encoder(features, state, frames.repeat(len(views)))
+        loss = objective(
+            log_probs.float(),
+            batch.targets.to(device),
+            frames,
+            batch.target_lengths.to(device),
+            config.consistency,
+        )
+        phones = self._phones(batch, len(views))
+        whole = loss if phones is None else loss + self._weight(progress) * phones
+        self.optimiser.zero_grad(set_to_none=True)
+        whole.backward()  # type: ignore[no-untyped-call]
+        rate = learning_rate(config.optimiser, step, progress)
+        self._move(rate)
+        named = None if phones is None else float(phones.detach())
+        return Losses(float(loss.detach()), named, rate)
+
+    def _phones(self, batch: Batch, views: int) -> Tensor | None:
+        if self.head is None or batch.phones is None:
+            return None
+        return self.head.loss(batch.phones.to(self.processes.device).repeat(views, 1))
+
+    def _weight(self, progress: float) -> float:
+        phones = self.config.phones
+        return phones.weight * (1.0 - (1.0 - phones.last_weight) * progress)
+
+    def _move(self, rate: float) -> None:
+        parameters = [*self.net.parameters(), *(self.head.parameters() if self.head else ())]
+        self.processes.average_gradients(parameters)
+        norm = nn.utils.clip_grad_norm_(parameters, self.config.optimiser.clip)
+        for group in self.optimiser.param_groups:
+            group["lr"] = rate
+        if torch.isfinite(norm):
+            self.optimiser.step()

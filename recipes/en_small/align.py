@@ -1,0 +1,106 @@
+"""Find when each phone of the training texts is spoken, with PocketSphinx's aligner.
+
+    pip install pocketsphinx
+    python -m recipes.en_small.align DATA/speech/train.tsv runs/phones.tsv --jobs 2
+
+Writes a line for each utterance: its path as the manifest has it, and phones with the second in
+which each ends (``SIL 0.16 HH 0.21 ...``), for ``phones`` of a training configuration. Utterances
+with a word that the dictionary lacks, or that the aligner gives up on, are left out and counted.
+Run again, it goes on where it stopped.
+"""
+
+import argparse
+import contextlib
+import csv
+import multiprocessing
+import random
+from collections import Counter
+from collections.abc import Iterator
+from functools import cache
+from pathlib import Path
+
+import numpy as np
+from pocketsphinx import Decoder
+
+from asr_gru.audio import read_recording
+from asr_gru.text import normalise
+
+RATE = 16_000
+FRAMES_A_SECOND = 100
+HEADER = "path\tphones\n"
+
+
+@cache
+def decoder() -> Decoder:
+    """Return the aligner of this process."""
+    return Decoder(samprate=RATE, lm=None, loglevel="FATAL")
+
+
+def align(job: tuple[Path, str, str]) -> tuple[str, str, str]:
+    """Return the manifest's path, the phones, and why there are none."""
+    path, name, text = job
+    words = normalise(text, "english").split()
+    if not words:
+        return name, "", "no text"
+    if any(decoder().lookup_word(word) is None for word in words):
+        return name, "", "a word is not in the dictionary"
+    samples = (read_recording(path, RATE) * 32767).astype(np.int16).tobytes()
+    try:
+        decoder().set_align_text(" ".join(words))
+        _hear(samples)
+        decoder().set_alignment()
+        _hear(samples)
+    except RuntimeError:
+        with contextlib.suppress(RuntimeError):
+            decoder().end_utt()
+        return name, "", "the aligner gave up"
+    phones = [phone for word in decoder().get_alignment() for phone in word]
+    pairs = [f"{p.name} {(p.start + p.duration) / FRAMES_A_SECOND:.2f}" for p in phones]
+    return name, " ".join(pairs), ""
+
+
+def _hear(samples: bytes) -> None:
+    decoder().start_utt()
+    decoder().process_raw(samples, full_utt=True)
+    decoder().end_utt()
+
+
+def jobs(manifest: Path, done: set[str]) -> Iterator[tuple[Path, str, str]]:
+    """Yield what is to be aligned, at random but single words last: a part is a fair sample."""
+    with manifest.open(encoding="utf-8", newline="") as file:
+        rows = list(csv.DictReader(file, delimiter="\t", quoting=csv.QUOTE_NONE))
+    random.Random(0).shuffle(rows)
+    rows.sort(key=lambda row: " " not in row["text"].strip())
+    for row in rows:
+        if row["path"] not in done:
+            yield manifest.parent / row["path"], row["path"], row["text"]
+
+
+def main() -> None:
+    """Align a manifest."""
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("manifest", type=Path)
+    parser.add_argument("output", type=Path)
+    parser.add_argument("--jobs", type=int, default=1, help="processes")
+    options = parser.parse_args()
+    done = set()
+    if options.output.exists():
+        lines = options.output.read_text(encoding="utf-8").splitlines()[1:]
+        done = {line.partition("\t")[0] for line in lines}
+    else:
+        options.output.write_text(HEADER, encoding="utf-8")
+    reasons: Counter[str] = Counter()
+    with (
+        options.output.open("a", encoding="utf-8") as file,
+        multiprocessing.Pool(options.jobs) as pool,
+    ):
+        for name, phones, reason in pool.imap_unordered(align, jobs(options.manifest, done), 8):
+            file.write(f"{name}\t{phones}\n")
+            file.flush()
+            reasons[reason or "aligned"] += 1
+    for reason, count in reasons.most_common():
+        print(f"{count:6} {reason}")
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,133 @@
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+
+from asr_gru.errors import ConfigError, DataError
+from asr_gru.nn.config import EncoderConfig
+from asr_gru.nn.encoder import Encoder
+from asr_gru.training.phones import (
+    UNKNOWN,
+    PhoneHead,
+    frame_phones,
+    read_phones,
+    stack_phones,
+)
+
+HEADER = "path\tphones\n"
+
+
+def test_a_file_is_read(tmp_path: Path):
+    path = tmp_path / "phones.tsv"
+    path.write_text(HEADER + "a.wav\tSIL 0.10 HH 0.25 AY 0.40\nempty.wav\t\n", encoding="utf-8")
+    phones = read_phones(path, [tmp_path, tmp_path / "x"])
+    assert phones.names == ("AY", "HH", "SIL")
+    assert set(phones.spoken) == {tmp_path / "a.wav", tmp_path / "x" / "a.wav"}
+    ids, ends = phones.spoken[tmp_path / "a.wav"]
+    assert ids.tolist() == [2, 1, 0]
+    assert ends.tolist() == [0.10, 0.25, 0.40]
+
+
+@pytest.mark.parametrize(
+    ("text", "part"),
+    [
+        (HEADER + "a.wav\tSIL\n", "line 2"),
+        (HEADER + "a.wav\tSIL 0.2 HH\n", "line 2"),
+        (HEADER + "a.wav\tSIL 0.2 HH x\n", "line 2"),
+        (HEADER + "a.wav\tSIL 0.2 HH 0.1\n", "rising"),
+        (HEADER + "a.wav\tSIL nan\n", "line 2"),
+        (HEADER + "a.wav\t\n", "no phones"),
+        ("", "no phones"),
+    ],
+)
+def test_other_files_are_refused(tmp_path: Path, text: str, part: str):
+    """Promise 9."""
+    path = tmp_path / "phones.tsv"
+    with pytest.raises(DataError, match="cannot be read"):
+        read_phones(path, [])
+    path.write_text(text, encoding="utf-8")
+    with pytest.raises(DataError, match=part):
+        read_phones(path, [])
+
+
+def test_frames_name_what_was_said_a_delay_ago():
+    phones = (np.array([5, 6, 7]), np.array([0.09, 0.25, 0.40]))
+    # middles of frames: 0.02, 0.06, 0.10 and on; at 0.10 the first has ended
+    assert frame_phones(phones, 11, 0.04, 0.0).tolist() == [5, 5, 6, 6, 6, 6, 7, 7, 7, 7, UNKNOWN]
+    assert frame_phones(phones, 11, 0.04, 0.08).tolist() == [5, 5, 5, 5, 6, 6, 6, 6, 7, 7, 7]
+    assert frame_phones(phones, 11, 0.04, 0.0, stretch=2.0).tolist() == [5] * 4 + [6] * 7
+
+
+def test_rows_are_padded_with_what_is_not_asked():
+    rows = [np.array([1, 2, 3]), None, np.array([4, 5, 6, 7, 8])]
+    stacked = stack_phones(rows, torch.tensor([4, 2, 3]))
+    assert stacked.tolist() == [[1, 2, 3, UNKNOWN], [UNKNOWN] * 4, [4, 5, 6, UNKNOWN]]
+
+
+@pytest.mark.parametrize("layer", [1, 2, 3])
+def test_the_head_teaches_the_layers_below_it(layer: int):
+    torch.manual_seed(0)
+    encoder = Encoder(EncoderConfig(layers=3, width=8), mels=4, tokens=5).train()
+    head = PhoneHead(encoder, layer, 6)
+    encoder(torch.randn(2, 12, 4), encoder.start(2))
+    loss = head.loss(torch.tensor([[1, 2, UNKNOWN], [3, UNKNOWN, UNKNOWN]]))
+    loss.backward()
+    taught = [cell.rnn.weight_hh_l0.grad is not None for cell in encoder.forwards]
+    assert taught == [True] * layer + [False] * (3 - layer)
+    assert encoder.head.weight.grad is None
+
+
+def test_frames_without_a_phone_teach_nothing():
+    torch.manual_seed(0)
+    encoder = Encoder(EncoderConfig(layers=1, width=8), mels=4, tokens=5).train()
+    head = PhoneHead(encoder, 1, 6)
+    encoder(torch.randn(1, 8, 4), encoder.start(1))
+    loss = head.loss(torch.full((1, 2), UNKNOWN))
+    assert loss.item() == 0.0
+    loss.backward()
+    assert not encoder.subsample.weight.grad.any()
+
+
+def write_phones(world) -> Path:
+    """Every letter of the world of tones lasts 0.16 s after 0.1 s of silence."""
+    lines = []
+    for line in (world.root / "train.tsv").read_text(encoding="utf-8").splitlines()[1:]:
+        name, *_, text, _written = line.split("\t")
+        ends = [
+            f"{letter} {0.1 + 0.16 * (n + 1):.2f}" for n, letter in enumerate(text) if letter != " "
+        ]
+        lines.append(f"{name}\tSIL 0.10 {' '.join(ends)}\n")
+    path = world.root / "phones.tsv"
+    path.write_text(HEADER + "".join(lines), encoding="utf-8")
+    return path
+
+
+def test_training_learns_phones_and_resumes_exactly(world, tmp_path: Path):
+    """Promise 7, with the second head in the checkpoint."""
+    write_phones(world)
+    tables = {"passes": 8, "encoder": {"layers": 2, "width": 24}, "optimiser": {"rate": 0.01}}
+    teacher = {"file": "phones.tsv", "layer": 1, "last_weight": 0.5}
+    guided = world.config(**tables, phones=teacher)
+    _, without = world.train(tmp_path / "plain", world.config(**tables))
+    assert set(world.phones) == {None}
+    whole, losses = world.train(tmp_path / "whole", guided)
+    assert losses[0] == without[0]
+    assert losses[1:] != without[1:]
+    phones = list(world.phones)
+    assert phones[-1] < 0.5 * phones[0]
+    world.train(tmp_path / "cut", guided, stop_after=5)
+    resumed, rest = world.train(tmp_path / "cut", guided)
+    assert (rest, world.phones) == (losses[5:], phones[5:])
+    assert all(torch.equal(resumed.phones[k], v) for k, v in whole.phones.items())
+    assert set(whole.phones) == {"linear.weight", "linear.bias"}
+
+
+def test_configurations_that_cannot_be_are_refused(world):
+    """Promise 9."""
+    with pytest.raises(ConfigError, match="has 1 layers"):
+        world.config(phones={"file": "phones.tsv", "layer": 2})
+    with pytest.raises(ConfigError, match="chunked"):
+        world.config(phones={"file": "p", "layer": 1}, encoder={"direction": "chunked"})
