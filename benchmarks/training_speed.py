@@ -1,4 +1,4 @@
-"""Training steps on the CPU: the own bfloat16 GRU against nn.GRU, in turn, in one process.
+"""Training steps on the CPU: the own GRU layers against nn.GRU, in turn, in one process.
 
 OMP_NUM_THREADS=1 python -m benchmarks.training_speed
 """
@@ -79,9 +79,10 @@ def main() -> None:
         return step
 
     kinds = {
-        "nn.GRU float32": (False, False),
-        "nn.GRU autocast bfloat16": (False, True),
-        "own bfloat16 layer": (True, False),
+        "nn.GRU float32": (None, False),
+        "nn.GRU autocast bfloat16": (None, True),
+        "own layer float32": (torch.float32, False),
+        "own layer bfloat16": (torch.bfloat16, False),
     }
     one = {name: variant(layer_step, *kind, layer, x) for name, kind in kinds.items()}
     race(f"one layer of 384, 250 frames, batch {BATCH}", one, options.tries)

@@ -110,7 +110,7 @@ def export_model(
             f"int8 lost {lost:.2f} points of word error rate, more than {bound}; "
             "calibrate on more training audio"
         )
-    files = {"acoustic.onnx": graphs["int8"], "tokens.txt": _tokens_file(tokens)}
+    files = {"acoustic.onnx": graphs["int8"], **_tokens_files(tokens)}
     if with_float:
         files["acoustic.float.onnx"] = graphs["float32"]
     if with_weights:
@@ -156,6 +156,8 @@ def _measure(
     return Figures(size / 1e6, spent / max(seconds, 1e-9), words), paths
 
 
-def _tokens_file(tokens: Tokens) -> bytes:
+def _tokens_files(tokens: Tokens) -> dict[str, bytes]:
+    """``tokens.txt``, and for word pieces ``tokens.model``, which training can go on with."""
     with tempfile.TemporaryDirectory() as folder:
-        return (Path(folder) / tokens.save(Path(folder))).read_bytes()
+        tokens.save(Path(folder))
+        return {path.name: path.read_bytes() for path in Path(folder).iterdir()}

@@ -128,7 +128,10 @@ class PieceTokens(_Listed):
     def encode(self, text: str) -> list[int]:
         """Return the ids of ``text``; DataError names what has no token."""
         if self._model is None:
-            raise ModelError("no tokens.model: these word pieces can be read, not made")
+            raise ModelError(
+                "these word pieces have no tokens.model, so no text can be written with them; "
+                "export the model again, or train with --new-head"
+            )
         if self._processor is None:
             self._processor = _sentencepiece().SentencePieceProcessor(model_proto=self._model)
         text = unicodedata.normalize("NFC", text)
@@ -190,6 +193,8 @@ def load_tokens(path: str | Path) -> Tokens:
             return _from_model(path.read_bytes())
         lines = path.read_text(encoding="utf-8").removesuffix("\n").split("\n")
         beside = path.with_name("tokens.model")
+        if beside.is_file() and beside.stat().st_size > LARGEST_FILE:
+            raise ModelError(f"{beside}: too large for a list of tokens")
         model = beside.read_bytes() if beside.is_file() else None
     except OSError as error:
         raise ModelError(f"{path}: {error.strerror}; give the folder of a model") from None

@@ -117,7 +117,13 @@ class PhoneHead(nn.Module):
         self._read: list[Tensor] = []
 
     def _keep(self, _norm: nn.Module, _inputs: object, output: Tensor) -> None:
-        self._read = [output] if self.training else []
+        self._read = [output]
+
+    def forward(self) -> Tensor:
+        """Return a score for every phone and frame just encoded, ``(batch, frames, phones)``."""
+        (x,) = self._read
+        scores: Tensor = self.linear(x).float()
+        return scores.transpose(0, 1)
 
     def loss(self, phones: Tensor) -> Tensor:
         """Return the mean cross-entropy of the frames just encoded, in nats.
@@ -125,8 +131,7 @@ class PhoneHead(nn.Module):
         Args:
             phones: ``(batch, frames)``, ``UNKNOWN`` where nothing is asked.
         """
-        (x,) = self._read
-        scores = self.linear(x).float().transpose(0, 1)
+        scores = self()
         known = (phones != UNKNOWN).sum().clamp(min=1)
         lost = F.cross_entropy(
             scores.reshape(-1, scores.shape[-1]),

@@ -109,6 +109,19 @@ def test_a_run_starts_from_a_model_directory_with_its_tokens(run, data, model):
     assert "nowhere" in nowhere.err
 
 
+def test_a_model_of_word_pieces_is_a_start_too(run, data):
+    pieces = ("--set", "data.tokens=pieces", "--set", "data.pieces=5")
+    assert train(run, data, *pieces).status == 0
+    lists = ("--calibration", data / "list.tsv", "--check", data / "list.tsv")
+    exported = run("export", data / "run", data / "pieces", *lists, "--bound", "1000")
+    assert exported.status == 0, exported.err
+    command = ["train", data / "tiny.toml", "--cache", data / "cache", *pieces]
+    started = run(*command, "--run-dir", data / "on", "--start-from", data / "pieces")
+    assert started.status == 0, started.err
+    for name in ("tokens.txt", "tokens.model"):
+        assert (data / "on" / name).read_bytes() == (data / "run" / name).read_bytes()
+
+
 def test_doctor_and_models(run, model):
     healthy = run("doctor", "--model", model)
     assert healthy.status == 0

@@ -1,0 +1,192 @@
+r"""The level question by training: the same small network behind four normalisers.
+
+Each learns to name the phone of every frame (the quick part of training: no text, no CTC), with
+gains from -30 to +10 dB, and is asked about recordings it never saw at other levels.
+
+python -m recipes.en_small.align DATA/speech/train.tsv runs/phones.tsv
+python -m recipes.en_small.align DATA/speech/dev-read.tsv runs/dev-phones.tsv
+python -m benchmarks.level_training --train DATA/speech/train.tsv --phones runs/phones.tsv \
+  --check DATA/speech/dev-read.tsv --check-phones runs/dev-phones.tsv
+"""
+
+import argparse
+import time
+from pathlib import Path
+
+import numpy as np
+import torch
+from torch import nn
+
+from asr_gru.nn.acoustic import AcousticNet
+from asr_gru.nn.config import EncoderConfig, LevelConfig, NetConfig
+from asr_gru.nn.level import LevelNormaliser
+from asr_gru.nn.recurrent import RecurrentLayer
+from asr_gru.text import build_characters
+from asr_gru.training.augment import Augmenter
+from asr_gru.training.batches import plan_pass
+from asr_gru.training.config import AugmentConfig, DataConfig, TrainConfig
+from asr_gru.training.corpus import pack_corpus
+from asr_gru.training.examples import Examples, collate, read_utterances
+from asr_gru.training.phones import (
+    UNKNOWN,
+    PhoneHead,
+    PhoneTimes,
+    frame_phones,
+    read_phones,
+    stack_phones,
+)
+from benchmarks.level import levels
+
+RATE, LAYERS, DELAY_S, FLOOR = 16_000, 2, 0.08, 1e-6
+ENCODER = EncoderConfig(layers=LAYERS, width=192, dropout=0.0)
+
+
+class RunningMean(LevelNormaliser):
+    """Log-mels less their own mean so far: 0.2 s of prior, then a time constant of 4 s."""
+
+    def forward(self, mel, state):  # noqa: D102
+        features = torch.log(mel + FLOOR) - self.mean
+        batch, frames, mels = mel.shape
+        blocks = features.reshape(batch, frames // self.block, self.block, mels).mean(dim=2)
+        mean, means = mel.new_zeros(batch, mels), []
+        for number, block in enumerate(blocks.unbind(1)):
+            rate = max(1.0 / (number + 1 + self.prior_blocks), self.decay)
+            mean = mean + rate * (block - mean)
+            means.append(mean)
+        means = torch.stack(means, dim=1).repeat_interleave(self.block, dim=1)
+        return (features - means) * self.scale, state
+
+
+class Pcen(LevelNormaliser):
+    """Per-channel energy normalisation (Wang et al. 2017) with its published constants."""
+
+    def forward(self, mel, state):  # noqa: D102
+        energy = mel * 2.0**30  # the constants are for samples of 16 bits
+        smooth, smoothed = energy[:, 0], []
+        for now in energy.unbind(1):
+            smooth = smooth + 0.025 * (now - smooth)
+            smoothed.append(smooth)
+        gain = (torch.stack(smoothed, dim=1) + 1e-6) ** -0.98
+        features = (energy * gain + 2.0) ** 0.5 - 2.0**0.5
+        return (features - self.mean) * self.scale, state
+
+
+KINDS = {
+    "fixed statistics": (LevelNormaliser, LevelConfig(follow=False)),
+    "running mean": (RunningMean, LevelConfig()),
+    "PCEN": (Pcen, LevelConfig()),
+    "level follower": (LevelNormaliser, LevelConfig()),
+}
+
+
+def network(kind, examples):
+    """Return a net with this normaliser, its mean and scale measured as training does."""
+    normaliser, level = KINDS[kind]
+    torch.manual_seed(0)
+    net = AcousticNet(NetConfig(level=level, encoder=ENCODER), 2)
+    net.level = normaliser(level, 80, net.level.block, ENCODER.subsampling * 0.01)
+    for module in net.modules():
+        if isinstance(module, RecurrentLayer):
+            module.fast = torch.float32
+    random = np.random.default_rng(0)
+    chosen = random.choice(len(examples.kept), min(300, len(examples.kept)), replace=False)
+    # gains are part of what is measured, as fixed statistics have to cover them
+    batches = [examples.batch([int(i)], (0, int(i))) for i in chosen]
+    with torch.no_grad():
+        for statistic in ("mean", "scale"):
+            rows = torch.cat([net.features(batch.samples)[0][0] for batch in batches])
+            value = rows.mean(dim=0) if statistic == "mean" else 1 / rows.std(dim=0).clamp(1e-3)
+            getattr(net.level, statistic).copy_(value)
+    return net, PhoneHead(net.encoder, LAYERS, len(examples.phones.names))
+
+
+def train(kind, examples, steps, batch_s):
+    net, head = network(kind, examples)
+    optimiser = torch.optim.AdamW([*net.parameters(), *head.parameters()], lr=2e-3)
+    planned, number = [], 0
+    while len(planned) < steps:
+        settings = {"batch_s": batch_s, "processes": 1, "noise_only": 0.0, "ascending": False}
+        planned += plan_pass(
+            examples.durations_s, examples.weights, seed=1, number=number, **settings
+        )
+        number += 1
+    net.train()
+    for step, groups in enumerate(planned[:steps]):
+        batch = examples.batch(groups[0], (1, step))
+        with torch.no_grad():
+            features, _ = net.features(batch.samples)
+        net.encoder(features, net.encoder.start(len(features)))
+        loss = head.loss(batch.phones)
+        optimiser.zero_grad()
+        loss.backward()
+        nn.utils.clip_grad_norm_(net.parameters(), 1.0)
+        for group in optimiser.param_groups:
+            group["lr"] = 2e-3 * min(1.0, (step + 1) / 50) * (1.0 - step / steps)
+        optimiser.step()
+    return net, head
+
+
+def frame_errors(net, head, corpus, phones: PhoneTimes):
+    """Return the share of frames, in percent, whose phone is named wrongly, for each level."""
+    wrong, asked = {}, {}
+    frame_s = net.config.frame_samples / RATE
+    for index, utterance in enumerate(corpus.utterances):
+        spoken = phones.spoken.get(utterance.path)
+        if spoken is None:
+            continue
+        for level, samples in levels(corpus.samples(index)):
+            batch = collate([np.asarray(samples, np.float32)], [[]], net.config)
+            rows = [frame_phones(spoken, int(batch.frames[0]), frame_s, DELAY_S)]
+            wanted = stack_phones(rows, batch.frames)
+            with torch.no_grad():
+                features, _ = net.features(batch.samples)
+                net.encoder(features, net.encoder.start(1))
+                named = head().argmax(dim=-1)
+            known = wanted != UNKNOWN
+            wrong[level] = wrong.get(level, 0) + int(((named != wanted) & known).sum())
+            asked[level] = asked.get(level, 0) + int(known.sum())
+    return {level: 100.0 * wrong[level] / asked[level] for level in wrong}
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("--train", type=Path, required=True)
+    parser.add_argument("--phones", type=Path, required=True)
+    parser.add_argument("--check", type=Path, required=True)
+    parser.add_argument("--check-phones", type=Path, required=True)
+    parser.add_argument("--cache", type=Path, default=Path("runs/cache"))
+    parser.add_argument("--steps", type=int, default=500)
+    parser.add_argument("--batch-s", type=float, default=100.0)
+    parser.add_argument("--kinds", nargs="+", choices=list(KINDS), default=list(KINDS))
+    options = parser.parse_args()
+    torch.set_num_threads(1)
+    augment = AugmentConfig(gain_db=(-30.0, 10.0))
+    config = TrainConfig(data=DataConfig(train=(options.train.name,)), augment=augment)
+    utterances = read_utterances([options.train.name], options.train.parent, config.data)
+    phones = read_phones(options.phones, [options.train.parent])
+    corpus = pack_corpus(utterances, options.cache, RATE)
+    tokens = build_characters([u.text for u in utterances])
+    examples = Examples(corpus, tokens, config, Augmenter(augment, RATE, None, None), phones)
+    paths = [corpus.utterances[i].path for i in examples.kept]
+    examples.weights = [float(path in phones.spoken) for path in paths]
+    checked = read_utterances([options.check.name], options.check.parent, config.data)
+    check = pack_corpus(checked, options.cache, RATE)
+    check_phones = read_phones(options.check_phones, [options.check.parent])
+    ids = {name: number for number, name in enumerate(phones.names)}
+    renumber = np.array([ids.get(name, UNKNOWN) for name in check_phones.names])
+    spoken = {path: (renumber[n], ends) for path, (n, ends) in check_phones.spoken.items()}
+    check_phones = PhoneTimes(phones.names, spoken)
+    table = {}
+    for kind in options.kinds:
+        began = time.perf_counter()
+        table[kind] = frame_errors(
+            *train(kind, examples, options.steps, options.batch_s), check, check_phones
+        )
+        print(f"# {kind}: {time.perf_counter() - began:.0f} s", flush=True)
+    print(f"{'frames wrong %':18}" + "".join(f"{kind:>18}" for kind in table))
+    for level in next(iter(table.values())):
+        print(f"{level:18}" + "".join(f"{errors[level]:18.2f}" for errors in table.values()))
+
+
+if __name__ == "__main__":
+    main()
