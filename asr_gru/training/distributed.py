@@ -38,11 +38,11 @@ class Processes:
             grad.copy_(mean.view_as(grad))
 
     def sum_(self, values: Tensor) -> None:
-        """Replace ``values`` (on the CPU) by their sum over all processes."""
+        """Replace ``values`` (wherever they are) by their sum over all processes."""
         if self.count > 1:
             moved = values.to(self.device)
             dist.all_reduce(moved)
-            values.copy_(moved.cpu())
+            values.copy_(moved)
 
     def wait(self) -> None:
         """Wait until all processes are here."""

@@ -78,7 +78,7 @@ def train(
     net = AcousticNet(config.net, len(tokens)).to(processes.device)
     net.load_state_dict(state.weights)
     head = _phone_head(config, net, state, examples, processes)
-    optimiser = make_optimiser(net, config.optimiser, head)
+    optimiser = make_optimiser(net, config.optimiser, head, processes)
     if state.optimiser:
         optimiser.load_state_dict(state.optimiser)
     average = {name: value.to(processes.device) for name, value in state.average.items()}

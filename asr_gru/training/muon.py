@@ -12,6 +12,8 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
+from asr_gru.training.distributed import Processes
+
 __all__ = ["Muon", "orthogonalise"]
 
 COEFFICIENTS = (3.4445, -4.7750, 2.0315)
@@ -33,24 +35,49 @@ def orthogonalise(matrix: Tensor) -> Tensor:
 
 
 class Muon(torch.optim.Optimizer):
-    """Nesterov momentum, orthogonalised, with steps of AdamW's size (Liu et al. 2025)."""
+    """Nesterov momentum, orthogonalised, with steps of AdamW's size (Liu et al. 2025).
 
-    def __init__(self, matrices: Iterable[nn.Parameter], lr: float, weight_decay: float) -> None:
+    Several processes orthogonalise a share each, as their gradients are the same.
+    """
+
+    def __init__(
+        self,
+        matrices: Iterable[nn.Parameter],
+        lr: float,
+        weight_decay: float,
+        processes: Processes | None = None,
+    ) -> None:
         super().__init__(matrices, {"lr": lr, "weight_decay": weight_decay})
+        self._processes = processes
 
     @torch.no_grad()
     def step(self, closure: Callable[[], float] | None = None) -> Any:
         """Move every matrix once."""
         loss = None if closure is None else closure()
         for group in self.param_groups:
-            for matrix in group["params"]:
-                if matrix.grad is None:
-                    continue
-                state = self.state[matrix]
-                momentum = state.setdefault("momentum", torch.zeros_like(matrix))
+            matrices = [matrix for matrix in group["params"] if matrix.grad is not None]
+            for matrix in matrices:
+                momentum = self.state[matrix].setdefault("momentum", torch.zeros_like(matrix))
                 momentum.lerp_(matrix.grad, 1.0 - MOMENTUM)
-                direction = orthogonalise(matrix.grad.lerp(momentum, MOMENTUM))
-                rate = group["lr"]
+            rate = group["lr"]
+            for matrix, direction in zip(matrices, self._directions(matrices), strict=True):
                 matrix.mul_(1.0 - rate * group["weight_decay"])
                 matrix.add_(direction, alpha=-0.2 * rate * max(matrix.shape) ** 0.5)
         return loss
+
+    def _directions(self, matrices: list[nn.Parameter]) -> list[Tensor]:
+        def direction(matrix: nn.Parameter) -> Tensor:
+            assert matrix.grad is not None
+            return orthogonalise(matrix.grad.lerp(self.state[matrix]["momentum"], MOMENTUM))
+
+        processes = self._processes
+        if processes is None or processes.count == 1:
+            return [direction(matrix) for matrix in matrices]
+        found = [
+            direction(matrix) if n % processes.count == processes.rank else torch.zeros_like(matrix)
+            for n, matrix in enumerate(matrices)
+        ]
+        flat = torch.cat([one.reshape(-1) for one in found])
+        processes.sum_(flat)
+        parts = torch.split(flat, [matrix.numel() for matrix in matrices])
+        return [part.view_as(matrix) for part, matrix in zip(parts, matrices, strict=True)]

@@ -10,6 +10,7 @@ import torch
 from torch import Tensor, nn
 
 from asr_gru.training.config import OptimiserConfig
+from asr_gru.training.distributed import Processes
 from asr_gru.training.muon import Muon
 
 __all__ = ["Optimiser", "learning_rate", "make_optimiser", "update_average"]
@@ -37,7 +38,11 @@ class _MuonAndAdamW:
     """Muon for the matrices between features and head, AdamW for the rest, at one rate."""
 
     def __init__(
-        self, net: nn.Module, config: OptimiserConfig, second: Sequence[nn.Parameter]
+        self,
+        net: nn.Module,
+        config: OptimiserConfig,
+        second: Sequence[nn.Parameter],
+        processes: Processes | None,
     ) -> None:
         inner = {
             name: p
@@ -47,7 +52,7 @@ class _MuonAndAdamW:
         rest = [p for name, p in net.named_parameters() if name not in inner]
         rest.extend(second)
         self._pair: tuple[torch.optim.Optimizer, ...] = (
-            Muon(inner.values(), lr=config.rate, weight_decay=config.weight_decay),
+            Muon(inner.values(), config.rate, config.weight_decay, processes),
             torch.optim.AdamW(rest, lr=config.rate, betas=(0.9, 0.98), weight_decay=0.0),
         )
         self.param_groups = [group for one in self._pair for group in one.param_groups]
@@ -72,12 +77,15 @@ class _MuonAndAdamW:
 
 
 def make_optimiser(
-    net: nn.Module, config: OptimiserConfig, head: nn.Module | None = None
+    net: nn.Module,
+    config: OptimiserConfig,
+    head: nn.Module | None = None,
+    processes: Processes | None = None,
 ) -> Optimiser:
     """Build the optimiser of ``net`` and, if there is one, of a second head; matrices decay."""
     second = list(head.parameters()) if head is not None else []
     if config.name == "muon":
-        return _MuonAndAdamW(net, config, second)
+        return _MuonAndAdamW(net, config, second, processes)
     parameters = [*net.parameters(), *second]
     matrices = [p for p in parameters if p.ndim > 1]
     others = [p for p in parameters if p.ndim <= 1]

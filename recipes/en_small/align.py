@@ -83,12 +83,12 @@ def main() -> None:
     parser.add_argument("output", type=Path)
     parser.add_argument("--jobs", type=int, default=1, help="processes")
     options = parser.parse_args()
-    done = set()
+    lines = [HEADER]
     if options.output.exists():
-        lines = options.output.read_text(encoding="utf-8").splitlines()[1:]
-        done = {line.partition("\t")[0] for line in lines}
-    else:
-        options.output.write_text(HEADER, encoding="utf-8")
+        found = options.output.read_text(encoding="utf-8").splitlines(keepends=True)
+        lines += [line for line in found[1:] if line.endswith("\n")]  # the last may be cut
+    options.output.write_text("".join(lines), encoding="utf-8")
+    done = {line.partition("\t")[0] for line in lines[1:]}
     reasons: Counter[str] = Counter()
     with (
         options.output.open("a", encoding="utf-8") as file,

@@ -35,3 +35,35 @@ def test_moves_as_torch_does_in_bfloat16(shape: tuple[int, int]):
             weight.grad = grad.clone()
             optimiser.step()
     assert (ours - theirs).norm() < 0.02 * (theirs - begin).norm()
+
+
+class Pair:
+    """Two processes in turn: each sums what it and the other bring."""
+
+    count = 2
+
+    def __init__(self, rank: int, brought: list[torch.Tensor]):
+        self.rank, self.brought = rank, brought
+
+    def sum_(self, values: torch.Tensor) -> None:
+        self.brought.append(values.clone())
+        if len(self.brought) == 2:
+            values.copy_(self.brought[0] + self.brought[1])
+
+
+def test_processes_share_the_work_and_move_alike():
+    torch.manual_seed(0)
+    begin = [torch.randn(6, 4), torch.randn(3, 5), torch.randn(4, 4)]
+    grads = [torch.randn_like(matrix) for matrix in begin]
+
+    def moved(processes) -> list[torch.Tensor]:
+        matrices = [nn.Parameter(matrix.clone()) for matrix in begin]
+        for matrix, grad in zip(matrices, grads, strict=True):
+            matrix.grad = grad.clone()
+        Muon(matrices, 0.1, 0.1, processes).step()
+        return [matrix.detach() for matrix in matrices]
+
+    brought: list[torch.Tensor] = []
+    moved(Pair(0, brought))
+    assert all(torch.equal(a, b) for a, b in zip(moved(Pair(1, brought)), moved(None), strict=True))
+    assert all(0 < part.count_nonzero() < part.numel() for part in brought)

@@ -1,0 +1,59 @@
+"""docs/training.md names every key of a configuration with its default, and no other."""
+
+import json
+import re
+from pathlib import Path
+
+import msgspec
+import pytest
+
+from asr_gru.training.config import TrainConfig, parse_train_config
+
+try:
+    import tomllib
+except ModuleNotFoundError:
+    import tomli as tomllib
+
+DOCS = (Path(__file__).parents[2] / "docs" / "training.md").read_text(encoding="utf-8")
+EMPTY = parse_train_config({"data": {"train": ["train.tsv"]}})
+
+
+def said(part: str) -> dict[str, str | None]:
+    """Return keys and defaults of the table of ``part`` (``""``: the keys outside tables)."""
+    title = f"| `[{part}]` |" if part else "| key |"
+    table = DOCS.split(title, 1)[1].split("\n\n", 1)[0]
+    rows = [line.split("|")[1] for line in table.splitlines()[2:]]
+    pairs = re.findall(r"`(\w+)`(?: \[((?:\[\]|[^\]])*)\])?", " ".join(rows))
+    return {key: default or None for key, default in pairs}
+
+
+def shown(value: object) -> str:
+    if isinstance(value, tuple):
+        return repr(value) if value else "[]"
+    return json.dumps(value)
+
+
+@pytest.mark.parametrize(
+    "part",
+    [
+        "",
+        *(
+            f.name
+            for f in msgspec.structs.fields(TrainConfig)
+            if isinstance(getattr(EMPTY, f.name), msgspec.Struct)
+        ),
+    ],
+)
+def test_every_key_is_there_with_its_default(part: str):
+    struct = getattr(EMPTY, part) if part else EMPTY
+    expected = {}
+    for field in msgspec.structs.fields(struct):
+        value = getattr(struct, field.name)
+        if not isinstance(value, msgspec.Struct):
+            expected[field.name] = None if field.required else shown(value)
+    assert said(part) == expected
+
+
+def test_the_example_is_a_configuration():
+    example = re.search(r"```toml\n(.*?)```", DOCS, re.DOTALL)[1]
+    assert parse_train_config(tomllib.loads(example)).data.pieces == 300
