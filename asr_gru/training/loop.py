@@ -177,6 +177,13 @@ def _first_state(config: TrainConfig, run: Run, tokens: Tokens, examples: Exampl
     state = load_checkpoint(run.folder)
     if not state.config.net.same_weights(config.net):
         raise ConfigError(f"{run.folder}: holds a run with another model; give another --run-dir")
+    if state.config.optimiser.name != config.optimiser.name:
+        was = state.config.optimiser.name
+        raise ConfigError(f"{run.folder}: holds a run of {was}; give another --run-dir")
+    phones = examples.phones
+    names = 0 if phones is None else len(phones.names)
+    if names != (len(state.phones["linear.bias"]) if state.phones else 0):
+        raise ConfigError(f"{run.folder}: holds a run with other phones; give another --run-dir")
     if config.layer == "auto":  # what was measured at the start decides, to the bit
         config = msgspec.structs.replace(config, layer=state.config.layer)
     state.config = config

@@ -125,6 +125,20 @@ def test_training_learns_phones_and_resumes_exactly(world, tmp_path: Path):
     assert set(whole.phones) == {"linear.weight", "linear.bias"}
 
 
+def test_a_run_goes_on_with_its_own_phones_only(world, tmp_path: Path):
+    """Promise 9."""
+    path = write_phones(world)
+    guided = world.config(phones={"file": "phones.tsv", "layer": 1})
+    world.train(tmp_path, guided, stop_after=1)
+    with pytest.raises(ConfigError, match="other phones"):
+        world.train(tmp_path, world.config())
+    with pytest.raises(ConfigError, match="a run of adamw"):
+        world.train(tmp_path, world.config(optimiser={"name": "muon"}))
+    path.write_text(path.read_text(encoding="utf-8").replace("SIL", "HUM", 1), encoding="utf-8")
+    with pytest.raises(ConfigError, match="other phones"):
+        world.train(tmp_path, guided)
+
+
 def test_configurations_that_cannot_be_are_refused(world):
     """Promise 9."""
     with pytest.raises(ConfigError, match="has 1 layers"):
