@@ -82,6 +82,7 @@ class Examples:
     Attributes:
         kept: indices into the corpus.
         left_out: reason to count.
+        aligned: how many of those kept have phones.
     """
 
     def __init__(
@@ -124,6 +125,14 @@ class Examples:
                 f"no training utterance is left ({why or 'the manifests are empty'}); "
                 "check data.train, data.shortest_s and data.longest_s"
             )
+        self.aligned = 0
+        if phones is not None:
+            self.aligned = sum(corpus.utterances[i].path in phones.spoken for i in self.kept)
+            if not self.aligned:
+                raise DataError(
+                    "phones.file: has none of the training recordings; "
+                    "its paths have to be those of the manifest"
+                )
         self.durations_s = np.array([corpus.duration_s(index) for index in self.kept])
         self.weights = [data.weights.get(corpus.utterances[i].source, 1.0) for i in self.kept]
         if not any(self.weights):

@@ -55,8 +55,10 @@ def read_phones(path: Path, folders: Iterable[Path]) -> PhoneTimes:
     """
     try:
         lines = path.read_text(encoding="utf-8").splitlines()[1:]
-    except (OSError, UnicodeDecodeError) as error:
-        raise DataError(f"{path}: cannot be read ({error}); give a file of phones") from None
+    except OSError as error:
+        raise DataError(f"{path}: {error.strerror}; give a file of phones") from None
+    except UnicodeDecodeError:
+        raise DataError(f"{path}: not UTF-8; give a file of phones") from None
     parsed: dict[str, tuple[list[str], npt.NDArray[np.float64]]] = {}
     for number, line in enumerate(lines, start=2):
         name, _, text = line.partition("\t")

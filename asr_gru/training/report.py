@@ -48,6 +48,8 @@ class Report:
         """Say what is trained on, and what was left out and why."""
         hours = examples.durations_s.sum() / 3600
         self._say(f"training set: {len(examples.kept)} utterances, {hours:.2f} hours")
+        if examples.phones is not None:
+            self._say(f"phones: known for {examples.aligned} of them")
         for reason, count in examples.left_out.items():
             self._say(f"left out: {count} {reason} (such as {examples.named[reason]})")
 

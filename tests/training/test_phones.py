@@ -46,7 +46,7 @@ def test_a_file_is_read(tmp_path: Path):
 def test_other_files_are_refused(tmp_path: Path, text: str, part: str):
     """Promise 9."""
     path = tmp_path / "phones.tsv"
-    with pytest.raises(DataError, match="cannot be read"):
+    with pytest.raises(DataError, match="No such file"):
         read_phones(path, [])
     path.write_text(text, encoding="utf-8")
     with pytest.raises(DataError, match=part):
@@ -134,8 +134,12 @@ def test_a_run_goes_on_with_its_own_phones_only(world, tmp_path: Path):
         world.train(tmp_path, world.config())
     with pytest.raises(ConfigError, match="a run of adamw"):
         world.train(tmp_path, world.config(optimiser={"name": "muon"}))
-    path.write_text(path.read_text(encoding="utf-8").replace("SIL", "HUM", 1), encoding="utf-8")
+    text = path.read_text(encoding="utf-8")
+    path.write_text(text.replace("SIL", "HUM", 1), encoding="utf-8")
     with pytest.raises(ConfigError, match="other phones"):
+        world.train(tmp_path, guided)
+    path.write_text(text.replace("train/", "elsewhere/"), encoding="utf-8")
+    with pytest.raises(DataError, match="none of the training recordings"):
         world.train(tmp_path, guided)
 
 
