@@ -122,3 +122,10 @@ class NetConfig(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields
             other.level,
             encoders[1],
         )
+
+    def grows_from(self, other: NetConfig) -> bool:
+        """Say whether weights of ``other`` can be a start: a look-ahead may still be missing."""
+        if other.encoder.lookahead:
+            return self.same_weights(other)
+        bare = msgspec.structs.replace(self.encoder, lookahead=0)
+        return msgspec.structs.replace(self, encoder=bare).same_weights(other)

@@ -40,6 +40,8 @@ def fresh_start(
 ) -> Checkpoint:
     """Return the state before the first step; with ``new_head`` the head starts at random.
 
+    A look-ahead that ``start_from`` did not have yet begins as a plain delay.
+
     Raises:
         ConfigError: the weights of ``start_from`` do not fit the configuration.
         ModelError: ``start_from`` is neither a run nor a model.
@@ -54,7 +56,7 @@ def fresh_start(
             if _is_run(start_from)
             else net_from_directory(ModelDirectory.open(str(start_from)))
         )
-        if not earlier.config.same_weights(config.net):
+        if not config.net.grows_from(earlier.config):
             raise ConfigError(f"{start_from}: another model than this configuration asks for")
         if not new_head and earlier.tokens != len(tokens):
             raise ConfigError(f"{start_from}: has other tokens; give --new-head to make new ones")
