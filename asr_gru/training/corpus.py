@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import os
 from collections.abc import Callable, Sequence
 from pathlib import Path
 
@@ -73,7 +74,7 @@ def _decode(
 ) -> None:
     stem.parent.mkdir(parents=True, exist_ok=True)
     bounds = np.zeros(len(utterances) + 1, np.int64)
-    partial = stem.with_suffix(".partial")
+    partial = stem.with_suffix(f".{os.getpid()}.partial")  # another run may decode the same
     with partial.open("wb") as file:
         for index, utterance in enumerate(utterances):
             samples = read_recording(utterance.path, sample_rate)
@@ -82,6 +83,6 @@ def _decode(
             if on_progress is not None:
                 on_progress(index + 1)
     partial.replace(stem.with_suffix(".i16"))
-    unfinished = stem.with_suffix(".partial.npy")
+    unfinished = stem.with_suffix(f".{os.getpid()}.partial.npy")
     np.save(unfinished, bounds)
     unfinished.replace(stem.with_suffix(".npy"))
