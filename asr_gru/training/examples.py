@@ -168,12 +168,10 @@ class Examples:
     def _phones(self, index: int, varied: int, clean: int) -> npt.NDArray[np.int64] | None:
         if self.phones is None:
             return None
-        spoken, net = (
-            self.phones.spoken.get(self.corpus.utterances[self.kept[index]].path),
-            self.net,
-        )
+        spoken = self.phones.spoken.get(self.corpus.utterances[self.kept[index]].path)
         if spoken is None:
             return None
+        net = self.net
         return frame_phones(
             spoken,
             varied // net.frame_samples,

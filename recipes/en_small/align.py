@@ -11,7 +11,6 @@ Run again, it goes on where it stopped.
 
 import argparse
 import contextlib
-import csv
 import multiprocessing
 import random
 from collections import Counter
@@ -23,6 +22,7 @@ import numpy as np
 from pocketsphinx import Decoder
 
 from asr_gru.audio import read_recording
+from asr_gru.manifest import read_manifest
 from asr_gru.text import normalise
 
 RATE = 16_000
@@ -67,13 +67,15 @@ def _hear(samples: bytes) -> None:
 
 def jobs(manifest: Path, done: set[str]) -> Iterator[tuple[Path, str, str]]:
     """Yield what is to be aligned, at random but single words last: a part is a fair sample."""
-    with manifest.open(encoding="utf-8", newline="") as file:
-        rows = list(csv.DictReader(file, delimiter="\t", quoting=csv.QUOTE_NONE))
-    random.Random(0).shuffle(rows)
-    rows.sort(key=lambda row: " " not in row["text"].strip())
-    for row in rows:
-        if row["path"] not in done:
-            yield manifest.parent / row["path"], row["path"], row["text"]
+    utterances = read_manifest(manifest)
+    random.Random(0).shuffle(utterances)
+    utterances.sort(key=lambda utterance: " " not in utterance.text.strip())
+    for utterance in utterances:
+        path = utterance.path
+        inside = path.is_relative_to(manifest.parent)
+        name = (path.relative_to(manifest.parent) if inside else path).as_posix()
+        if name not in done:
+            yield path, name, utterance.text
 
 
 def main() -> None:
