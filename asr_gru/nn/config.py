@@ -80,7 +80,7 @@ class EncoderConfig(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fi
         dropout: share of units dropped after each layer in training.
     """
 
-    subsampling: Literal[2, 3, 4, 6] = 4
+    subsampling: Literal[2, 3, 4, 6, 8] = 4
     layers: Annotated[int, Meta(ge=1, le=64)] = 4
     width: Annotated[int, Meta(ge=1, le=8_192)] = 384
     cell: Literal["gru", "lstm", "rnn"] = "gru"
@@ -124,8 +124,13 @@ class NetConfig(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields
         )
 
     def grows_from(self, other: NetConfig) -> bool:
-        """Say whether weights of ``other`` can be a start: a look-ahead may still be missing."""
-        if other.encoder.lookahead:
-            return self.same_weights(other)
-        bare = msgspec.structs.replace(self.encoder, lookahead=0)
-        return msgspec.structs.replace(self, encoder=bare).same_weights(other)
+        """Say whether weights of ``other`` can be a start.
+
+        The subsampling may be another one, and a look-ahead may still be missing.
+        """
+        like = msgspec.structs.replace(
+            self.encoder,
+            subsampling=other.encoder.subsampling,
+            lookahead=self.encoder.lookahead if other.encoder.lookahead else 0,
+        )
+        return msgspec.structs.replace(self, encoder=like).same_weights(other)

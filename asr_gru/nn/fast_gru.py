@@ -22,9 +22,11 @@ Product = Callable[[Tensor], Tensor]
 
 
 def bf16_available() -> bool:
-    """Say whether this torch has the packed products (x86 builds with oneDNN do)."""
-    there: bool = torch.backends.mkldnn.is_available()  # type: ignore[no-untyped-call]
-    return there and hasattr(torch.ops.mkldnn, "_linear_pointwise")
+    """Say whether the packed products are there: torch with oneDNN, a processor with AVX-512."""
+    if not torch.backends.mkldnn.is_available():  # type: ignore[no-untyped-call]
+        return False
+    there = hasattr(torch.ops.mkldnn, "_linear_pointwise")
+    return there and bool(torch.ops.mkldnn._is_mkldnn_bf16_supported())
 
 
 def _product(weight: Tensor, batch: int) -> Product:

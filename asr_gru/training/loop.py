@@ -217,7 +217,9 @@ def _choose_layer(
     if config.encoder.cell != "gru" or processes.device.type != "cpu":
         name = "torch"
     if name == "bf16" and not bf16_available():
-        raise ConfigError('layer = "bf16" needs torch with oneDNN; write layer = "float32"')
+        raise ConfigError(
+            'layer = "bf16" needs a CPU with AVX-512 and torch with oneDNN; write layer = "float32"'
+        )
     if name == "auto":
         race = race_layers(config.encoder.width)
         seconds = torch.tensor(list(race.values()))

@@ -6,6 +6,7 @@ from pathlib import Path
 
 import numpy as np
 import torch
+from torch import Tensor
 
 from asr_gru.errors import ConfigError
 from asr_gru.model_directory import ModelDirectory
@@ -40,7 +41,8 @@ def fresh_start(
 ) -> Checkpoint:
     """Return the state before the first step; with ``new_head`` the head starts at random.
 
-    A look-ahead that ``start_from`` did not have yet begins as a plain delay.
+    A look-ahead that ``start_from`` did not have yet begins as a plain delay. With another
+    subsampling, the weights of the newest mel frames stay and those further back begin at 0.
 
     Raises:
         ConfigError: the weights of ``start_from`` do not fit the configuration.
@@ -65,6 +67,8 @@ def fresh_start(
             for name, value in earlier.state_dict().items()
             if not (new_head and name.startswith("encoder.head."))
         }
+        name = "encoder.subsample.weight"
+        kept[name] = _newest_columns(kept[name], net.encoder.subsample.in_features)
         net.load_state_dict({**net.state_dict(), **kept})
     weights = {name: value.clone() for name, value in net.state_dict().items()}
     average = {name: value.clone() for name, value in weights.items()}
@@ -78,6 +82,12 @@ def fresh_start(
 
 def _is_run(path: Path) -> bool:
     return path.is_file() or (path / NAME).is_file()
+
+
+def _newest_columns(weight: Tensor, columns: int) -> Tensor:
+    """Fit the subsampling's product to more or fewer mel frames: the newest stay as they are."""
+    grown = weight.new_zeros(weight.shape[0], max(columns - weight.shape[1], 0))
+    return torch.cat([grown, weight], dim=1)[:, -columns:]
 
 
 def _measure_statistics(net: AcousticNet, examples: Examples) -> None:

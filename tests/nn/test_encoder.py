@@ -39,6 +39,7 @@ STREAMING = [
     {"subsampling": 3},
     {"subsampling": 4},
     {"subsampling": 6},
+    {"subsampling": 8},
 ]
 CHUNKED = [
     {"direction": "chunked", "cell": cell, "chunk_frames": 4, "right_frames": right}

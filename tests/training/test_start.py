@@ -43,6 +43,16 @@ def test_a_look_ahead_that_is_added_begins_as_a_delay(earlier, tmp_path):
     torch.testing.assert_close(found[:, 3:], expected[:, :-3], rtol=0, atol=1e-6)
 
 
+@pytest.mark.parametrize("wanted", [2, 8])
+def test_another_subsampling_keeps_the_newest_frames(earlier, tmp_path, wanted):
+    before = earlier(subsampling=4).encoder.subsample.weight.reshape(8, 8, 80)
+    state = fresh_start(config(subsampling=wanted), tmp_path, TOKENS, None)
+    after = state.weights["encoder.subsample.weight"].reshape(8, 2 * wanted, 80)
+    kept = min(8, 2 * wanted)
+    assert torch.equal(after[:, -kept:], before[:, -kept:])
+    assert not after[:, :-kept].any()
+
+
 @pytest.mark.parametrize(
     ("was", "wanted"),
     [({"lookahead": 2}, {}), ({"lookahead": 2}, {"lookahead": 3}), ({}, {"width": 12})],

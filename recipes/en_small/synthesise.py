@@ -1,0 +1,123 @@
+"""Have flite speak training texts, for utterances in other voices than those recorded.
+
+    python -m recipes.en_small.synthesise DATA/speech/train.tsv flite --utterances 3000 --jobs 2
+
+Needs the program ``flite`` (Black and Lenzo 2001). Writes recordings and a manifest ``train.tsv``
+into the folder, with ``source`` flite, and ``phones.tsv`` in the form of ``align.py``, whose times
+are exact because flite made them. Voice, pace and pitch are drawn for each utterance.
+"""
+
+import argparse
+import random
+import subprocess
+import tempfile
+from collections.abc import Sequence
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from pathlib import Path
+
+import soundfile
+
+from asr_gru.errors import DataError
+from asr_gru.manifest import Utterance, read_manifest, write_manifest
+from asr_gru.text import normalise
+
+VOICES = {"slt": 175.0, "awb": 130.0, "rms": 105.0, "kal16": 105.0}
+"""Voices of 16 kHz and the pitch about which each is varied, in hertz."""
+
+PHONES = {"pau": "SIL", "ax": "AH"}
+"""What flite calls otherwise than PocketSphinx; the rest is the same in capitals."""
+
+
+@dataclass(frozen=True, slots=True)
+class Prompt:
+    """What is to be said, and how."""
+
+    text: str
+    voice: str
+    stretch: float
+    pitch_hz: float
+
+
+def draw(utterances: Sequence[Utterance], count: int, seed: int) -> list[Prompt]:
+    """Draw ``count`` texts of two words and more, each once until all were drawn."""
+    texts = sorted({normalise(utterance.text, "english") for utterance in utterances})
+    texts = [text for text in texts if " " in text]
+    if not texts:
+        raise DataError("no text of two words or more in the manifest; give another")
+    dice = random.Random(seed)
+    dice.shuffle(texts)
+    prompts = []
+    for number in range(count):
+        voice = dice.choice(list(VOICES))
+        pitch_hz = VOICES[voice] * dice.uniform(0.8, 1.25)
+        text = texts[number % len(texts)]
+        prompts.append(Prompt(text, voice, dice.uniform(0.75, 1.25), pitch_hz))
+    return prompts
+
+
+def command(prompt: Prompt, text: Path, wave: Path) -> list[str]:
+    """Return flite's arguments; the text comes from a file, never from the command line."""
+    pace, pitch = (
+        f"duration_stretch={prompt.stretch:.2f}",
+        f"int_f0_target_mean={prompt.pitch_hz:.0f}",
+    )
+    options = ["--setf", pace, "--setf", pitch]
+    return ["flite", "-voice", prompt.voice, *options, "-psdur", "-f", str(text), "-o", str(wave)]
+
+
+def phones(printed: str) -> str:
+    """Turn what ``flite -psdur`` prints (``pau:0.246 hh:0.350``) into the form of ``align.py``."""
+    pairs = [field.rsplit(":", 1) for field in printed.split()]
+    return " ".join(f"{PHONES.get(name, name.upper())} {float(end):.2f}" for name, end in pairs)
+
+
+def speak(prompt: Prompt, path: Path) -> tuple[Utterance, str]:
+    """Write one recording (FLAC); return its line of the manifest and its phones."""
+    with tempfile.TemporaryDirectory() as folder:
+        text, wave = Path(folder) / "text", Path(folder) / "wave"
+        text.write_text(prompt.text, encoding="ascii", errors="ignore")
+        done = subprocess.run(
+            command(prompt, text, wave), capture_output=True, text=True, check=True, timeout=120
+        )
+        samples, rate = soundfile.read(wave)
+    soundfile.write(path, samples, rate)
+    return (
+        Utterance(
+            path=path,
+            text=prompt.text,
+            duration_s=len(samples) / rate,
+            speaker=f"flite-{prompt.voice}",
+            source="flite",
+            written=prompt.text,
+        ),
+        phones(done.stdout),
+    )
+
+
+def main() -> None:
+    """Speak the texts of a manifest."""
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("manifest", type=Path)
+    parser.add_argument("folder", type=Path)
+    parser.add_argument("--utterances", type=int, default=3000)
+    parser.add_argument("--seed", type=int, default=0)
+    parser.add_argument("--jobs", type=int, default=1, help="processes of flite at once")
+    options = parser.parse_args()
+    options.folder.mkdir(parents=True, exist_ok=True)
+    prompts = draw(read_manifest(options.manifest), options.utterances, options.seed)
+    paths = [options.folder / f"{number:05}.flac" for number in range(len(prompts))]
+    try:
+        with ThreadPoolExecutor(options.jobs) as pool:
+            spoken = list(pool.map(speak, prompts, paths))
+    except FileNotFoundError:
+        parser.error("the program flite is not there; install it (apt install flite)")
+    write_manifest(options.folder / "train.tsv", [utterance for utterance, _ in spoken])
+    lines = [f"{utterance.path.name}\t{times}\n" for utterance, times in spoken]
+    (options.folder / "phones.tsv").write_text("path\tphones\n" + "".join(lines), encoding="utf-8")
+    hours = sum(utterance.duration_s for utterance, _ in spoken) / 3600
+    print(f"{len(spoken)} utterances, {hours:.2f} hours")
+
+
+if __name__ == "__main__":
+    main()
