@@ -15,6 +15,10 @@ __all__ = ["Graph", "Range"]
 Range = tuple[float, float]
 """Lowest and highest value that a product's input takes."""
 
+LARGEST = 63
+"""Of an int8 weight. An x86 without VNNI adds pairs of products in 16 bits, where 2 * 255 * 63 still
+fits, so that every processor finds the same sums."""
+
 MICROSOFT = "com.microsoft"
 OPSET, IR_VERSION = 18, 9
 
@@ -80,14 +84,15 @@ class Graph:
 
         With a ``span`` the product is taken in int8: weights symmetric with a scale per output,
         inputs as unsigned bytes with one fixed scale, so a row's result depends on nothing else.
+        Weights use seven of the eight bits, see ``LARGEST``.
         """
         if span is None:
             return self.op("Add", self.op("MatMul", x, self.constant(weight)), self.constant(bias))
         low, high = min(span[0], 0.0), max(span[1], 1e-6)
         scale = np.float32((high - low) / 255)
         zero = self.constant(np.uint8(np.clip(round(-low / float(scale)), 0, 255)), np.uint8)
-        scales = np.maximum(np.abs(weight).max(axis=0), 1e-8) / 127
-        whole = np.clip(np.rint(weight / scales), -127, 127)
+        scales = np.maximum(np.abs(weight).max(axis=0), 1e-8) / LARGEST
+        whole = np.clip(np.rint(weight / scales), -LARGEST, LARGEST)
         x_scale = self.constant(scale)
         quantised = self.op("QuantizeLinear", x, x_scale, zero)
         return self.op(

@@ -104,14 +104,21 @@ def main() -> None:
     parser.add_argument("--seed", type=int, default=0)
     parser.add_argument("--jobs", type=int, default=1, help="processes of flite at once")
     options = parser.parse_args()
+    if options.utterances < 1 or options.jobs < 1:
+        parser.error("--utterances and --jobs have to be 1 or more")
+    try:
+        prompts = draw(read_manifest(options.manifest), options.utterances, options.seed)
+    except DataError as error:
+        parser.error(str(error))
     options.folder.mkdir(parents=True, exist_ok=True)
-    prompts = draw(read_manifest(options.manifest), options.utterances, options.seed)
     paths = [options.folder / f"{number:05}.flac" for number in range(len(prompts))]
     try:
         with ThreadPoolExecutor(options.jobs) as pool:
             spoken = list(pool.map(speak, prompts, paths))
     except FileNotFoundError:
         parser.error("the program flite is not there; install it (apt install flite)")
+    except subprocess.CalledProcessError as error:
+        parser.error(f"flite failed: {error.stderr.strip()[-200:] or error.returncode}")
     write_manifest(options.folder / "train.tsv", [utterance for utterance, _ in spoken])
     lines = [f"{utterance.path.name}\t{times}\n" for utterance, times in spoken]
     (options.folder / "phones.tsv").write_text("path\tphones\n" + "".join(lines), encoding="utf-8")
