@@ -16,8 +16,8 @@ Range = tuple[float, float]
 """Lowest and highest value that a product's input takes."""
 
 LARGEST = 63
-"""Of an int8 weight. An x86 without VNNI adds pairs of products in 16 bits, where 2 * 255 * 63 still
-fits, so that every processor finds the same sums."""
+"""Of an int8 weight. An x86 without VNNI adds pairs of products in 16 bits, where 2 * 255 * 63
+still fits, so that every processor finds the same sums."""
 
 MICROSOFT = "com.microsoft"
 OPSET, IR_VERSION = 18, 9
