@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import html
 import json
+from abc import ABC, abstractmethod
 from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -113,7 +114,7 @@ class _Text:
         return write_txt(_alone(segment), self._name)
 
 
-class _Subtitles(_Text):
+class _Subtitles(_Text, ABC):
     """Cues that never begin before the last one has ended."""
 
     _end_s = 0.0
@@ -126,8 +127,9 @@ class _Subtitles(_Text):
             written += self._cue(Cue(start_s, self._end_s, cue.lines))
         return written
 
+    @abstractmethod
     def _cue(self, cue: Cue) -> str:
-        raise NotImplementedError
+        """Return one cue as the format writes it."""
 
 
 class _Srt(_Subtitles):

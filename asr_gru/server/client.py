@@ -6,6 +6,7 @@ import asyncio
 import contextlib
 import logging
 import time
+from abc import ABC, abstractmethod
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
@@ -35,11 +36,10 @@ def bounded(rules: EndpointRules) -> EndpointRules:
     return rules if rules.longest_s is not None else replace(rules, longest_s=LONGEST_S)
 
 
-class Client:
+class Client(ABC):
     """What the protocols have in common; each says its own messages.
 
-    A protocol overrides ``hello``, ``receive``, ``say``, ``complain``, ``finished`` and
-    ``status``.
+    A protocol writes the abstract methods.
     """
 
     protocol = ""
@@ -59,24 +59,27 @@ class Client:
 
     # ---- what a protocol says
 
+    @abstractmethod
     async def hello(self) -> None:
         """Greet; may receive first messages."""
 
+    @abstractmethod
     async def receive(self, message: str | bytes) -> bool:
         """Take one message; False when the client wants to end."""
-        raise NotImplementedError
 
+    @abstractmethod
     def say(self, said: Said) -> None:
         """Put what was said into the outbox."""
-        raise NotImplementedError
 
+    @abstractmethod
     def complain(self, refused: RefusedError) -> None:
         """Put an error into the outbox."""
-        raise NotImplementedError
 
+    @abstractmethod
     def finished(self) -> None:
         """Put what follows the last final into the outbox."""
 
+    @abstractmethod
     def status(self) -> None:
         """Put the state of things into the outbox, once a second."""
 

@@ -96,6 +96,12 @@ class RealtimeClient(Client):
         """Send the error."""
         self._mistake(refused.code, refused.message)
 
+    def finished(self) -> None:
+        """Nothing: this protocol has no message for it."""
+
+    def status(self) -> None:
+        """Nothing: this protocol has no message for it."""
+
     # ---- the client's events
 
     async def _take(self, event: dict[str, Any]) -> None:

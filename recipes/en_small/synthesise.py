@@ -119,6 +119,8 @@ def main() -> None:
         parser.error("the program flite is not there; install it (apt install flite)")
     except subprocess.CalledProcessError as error:
         parser.error(f"flite failed: {error.stderr.strip()[-200:] or error.returncode}")
+    except subprocess.TimeoutExpired:
+        parser.error("flite took more than two minutes over one utterance; run it again")
     write_manifest(options.folder / "train.tsv", [utterance for utterance, _ in spoken])
     lines = [f"{utterance.path.name}\t{times}\n" for utterance, times in spoken]
     (options.folder / "phones.tsv").write_text("path\tphones\n" + "".join(lines), encoding="utf-8")

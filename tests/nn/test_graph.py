@@ -4,10 +4,9 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
-from onnx import TensorProto, helper
 from onnxruntime import InferenceSession
 
-from asr_gru.nn.graph import IR_VERSION, MICROSOFT, OPSET, Graph
+from asr_gru.nn.graph import Graph
 
 WIDTH = 64
 
@@ -17,15 +16,7 @@ def test_an_int8_product_is_right_at_its_limits(rows):
     graph = Graph()
     weight = np.ones((WIDTH, 8), np.float32)
     graph.rename(graph.product("x", weight, np.zeros(8, np.float32), (0.0, 1.0)), "y")
-    made = helper.make_graph(
-        graph.nodes,
-        "product",
-        [helper.make_tensor_value_info("x", TensorProto.FLOAT, [None, WIDTH])],
-        [helper.make_tensor_value_info("y", TensorProto.FLOAT, None)],
-        list(graph.constants.values()),
-    )
-    domains = [helper.make_opsetid("", OPSET), helper.make_opsetid(MICROSOFT, 1)]
-    model = helper.make_model(made, opset_imports=domains, ir_version=IR_VERSION)
-    session = InferenceSession(model.SerializeToString(), providers=["CPUExecutionProvider"])
+    model = graph.model([("x", ["rows", WIDTH])], [("y", ["rows", 8])])
+    session = InferenceSession(model, providers=["CPUExecutionProvider"])
     (sums,) = session.run(None, {"x": np.ones((rows, WIDTH), np.float32)})
     np.testing.assert_allclose(sums, WIDTH, rtol=1e-5)

@@ -127,10 +127,10 @@ class Browser:
         self.call("DOM.setFileInputFiles", nodeId=node, files=[str(path) for path in paths])
 
     def downloaded(self, name):
-        """Wait for a download and return its text."""
+        """Wait for a download, which is an empty file until it is whole, and return its text."""
         path = self.downloads / name
         deadline = time.monotonic() + self._seconds
-        while not path.exists():
+        while not (path.exists() and path.stat().st_size):
             assert time.monotonic() < deadline, f"no download {name}"
             time.sleep(0.1)
         text = path.read_text(encoding="utf-8")
