@@ -1,0 +1,138 @@
+"""Named arrays in one file, memory-mapped: the container of language models and lexicons.
+
+Layout, little-endian: 8 bytes of magic, the kind in 8 ASCII bytes, a version and the length of
+the header as uint32, the header as JSON, then the arrays, each at a multiple of 64 bytes.
+Loading costs the header and no copy. Nothing in it can run code, and every size is checked
+against the file before an array is made.
+"""
+
+from __future__ import annotations
+
+import math
+import os
+import struct
+import tempfile
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import msgspec
+import numpy as np
+import numpy.typing as npt
+
+from asr_gru.errors import ModelError
+
+__all__ = ["Array", "read_arrays", "write_arrays"]
+
+Array = npt.NDArray[Any]
+
+MAGIC = b"asr-gru\x00"
+PREFIX = struct.Struct("<8s8sII")
+VERSION = 1
+ALIGNMENT = 64
+LARGEST_HEADER = 1 << 20
+DTYPES = {"u1": 1, "u2": 2, "u4": 4, "i4": 4, "i8": 8, "f4": 4}
+
+
+class _Entry(msgspec.Struct, forbid_unknown_fields=True, frozen=True):
+    name: str
+    dtype: str
+    length: int
+    offset: int
+
+
+class _Header(msgspec.Struct, forbid_unknown_fields=True, frozen=True):
+    meta: dict[str, Any]
+    arrays: list[_Entry]
+
+
+def write_arrays(
+    path: Path, kind: str, meta: Mapping[str, Any], arrays: Mapping[str, Array]
+) -> None:
+    """Write one-dimensional arrays under their names; the file appears whole or not at all.
+
+    Args:
+        path: the file.
+        kind: up to 8 ASCII letters; a reader refuses another.
+        meta: small values (JSON).
+        arrays: of dtype uint8, uint16, uint32, int32, int64 or float32.
+    """
+    entries, offset = [], 0
+    for name, array in arrays.items():
+        code = array.dtype.newbyteorder("<").str[1:]
+        if code not in DTYPES or array.ndim != 1:
+            raise TypeError(f"array {name}: {array.dtype}, {array.ndim} dimensions")
+        entries.append(_Entry(name, code, len(array), offset))
+        offset += -(-array.nbytes // ALIGNMENT) * ALIGNMENT
+    header = msgspec.json.encode(_Header(dict(meta), entries))
+    # Spaces after the JSON put the first array at a multiple of the alignment.
+    header += b" " * (-(PREFIX.size + len(header)) % ALIGNMENT)
+    if len(header) > LARGEST_HEADER:
+        raise ValueError("the header is too large")
+    handle, temporary = tempfile.mkstemp(dir=path.parent, prefix=path.name, suffix=".part")
+    try:
+        with os.fdopen(handle, "wb") as file:
+            file.write(PREFIX.pack(MAGIC, kind.encode().ljust(8, b"\0"), VERSION, len(header)))
+            file.write(header)
+            for array in arrays.values():
+                data = np.ascontiguousarray(array, array.dtype.newbyteorder("<")).tobytes()
+                file.write(data + b"\0" * (-len(data) % ALIGNMENT))
+        Path(temporary).chmod(0o644)
+        Path(temporary).replace(path)
+    except BaseException:
+        Path(temporary).unlink(missing_ok=True)
+        raise
+
+
+def read_arrays(source: Path | bytes, kind: str) -> tuple[dict[str, Any], dict[str, Array]]:
+    """Map a file (or take bytes) that ``write_arrays`` made; the arrays are read-only.
+
+    Raises:
+        ModelError: not there, cut, of another kind or version, or with impossible sizes.
+    """
+    name = "packed data" if isinstance(source, bytes) else str(source)
+    data: Array
+    if isinstance(source, bytes):
+        data = np.frombuffer(source, np.uint8)
+    else:
+        try:
+            size = source.stat().st_size
+            data = (
+                np.memmap(source, np.uint8, "r").view(np.ndarray) if size else np.zeros(0, np.uint8)
+            )
+        except (OSError, ValueError) as error:
+            reason = error.strerror if isinstance(error, OSError) else str(error)
+            raise ModelError(f"{name}: {reason}; give a file that asr-gru wrote") from None
+    if len(data) < PREFIX.size:
+        raise ModelError(f"{name}: cut or empty; write it again")
+    magic, found, version, length = PREFIX.unpack(data[: PREFIX.size].tobytes())
+    if magic != MAGIC:
+        raise ModelError(f"{name}: not a binary file of asr-gru; write it again")
+    if found != kind.encode().ljust(8, b"\0"):
+        shown = found.rstrip(b"\0").decode("ascii", "replace")
+        raise ModelError(f"{name}: holds {shown!r}, not {kind!r}; give the other file")
+    if version != VERSION:
+        raise ModelError(
+            f"{name}: version {version}; this asr-gru reads version {VERSION}: update it, "
+            "or write the file again"
+        )
+    start = PREFIX.size + length
+    if length > LARGEST_HEADER or start > len(data):
+        raise ModelError(f"{name}: cut or damaged header; write it again")
+    try:
+        header = msgspec.json.decode(data[PREFIX.size : start].tobytes(), type=_Header)
+    except (msgspec.DecodeError, msgspec.ValidationError, UnicodeDecodeError):
+        raise ModelError(f"{name}: damaged header; write it again") from None
+    arrays = {entry.name: _array(name, data[start:], entry) for entry in header.arrays}
+    ends = [entry.offset + entry.length * DTYPES[entry.dtype] for entry in header.arrays]
+    if len(data) - start != math.ceil(max(ends, default=0) / ALIGNMENT) * ALIGNMENT:
+        raise ModelError(f"{name}: has not the length its header says; write it again")
+    return header.meta, arrays
+
+
+def _array(name: str, data: Array, entry: _Entry) -> Array:
+    size = DTYPES.get(entry.dtype, 0) * entry.length
+    fits = 0 <= entry.offset <= entry.offset + size <= len(data)
+    if entry.dtype not in DTYPES or entry.length < 0 or entry.offset % ALIGNMENT or not fits:
+        raise ModelError(f"{name}: array {entry.name!r} is cut or damaged; write the file again")
+    return data[entry.offset : entry.offset + size].view(f"<{entry.dtype}")

@@ -1,0 +1,102 @@
+"""N-grams with their probabilities in memory: what is estimated, pruned, read and written.
+
+The n-grams of one order are rows, sorted by (row of the first n-1 words, last word), so that a
+model of any order is a trie of flat arrays. Log-probabilities and back-off weights are natural
+logarithms.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+__all__ = ["BOS", "EOS", "IMPOSSIBLE", "LARGEST_ORDER", "UNK", "Level", "NGrams", "find"]
+
+Ints = npt.NDArray[np.int64]
+Floats = npt.NDArray[np.float32]
+
+BOS, EOS, UNK = "<s>", "</s>", "<unk>"
+LARGEST_ORDER = 5
+IMPOSSIBLE = float(-99 * np.log(10))
+"""Log-probability of what never comes (-99 in ARPA), such as ``<s>`` after a word."""
+
+
+@dataclass(frozen=True, slots=True)
+class Level:
+    """The n-grams of one order, sorted by (parent, word) and without duplicates.
+
+    Attributes:
+        parents: row of the first n-1 words in the level below, ``(n,)``; 0 for single words.
+        words: id of the last word, ``(n,)``.
+        log_probs: of the last word after the others, ``(n,)``.
+        backoffs: added where a longer n-gram is not listed, ``(n,)``; 0 in the highest order.
+    """
+
+    parents: Ints
+    words: Ints
+    log_probs: Floats
+    backoffs: Floats
+
+    def __len__(self) -> int:
+        return len(self.words)
+
+    @property
+    def keys(self) -> Ints:
+        """Parent and word in one sorted integer, ``(n,)``."""
+        return keys(self.parents, self.words)
+
+
+@dataclass(frozen=True, slots=True)
+class NGrams:
+    """A back-off model (Katz 1987) as in an ARPA file.
+
+    Attributes:
+        words: the vocabulary; an id is a place in it. It has ``<s>``, ``</s>`` and ``<unk>``.
+        levels: of order 1 (a row for every word of the vocabulary), 2, and so on.
+    """
+
+    words: tuple[str, ...]
+    levels: tuple[Level, ...]
+
+    @property
+    def order(self) -> int:
+        """Words of the longest n-grams."""
+        return len(self.levels)
+
+    @property
+    def counts(self) -> tuple[int, ...]:
+        """How many n-grams of each order there are."""
+        return tuple(map(len, self.levels))
+
+    def grams(self, order: int) -> Ints:
+        """Return the word ids of all n-grams of an order, ``(n, order)``."""
+        level = self.levels[order - 1]
+        columns, rows = [level.words], level.parents
+        for below in reversed(self.levels[: order - 1]):
+            columns.append(below.words[rows])
+            rows = below.parents[rows]
+        return np.stack(columns[::-1], axis=1)
+
+    def rows(self, grams: Ints) -> Ints:
+        """Return the row of each n-gram of ``(n, order)`` in its level, or -1."""
+        rows = np.zeros(len(grams), np.int64)
+        for level, words in zip(self.levels, grams.T, strict=False):
+            found = find(level.keys, keys(np.maximum(rows, 0), words))
+            rows = np.where(rows < 0, -1, found)
+        return rows
+
+
+def keys(parents: npt.NDArray[Any], words: npt.NDArray[Any]) -> Ints:
+    """Return one integer for each pair; it sorts as the pairs do."""
+    return (parents.astype(np.int64) << 32) | words.astype(np.int64)
+
+
+def find(known: npt.NDArray[Any], wanted: npt.NDArray[Any]) -> Ints:
+    """Return the place of each ``wanted`` value in the sorted array ``known``, or -1."""
+    if not len(known):
+        return np.full(len(wanted), -1, np.int64)
+    places = np.minimum(np.searchsorted(known, wanted), len(known) - 1)
+    return np.where(known[places] == wanted, places, -1).astype(np.int64)

@@ -1,0 +1,116 @@
+"""N-grams as the arrays of a file: 8-bit codes, short word ids, offsets of two bytes.
+
+A language model spends most bytes on n-grams that no longer one begins with, and on saying so.
+Where the longer ones of a row begin is stored as a 32-bit number for a block of rows and a 16-bit
+step for each, and word ids take 16 bits where the vocabulary allows: 3 bytes for an n-gram of the
+highest order, about 6 for one below.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+
+from asr_gru.errors import DataError
+from asr_gru.language.arrays import Array
+from asr_gru.language.ngrams import BOS, EOS, IMPOSSIBLE, UNK, Floats, Ints, NGrams
+
+__all__ = ["KIND", "pack", "packed_bytes", "unpack_words"]
+
+KIND = "ngram"
+LARGEST_SHIFT = 6
+BARELY = np.float32(1e-30)
+"""Stands for a back-off weight of 0 where longer n-grams follow, as plain 0 says none does."""
+
+
+def pack(ngrams: NGrams, *, quantise: bool) -> tuple[dict[str, Any], dict[str, Array]]:
+    """Return the meta data and arrays of a model's file.
+
+    Raises:
+        DataError: the vocabulary has no ``<s>``, ``</s>`` or ``<unk>``.
+    """
+    for word in (BOS, EOS, UNK):
+        if word not in ngrams.words:
+            raise DataError(f"the vocabulary has no {word}; add it")
+    arrays: dict[str, Array] = {"words": np.frombuffer("\n".join(ngrams.words).encode(), np.uint8)}
+    shifts: list[int] = []
+    word_type = np.uint16 if len(ngrams.words) <= 1 << 16 else np.uint32
+    last = [level.words.astype(word_type) for level in ngrams.levels[1:]]
+    arrays["last_words"] = np.concatenate([np.zeros(0, word_type), *last])
+    starts = np.cumsum([1, *ngrams.counts])
+    for n, level in enumerate(ngrams.levels, start=1):
+        arrays[f"log_probs.{n}"], arrays[f"log_prob_grid.{n}"] = _codes(
+            level.log_probs, IMPOSSIBLE, level.log_probs < IMPOSSIBLE / 2, quantise=quantise
+        )
+        if n == ngrams.order:
+            break
+        longer = np.bincount(ngrams.levels[n].parents, minlength=len(level))
+        weights = np.where((longer > 0) & (level.backoffs == 0), BARELY, level.backoffs)
+        arrays[f"backoffs.{n}"], arrays[f"backoff_grid.{n}"] = _codes(
+            weights, 0.0, weights == 0, quantise=quantise
+        )
+        arrays[f"base.{n}"], arrays[f"steps.{n}"], shift = _offsets(
+            np.concatenate([[0], np.cumsum(longer)])
+        )
+        shifts.append(shift)
+        if n > 2:
+            arrays[f"suffixes.{n}"] = _suffixes(ngrams, n, starts).astype(np.int32)
+    return {"order": ngrams.order, "shifts": shifts}, arrays
+
+
+def packed_bytes(words: int, counts: tuple[int, ...]) -> int:
+    """Return about how many bytes a packed, quantised model takes, without its list of words.
+
+    Args:
+        words: size of the vocabulary.
+        counts: n-grams of each order, from 1.
+    """
+    word_bytes = 2 if words <= 1 << 16 else 4
+    total = 0.0
+    for n, count in enumerate(counts, start=1):
+        each = 1.0 + (word_bytes if n > 1 else 0)
+        if n < len(counts):
+            each += 3 + 4 / 2**LARGEST_SHIFT + (4 if n > 2 else 0)
+        total += count * each
+    return int(total)
+
+
+def unpack_words(packed: Array) -> tuple[str, ...]:
+    """Return the vocabulary of a file."""
+    return tuple(packed.tobytes().decode().split("\n"))
+
+
+def _codes(
+    values: Floats, special: float, is_special: Array, *, quantise: bool
+) -> tuple[Array, Floats]:
+    """Return 8-bit codes and their grid: code 0 for ``special``, 255 equal steps for the rest."""
+    if not quantise:
+        return np.where(is_special, special, values).astype(np.float32), np.zeros(0, np.float32)
+    usual = values[~is_special]
+    low, high = (float(usual.min()), float(usual.max())) if len(usual) else (0.0, 0.0)
+    step = (high - low) / 254 or 1.0
+    codes = np.where(is_special, 0, 1 + np.round((values - low) / step).clip(0, 254))
+    grid = np.concatenate([[special], low + step * np.arange(255)])
+    return codes.astype(np.uint8), grid.astype(np.float32)
+
+
+def _offsets(firsts: Ints) -> tuple[Array, Array, int]:
+    """Split ascending offsets into 32 bits for a block of rows and 16 bits for each row."""
+    rows = np.arange(len(firsts))
+    for shift in range(LARGEST_SHIFT, -1, -1):
+        base = firsts[:: 1 << shift]
+        steps = firsts - base[rows >> shift]
+        if steps.max() < 1 << 16:
+            break
+    return base.astype(np.uint32), steps.astype(np.uint16), shift
+
+
+def _suffixes(ngrams: NGrams, n: int, starts: Ints) -> Ints:
+    """Return the state of the longest listed n-gram that properly ends each of order ``n``."""
+    grams = ngrams.grams(n)
+    suffixes: Ints = grams[:, -1] + starts[0]
+    for length in range(2, n):
+        rows = ngrams.rows(grams[:, n - length :])
+        suffixes = np.where(rows >= 0, starts[length - 1] + rows, suffixes)
+    return suffixes

@@ -1,0 +1,82 @@
+"""Texts as blocks of whole lines: plain, gzip or xz, checked to be UTF-8, in bounded memory."""
+
+from __future__ import annotations
+
+import gzip
+import lzma
+import zlib
+from collections.abc import Iterator
+from pathlib import Path
+from typing import IO
+
+from asr_gru.errors import DataError
+
+__all__ = ["read_blocks", "read_lines"]
+
+BLOCK_BYTES = 1 << 23
+LARGEST_LINE = 1 << 20
+LARGEST_TEXT = 1 << 36
+"""64 GiB after decompression: far above any text here, far below an endless one."""
+
+
+def read_blocks(path: Path, largest: int = LARGEST_TEXT) -> Iterator[tuple[int, str]]:
+    """Yield blocks of whole lines, each with the number of its first line (from 1).
+
+    Args:
+        path: a text; compressed if its name ends in ``.gz`` or ``.xz``.
+        largest: bytes after decompression that are too many.
+
+    Raises:
+        DataError: not there, cut, not UTF-8 (with its line), or too large.
+    """
+    number, total, rest = 1, 0, b""
+    try:
+        with _open(path) as file:
+            while data := file.read(BLOCK_BYTES):
+                total += len(data)
+                if total > largest:
+                    raise DataError(
+                        f"{path}: more than {largest >> 20} MiB after decompression; split it"
+                    )
+                end = data.rfind(b"\n") + 1
+                if not end:
+                    rest += data
+                else:
+                    block = _decode(path, rest + data[:end], number)
+                    yield number, block
+                    number += block.count("\n")
+                    rest = data[end:]
+                if len(rest) > BLOCK_BYTES + LARGEST_LINE:
+                    raise DataError(f"{path}: line {number}: longer than 8 MiB; break it up")
+    except (EOFError, lzma.LZMAError, zlib.error, gzip.BadGzipFile):
+        raise DataError(f"{path}: cut or damaged; compress it again") from None
+    except OSError as error:
+        raise DataError(f"{path}: {error.strerror or error}; give a text file") from None
+    if rest:
+        yield number, _decode(path, rest, number)
+
+
+def read_lines(path: Path, largest: int = LARGEST_TEXT) -> Iterator[tuple[int, str]]:
+    """Yield each line without its end, with its number (from 1); errors as ``read_blocks``."""
+    for first, block in read_blocks(path, largest):
+        lines = block.split("\n")
+        if not lines[-1]:
+            lines.pop()
+        for number, line in enumerate(lines, start=first):
+            yield number, line.removesuffix("\r")
+
+
+def _open(path: Path) -> gzip.GzipFile | IO[bytes]:
+    if path.suffix == ".gz":
+        return gzip.open(path, "rb")
+    if path.suffix == ".xz":
+        return lzma.open(path, "rb")
+    return path.open("rb")
+
+
+def _decode(path: Path, data: bytes, number: int) -> str:
+    try:
+        return data.decode()
+    except UnicodeDecodeError as error:
+        line = number + data.count(b"\n", 0, error.start)
+        raise DataError(f"{path}: line {line}: not UTF-8; convert it") from None
