@@ -8,6 +8,7 @@ highest order, about 6 for one below.
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from typing import Any
 
 import numpy as np
@@ -16,7 +17,7 @@ from asr_gru.errors import DataError
 from asr_gru.language.arrays import Array
 from asr_gru.language.ngrams import BOS, EOS, IMPOSSIBLE, UNK, Floats, Ints, NGrams
 
-__all__ = ["KIND", "pack", "packed_bytes", "unpack_words"]
+__all__ = ["KIND", "pack", "pack_words", "packed_bytes", "unpack_words"]
 
 KIND = "ngram"
 LARGEST_SHIFT = 6
@@ -76,9 +77,14 @@ def packed_bytes(words: int, counts: tuple[int, ...]) -> int:
     return int(total)
 
 
+def pack_words(words: Iterable[str]) -> Array:
+    """Return a vocabulary as bytes."""
+    return np.frombuffer("\n".join(words).encode(), np.uint8)
+
+
 def unpack_words(packed: Array) -> tuple[str, ...]:
     """Return the vocabulary of a file."""
-    return tuple(packed.tobytes().decode().split("\n"))
+    return tuple(packed.tobytes().decode().split("\n")) if len(packed) else ()
 
 
 def _codes(

@@ -1,0 +1,61 @@
+"""Pronunciation dictionaries as text: a word, white space, its phones; one pronunciation a line.
+
+The form of the CMU Pronouncing Dictionary and of Sphinx and Kaldi lexicons without probabilities:
+``WORD(2)`` marks a further pronunciation, ``# ...`` and lines that begin with ``;;;`` are comments,
+and a digit after a vowel is its stress, which is dropped where the phones have none.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Collection, Iterable, Iterator
+from pathlib import Path
+
+from asr_gru.errors import DataError
+from asr_gru.language.reading import read_lines
+
+__all__ = ["ENGLISH_PHONES", "Entry", "parse_dictionary", "read_dictionary"]
+
+Entry = tuple[str, tuple[str, ...]]
+"""A word and one pronunciation of it."""
+
+ARPABET = """AA AE AH AO AW AY B CH D DH EH ER EY F G HH IH IY JH K L M N NG OW OY P R S SH T
+TH UH UW V W Y Z ZH"""
+ENGLISH_PHONES = tuple(ARPABET.split())
+"""The 39 phones of General American in ARPAbet, without stress, as in the CMU dictionary."""
+
+VARIANT = re.compile(r"\(\d+\)$")
+LARGEST_DICTIONARY = 1 << 29
+
+
+def read_dictionary(path: Path, phones: Collection[str]) -> Iterator[Entry]:
+    """Yield the entries of a file, which may end in ``.gz`` or ``.xz``.
+
+    Raises:
+        DataError: not there, not UTF-8, a word without phones, or a phone that is not among
+            ``phones``; with the line.
+    """
+    return parse_dictionary(read_lines(path, LARGEST_DICTIONARY), phones, str(path))
+
+
+def parse_dictionary(
+    lines: Iterable[tuple[int, str]], phones: Collection[str], name: str
+) -> Iterator[Entry]:
+    """Yield the entries of numbered lines; errors as in ``read_dictionary``."""
+    known = {phone: phone for phone in phones}
+    known |= {f"{phone}{stress}": phone for phone in phones for stress in "012"}
+    known |= {phone: phone for phone in phones}  # a phone that ends in a digit is itself
+    for number, line in lines:
+        fields = line.split("#", 1)[0].split()
+        if not fields or fields[0].startswith(";;;"):
+            continue
+        try:
+            spoken = tuple([known[field] for field in fields[1:]])
+        except KeyError as error:
+            raise DataError(
+                f"{name}: line {number}: {error.args[0]!r} is not one of the "
+                f"{len(phones)} phones ({' '.join(list(phones)[:5])} ...); change it"
+            ) from None
+        if not spoken:
+            raise DataError(f"{name}: line {number}: {fields[0]!r} has no phones; add them")
+        yield VARIANT.sub("", fields[0]), spoken

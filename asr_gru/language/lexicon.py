@@ -1,0 +1,199 @@
+"""How words are pronounced, for a search: flat arrays in one file, memory-mapped."""
+
+from __future__ import annotations
+
+import os
+import tempfile
+from collections.abc import Iterable, Sequence
+from functools import cached_property
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from asr_gru.errors import DataError, ModelError
+from asr_gru.language.arrays import Array, read_arrays, write_arrays
+from asr_gru.language.dictionary import Entry, read_dictionary
+from asr_gru.language.ngrams import Ints
+from asr_gru.language.packing import pack_words, unpack_words
+
+__all__ = ["Lexicon"]
+
+KIND = "lexicon"
+LONGEST = 255
+"""Phones of a pronunciation and pronunciations of a word: what eight bits count."""
+
+
+class Lexicon:
+    """Words with one or more pronunciations each, in the order in which they were given.
+
+    Attributes:
+        phones: the inventory; a phone is a place in it.
+        words: each once.
+        spoken_words: for each pronunciation its place in ``words``, ascending, ``(n,)`` int64.
+        starts: the phones of pronunciation ``i`` are ``units[starts[i]:starts[i + 1]]``,
+            ``(n + 1,)`` int64.
+        units: phones of all pronunciations, ``(starts[-1],)`` uint8 or uint16.
+    """
+
+    def __init__(self, meta: dict[str, Any], arrays: dict[str, Array], name: str) -> None:
+        try:
+            self.phones = tuple(str(phone) for phone in meta["phones"])
+            self.words = unpack_words(arrays["words"])
+            variants, lengths = arrays["variants"], arrays["lengths"]
+            self.units = arrays["units"]
+        except (KeyError, TypeError, UnicodeDecodeError):
+            raise ModelError(f"{name}: damaged lexicon; write it again") from None
+        self.spoken_words: Ints = np.repeat(np.arange(len(variants)), variants)
+        self.starts: Ints = np.concatenate([[0], np.cumsum(lengths, dtype=np.int64)])
+        if not (
+            len(self.words) == len(variants) == len(set(self.words))
+            and len(self.spoken_words) == len(lengths)
+            and self.starts[-1] == len(self.units)
+            and variants.min(initial=1) > 0 < lengths.min(initial=1)
+            and int(self.units.max(initial=0)) < max(1, len(self.phones))
+        ):
+            raise ModelError(f"{name}: damaged lexicon; write it again")
+        self._meta, self._arrays = meta, arrays
+
+    @classmethod
+    def build(cls, entries: Iterable[Entry], phones: Sequence[str]) -> Lexicon:
+        """Collect the pronunciations of each word; one that is given twice is kept once.
+
+        Args:
+            entries: pairs of a word and its phones.
+            phones: the inventory, usually that of the acoustic model.
+
+        Raises:
+            DataError: a phone that is not in the inventory, an empty or endless pronunciation.
+        """
+        ids = {phone: place for place, phone in enumerate(phones)}
+        collected: dict[str, dict[tuple[int, ...], None]] = {}
+        for word, spoken in entries:
+            unknown = [phone for phone in spoken if phone not in ids]
+            if unknown:
+                raise DataError(
+                    f"{word!r}: phone {unknown[0]!r} is not among the {len(phones)} of the "
+                    "lexicon; change the pronunciation"
+                )
+            if not 0 < len(spoken) <= LONGEST or not word or "\n" in word:
+                raise DataError(f"{word!r}: a word needs 1 to {LONGEST} phones; change it")
+            collected.setdefault(word, {})[tuple([ids[phone] for phone in spoken])] = None
+        for word, found in collected.items():
+            if len(found) > LONGEST:
+                raise DataError(f"{word!r}: more than {LONGEST} pronunciations; leave some out")
+        spoken_units = [units for found in collected.values() for units in found]
+        unit_type = np.uint8 if len(phones) <= 1 << 8 else np.uint16
+        arrays: dict[str, Array] = {
+            "words": pack_words(collected),
+            "variants": np.array([len(found) for found in collected.values()], np.uint8),
+            "lengths": np.array([len(units) for units in spoken_units], np.uint8),
+            "units": np.array([unit for units in spoken_units for unit in units], unit_type),
+        }
+        return cls({"phones": list(phones)}, arrays, "lexicon")
+
+    @classmethod
+    def of_letters(cls, words: Iterable[str], tokens: Sequence[str]) -> Lexicon:
+        """Return a lexicon in which a word is its characters, for models of characters.
+
+        Args:
+            words: what can be recognised.
+            tokens: the characters that the model knows; a unit is a place among them.
+
+        Raises:
+            DataError: words with characters that are no tokens.
+        """
+        entries, refused, known = [], {}, set(tokens)
+        for word in words:
+            unknown = sorted(set(word) - known)
+            if unknown:
+                refused[word] = unknown
+            else:
+                entries.append((word, tuple(word)))
+        if refused:
+            word, unknown = next(iter(refused.items()))
+            others = f" and {len(refused) - 1} more words" if len(refused) > 1 else ""
+            raise DataError(
+                f"{word!r}{others}: no token for {' '.join(map(repr, unknown))}; leave the word "
+                "out, or spell it with the model's characters"
+            )
+        return cls.build(entries, tokens)
+
+    @classmethod
+    def load(cls, path: str | Path) -> Lexicon:
+        """Map the file that ``save`` wrote.
+
+        Raises:
+            ModelError: not there, cut, damaged, or no lexicon.
+        """
+        meta, arrays = read_arrays(Path(path), KIND)
+        return cls(meta, arrays, str(path))
+
+    def save(self, path: str | Path) -> None:
+        """Write the lexicon as one file."""
+        write_arrays(Path(path), KIND, self._meta, self._arrays)
+
+    @classmethod
+    def read_text(cls, path: str | Path, phones: Sequence[str]) -> Lexicon:
+        """Read lines of ``WORD  PH ON ES``, as ``dictionary.read_dictionary`` does."""
+        return cls.build(read_dictionary(Path(path), phones), phones)
+
+    def write_text(self, path: str | Path) -> None:
+        """Write lines of ``WORD  PH ON ES``, one for each pronunciation; whole or not at all."""
+        path = Path(path)
+        handle, temporary = tempfile.mkstemp(dir=path.parent, prefix=path.name, suffix=".part")
+        try:
+            with os.fdopen(handle, "w", encoding="utf-8", newline="\n") as file:
+                file.writelines(f"{word}  {' '.join(spoken)}\n" for word, spoken in self.entries())
+            Path(temporary).chmod(0o644)
+            Path(temporary).replace(path)
+        except BaseException:
+            Path(temporary).unlink(missing_ok=True)
+            raise
+
+    @cached_property
+    def _ids(self) -> dict[str, int]:
+        return {word: place for place, word in enumerate(self.words)}
+
+    def __len__(self) -> int:
+        return len(self.words)
+
+    def __contains__(self, word: object) -> bool:
+        return word in self._ids
+
+    def pronunciations(self, word: str) -> list[tuple[int, ...]]:
+        """Return the pronunciations of a word as places in ``phones``; none if it is not here."""
+        place = self._ids.get(word)
+        if place is None:
+            return []
+        first, end = np.searchsorted(self.spoken_words, [place, place + 1])
+        return [
+            tuple(self.units[self.starts[row] : self.starts[row + 1]].tolist())
+            for row in range(first, end)
+        ]
+
+    def entries(self) -> Iterable[Entry]:
+        """Yield each word with each of its pronunciations, as phones."""
+        units = self.units.tolist()
+        starts = self.starts.tolist()
+        for row, place in enumerate(self.spoken_words.tolist()):
+            phones = units[starts[row] : starts[row + 1]]
+            yield self.words[place], tuple([self.phones[phone] for phone in phones])
+
+    def token_ids(self, tokens: Sequence[str]) -> Ints:
+        """Return the id that each of ``phones`` has among a model's tokens, ``(phones,)``.
+
+        Raises:
+            ModelError: phones that occur in a pronunciation and are no tokens; -1 stands for
+                those that do not occur.
+        """
+        ids = {token: place for place, token in enumerate(tokens)}
+        found = np.array([ids.get(phone, -1) for phone in self.phones], np.int64)
+        used = np.bincount(self.units, minlength=len(self.phones)) > 0
+        missing = [self.phones[place] for place in np.flatnonzero(used & (found < 0))]
+        if missing:
+            raise ModelError(
+                f"the lexicon's {' '.join(missing[:8])}{' ...' if len(missing) > 8 else ''} "
+                "not among the model's tokens; build the lexicon for this model"
+            )
+        return found

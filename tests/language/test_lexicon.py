@@ -1,0 +1,125 @@
+import gzip
+
+import numpy as np
+import pytest
+
+from asr_gru.errors import DataError, ModelError
+from asr_gru.language import ENGLISH_PHONES, LanguageModel, Lexicon
+from tests.language.small_models import random_ngrams
+
+ENTRIES = [
+    ("read", ("R", "EH", "D")),
+    ("the", ("DH", "AH")),
+    ("read", ("R", "IY", "D")),
+    ("the", ("DH", "IY")),
+    ("the", ("DH", "AH")),
+    ("naïve", ("N", "AY", "IY", "V")),
+]
+
+
+def lexicon():
+    return Lexicon.build(ENTRIES, ENGLISH_PHONES)
+
+
+def test_pronunciations_are_collected_word_by_word():
+    built = lexicon()
+    assert len(ENGLISH_PHONES) == len(set(ENGLISH_PHONES)) == 39
+    assert built.words == ("read", "the", "naïve")
+    assert built.spoken_words.tolist() == [0, 0, 1, 1, 2]
+    spoken = [[ENGLISH_PHONES[unit] for unit in one] for one in built.pronunciations("read")]
+    assert spoken == [["R", "EH", "D"], ["R", "IY", "D"]]
+    assert built.pronunciations("nobody's") == []
+    assert "the" in built
+    assert "them" not in built
+    assert [entry for entry in built.entries() if entry[0] == "the"] == [ENTRIES[1], ENTRIES[3]]
+
+
+def test_file_and_text_are_the_lexicon(tmp_path):
+    built = lexicon()
+    built.save(tmp_path / "lexicon.bin")
+    built.write_text(tmp_path / "lexicon.txt")
+    text = (tmp_path / "lexicon.txt").read_text()
+    assert text.startswith("read  R EH D\nread  R IY D\n")
+    for other in (
+        Lexicon.load(tmp_path / "lexicon.bin"),
+        Lexicon.read_text(tmp_path / "lexicon.txt", ENGLISH_PHONES),
+    ):
+        assert list(other.entries()) == list(built.entries())
+        assert other.phones == built.phones
+
+
+def test_the_forms_of_a_dictionary(tmp_path):
+    path = tmp_path / "dictionary.dict.gz"
+    text = ";;; heading\n\nread R EH1 D\nread(2)\tR IY1 D # now\n'tis  T IH1 Z\n"
+    path.write_bytes(gzip.compress(text.encode()))
+    found = list(Lexicon.read_text(path, ENGLISH_PHONES).entries())
+    assert found[:2] == list(lexicon().entries())[:2]
+    assert found[2:] == [("'tis", ("T", "IH", "Z"))]
+
+
+def test_phones_that_end_in_a_digit_are_themselves(tmp_path):
+    (tmp_path / "l.txt").write_text("ma m a1\n")
+    assert list(Lexicon.read_text(tmp_path / "l.txt", ["m", "a", "a1"]).entries()) == [
+        ("ma", ("m", "a1"))
+    ]
+
+
+def test_letters():
+    tokens = ["<blank>", "<space>", *"abcdefghijklmnopqrstuvwxyz'"]
+    built = Lexicon.of_letters(["don't", "cab"], tokens)
+    assert [tokens[unit] for unit in built.pronunciations("don't")[0]] == list("don't")
+    assert built.token_ids(tokens).tolist() == list(range(len(tokens)))
+    with pytest.raises(DataError, match="'naïve' and 1 more words: no token for 'ï'"):
+        Lexicon.of_letters(["cab", "naïve", "çé"], tokens)
+
+
+def test_the_tokens_of_a_model():
+    tokens = ["<blank>", *reversed(ENGLISH_PHONES)]
+    ids = lexicon().token_ids(tokens)
+    assert [tokens[token] for token in ids] == list(ENGLISH_PHONES)
+    with pytest.raises(ModelError, match="the lexicon's AH DH not among the model's tokens"):
+        lexicon().token_ids([token for token in tokens if token not in ("AH", "DH", "ZH")])
+    without = lexicon().token_ids([token for token in tokens if token != "ZH"])
+    assert without[ENGLISH_PHONES.index("ZH")] == -1
+
+
+@pytest.mark.parametrize(
+    ("line", "message"),
+    [
+        (b"read R EH D\nword\n", "line 2: 'word' has no phones"),
+        (b"read R EX D\n", "line 1: 'EX' is not one of the 39 phones"),
+        (b"read R EH3 D\n", "line 1: 'EH3' is not"),
+        (b"the DH AH\ncaf\xe9 K AE\n", "line 2: not UTF-8"),
+    ],
+)
+def test_bad_lines_are_refused(tmp_path, line, message):
+    (tmp_path / "bad.txt").write_bytes(line)
+    with pytest.raises(DataError, match=message):
+        Lexicon.read_text(tmp_path / "bad.txt", ENGLISH_PHONES)
+
+
+def test_bad_entries_are_refused():
+    with pytest.raises(DataError, match="'read': phone 'Q'"):
+        Lexicon.build([("read", ("R", "Q"))], ENGLISH_PHONES)
+    with pytest.raises(DataError, match="'read': a word needs 1 to 255 phones"):
+        Lexicon.build([("read", ())], ENGLISH_PHONES)
+
+
+def test_altered_and_other_files_are_refused(tmp_path):
+    path = tmp_path / "lexicon.bin"
+    lexicon().save(path)
+    data = path.read_bytes()
+    rng = np.random.default_rng(0)
+    refused = 0
+    for _ in range(300):
+        broken = bytearray(data)
+        broken[rng.integers(len(data))] = rng.integers(256)
+        path.write_bytes(broken)
+        try:
+            list(Lexicon.load(path).entries())
+        except ModelError:
+            refused += 1
+    assert refused > 30
+    LanguageModel.build(random_ngrams(np.random.default_rng(0))).save(path)
+    with pytest.raises(ModelError, match="holds 'ngram', not 'lexicon'"):
+        Lexicon.load(path)
