@@ -8,11 +8,30 @@ from typing import Any, Protocol
 import numpy as np
 import numpy.typing as npt
 
-__all__ = ["Beam", "Decoder", "Hypothesis", "LogProbs"]
+__all__ = ["Beam", "Decoder", "Hypothesis", "LogProbs", "WordScore"]
 
 LogProbs = npt.NDArray[np.float32]
 Beam = Any
 """A decoder's state between two calls: a plain value that is never altered in place."""
+
+
+@dataclass(frozen=True, slots=True)
+class WordScore:
+    """A word that a decoder found, with its two scores apart.
+
+    Attributes:
+        text: the word.
+        first: position of its first token in the hypothesis.
+        behind: position past its last token.
+        acoustic: log-probability of its frames, up to the next word's first, in nats.
+        language: log-probability of the word after those before it, in nats, without any weight.
+    """
+
+    text: str
+    first: int
+    behind: int
+    acoustic: float
+    language: float
 
 
 @dataclass(frozen=True, slots=True)
@@ -24,12 +43,17 @@ class Hypothesis:
         frames: the frame in which each token began, from the decoder's start; strictly rising.
         log_prob: of the whole reading, in nats; with a language model, its score.
         token_log_probs: of each token, in nats, in the surest of the frames that carry it.
+        ends: the frame past each token's last; empty where each lasts a single frame.
+        words: the words that the tokens stand for, from a decoder that knows words; None where
+            the tokens themselves spell the words.
     """
 
     tokens: tuple[int, ...]
     frames: tuple[int, ...]
     log_prob: float
     token_log_probs: tuple[float, ...]
+    ends: tuple[int, ...] = ()
+    words: tuple[WordScore, ...] | None = None
 
     def after(self, count: int) -> Hypothesis:
         """Return all but the first ``count`` tokens, with the score of the whole."""

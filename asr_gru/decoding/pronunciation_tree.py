@@ -1,0 +1,124 @@
+"""The pronunciations of all words as one tree: words that begin alike share their first nodes.
+
+Ney, Haeb-Umbach, Tran, Oerder: Improvements in beam search for 10000-word continuous speech
+recognition (1992).
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+import numpy.typing as npt
+
+from asr_gru.errors import ModelError
+
+__all__ = ["PronunciationTree", "build_tree", "look_ahead"]
+
+Ints = npt.NDArray[np.int64]
+
+
+@dataclass(frozen=True, slots=True)
+class PronunciationTree:
+    """A tree in flat arrays; node 0 is the root, a node comes before all nodes below it.
+
+    Attributes:
+        phone: ``(nodes,)`` the token that leads into each node; 0 for the root.
+        depth: ``(nodes,)`` tokens from the root.
+        parent: ``(nodes,)`` the node above; -1 for the root.
+        first_child: ``(nodes + 1,)`` where each node's children begin in ``children``.
+        children: ``(nodes - 1,)`` node numbers, grouped by parent.
+        first_word: ``(nodes + 1,)`` where the words that end at each node begin in ``words``.
+        words: ``(pronunciations,)`` word numbers, grouped by the node at which they end.
+    """
+
+    phone: Ints
+    depth: Ints
+    parent: Ints
+    first_child: Ints
+    children: Ints
+    first_word: Ints
+    words: Ints
+
+    def __len__(self) -> int:
+        """How many nodes there are."""
+        return len(self.phone)
+
+
+def build_tree(
+    words: npt.ArrayLike, phones: npt.ArrayLike, first: npt.ArrayLike
+) -> PronunciationTree:
+    """Build the tree of pronunciations.
+
+    Args:
+        words: ``(n,)`` the word number of each pronunciation.
+        phones: the tokens of all pronunciations, one after the other, each above 0.
+        first: ``(n + 1,)`` where each pronunciation begins in ``phones``.
+
+    Raises:
+        ModelError: no pronunciation, or an empty one.
+    """
+    word = np.asarray(words, np.int64)
+    flat = np.asarray(phones, np.int64)
+    start = np.asarray(first, np.int64)
+    length = np.diff(start)
+    if not len(word) or len(start) != len(word) + 1 or length.min() < 1 or flat.min() < 1:
+        raise ModelError("a lexicon without pronunciations, or with an empty one; build it again")
+    row = np.repeat(np.arange(len(word)), length)
+    table = np.zeros((len(word), int(length.max())), np.uint16)
+    table[row, np.arange(len(flat)) - start[row]] = flat
+    keys = table.byteswap().view(f"S{2 * table.shape[1]}").ravel()
+    order = np.lexsort((word, keys)) if table.shape[1] else np.arange(len(word))
+    table, word, length = table[order], word[order], length[order]
+
+    # A row adds a node for each of its tokens behind what it shares with the row before it.
+    same = np.zeros(table.shape, bool)
+    same[1:] = np.logical_and.accumulate(table[1:] == table[:-1], axis=1)
+    added = (table > 0) & ~same
+    number = np.zeros(table.shape, np.int64)
+    number[added] = np.arange(1, np.count_nonzero(added) + 1)
+    number = np.maximum.accumulate(number, axis=0)  # the newest node of each depth
+
+    at_row, at_depth = np.nonzero(added)
+    above = np.where(at_depth > 0, number[at_row, at_depth - 1], 0)
+    count = len(at_row) + 1
+    phone, depth, parent = (np.zeros(count, np.int64) for _ in range(3))
+    phone[1:], depth[1:], parent[1:], parent[0] = table[added], at_depth + 1, above, -1
+    ends = number[np.arange(len(word)), length - 1]
+    by_end = np.argsort(ends, kind="stable")
+    return PronunciationTree(
+        phone=phone,
+        depth=depth,
+        parent=parent,
+        first_child=_starts(parent[1:], count),
+        children=np.argsort(parent[1:], kind="stable") + 1,
+        first_word=_starts(ends, count),
+        words=word[by_end],
+    )
+
+
+def look_ahead(tree: PronunciationTree, word_scores: npt.ArrayLike) -> npt.NDArray[np.float64]:
+    """Return for each node the best score of a word below it, less that of all words.
+
+    Ortmanns, Ney, Eiden: Language-model look-ahead for large vocabulary speech recognition (1996).
+
+    Args:
+        tree: the words.
+        word_scores: ``(words,)`` of each word number, such as its unigram log-probability.
+    """
+    scores = np.asarray(word_scores, np.float64)
+    best = np.full(len(tree), -np.inf)
+    node = np.repeat(np.arange(len(tree)), np.diff(tree.first_word))
+    np.maximum.at(best, node, scores[tree.words])
+    for depth in range(int(tree.depth.max()), 0, -1):
+        nodes = np.flatnonzero(tree.depth == depth)
+        np.maximum.at(best, tree.parent[nodes], best[nodes])
+    best -= best[0]
+    return best
+
+
+def _starts(groups: Ints, count: int) -> Ints:
+    """Return where each of ``count`` groups begins once the members are sorted by group."""
+    starts = np.zeros(count + 1, np.int64)
+    np.cumsum(np.bincount(groups, minlength=count), out=starts[1:])
+    return starts

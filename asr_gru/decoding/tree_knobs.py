@@ -1,0 +1,80 @@
+"""What the tree search is given beside the words: a language model, and what can be tuned."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, fields
+from typing import Protocol
+
+import numpy as np
+import numpy.typing as npt
+
+from asr_gru.decoding.tree_state import Ints
+from asr_gru.errors import ConfigError
+
+__all__ = ["RANGES", "TreeSearchKnobs", "WordModel"]
+
+
+class WordModel(Protocol):
+    """A language model over word numbers, asked about many at a time."""
+
+    @property
+    def unigrams(self) -> npt.NDArray[np.float32]:
+        """``(words,)`` natural log-probability of each word without context."""
+        ...
+
+    def start(self) -> int:
+        """Return the state before the first word."""
+        ...
+
+    def score(self, states: Ints, words: Ints) -> tuple[npt.NDArray[np.float32], Ints]:
+        """Return the natural log-probabilities ``(n,)`` of words, and the states after them."""
+        ...
+
+    def end(self, states: Ints) -> npt.NDArray[np.float32]:
+        """Return the natural log-probabilities ``(n,)`` of the end of the sentence."""
+        ...
+
+
+RANGES = {
+    "language_weight": (0.0, 10.0),
+    "word_bonus": (-20.0, 20.0),
+    "blank_bias": (-10.0, 10.0),
+    "beam": (1.0, 1e4),
+    "width": (1, 1_000_000),
+    "blank_skip": (0.5, 1.0),
+    "phone_floor": (0.0, 0.5),
+    "histories": (1, 1000),
+}
+
+
+@dataclass(frozen=True, slots=True)
+class TreeSearchKnobs:
+    """What can be tuned; a value outside its range is refused.
+
+    Attributes:
+        language_weight: factor of the language model's log-probabilities, 0 to 10.
+        word_bonus: added for each word, in nats, -20 to 20.
+        blank_bias: taken off the blank's log-probability in every frame, in nats, -10 to 10.
+        beam: hypotheses this much worse than the best are dropped, in nats, 1 to 10,000.
+        width: hypotheses kept from frame to frame, 1 to 1,000,000.
+        blank_skip: a frame whose blank is likelier than this counts as blank for certain, which
+            costs next to nothing, 0.5 to 1; 1 searches every frame.
+        phone_floor: no phone begins in a frame that gives it a smaller probability, 0 to 0.5.
+        histories: word sequences kept apart at the same place of the search; with ``n`` of them
+            the ``n`` best sentences are exact (Schwartz and Chow 1990), 1 to 1000.
+    """
+
+    language_weight: float = 0.9
+    word_bonus: float = 0.0
+    blank_bias: float = 1.5
+    beam: float = 14.0
+    width: int = 400
+    blank_skip: float = 0.98
+    phone_floor: float = 1e-3
+    histories: int = 1
+
+    def __post_init__(self) -> None:
+        for field in fields(self):
+            value, (low, high) = getattr(self, field.name), RANGES[field.name]
+            if not low <= value <= high:
+                raise ConfigError(f"{field.name} {value}: give {low:g} to {high:g}")

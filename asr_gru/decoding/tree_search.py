@@ -1,0 +1,259 @@
+"""Words from phones: beam search over a pronunciation tree under a language model.
+
+Time-synchronous search with one copy of the tree for each state of the language model (Ney,
+Haeb-Umbach, Tran, Oerder 1992; Ortmanns, Ney, Eiden 1996), over the frames of a CTC model: a
+phone goes on by itself, a blank may follow it, and the same phone again needs a blank between. A
+hypothesis is the best path (not the sum of paths) to a node, a newest phone and a state of the
+language model. The language model scores a word as soon as its last phone begins; until then the
+best word below the node stands in for it, in comparisons alone.
+
+All hypotheses of all streams stand in the same flat arrays. Every operation works on each alone
+or on those of one stream, so a stream's result does not depend on the others.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from dataclasses import replace
+from typing import NamedTuple
+
+import numpy as np
+
+from asr_gru.decoding.pronunciation_tree import PronunciationTree, look_ahead
+from asr_gru.decoding.protocol import Hypothesis, LogProbs, WordScore
+from asr_gru.decoding.tree_batch import Batch
+from asr_gru.decoding.tree_knobs import TreeSearchKnobs, WordModel
+from asr_gru.decoding.tree_state import (
+    ACOUSTIC,
+    BLANK,
+    LM_STATE,
+    NODE,
+    PARENT,
+    PHONE,
+    SCORE,
+    TRACE,
+    WORDS_HASH,
+    Floats,
+    Hypotheses,
+    Trace,
+    TreeState,
+    collect,
+)
+from asr_gru.decoding.tree_step import Network, step
+from asr_gru.errors import Error, ModelError
+
+__all__ = ["TreeSearch"]
+
+
+class _Work(NamedTuple):
+    """A stream's frames that must be searched, and the certain blanks around them.
+
+    Attributes:
+        frames: number of each frame that is searched.
+        rows: its log-probabilities, the bias taken off the blank.
+        blanks: score of the certain blanks before each and after the last, and whether there are
+            any.
+        length: all frames.
+    """
+
+    frames: list[int]
+    rows: list[Floats]
+    blanks: list[tuple[float, bool]]
+    length: int
+
+
+class TreeSearch:
+    """Beam search for words.
+
+    Args:
+        tree: the pronunciations; word numbers are those of ``model``.
+        words: the spelling of each word number.
+        tokens: columns of the log-probabilities; column 0 is the blank.
+        model: the language model; None takes all words as equally likely.
+        knobs: see ``TreeSearchKnobs``.
+
+    Raises:
+        ModelError: the parts are not made for each other.
+    """
+
+    def __init__(
+        self,
+        tree: PronunciationTree,
+        words: Sequence[str],
+        tokens: int,
+        model: WordModel | None = None,
+        knobs: TreeSearchKnobs | None = None,
+    ) -> None:
+        if int(tree.phone.max()) >= tokens:
+            raise ModelError("the lexicon has phones that the acoustic model lacks; build it anew")
+        if int(tree.words.max()) >= len(words):
+            raise ModelError("the lexicon has more words than spellings; build it again")
+        if model is not None and len(model.unigrams) < len(words):
+            raise ModelError(
+                f"the lexicon has {len(words)} words and the language model "
+                f"{len(model.unigrams)}; take both from one vocabulary"
+            )
+        self.knobs = knobs or TreeSearchKnobs()
+        self.words = words
+        self._tree = tree
+        self._tokens = tokens
+        self._model = model
+        unigrams = model.unigrams if model else np.zeros(len(words), np.float32)
+        look = self.knobs.language_weight * look_ahead(tree, unigrams)
+        self._net = Network(tree, model, self.knobs, tokens, look)
+        self._skip = math.log(self.knobs.blank_skip)
+
+    def start(self) -> TreeState:
+        """Return the state before the first frame."""
+        ints = np.full((9, 1), -1)
+        ints[[NODE, BLANK, WORDS_HASH, PHONE], 0] = 0, 1, 0, 0
+        ints[LM_STATE] = self._model.start() if self._model else 0
+        trace = Trace(np.zeros((5, 0), np.int64), np.zeros((3, 0)))
+        return TreeState(0, Hypotheses(ints, np.zeros((4, 1))), trace)
+
+    def advance(
+        self, states: Sequence[TreeState], log_probs: Sequence[LogProbs]
+    ) -> list[TreeState]:
+        """Take ``(frames, tokens)`` of each stream and return the states after them.
+
+        Raises:
+            Error: a state whose sentence is finished.
+        """
+        if not states:
+            return []
+        if any(state.finished for state in states):
+            raise Error("this sentence is finished; begin another with start()")
+        work = [self._work(s, rows) for s, rows in zip(states, log_probs, strict=True)]
+        order = sorted(range(len(states)), key=lambda i: -len(work[i].frames))
+        work = [work[i] for i in order]
+        batch = Batch([states[i] for i in order])
+        for number in range(len(work[0].frames)):
+            count = sum(len(one.frames) > number for one in work)
+            batch.keep(count)
+            self._add_blanks(batch, [one.blanks[number] for one in work[:count]])
+            rows = np.stack([one.rows[number] for one in work[:count]])
+            frames = np.array([one.frames[number] for one in work[:count]])
+            stepped = step(
+                self._net, batch.hypotheses, batch.stream, rows, frames, batch.next_entry
+            )
+            batch.hypotheses, batch.stream = stepped[:2]
+            batch.add(*stepped[2:])
+        after = batch.advanced([one.length for one in work], [one.blanks[-1] for one in work])
+        back = np.argsort(order)
+        return [after[i] for i in back]
+
+    def best(self, state: TreeState, n: int = 1) -> list[Hypothesis]:
+        """Return up to ``n`` hypotheses whose words differ, the likeliest first.
+
+        Before ``finish`` the tokens of a word that is not yet complete stand behind the last word.
+        """
+        ints, floats = state.hypotheses
+        rank = floats[SCORE] + state.blank_score
+        if not state.finished:
+            rank = rank + self._net.look[ints[NODE]]
+        found: list[Hypothesis] = []
+        seen: set[int] = set()
+        for column in np.argsort(-rank, kind="stable").tolist():
+            words = int(ints[WORDS_HASH, column])
+            if words not in seen:
+                seen.add(words)
+                found.append(self._hypothesis(state, column, float(rank[column])))
+                if len(found) == n:
+                    break
+        return found
+
+    def settled(self, state: TreeState) -> int:
+        """Return how many tokens all hypotheses share, so that no later frame can alter them."""
+        return collect(state).settled
+
+    def finish(self, state: TreeState) -> TreeState:
+        """Score the end of the sentence; a word that is not complete is left out.
+
+        No frames can follow. Finishing twice changes nothing.
+        """
+        if state.finished:
+            return state
+        ints, floats = state.hypotheses
+        kept = np.flatnonzero(ints[NODE] == 0)
+        if not len(kept):  # each is within a word
+            kept = np.arange(ints.shape[1])
+        ints, floats = ints[:, kept], floats[:, kept]
+        floats[[SCORE, ACOUSTIC]] += state.blank_score
+        if self._model:
+            end = self._model.end(ints[LM_STATE]).astype(np.float64)
+            floats[SCORE] += self.knobs.language_weight * end
+        hypotheses = Hypotheses(ints, floats)
+        return replace(
+            state, hypotheses=hypotheses, blank_score=0.0, after_blank=False, finished=True
+        )
+
+    def _work(self, state: TreeState, log_probs: LogProbs) -> _Work:
+        """Tell the frames that must be searched from those that are blank for certain."""
+        if log_probs.ndim != 2 or log_probs.shape[1] != self._tokens:
+            raise ModelError(
+                f"log-probabilities of shape {log_probs.shape}; this lexicon is for a model of "
+                f"{self._tokens} tokens"
+            )
+        rows = log_probs.astype(np.float64)
+        certain = (rows[:, 0] > self._skip).tolist()
+        rows[:, 0] -= self.knobs.blank_bias
+        work = _Work([], [], [], len(rows))
+        score, any_blank = state.blank_score, state.after_blank
+        for frame, (blank, skip) in enumerate(zip(rows[:, 0].tolist(), certain, strict=True)):
+            if skip:
+                score, any_blank = score + blank, True
+            else:
+                work.frames.append(state.frame + frame)
+                work.rows.append(rows[frame])
+                work.blanks.append((score, any_blank))
+                score, any_blank = 0.0, False
+        work.blanks.append((score, any_blank))
+        return work
+
+    def _add_blanks(self, batch: Batch, blanks: list[tuple[float, bool]]) -> None:
+        """Let all hypotheses of the streams that had certain blanks end in blank."""
+        if any(any_blank for _, any_blank in blanks):
+            score = np.array([score for score, _ in blanks])[batch.stream]
+            batch.hypotheses.floats[[SCORE, ACOUSTIC]] += score
+            batch.hypotheses.ints[BLANK] |= np.array([any_ for _, any_ in blanks])[batch.stream]
+
+    def _hypothesis(self, state: TreeState, column: int, log_prob: float) -> Hypothesis:
+        ints, floats = state.hypotheses
+        entries, parent = [], state.trace.ints[PARENT]
+        entry = int(ints[TRACE, column])
+        while entry >= state.settled:
+            entries.append(entry)
+            entry = int(parent[entry])
+        chain = [*range(entry + 1), *reversed(entries)]
+        last = [column] if ints[PHONE, column] else []
+        phones, words, onsets, ends = np.concatenate(
+            (state.trace.ints[1:, chain], ints[PHONE:, last]), axis=1
+        ).tolist()
+        acoustic, peaks, language = np.concatenate(
+            (state.trace.floats[:, chain], floats[ACOUSTIC:, last]), axis=1
+        ).tolist()
+        if last:
+            acoustic[-1] += state.blank_score
+        spoken, first, before = [], 0, 0.0
+        for position, word in enumerate(words):
+            if word >= 0:
+                spoken.append(
+                    WordScore(
+                        self.words[word],
+                        first,
+                        position + 1,
+                        acoustic[position] - before,
+                        language[position],
+                    )
+                )
+                first, before = position + 1, acoustic[position]
+        count = first if state.finished else len(phones)
+        return Hypothesis(
+            tuple(phones[:count]),
+            tuple(onsets[:count]),
+            log_prob,
+            tuple(peaks[:count]),
+            tuple(end + 1 for end in ends[:count]),
+            tuple(spoken),
+        )

@@ -1,0 +1,115 @@
+"""What the tree search remembers of a stream: its hypotheses, and how each came about."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from typing import NamedTuple
+
+import numpy as np
+import numpy.typing as npt
+
+__all__ = ["Floats", "Hypotheses", "Ints", "Trace", "TreeState", "collect"]
+
+Ints = npt.NDArray[np.int64]
+Floats = npt.NDArray[np.float64]
+
+NODE, BLANK, LM_STATE, WORDS_HASH, TRACE, PHONE, WORD, ONSET, END = range(9)
+"""Rows of ``Hypotheses.ints``; those from TRACE on become an entry of the trace."""
+SCORE, ACOUSTIC, PEAK, LM_SCORE = range(4)
+"""Rows of ``Hypotheses.floats``; those from ACOUSTIC on become an entry of the trace."""
+PARENT, T_PHONE, T_WORD, T_ONSET, T_END = range(5)
+T_ACOUSTIC, T_PEAK, T_LM_SCORE = range(3)
+
+
+class Hypotheses(NamedTuple):
+    """One column per hypothesis.
+
+    Attributes:
+        ints: ``(9, n)``: node of the tree; 1 when the path ends in blank; state of the language
+            model; hash of the completed words; newest entry of the trace, or -1; the newest phone,
+            0 before the first; the word that it completed, or -1; its first and last frame, -1
+            before the first.
+        floats: ``(4, n)``: score; its acoustic part; the newest phone's log-probability in its
+            surest frame; the completed word's language-model log-probability.
+    """
+
+    ints: Ints
+    floats: Floats
+
+
+class Trace(NamedTuple):
+    """Phones that hypotheses have left behind; an entry's parent comes before it.
+
+    Attributes:
+        ints: ``(5, n)``: parent or -1; phone; the word that it completed, or -1; its first and
+            last frame.
+        floats: ``(3, n)``: acoustic score of the path up to the next phone; the phone's
+            log-probability in its surest frame; language-model log-probability of the word.
+    """
+
+    ints: Ints
+    floats: Floats
+
+
+@dataclass(frozen=True, slots=True)
+class TreeState:
+    """A stream between two calls; nothing in it is ever altered in place.
+
+    Attributes:
+        frame: frames seen.
+        hypotheses: those that are kept.
+        trace: the phones before their newest ones.
+        settled: the first entries of ``trace`` that are a chain common to all hypotheses.
+        collected: entries of ``trace`` when it was last cleared of dead ones.
+        blank_score: log-probability of the certain blanks since the last frame that was searched.
+        after_blank: whether there were any.
+        finished: whether the end of the sentence was scored.
+    """
+
+    frame: int
+    hypotheses: Hypotheses
+    trace: Trace
+    settled: int = 0
+    collected: int = 0
+    blank_score: float = 0.0
+    after_blank: bool = False
+    finished: bool = False
+
+
+def collect(state: TreeState) -> TreeState:
+    """Drop the entries of the trace that no hypothesis leads to, and find the settled ones."""
+    hypotheses, trace = state.hypotheses, state.trace
+    heads, parent = hypotheses.ints[TRACE], trace.ints[PARENT]
+    alive = np.zeros(len(parent) + 1, bool)
+    alive[: state.settled] = True
+    alive[-1] = True  # stands for no entry, which is -1
+    front = np.unique(heads)
+    while len(front := front[~alive[front]]):
+        alive[front] = True
+        front = parent[front]
+    kept = np.flatnonzero(alive[:-1])
+    number = np.full(len(alive), -1)
+    number[kept] = np.arange(len(kept))
+    entries, moved = trace.ints[:, kept], hypotheses.ints.copy()
+    entries[PARENT] = number[entries[PARENT]]
+    moved[TRACE] = number[heads]
+    return replace(
+        state,
+        hypotheses=Hypotheses(moved, hypotheses.floats),
+        trace=Trace(entries, trace.floats[:, kept]),
+        settled=_common(entries[PARENT], moved[TRACE]),
+        collected=len(kept),
+    )
+
+
+def _common(parent: Ints, heads: Ints) -> int:
+    """Return how many of the first entries all hypotheses share.
+
+    Every entry leads to a hypothesis, so up to the first that ends one or has two successors
+    there is a single chain.
+    """
+    if not len(parent) or (heads < 0).any() or (parent[1:] < 0).any():
+        return 0
+    successors = np.bincount(parent[1:], minlength=len(parent))
+    successors[heads] += 2
+    return int(np.argmax(successors != 1)) + 1

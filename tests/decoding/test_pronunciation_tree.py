@@ -1,0 +1,64 @@
+from __future__ import annotations
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from asr_gru.decoding import build_tree, look_ahead
+from asr_gru.errors import ModelError
+
+PRONUNCIATION = st.tuples(
+    st.integers(0, 20), st.lists(st.integers(1, 300), min_size=1, max_size=6).map(tuple)
+)
+
+
+def built(entries):
+    first = np.cumsum([0, *(len(phones) for _, phones in entries)])
+    return build_tree(
+        [word for word, _ in entries], [p for _, phones in entries for p in phones], first
+    )
+
+
+def path(tree, node):
+    phones = ()
+    while node:
+        phones, node = (int(tree.phone[node]), *phones), int(tree.parent[node])
+    return phones
+
+
+@given(st.lists(PRONUNCIATION, min_size=1, max_size=40, unique=True))
+def test_the_tree_holds_exactly_the_pronunciations(entries):
+    tree = built(entries)
+    held = [
+        (int(word), path(tree, node))
+        for node in range(len(tree))
+        for word in tree.words[tree.first_word[node] : tree.first_word[node + 1]]
+    ]
+    assert sorted(held) == sorted(entries)
+    prefixes = {phones[:n] for _, phones in entries for n in range(len(phones) + 1)}
+    assert sorted(path(tree, node) for node in range(len(tree))) == sorted(prefixes)
+    for node in range(len(tree)):
+        children = tree.children[tree.first_child[node] : tree.first_child[node + 1]]
+        assert all(tree.parent[child] == node < child for child in children)
+        assert len(path(tree, node)) == tree.depth[node]
+
+
+@given(st.lists(PRONUNCIATION, min_size=1, max_size=40, unique=True), st.integers(0, 99))
+def test_look_ahead_is_the_best_word_below(entries, seed):
+    tree = built(entries)
+    scores = np.random.default_rng(seed).normal(size=21)
+    best = max(scores[word] for word, _ in entries)
+    for node, value in enumerate(look_ahead(tree, scores)):
+        prefix = path(tree, node)
+        below = [scores[w] for w, phones in entries if phones[: len(prefix)] == prefix]
+        assert value == pytest.approx(max(below) - best)
+
+
+@pytest.mark.parametrize(
+    ("words", "phones", "first"),
+    [([], [], [0]), ([1], [], [0, 0]), ([1], [0], [0, 1]), ([1, 2], [3], [0, 1])],
+)
+def test_what_is_no_lexicon_is_refused(words, phones, first):
+    with pytest.raises(ModelError, match="build it again"):
+        build_tree(words, phones, first)

@@ -1,0 +1,255 @@
+from __future__ import annotations
+
+import math
+from dataclasses import replace
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from asr_gru.decoding import TreeSearchKnobs
+from asr_gru.errors import ConfigError, Error, ModelError
+from tests.decoding.words import (
+    PRONUNCIATIONS,
+    WORDS,
+    Bigrams,
+    brute_force,
+    exact_search,
+    tree_search,
+)
+
+SIZES = st.sampled_from([1, 2, 3, 4, 5])
+MODELS = st.sampled_from([None, Bigrams()])
+
+
+def decode(decoder, rows, n=1):
+    (state,) = decoder.advance([decoder.start()], [rows])
+    return decoder.best(decoder.finish(state), n)
+
+
+def texts(hypotheses):
+    return [tuple(word.text for word in one.words) for one in hypotheses]
+
+
+@settings(max_examples=80, deadline=None)
+@given(st.integers(0, 10_000), SIZES, MODELS, st.floats(0, 2), st.floats(-2, 2), st.floats(-1, 2))
+def test_equals_exhaustive_search(random_rows, seed, frames, model, weight, bonus, bias):
+    """Promise 5: over all alignments, pronunciations and sentences; n-best order and scores."""
+    rows = random_rows(seed, frames, 4, 3.0)
+    decoder = exact_search(model, language_weight=weight, word_bonus=bonus, blank_bias=bias)
+    expected = brute_force(rows, model, decoder.knobs)
+    found = decode(decoder, rows, 10_000)
+    assert len(set(texts(found))) == len(found)
+    assert set(texts(found)) == set(expected)
+    scores = [one.log_prob for one in found]
+    assert scores == sorted(scores, reverse=True)
+    for text, score in zip(texts(found), scores, strict=True):
+        assert score == pytest.approx(expected[text], abs=1e-5)
+
+
+@settings(max_examples=60, deadline=None)
+@given(st.integers(0, 10_000), SIZES, MODELS)
+def test_one_history_finds_the_best_sentence(random_rows, seed, frames, model):
+    """Promise 5: recombination never loses the best."""
+    rows = random_rows(seed, frames, 4, 3.0)
+    decoder = exact_search(model, histories=1)
+    expected = brute_force(rows, model, decoder.knobs)
+    (best,) = decode(decoder, rows)
+    assert best.log_prob == pytest.approx(max(expected.values()), abs=1e-5)
+    assert expected[texts([best])[0]] == pytest.approx(best.log_prob, abs=1e-5)
+
+
+@settings(max_examples=40, deadline=None)
+@given(st.integers(0, 10_000), st.integers(1, 4))
+def test_n_histories_give_the_n_best(random_rows, seed, n):
+    """Schwartz and Chow 1990."""
+    rows, model = random_rows(seed, 5, 4, 3.0), Bigrams()
+    decoder = exact_search(model, histories=n)
+    expected = sorted(brute_force(rows, model, decoder.knobs).values(), reverse=True)
+    scores = [one.log_prob for one in decode(decoder, rows, n)]
+    assert scores == pytest.approx(expected[:n], abs=1e-5)
+
+
+@settings(max_examples=40, deadline=None)
+@given(st.integers(0, 10_000), st.integers(20, 60))
+def test_a_beam_wide_enough_is_exact(random_rows, seed, frames):
+    rows, model = random_rows(seed, frames, 4, 9.0), Bigrams()
+    (exact,) = decode(exact_search(model, histories=1), rows)
+    (best,) = decode(tree_search(model, beam=60.0, width=500, blank_skip=1, phone_floor=0), rows)
+    assert (best.tokens, best.words, best.frames) == (exact.tokens, exact.words, exact.frames)
+
+
+@settings(max_examples=60, deadline=None)
+@given(
+    st.lists(
+        st.tuples(st.integers(0, 10_000), st.lists(st.integers(0, 9), min_size=1, max_size=6)),
+        min_size=1,
+        max_size=5,
+    ),
+    st.integers(1, 3),
+    st.sampled_from([2, 12, 400]),
+)
+def test_neither_cuts_nor_company_matter(random_rows, streams, histories, width):
+    """Promises 2 and 3: equal to the last bit, and states that were used stay as they were."""
+    decoder = tree_search(
+        Bigrams(), blank_skip=0.6, width=width, histories=histories, blank_bias=0.5, beam=9.0
+    )
+    rows = [random_rows(seed, sum(cuts), 4, 8.0) for seed, cuts in streams]
+    pieces = [np.split(r, np.cumsum(cuts[:-1])) for r, (_, cuts) in zip(rows, streams, strict=True)]
+    states = [decoder.start() for _ in streams]
+    for number in range(max(map(len, pieces))):
+        fed = [i for i, own in enumerate(pieces) if number < len(own)]
+        after = decoder.advance([states[i] for i in fed], [pieces[i][number] for i in fed])
+        for i, state in zip(fed, after, strict=True):
+            states[i] = state
+    for own, state in zip(rows, states, strict=True):
+        (alone,) = decoder.advance([decoder.start()], [own])
+        assert decoder.best(state, 50) == decoder.best(alone, 50)
+        assert decoder.best(decoder.finish(state), 50) == decoder.best(decoder.finish(alone), 50)
+        assert decoder.settled(state) == decoder.settled(alone)
+
+
+def test_a_state_is_a_value(random_rows):
+    decoder, rows = tree_search(Bigrams()), random_rows(4, 30, 4, 8.0)
+    start = decoder.start()
+    (middle,) = decoder.advance([start], [rows[:15]])
+    before = decoder.best(middle, 9)
+    first, second = decoder.advance([middle, middle], [rows[15:], rows[15:]])
+    assert decoder.best(first, 9) == decoder.best(second, 9)
+    assert decoder.best(middle, 9) == before
+    assert decoder.best(start)[0].tokens == ()
+    assert decoder.advance([], []) == []
+
+
+@settings(max_examples=60, deadline=None)
+@given(st.integers(0, 10_000), st.integers(1, 30), MODELS)
+def test_scores_and_frames_belong_together(random_rows, seed, frames, model):
+    """Times are an alignment; acoustic and language scores add up to the score."""
+    rows = random_rows(seed, frames, 4, 5.0)
+    decoder = tree_search(model, blank_skip=1, word_bonus=0.3)
+    knobs = decoder.knobs
+    for one in decode(decoder, rows, 20):
+        assert len(one.tokens) == len(one.frames) == len(one.ends) == len(one.token_log_probs)
+        spans = [(word.first, word.behind) for word in one.words]
+        assert [first for first, _ in spans] == [0, *(behind for _, behind in spans)][: len(spans)]
+        assert (spans[-1][1] if spans else 0) == len(one.tokens)
+        for word in one.words:
+            said = (WORDS.index(word.text), one.tokens[word.first : word.behind])
+            assert said in PRONUNCIATIONS
+        for token, start, end, peak in zip(
+            one.tokens, one.frames, one.ends, one.token_log_probs, strict=True
+        ):
+            assert peak == pytest.approx(float(rows[start:end, token].max()))
+        for end, start in zip(one.ends, one.frames[1:], strict=False):
+            assert end <= start
+        if one.words:
+            path = np.zeros(frames, int)
+            for token, start, end in zip(one.tokens, one.frames, one.ends, strict=True):
+                path[start:end] = token
+            acoustic = rows[np.arange(frames), path].sum() - knobs.blank_bias * (path == 0).sum()
+            assert sum(word.acoustic for word in one.words) == pytest.approx(acoustic, abs=1e-3)
+            language = sum(word.language for word in one.words)
+            if model:
+                last = WORDS.index(one.words[-1].text)
+                language += float(model.table[last, model.words])
+            total = acoustic + knobs.language_weight * language + 0.3 * len(one.words)
+            assert one.log_prob == pytest.approx(total, abs=1e-3)
+
+
+@settings(max_examples=25, deadline=None)
+@given(st.integers(0, 10_000))
+def test_settled_tokens_are_never_altered(random_rows, seed):
+    rows, decoder = random_rows(seed, 40, 4, 9.0), tree_search(Bigrams(), width=12)
+    state = decoder.start()
+    settled: tuple[int, ...] = ()
+    for row in rows:
+        (state,) = decoder.advance([state], [row[None]])
+        count = decoder.settled(state)
+        for one in decoder.best(state, 100):
+            assert one.tokens[: len(settled)] == settled
+        assert count >= len(settled)
+        settled = decoder.best(state)[0].tokens[:count]
+        (best, *_) = decoder.best(decoder.finish(state))
+        whole = sum(word.behind <= count for word in best.words)
+        assert best.tokens[: len(settled)] == settled or whole == len(best.words)
+    assert len(settled) > 3
+
+
+def test_the_trace_does_not_grow_with_dead_hypotheses(random_rows):
+    """Promise 6: what is kept of a long stream is its text and a bounded rest."""
+    decoder = tree_search(Bigrams(), width=30)
+    state, sizes = decoder.start(), []
+    for seed in range(40):
+        (state,) = decoder.advance([state], [random_rows(seed, 100, 4, 8.0)])
+        phones = len(decoder.best(state)[0].tokens)
+        sizes.append(state.trace.ints.shape[1] - 2 * phones)
+    assert max(sizes) < 5_000
+    assert phones > 1_000
+
+
+def test_a_certain_blank_separates_and_costs_its_log_probability():
+    rows = np.log(np.array([[0.1, 0.88, 0.01, 0.01], [0.997, 0.001, 0.001, 0.001]] * 2, np.float32))
+    for skip in (1.0, 0.98):
+        decoder = tree_search(None, blank_skip=skip, blank_bias=0.0)
+        best = decode(decoder, rows)[0]
+        assert (best.tokens, best.frames, best.ends) == ((1, 1), (0, 2), (1, 3))
+        assert best.log_prob == pytest.approx(2 * math.log(0.88 * 0.997), abs=1e-5)
+
+
+def test_an_unfinished_word_is_shown_as_phones_and_dropped_at_the_end():
+    rows = np.log(np.array([[0.01, 0.01, 0.01, 0.97]], np.float32))
+    decoder = tree_search(None, beam=2.0)
+    (state,) = decoder.advance([decoder.start()], [rows])
+    best = decoder.best(state)[0]
+    assert (best.tokens, best.words) == ((3,), ())
+    assert decoder.best(decoder.finish(state))[0].tokens == ()
+
+
+def test_each_knob_changes_something(random_rows):
+    rows, model = random_rows(11, 40, 4, 4.0), Bigrams()
+    plain = decode(tree_search(model, histories=3), rows, 10)
+    changed = {
+        "language_weight": 0.1,
+        "word_bonus": 3.0,
+        "blank_bias": 0.0,
+        "beam": 1.5,
+        "width": 2,
+        "blank_skip": 0.5,
+        "phone_floor": 0.3,
+        "histories": 1,
+    }
+    for name, value in changed.items():
+        assert decode(tree_search(model, **{"histories": 3, name: value}), rows, 10) != plain, name
+
+
+@pytest.mark.parametrize(
+    ("name", "value"),
+    [
+        ("language_weight", -0.1),
+        ("language_weight", math.nan),
+        ("word_bonus", 21.0),
+        ("blank_bias", math.inf),
+        ("beam", 0.5),
+        ("width", 0),
+        ("blank_skip", 0.4),
+        ("phone_floor", 0.6),
+        ("histories", 0),
+    ],
+)
+def test_knobs_out_of_range_are_refused(name, value):
+    with pytest.raises(ConfigError, match=f"{name} .*: give .* to "):
+        TreeSearchKnobs(**{name: value})
+
+
+def test_what_does_not_fit_is_refused(random_rows):
+    decoder = tree_search(Bigrams())
+    with pytest.raises(ModelError, match="for a model of 4 tokens"):
+        decoder.advance([decoder.start()], [random_rows(0, 3, 5)])
+    with pytest.raises(Error, match="begin another with start"):
+        decoder.advance([decoder.finish(decoder.start())], [random_rows(0, 3, 4)])
+    with pytest.raises(ModelError, match="7 words and the language model 3"):
+        tree_search(Bigrams(3))
+    finished = decoder.finish(decoder.start())
+    assert decoder.finish(finished) is finished
+    assert replace(finished, finished=False) != finished

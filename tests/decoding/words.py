@@ -1,0 +1,90 @@
+"""A toy lexicon and language model, and the same search by brute force."""
+
+from __future__ import annotations
+
+import itertools
+import math
+from collections.abc import Iterator
+
+import numpy as np
+
+from asr_gru.decoding import TreeSearch, TreeSearchKnobs, build_tree
+
+WORDS = ("aa", "ab", "b", "bc", "bee", "a", "cab")
+PRONUNCIATIONS = (
+    (0, (1, 1)),
+    (1, (1, 2)),
+    (2, (2,)),
+    (3, (2, 3)),
+    (4, (2,)),  # sounds like "b"
+    (5, (1,)),
+    (5, (3, 1)),  # the second pronunciation of "a"
+    (6, (3, 1, 2)),
+)
+TOKENS = 4
+
+
+class Bigrams:
+    """Scores a word by the one before it; the state is that word, past the last at the start."""
+
+    def __init__(self, words: int = len(WORDS), seed: int = 7) -> None:
+        table = np.random.default_rng(seed).normal(size=(words + 1, words + 1)) * 2
+        self.table = (table - np.log(np.exp(table).sum(1, keepdims=True))).astype(np.float32)
+        self.unigrams = self.table[:, :-1].max(0)
+        self.words = words
+
+    def start(self) -> int:
+        return self.words
+
+    def score(self, states: np.ndarray, words: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+        return self.table[states, words], words
+
+    def end(self, states: np.ndarray) -> np.ndarray:
+        return self.table[states, self.words]
+
+
+def tree_search(model: Bigrams | None, **knobs: float) -> TreeSearch:
+    words, phones = zip(*PRONUNCIATIONS, strict=True)
+    first = np.cumsum([0, *map(len, phones)])
+    tree = build_tree(words, [phone for each in phones for phone in each], first)
+    return TreeSearch(tree, WORDS, TOKENS, model, TreeSearchKnobs(**knobs))  # type: ignore[arg-type]
+
+
+def exact_search(model: Bigrams | None, **knobs: float) -> TreeSearch:
+    """A search that drops nothing."""
+    everything = {"beam": 1e4, "width": 1_000_000, "blank_skip": 1, "phone_floor": 0}
+    return tree_search(model, **{**everything, "histories": 1000, **knobs})
+
+
+def sentences(phones: tuple[int, ...]) -> Iterator[tuple[int, ...]]:
+    """Yield all word sequences with these phones."""
+    if not phones:
+        yield ()
+    for word, spelled in PRONUNCIATIONS:
+        if phones[: len(spelled)] == spelled:
+            for rest in sentences(phones[len(spelled) :]):
+                yield (word, *rest)
+
+
+def brute_force(
+    rows: np.ndarray, model: Bigrams | None, knobs: TreeSearchKnobs
+) -> dict[tuple[str, ...], float]:
+    """The score of every sentence: the best of all its pronunciations and alignments."""
+    acoustic: dict[tuple[int, ...], float] = {}
+    for path in itertools.product(range(rows.shape[1]), repeat=len(rows)):
+        phones = tuple(token for token, _ in itertools.groupby(path) if token)
+        score = sum(float(row[token]) for row, token in zip(rows, path, strict=True))
+        score -= knobs.blank_bias * path.count(0)
+        acoustic[phones] = max(acoustic.get(phones, -math.inf), score)
+    found: dict[tuple[str, ...], float] = {}
+    for phones, score in acoustic.items():
+        for words in sentences(phones):
+            language = 0.0
+            if model:
+                context = (model.start(), *words)
+                language = sum(float(model.table[a, b]) for a, b in itertools.pairwise(context))
+                language += float(model.table[context[-1], model.words])
+            total = score + knobs.language_weight * language + knobs.word_bonus * len(words)
+            text = tuple(WORDS[word] for word in words)
+            found[text] = max(found.get(text, -math.inf), total)
+    return found
