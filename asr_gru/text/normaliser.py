@@ -1,45 +1,139 @@
-"""How texts are written for training and for scoring: the same function for both.
+"""Text normalisation, shared by training, scoring and language models.
 
-``none`` leaves a text as it is but for white space; ``basic`` takes case and punctuation away in
-any script; ``english`` also keeps apostrophes within words and writes numbers as they are spoken.
+``none`` only tidies white space; ``basic`` removes case and punctuation in any script; ``english``
+also keeps apostrophes within words, writes numbers as they are spoken, spells out a few titles
+and removes accents from Latin letters.
 """
 
 from __future__ import annotations
 
 import re
+import string
 import unicodedata
 from typing import Literal
 
-from asr_gru.text.numerals import spell_numbers
+from asr_gru.text.verbalise import verbalise
 
 __all__ = ["normalise"]
 
-KEPT = "\x00"
-APOSTROPHES = str.maketrans({"’": "'", "‘": "'", "ʼ": "'", "`": "'", "´": "'"})
+KEPT = "\x00"  # stands for an apostrophe that is part of a word
+TYPOGRAPHIC = str.maketrans(
+    dict.fromkeys("’‘‛ʼʻʽʹˈ′`´΄᾽᾿`´", "'")
+    | dict.fromkeys("“”„«»", '"')
+    | {"—": " - ", "…": "...", "\xa0": " ", "\xad": "", "\ufeff": ""}
+)
+DETACHED_ACCENT = re.compile(r"(?<=[^\W_]) [\u0300\u0301\u0313\u0314](?=[^\W_])")
+LATIN = str.maketrans(
+    {"æ": "ae", "œ": "oe", "ø": "o", "ß": "ss", "ł": "l", "đ": "d", "ð": "d", "þ": "th", "ı": "i"}
+)
+LETTER = r"[^\W_]"
+POWER = re.compile(r"(?<=[0-9A-Za-z])([²³])(?![⁰²³¹⁴-⁹])")
+TITLES = {"mr": "mister", "mrs": "missus", "dr": "doctor"}
+TITLE = re.compile(rf"(?<!{LETTER})(mrs?|dr)(?= {LETTER})")
+
+WITHIN_WORD = re.compile(rf"(?<={LETTER})'(?={LETTER})")
+ELIDED = r"(?:em|til|tis|twas|twere|twill|cause|bout)\b"
+ELISION = re.compile(rf"(?<!{LETTER})'(?={ELIDED})")
+OPENING_QUOTE = re.compile(rf"(?<!{LETTER})'(?!{ELIDED})(?={LETTER})")
+POSSESSIVE = re.compile(r"(?<=s)'(?=\s|$)")
+
+# ASCII text without any of these needs no rule but case, punctuation and apostrophes.
+SPECIAL = (string.digits + "%&@" + KEPT).encode()
+SIMPLE = bytes(set(range(128)) - set(SPECIAL))
+SIMPLE_TABLE = bytes(
+    ord("'") if c == 0 else c if chr(c) in string.ascii_lowercase else ord(" ") for c in range(256)
+)
 
 
 def normalise(text: str, how: Literal["none", "basic", "english"]) -> str:
     """Return ``text`` in the form that is trained on and compared.
 
+    Normalising twice changes nothing. Format characters (soft hyphens, joiners, byte order marks)
+    are removed, so that they do not split words.
+
     >>> normalise("Mr. O’Brien paid $20 - TWICE!", "english")
-    "mr o'brien paid twenty dollars twice"
+    "mister o'brien paid twenty dollars twice"
     """
     if how == "none":
         return " ".join(unicodedata.normalize("NFC", text).split())
+    if how == "english":
+        text = text.translate(TYPOGRAPHIC)
+        if text.isascii() and not text.encode().translate(None, SIMPLE):
+            return _simple_english(text.lower())
+        return _english(text)
+    return _without_punctuation(_folded(text))
+
+
+def _simple_english(text: str) -> str:
+    """Normalise lower-case ASCII text that has no character of ``SPECIAL``."""
+    if "'" in text:
+        text = _mark_apostrophes(text)
+    return _spell_titles(" ".join(text.encode().translate(SIMPLE_TABLE).decode().split()))
+
+
+def _english(text: str) -> str:
+    text = POWER.sub(_power, text)
+    text = re.sub(r"(?<=[0-9])(?=[¼-¾⅐-⅞⁰²³¹⁴-⁹₀-₉])", " ", text)  # 3½ is not 31/2
+    text = DETACHED_ACCENT.sub("'", _folded(text)).translate(TYPOGRAPHIC)
+    text = _without_accents(text)
+    text = verbalise(text)
+    if text.isascii():
+        return _simple_english(text)
+    text = _without_punctuation(_mark_apostrophes(text), keep=KEPT).replace(KEPT, "'")
+    return _spell_titles(text)
+
+
+def _folded(text: str) -> str:
+    """Return lower-case compatibility-composed ``text`` without format characters."""
+    if not text.isascii():
+        text = "".join(c for c in text if unicodedata.category(c) != "Cf")
     text = unicodedata.normalize("NFKC", unicodedata.normalize("NFKC", text).lower())
-    text = text.replace(KEPT, " ")
-    if how == "basic":
-        return _without_punctuation(text)
-    text = spell_numbers(text.translate(APOSTROPHES))
-    text = text.replace("&", " and ").replace("@", " at ")
-    text = re.sub(r"(?<=\w)'(?=\w)", KEPT, text)  # an apostrophe within a word stays
-    text = re.sub(r"(?<=s)'(?=\s|$)|(?<!\w)'(?=(?:em|til|tis|twas|cause)\b)", KEPT, text)
-    return _without_punctuation(text, keep=KEPT).replace(KEPT, "'")
+    return text.replace(KEPT, " ")
+
+
+def _without_accents(text: str) -> str:
+    """Remove the combining marks of Latin letters; other scripts keep theirs."""
+    if text.isascii():
+        return text
+    kept: list[str] = []
+    latin = False
+    for character in unicodedata.normalize("NFKD", text.translate(LATIN)):
+        if unicodedata.category(character) == "Mn":
+            if latin:
+                continue
+        else:
+            latin = character.isascii() and character.isalpha()
+        kept.append(character)
+    return unicodedata.normalize("NFKC", "".join(kept))
+
+
+def _mark_apostrophes(text: str) -> str:
+    """Replace the apostrophes that belong to words by ``KEPT``.
+
+    An apostrophe after a final s marks a plural possessive unless a quotation has been opened.
+    """
+    quoted = OPENING_QUOTE.search(text)
+    text = ELISION.sub(KEPT, WITHIN_WORD.sub(KEPT, text))
+    return text if quoted else POSSESSIVE.sub(KEPT, text)
+
+
+def _power(match: re.Match[str]) -> str:
+    return " squared " if match[1] == "²" else " cubed "
+
+
+def _spell_titles(text: str) -> str:
+    """Spell titles that stand before a word; ``text`` has no punctuation any more."""
+    if "mr" in text or "dr" in text:
+        return TITLE.sub(lambda match: TITLES[match[1]], text)
+    return text
 
 
 def _without_punctuation(text: str, keep: str = "") -> str:
-    kept = [
-        character if character in keep or unicodedata.category(character)[0] in "LMN" else " "
-        for character in text
-    ]
+    kept: list[str] = []
+    for character in text:
+        kind = unicodedata.category(character)[0]
+        if character in keep or kind in "LN" or (kind == "M" and kept and kept[-1] != " "):
+            kept.append(character)
+        else:
+            kept.append(" ")
     return " ".join("".join(kept).split())

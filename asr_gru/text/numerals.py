@@ -1,37 +1,24 @@
-"""English numbers as they are spoken: 1,204 is one thousand two hundred and four."""
+"""English numerals in words: 1204 is one thousand two hundred and four."""
 
 from __future__ import annotations
 
-import re
-from collections.abc import Callable
-
-__all__ = ["cardinal", "ordinal", "spell_numbers", "year"]
+__all__ = ["LARGEST", "cardinal", "digits", "fraction", "ordinal", "plural", "year"]
 
 SMALL = [
-    "zero",
-    "one",
-    "two",
-    "three",
-    "four",
-    "five",
-    "six",
-    "seven",
-    "eight",
-    "nine",
-    "ten",
-    "eleven",
-    "twelve",
-    "thirteen",
-    "fourteen",
-    "fifteen",
-    "sixteen",
-    "seventeen",
-    "eighteen",
+    *("zero", "one", "two", "three", "four", "five", "six", "seven", "eight", "nine", "ten"),
+    *("eleven", "twelve", "thirteen", "fourteen", "fifteen", "sixteen", "seventeen", "eighteen"),
     "nineteen",
 ]
 TENS = ["twenty", "thirty", "forty", "fifty", "sixty", "seventy", "eighty", "ninety"]
-SCALES = ((10**9, "billion"), (10**6, "million"), (1000, "thousand"))
-IRREGULAR = {
+SCALES = (
+    (10**15, "quadrillion"),
+    (10**12, "trillion"),
+    (10**9, "billion"),
+    (10**6, "million"),
+    (10**3, "thousand"),
+)
+LARGEST = 10**18 - 1
+IRREGULAR_ORDINALS = {
     "one": "first",
     "two": "second",
     "three": "third",
@@ -40,17 +27,10 @@ IRREGULAR = {
     "nine": "ninth",
     "twelve": "twelfth",
 }
-CURRENCIES = {"$": ("dollar", "cent"), "£": ("pound", "penny"), "€": ("euro", "cent")}
-LARGEST_DIGITS = 12
-
-MONEY = re.compile(r"([$£€])\s?([0-9][0-9,]*)(?:\.([0-9][0-9]))?(?![0-9])")
-ORDINAL = re.compile(r"\b([0-9][0-9,]*)(?:st|nd|rd|th)\b")
-YEAR = re.compile(r"(?<![0-9.,])(1[1-9][0-9][0-9]|20[1-9][0-9])(?![0-9,]*[0-9]|\.[0-9]|%)")
-NUMBER = re.compile(r"[0-9][0-9,]*(?:\.[0-9]+)?")
 
 
 def cardinal(number: int) -> str:
-    """Spell ``number``, from 0 to 999,999,999,999."""
+    """Spell ``number``, from 0 to ``LARGEST``, with "and" before the last tens and units."""
     if number < 20:
         return SMALL[number]
     if number < 100:
@@ -68,8 +48,8 @@ def cardinal(number: int) -> str:
 def ordinal(number: int) -> str:
     """Spell the ``number``-th."""
     *before, last = cardinal(number).split()
-    if last in IRREGULAR:
-        last = IRREGULAR[last]
+    if last in IRREGULAR_ORDINALS:
+        last = IRREGULAR_ORDINALS[last]
     else:
         last = (last[:-1] + "ie" if last.endswith("y") else last) + "th"
     return " ".join([*before, last])
@@ -83,36 +63,22 @@ def year(number: int) -> str:
     return f"{cardinal(century)} {f'oh {SMALL[rest]}' if rest < 10 else cardinal(rest)}"
 
 
-def spell_numbers(text: str) -> str:
-    """Replace sums of money, ordinals, years, percentages and numbers by words."""
-    text = MONEY.sub(_money, text)
-    text = ORDINAL.sub(lambda match: _spell(match[1], ordinal), text)
-    text = YEAR.sub(lambda match: f" {year(int(match[1]))} ", text)
-    text = NUMBER.sub(_number, text)
-    return text.replace("%", " percent ")
+def digits(text: str) -> str:
+    """Spell the ASCII digits of ``text`` one by one."""
+    return " ".join(SMALL[int(character)] for character in text if character in "0123456789")
 
 
-def _digits(text: str) -> str:
-    return " ".join(SMALL[int(digit)] for digit in text if digit.isascii() and digit.isdigit())
+def plural(words: str) -> str:
+    """Return the plural of a spelled number: nineties, sixes, thousands."""
+    if words.endswith("y"):
+        return words[:-1] + "ies"
+    return words + ("es" if words.endswith("x") else "s")
 
 
-def _spell(text: str, speller: Callable[[int], str] = cardinal) -> str:
-    plain = text.replace(",", "")
-    if len(plain) > LARGEST_DIGITS or not plain.isascii() or (plain[0] == "0" and len(plain) > 1):
-        return f" {_digits(plain)} "
-    return f" {speller(int(plain))} "
-
-
-def _number(match: re.Match[str]) -> str:
-    whole, point, fraction = match[0].partition(".")
-    return _spell(whole) + (f"point {_digits(fraction)} " if point else "")
-
-
-def _money(match: re.Match[str]) -> str:
-    unit, small = CURRENCIES[match[1]]
-    whole = match[2].replace(",", "")
-    words = f"{_spell(match[2]).strip()} {unit}{'' if whole == '1' else 's'}"
-    if match[3] and int(match[3]):
-        plural = "pence" if small == "penny" else f"{small}s"
-        words += f" and {cardinal(int(match[3]))} {small if int(match[3]) == 1 else plural}"
-    return f" {words} "
+def fraction(numerator: int, denominator: int) -> str:
+    """Spell a simple fraction: one half, three quarters, two thirds."""
+    names = {2: "half", 4: "quarter"}
+    part = names.get(denominator) or ordinal(denominator)
+    if numerator != 1:
+        part = "halves" if denominator == 2 else plural(part)
+    return f"{cardinal(numerator)} {part}"

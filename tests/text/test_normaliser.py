@@ -1,47 +1,79 @@
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from asr_gru.text import normalise
-from asr_gru.text.numerals import cardinal, ordinal, year
+from asr_gru.text.normaliser import SPECIAL, _english
 
-ENGLISH = {
-    "Mr. O’Brien paid $20 - TWICE!": "mr o'brien paid twenty dollars twice",
-    "It's 3.14% of 1,204": "it's three point one four percent of one thousand two hundred and four",
-    "In 1905 and in 2024": "in nineteen oh five and in twenty twenty four",
-    "the 21st & the 3rd": "the twenty first and the third",
-    "£1.50 or €2": "one pound and fifty pence or two euros",
-    "agent 007": "agent zero zero seven",
+WORDS = {
+    "Mr. O’Brien paid $20 - TWICE!": "mister o'brien paid twenty dollars twice",
+    "Mrs. Hale saw Dr Smith": "missus hale saw doctor smith",
     "the dogs' house, 'tis so": "the dogs' house 'tis so",
+    "'He said yes' is not a plural": "he said yes is not a plural",
     "well-known  co-op": "well known co op",
+    "a _'b": "a b",
+    "Café, naïve, Ægir, façade": "cafe naive aegir facade",
+    "R&D @ home": "r and d at home",
 }
+APOSTROPHES = ["don´t", "don`t", "don’t", "don‘t", "donʼt", "don′t", "don＇t", "don ́t", "don᾽t"]
+FORMAT = [
+    "co\u00adoperate",
+    "co\u200boperate",
+    "co\u200doperate",
+    "\ufeffcooperate",
+    "co\u2060operate",
+]
 
 
-@pytest.mark.parametrize("written", ENGLISH)
-def test_english(written):
-    assert normalise(written, "english") == ENGLISH[written]
+@pytest.mark.parametrize("written", WORDS)
+def test_english_words(written):
+    assert normalise(written, "english") == WORDS[written]
+
+
+@pytest.mark.parametrize("written", APOSTROPHES)
+def test_every_kind_of_apostrophe(written):
+    assert normalise(written, "english") == "don't"
+
+
+@pytest.mark.parametrize("how", ["basic", "english"])
+@pytest.mark.parametrize("written", FORMAT)
+def test_format_characters_do_not_split_words(written, how):
+    assert normalise(written, how) == "cooperate"
 
 
 def test_basic_keeps_any_script():
     assert normalise("Слово, ЗА «слово»!", "basic") == "слово за слово"
 
 
+def test_english_keeps_the_marks_of_other_scripts():
+    assert normalise("क्या é", "english") == "क्या e"
+
+
 def test_none_only_tidies_spaces():
     assert normalise("  Hello,\tWorld ", "none") == "Hello, World"
 
 
+TRICKY = st.text("0123456789.,:;/-–−+±°%$€£¢'’´`ab smcprdtho½²\u00ad\u0301&@#x=", max_size=24)
+
+
 @pytest.mark.parametrize("how", ["none", "basic", "english"])
-@given(text=st.text(max_size=60))
-def test_normal_texts_stay_as_they_are(how, text):
+@given(text=st.one_of(st.text(max_size=60), TRICKY))
+@settings(max_examples=400)
+def test_normalising_twice_changes_nothing(how, text):
     once = normalise(text, how)
     assert normalise(once, how) == once
     assert once == " ".join(once.split())
 
 
-def test_numbers():
-    assert cardinal(0) == "zero"
-    assert cardinal(342) == "three hundred and forty two"
-    assert cardinal(1_000_001) == "one million and one"
-    assert ordinal(20) == "twentieth"
-    assert ordinal(112) == "one hundred and twelfth"
-    assert year(1900) == "nineteen hundred"
+@given(text=TRICKY)
+def test_no_ascii_digit_is_left(text):
+    assert not any(character in "0123456789" for character in normalise(text, "english"))
+
+
+@given(
+    text=st.text(st.characters(max_codepoint=127, exclude_characters=SPECIAL.decode()), max_size=40)
+    | st.text("'` .srtmdeilx-_", max_size=20)
+)
+@settings(max_examples=400)
+def test_plain_text_takes_the_short_way_to_the_same_result(text):
+    assert normalise(text, "english") == _english(text)
