@@ -21,6 +21,7 @@ COMMANDS: Mapping[str, str] = {
     "evaluate": "Measure word error rates on manifests.",
     "train": "Train a model.",
     "export": "Make a model directory of a trained run.",
+    "language-model": "Train, measure and convert word n-gram models.",
     "models": "List the bundled models.",
     "doctor": "Check this installation.",
 }
@@ -34,7 +35,8 @@ class _Commands(click.Group):
     def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:  # noqa: ARG002
         if cmd_name not in COMMANDS:
             return None
-        command: click.Command = importlib.import_module(f"asr_gru.cli.{cmd_name}").command
+        module = f"asr_gru.cli.{cmd_name.replace('-', '_')}"
+        command: click.Command = importlib.import_module(module).command
         return command
 
     def resolve_command(

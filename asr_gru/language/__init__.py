@@ -2,8 +2,22 @@
 
 from asr_gru.language.arpa import read_arpa, write_arpa
 from asr_gru.language.dictionary import ENGLISH_PHONES
+from asr_gru.language.estimate import EstimateConfig, Estimated, estimate
 from asr_gru.language.lexicon import Lexicon
 from asr_gru.language.ngram import LanguageModel
 from asr_gru.language.ngrams import NGrams
+from asr_gru.language.perplexity import Perplexity, perplexity
 
-__all__ = ["ENGLISH_PHONES", "LanguageModel", "Lexicon", "NGrams", "read_arpa", "write_arpa"]
+__all__ = [
+    "ENGLISH_PHONES",
+    "EstimateConfig",
+    "Estimated",
+    "LanguageModel",
+    "Lexicon",
+    "NGrams",
+    "Perplexity",
+    "estimate",
+    "perplexity",
+    "read_arpa",
+    "write_arpa",
+]

@@ -1,0 +1,165 @@
+"""``asr-gru language-model``: word n-grams of texts, and what they are worth."""
+
+from __future__ import annotations
+
+import re
+import time
+from collections.abc import Iterable
+from pathlib import Path
+
+import click
+
+from asr_gru.errors import ConfigError, DataError
+from asr_gru.language import (
+    EstimateConfig,
+    LanguageModel,
+    NGrams,
+    estimate,
+    perplexity,
+    read_arpa,
+    write_arpa,
+)
+from asr_gru.language.corpus import blocks_of, read_words
+from asr_gru.manifest import read_manifest
+
+__all__ = ["command"]
+
+UNITS = {"": 1, "B": 1, "KB": 10**3, "MB": 10**6, "GB": 10**9, "KIB": 1 << 10, "MIB": 1 << 20}
+ARPA = re.compile(r"\.arpa(\.gz|\.xz)?$")
+TEXTS = click.Path(path_type=Path)
+
+
+def _bytes(_context: click.Context, _parameter: click.Parameter, value: str | None) -> int | None:
+    if value is None:
+        return None
+    found = re.fullmatch(r"(\d+(?:\.\d+)?) *([A-Za-z]*)", value)
+    unit = UNITS.get(found[2].upper()) if found else None
+    if not found or unit is None:
+        raise click.BadParameter(f"{value!r} is no size; write 8MB or a number of bytes")
+    return int(float(found[1]) * unit)
+
+
+@click.group("language-model")
+def command() -> None:
+    """Train, measure and convert word n-gram models."""
+
+
+@command.command("train")
+@click.argument("texts", nargs=-1, required=True, type=TEXTS)
+@click.option("--out", required=True, type=TEXTS, help="File to write: .bin, .arpa, .arpa.gz/.xz.")
+@click.option("--order", default=3, show_default=True, help="Words of the longest n-grams, 1 to 5.")
+@click.option("--vocabulary", default=65_000, show_default=True, help="The most words.")
+@click.option("--words", type=TEXTS, help="File with the allowed words, or a lexicon as text.")
+@click.option("--size", callback=_bytes, help="Prune to a file of so many bytes, as in 8MB.")
+@click.option(
+    "--development",
+    type=TEXTS,
+    multiple=True,
+    help="Text or manifest on which the weights of the texts are found.",
+)
+def _train(
+    texts: tuple[Path, ...],
+    out: Path,
+    order: int,
+    vocabulary: int,
+    words: Path | None,
+    size: int | None,
+    development: tuple[Path, ...],
+) -> None:
+    """Estimate a model of TEXTS: files (.txt, .gz, .xz, a manifest .tsv) or folders of them.
+
+    A text is one sentence a line, words between white space, written as they are to be
+    recognised. With --development each of TEXTS becomes a model of its own, and these are
+    interpolated with the weights that suit the development texts best.
+    """
+    began = time.process_time()
+    _check_writable(out)
+    among = tuple(read_words(words)) if words else ()
+    config = EstimateConfig(order, vocabulary, size, among)
+    held_out = [list(_blocks(path)) for path in development]
+    made = estimate(
+        [(str(path), _blocks(path)) for path in texts],
+        config,
+        held_out,
+        lambda line: click.echo(f"{time.process_time() - began:6.1f} s  {line}", err=True),
+    )
+    if len(made.weights) > 1:
+        for path, weight, count in zip(texts, made.weights, made.words, strict=True):
+            click.echo(f"weight {weight:.3f}  {count} words  {path}")
+    model = LanguageModel.build(made.ngrams)
+    _write(made.ngrams, out, quantise=True)
+    click.echo(f"{out}: {_summary(model)}, {out.stat().st_size / 1e6:.2f} MB")
+    for path, blocks in zip(development, held_out, strict=True):
+        _report(model, path, blocks)
+
+
+@command.command("perplexity")
+@click.argument("model", type=TEXTS)
+@click.argument("texts", nargs=-1, required=True, type=TEXTS)
+def _perplexity(model: Path, texts: tuple[Path, ...]) -> None:
+    """Print how well MODEL predicts TEXTS; words it does not know are counted apart."""
+    loaded = _load(model)
+    for path in texts:
+        _report(loaded, path, _blocks(path))
+
+
+@command.command("info")
+@click.argument("model", type=TEXTS)
+def _info(model: Path) -> None:
+    """Print order, n-grams and vocabulary of MODEL."""
+    loaded = _load(model)
+    click.echo(f"{model}: {_summary(loaded)}, {model.stat().st_size / 1e6:.2f} MB")
+
+
+@command.command("convert")
+@click.argument("source", type=TEXTS)
+@click.argument("target", type=TEXTS)
+@click.option("--exact", is_flag=True, help="Keep 32-bit numbers in .bin, not 8-bit codes.")
+def _convert(source: Path, target: Path, exact: bool) -> None:
+    """Write SOURCE as TARGET: .arpa, .arpa.gz, .arpa.xz, or .bin for recognition."""
+    _check_writable(target)
+    _write(_ngrams(source), target, quantise=not exact)
+    click.echo(f"{target}: {target.stat().st_size / 1e6:.2f} MB")
+
+
+def _blocks(path: Path) -> Iterable[str]:
+    if path.suffix == ".tsv":
+        return ["".join(f"{utterance.text}\n" for utterance in read_manifest(path))]
+    return blocks_of(path)
+
+
+def _ngrams(path: Path) -> NGrams:
+    return read_arpa(path) if ARPA.search(path.name) else LanguageModel.load(path).ngrams()
+
+
+def _load(path: Path) -> LanguageModel:
+    if ARPA.search(path.name):
+        return LanguageModel.build(read_arpa(path), quantise=False)
+    return LanguageModel.load(path)
+
+
+def _check_writable(path: Path) -> None:
+    if not ARPA.search(path.name) and path.suffix != ".bin":
+        raise ConfigError(f"{path}: write .bin for recognition, or .arpa, .arpa.gz, .arpa.xz")
+    if not path.parent.is_dir():
+        raise DataError(f"{path.parent}: no such folder; make it first")
+
+
+def _write(ngrams: NGrams, path: Path, *, quantise: bool) -> None:
+    if ARPA.search(path.name):
+        write_arpa(ngrams, path)
+    else:
+        LanguageModel.build(ngrams, quantise=quantise).save(path)
+
+
+def _summary(model: LanguageModel) -> str:
+    counts = ", ".join(f"{count} {n}-grams" for n, count in enumerate(model.counts, start=1))
+    return f"order {model.order}, {counts}"
+
+
+def _report(model: LanguageModel, path: Path, blocks: Iterable[str]) -> None:
+    found = perplexity(model, blocks, str(path))
+    click.echo(
+        f"perplexity {found.perplexity:.1f}, {found.unknown_percent:.2f} % unknown words "
+        f"({found.words} words, {found.sentences} sentences)  {path}"
+    )

@@ -1,0 +1,83 @@
+"""Entropy pruning (Stolcke 1998) to a size in bytes."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import numpy as np
+import numpy.typing as npt
+
+from asr_gru.language.backoff import BackoffModel, Doubles, Margins, normalise
+from asr_gru.language.packing import packed_bytes
+
+__all__ = ["prune"]
+
+Mask = npt.NDArray[np.bool_]
+STEPS = 50
+RANGE = 1e-16, 1.0
+"""Of the threshold, in nats a word: from nothing pruned to everything."""
+
+
+def prune(
+    model: BackoffModel, margins: Sequence[Margins], contexts: Sequence[Doubles], size: int
+) -> BackoffModel:
+    """Leave out the n-grams whose loss changes the model least, until it packs into ``size``.
+
+    An n-gram is judged by how far the distribution after its context moves, in relative entropy,
+    if it alone is left out and the weight of the context follows; all orders share a threshold.
+    Prefixes of what stays stay.
+
+    Args:
+        model: normalised.
+        margins: of orders 2, 3, ..., from ``normalise``.
+        contexts: how likely contexts of 1, 2, ... words are.
+        size: bytes of the packed n-grams; single words always stay.
+    """
+    words = len(model.unigrams)
+    costs = [
+        _costs(model.probs[n - 2], one, contexts[n - 2]) for n, one in enumerate(margins, start=2)
+    ]
+
+    def kept(threshold: float) -> list[Mask]:
+        masks: list[Mask] = []
+        for cost, above in zip(reversed(costs), [None, *reversed(margins)], strict=False):
+            mask = cost > threshold
+            if above is not None:
+                mask[above.parents[masks[0]]] = True
+            masks.insert(0, mask)
+        return masks
+
+    def fits(masks: list[Mask]) -> bool:
+        counts = (words, *(int(np.count_nonzero(mask)) for mask in masks))
+        return packed_bytes(words, counts) <= size
+
+    low, high = np.log(RANGE)
+    best = [np.ones(len(keys), bool) for keys in model.keys]
+    if not fits(best):
+        best = [np.zeros(len(keys), bool) for keys in model.keys]
+        for _ in range(STEPS):
+            middle = (low + high) / 2
+            masks = kept(float(np.exp(middle)))
+            if fits(masks):
+                best, high = masks, middle
+            else:
+                low = middle
+    pruned = BackoffModel(
+        model.bits,
+        model.unigrams,
+        [keys[mask] for keys, mask in zip(model.keys, best, strict=True)],
+        [probs[mask] for probs, mask in zip(model.probs, best, strict=True)],
+    )
+    normalise(pruned)
+    return pruned
+
+
+def _costs(probs: npt.NDArray[np.float32], margins: Margins, contexts: Doubles) -> Doubles:
+    """Return the relative entropy, in nats a word, that leaving out each n-gram alone costs."""
+    own = probs.astype(np.float64)
+    free, below = margins.free[margins.place], margins.below
+    log_weight = np.log(free / margins.free_below[margins.place])
+    new_weight = np.log((free + own) / (margins.free_below[margins.place] + below))
+    moved = own * (np.log(below) + new_weight - np.log(own)) + free * (new_weight - log_weight)
+    costs: Doubles = -contexts[margins.parents] * moved
+    return costs
