@@ -45,7 +45,7 @@ MAGNITUDE = r"(?:(?:\s|-)?(hundred|thousand|million|billion|trillion)\b|(k|mn?|b
 MONEY = re.compile(
     rf"(?P<sign>(?<![^\s(\[])[+−-])?(?:([$£€¥₹])\s?({AMOUNT}){MAGNITUDE}"
     rf"|(?<![0-9.,])({AMOUNT}){MAGNITUDE}"
-    r"([$£€¥₹](?![0-9])|\s[$£€¥₹](?!\s?[0-9.])|\s?¢))"
+    r"([$£€¥₹](?![0-9])|\s[$£€¥₹](?!\s?[0-9.])|\s?¢))(?P<attribute>(?=\s(?:bill|note|coin)s?\b))?"
 )
 
 
@@ -57,7 +57,10 @@ def spell_money(match: re.Match[str]) -> str:
     symbol = symbol.strip()
     scale = MAGNITUDES.get(magnitude[0] or magnitude[1] or "", "")
     sign = {"+": "plus ", "-": "minus ", "−": "minus "}.get(match["sign"] or "", "")
-    return f" {sign}{_spell(CURRENCIES[symbol], amount, scale)} "
+    currency = CURRENCIES[symbol]
+    if match["attribute"] is not None:  # a twenty dollar bill
+        currency = currency._replace(units=currency.unit)
+    return f" {sign}{_spell(currency, amount, scale)} "
 
 
 def _spell(currency: Currency, amount: str, scale: str) -> str:

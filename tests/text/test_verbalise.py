@@ -37,6 +37,7 @@ MONEY = {
     "50¢ 20€ 5 £": "fifty cents twenty euros five pounds",
     "-$20 and $10-20": "minus twenty dollars and ten to twenty dollars",
     "¥500": "five hundred yen",
+    "a $20 bill, £5 notes": "a twenty dollar bill five pound notes",
 }
 FRACTIONS = {
     "1/2 cup": "one half cup",

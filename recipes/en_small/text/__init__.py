@@ -1,0 +1,1 @@
+"""Free English text for the bundled language model: collected, normalised, checked for leaks."""

@@ -1,0 +1,90 @@
+r"""Choose the words of the language model: those that speech like the development texts needs.
+
+    python -m recipes.en_small.text.vocabulary words.txt OUT/*.txt --size 65000 \
+        --development DATA/speech/dev-*.tsv --include DATA/speech/train.tsv
+
+Words are ranked by their mean relative frequency in the texts, each text weighted so that its
+unigrams fit the development texts best (Venkataraman and Wang 2003). The letters a to z, and the
+words of the manifests of ``--include``, are taken in any case.
+"""
+
+from __future__ import annotations
+
+import argparse
+import re
+from collections import Counter
+from collections.abc import Sequence
+from pathlib import Path
+from string import ascii_lowercase
+
+import numpy as np
+
+from asr_gru.language.mixing import mixture_weights
+from recipes.en_small.text.collect import texts
+
+__all__ = ["choose", "main"]
+
+WORD = re.compile(r"'?[a-z]+(?:'[a-z]+)*'?")
+FEWEST = 3  # in all texts; rarer words are misspelt as often as not
+
+
+def choose(
+    counted: Sequence[Counter[str]],
+    development: Sequence[Sequence[str]],
+    include: set[str],
+    size: int,
+) -> list[str]:
+    """Return ``size`` words in alphabetical order, or all there are.
+
+    Args:
+        counted: words of each text.
+        development: words of each development text, in running text.
+        include: words to take in any case.
+        size: how many words.
+    """
+    names = [word for word, count in sum(counted, Counter()).items() if count >= FEWEST]
+    names = sorted(set(filter(WORD.fullmatch, names)) | include)
+    places = {word: place for place, word in enumerate(names)}
+    counts = np.array([[text[word] for word in names] for text in counted], float)
+    totals = counts.sum(axis=1, keepdims=True)
+    smooth = (counts + 0.5) / (totals + 0.5 * len(names))
+    heard = [np.array([places[w] for w in text if w in places], int) for text in development]
+    weights = mixture_weights([smooth[:, words] for words in heard if len(words)])
+    scores = weights @ (counts / np.maximum(totals, 1))
+    scores[[places[word] for word in include]] = np.inf
+    order = np.argsort(-scores, kind="stable")[:size]
+    return sorted(names[place] for place in order)
+
+
+def count(path: Path) -> Counter[str]:
+    """Count the words of a text."""
+    counts: Counter[str] = Counter()
+    with path.open(encoding="utf-8") as file:
+        while block := file.readlines(1 << 24):
+            counts.update("".join(block).split())
+    return counts
+
+
+def main(arguments: Sequence[str] | None = None) -> None:
+    """Write the words and print how many words of the development texts are missing."""
+    parser = argparse.ArgumentParser(description=(__doc__ or "").split("\n")[0])
+    parser.add_argument("out", type=Path)
+    parser.add_argument("texts", type=Path, nargs="+")
+    parser.add_argument("--size", type=int, default=65_000)
+    parser.add_argument("--development", type=Path, nargs="+", required=True, metavar="MANIFEST")
+    parser.add_argument("--include", type=Path, nargs="+", default=[], metavar="MANIFEST")
+    options = parser.parse_args(arguments)
+    development = [" ".join(texts([path])).split() for path in options.development]
+    include = {word for text in texts(options.include) for word in text.split()}
+    include = set(filter(WORD.fullmatch, include)) | set(ascii_lowercase)
+    words = choose([count(path) for path in options.texts], development, include, options.size)
+    options.out.write_text("".join(f"{word}\n" for word in words), encoding="utf-8")
+    known = set(words)
+    print(f"{options.out}: {len(words)} words, {len(include)} of them in any case")
+    for path, text in zip(options.development, development, strict=True):
+        missing = sum(word not in known for word in text)
+        print(f"{path.name}: {100 * missing / len(text):.2f} % of {len(text)} words are missing")
+
+
+if __name__ == "__main__":
+    main()

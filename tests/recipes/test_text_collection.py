@@ -1,0 +1,307 @@
+"""The recipe's text on small made repositories: extraction, leak control, vocabulary."""
+
+from __future__ import annotations
+
+import bz2
+import json
+import random
+import subprocess
+from collections import Counter
+
+import numpy as np
+import pytest
+
+from recipes.en_small.text import collect, extract, vocabulary
+from recipes.en_small.text.clauses import split_clauses
+from recipes.en_small.text.leaks import LeakFilter
+from recipes.en_small.text.snapshot import find_snapshot, read_files
+from recipes.en_small.text.sources import SOURCES, Source
+
+HELD_OUT = "the quick brown fox jumps over the lazy dog by the river bank"
+
+
+def make_repository(folder, name, files, bare=False):
+    work = folder / name.replace("/", "+") / ("work" if bare else "repo")
+    work.mkdir(parents=True)
+
+    def git(*arguments):
+        subprocess.run(["git", "-C", work, *arguments], check=True, capture_output=True)
+
+    git("init", "-q", "-b", "main")
+    for path, content in files.items():
+        (work / path).parent.mkdir(parents=True, exist_ok=True)
+        (work / path).write_bytes(content if isinstance(content, bytes) else content.encode())
+    git("add", "-A")
+    git("-c", "user.name=a", "-c", "user.email=a@b", "commit", "-q", "-m", "files")
+    if bare:
+        subprocess.run(
+            ["git", "clone", "-q", "--bare", work, work.with_name("repo")],
+            check=True,
+            capture_output=True,
+        )
+    return work
+
+
+def manifest(path, *lines):
+    rows = [f"{i}.wav\t{line}" for i, line in enumerate(lines)]
+    path.write_text("path\ttext\n" + "".join(f"{row}\n" for row in rows))
+    return path
+
+
+@pytest.mark.parametrize("bare", [False, True])
+def test_files_are_read_once_from_a_git_directory(tmp_path, bare):
+    files = {"a.txt": "one", "copy/a.txt": "one", "b.txt": "two\n", "c.md": "three", "ä.txt": "4"}
+    make_repository(tmp_path, "owner/name", files, bare)
+    git = find_snapshot(tmp_path, "owner/name")
+    assert dict(read_files(git, r"\.txt$")) == {"a.txt": b"one", "b.txt": b"two\n", "ä.txt": b"4"}
+
+
+def test_an_object_that_is_missing_is_left_out(tmp_path):
+    make_repository(tmp_path, "owner/name", {"a.txt": "one", "b.txt": "two"})
+    git = find_snapshot(tmp_path, "owner/name")
+    name = subprocess.run(
+        ["git", f"--git-dir={git}", "rev-parse", "HEAD:a.txt"],
+        check=True,
+        capture_output=True,
+        text=True,
+    ).stdout.strip()
+    (git / "objects" / name[:2] / name[2:]).unlink()
+    assert dict(read_files(git, "txt")) == {"b.txt": b"two"}
+
+
+def test_a_snapshot_that_is_not_there_is_named(tmp_path):
+    with pytest.raises(FileNotFoundError, match="owner/name"):
+        find_snapshot(tmp_path, "owner/name")
+
+
+CLAUSES = {
+    "Mr. J. R. Smith, of St. Ives, met Dr. Hale at 5 p.m. They left.": [
+        "mister j r smith of saint ives met doctor hale at five p m they left"
+    ],
+    "He said: “Stop!” She ran—fast; very fast": ["he said", "stop", "she ran", "fast", "very fast"],
+    "In 1914–18 the U.S. Army grew. Prof. Green agreed.": [
+        "in nineteen fourteen to eighteen the u s army grew",
+        "professor green agreed",
+    ],
+    "See https://example.org. A {{template}} line. Good words.": ["good words"],
+    "Слово is Russian. This isn't.": ["this isn't"],
+}
+
+
+@pytest.mark.parametrize("text", CLAUSES)
+def test_clauses(text):
+    assert list(split_clauses(text)) == CLAUSES[text]
+
+
+def test_a_document_with_three_shared_grams_is_left_out():
+    leaks = LeakFilter([HELD_OUT])
+    words = HELD_OUT.split()
+    assert leaks.clean(["so it was", " ".join(words[:9])]) is None
+    assert leaks.clean(["so it was", " ".join(words[:8])]) == ["so it was"]
+    assert leaks.clean(["so it was", " ".join(words[:6])]) == ["so it was", " ".join(words[:6])]
+    assert leaks.clean(["so it was", " ".join(words[:9])], whole=False) == ["so it was"]
+
+
+def test_a_gram_that_runs_over_lines_takes_all_of_them():
+    leaks = LeakFilter([HELD_OUT])
+    lines = ["first", "the quick brown", "fox", "jumps over the", "last"]
+    assert leaks.clean(lines) == ["first", "last"]
+
+
+def test_short_texts_leak_as_whole_lines():
+    leaks = LeakFilter(["turn left here", "yes", HELD_OUT])
+    assert leaks.clean(["turn left here", "yes", "turn left here please"]) == [
+        "yes",
+        "turn left here please",
+    ]
+
+
+def test_leaks_are_those_of_a_search_word_by_word():
+    draw = random.Random(3)
+    words = "abcd"
+    texts = [" ".join(draw.choices(words, k=12)) for _ in range(40)]
+    grams = {tuple(t.split()[i : i + 7]) for t in texts for i in range(6)}
+    leaks = LeakFilter(texts)
+    for _ in range(300):
+        lines = [" ".join(draw.choices([*words, "e"], k=draw.randint(1, 9))) for _ in range(6)]
+        flat = [(word, n) for n, line in enumerate(lines) for word in line.split()]
+        found = [flat[i : i + 7] for i in range(len(flat) - 6)]
+        found = [gram for gram in found if tuple(word for word, _ in gram) in grams]
+        bad = {n for gram in found for _, n in gram}
+        assert leaks.clean(lines, whole=False) == [x for n, x in enumerate(lines) if n not in bad]
+        different = {tuple(word for word, _ in gram) for gram in found}
+        assert (leaks.clean(lines) is None) == (len(different) >= 3)
+
+
+ARTICLE = """)}}]] The BERLIN WALL (, ) was a _guarded_ concrete barrier.[1] It fell in 1989.[2][a]
+
+Construction
+
+-   a list of things that is not prose, with a full stop.
+
+  A table   with columns
+  ------- ------------
+
+The wall was [long](http://example.org) (some 155 km (96 miles)) and white. It is gone now.
+
+See also
+
+Another paragraph that comes too late to be read by anybody.
+"""
+WIKI = """<mediawiki><page><title>Owl</title><text xml:space="preserve">{{Infobox|x}}
+'''Owls''' are [[bird]]s of the [[order (biology)|order]] &quot;Strigiformes&quot;.<ref>a</ref>
+* a list entry that is long enough to be taken for prose
+==References==
+Nothing of this line is wanted in the text of the article.
+</text></page>"""
+EXTRACTS = {
+    "book": (
+        extract.book,
+        (
+            "by Nobody\n*** START OF THE BOOK ***\n\nCHAPTER ONE\n\nIt was a\ndark *night*.\n\n"
+            "*** END OF THE BOOK ***\nLicence text of some length."
+        ),
+        "It was a dark night.",
+    ),
+    "lines": (extract.lines, "A HEADING HERE\r\nA line of it.\nno", "A line of it."),
+    "transcript": (extract.transcript, "**Ann:** So \\[laughs\\] `yes`.", " So  yes."),
+    "speech": (
+        extract.speech,
+        "THE SPEAKER. My friends (Applause) [pause] now.",
+        "My friends   now.",
+    ),
+    "article": (
+        extract.article,
+        ARTICLE,
+        (
+            "The BERLIN WALL was a guarded concrete barrier. It fell in 1989.\n"
+            "The wall was long and white. It is gone now."
+        ),
+    ),
+    "textbook": (
+        extract.textbook,
+        (
+            '<document xmlns="http://cnx.rice.edu/cnxml"><title>T</title><para id="a">One <term>two'
+            "</term>\nthree.</para></document>"
+        ),
+        "One two three.",
+    ),
+    "textbook with entities": (
+        extract.textbook,
+        '<!DOCTYPE d [<!ENTITY a "b">]><document><para>&a;</para></document>',
+        "",
+    ),
+    "dialogues": (
+        extract.dialogues,
+        json.dumps([{"turns": [{"utterance": "Hi.", "frames": [{"text": "no"}]}]}]),
+        "Hi.",
+    ),
+    "questions": (
+        extract.question_answer,
+        json.dumps({"data": [{"context": "A b c.", "qas": [{"question": "Who?", "id": "q"}]}]}),
+        "A b c.\nWho?",
+    ),
+    "question lines": (
+        extract.question_answer,
+        '{"question": "How many?", "answer": "<<1+1=2>>"}\n{"question": "Why?"}\n',
+        "How many?\nWhy?",
+    ),
+}
+
+
+@pytest.mark.parametrize("name", EXTRACTS)
+def test_extraction(name):
+    function, content, expected = EXTRACTS[name]
+    assert function(content.encode()) == expected
+
+
+def test_columns_by_place_and_name():
+    table = b"id\tsentence\n1\tOne.\n2\tTwo.\n3\n"
+    assert extract.column(table, "sentence") == "One.\nTwo."
+    assert extract.column(table, 1) == "sentence\nOne.\nTwo."
+    assert extract.column(table, "other") == ""
+
+
+def test_articles_of_a_dump():
+    titles = dict(extract.mediawiki(bz2.compress(WIKI.encode())))
+    assert titles == {"Owl": 'Owls are birds of the order "Strigiformes".'}
+
+
+def test_tokens_are_joined():
+    text = " = Heading = \nthe <unk> one . \nDo n't , he said ( 1 @.@ 5 m ) ."
+    assert extract.tokenised(text).split("\n")[-1] == "Don't, he said (1.5 m)."
+
+
+def test_sources_are_collected(tmp_path, monkeypatch, capsys):
+    leaking = HELD_OUT.capitalize()
+    make_repository(
+        tmp_path / "snapshots",
+        "some/books",
+        {
+            "a.md": f"The cat sat on the mat.\n\nThe dog barked loudly; {leaking}.",
+            "b.md": "It rained for 3 days.\n\nIt rained for 3 days.",
+            "README.md": "Not this one.",
+        },
+    )
+    make_repository(
+        tmp_path / "snapshots",
+        "some/sentences",
+        {"en.txt": f"One sentence here.\nOne sentence here.\n{leaking}."},
+        bare=True,
+    )
+    sources = (
+        Source("books", "public domain", (("some/books", r"^[ab]\.md$", extract.book),)),
+        Source(
+            "sentences",
+            "CC0",
+            (("some/sentences@main", r"\.txt$", extract.lines),),
+            whole=False,
+            unique=True,
+        ),
+    )
+    monkeypatch.setattr(collect, "SOURCES", sources)
+    held_out = manifest(tmp_path / "dev.tsv", HELD_OUT)
+    train = manifest(tmp_path / "train.tsv", "Up & down!", "up and down", HELD_OUT)
+    arguments = [tmp_path / "out", "--snapshots", tmp_path / "snapshots", "--held-out", held_out]
+    collect.main([*map(str, arguments), "--recordings", str(train)])
+    out = tmp_path / "out"
+    assert (out / "books.txt").read_text() == "it rained for three days\n" * 2
+    assert (out / "sentences.txt").read_text() == "one sentence here\n"
+    assert (out / "recordings.txt").read_text() == "up and down\n"
+    report = [row.split("\t")[:6] for row in (out / "sources.tsv").read_text().splitlines()[1:]]
+    assert report == [
+        ["books", "public domain", "10", "2", "1", "0"],
+        ["sentences", "CC0", "3", "1", "0", "1"],
+        ["recordings", "as recorded", "3", "1", "0", "1"],
+    ]
+    assert "1 held-out texts" in capsys.readouterr().out
+    assert not list(out.glob("*.part"))
+
+
+def test_every_source_has_a_name_of_its_own():
+    names = Counter(source.name for source in SOURCES)
+    assert set(names.values()) == {1}
+    assert all(source.files and source.licence for source in SOURCES)
+
+
+def test_vocabulary_follows_the_development_text(tmp_path, capsys):
+    (tmp_path / "sea.txt").write_text("the sea the ship\n" * 9 + "kraken\n")
+    (tmp_path / "law.txt").write_text("the law the court the judge\n" * 90)
+    dev = manifest(tmp_path / "dev.tsv", "the ship on the sea")
+    train = manifest(tmp_path / "train.tsv", "harpoon")
+    out = tmp_path / "words.txt"
+    texts = [str(tmp_path / name) for name in ("sea.txt", "law.txt")]
+    rest = ["--development", str(dev), "--include", str(train), "--size", "30"]
+    vocabulary.main([str(out), *texts, *rest])
+    words = out.read_text().split()
+    assert len(words) == 30
+    assert words == sorted(words)
+    assert {"the", "sea", "ship", "harpoon", *"abcxyz"} <= set(words)
+    assert not {"law", "court", "judge", "kraken"} & set(words)
+    assert "dev.tsv: 20.00 % of 5 words are missing" in capsys.readouterr().out
+
+
+def test_grams_are_hashed_apart():
+    """All 7-grams over a small alphabet have different hashes, so that none leaks by accident."""
+    leaks = LeakFilter([" ".join(np.base_repr(i, 3).zfill(9)) for i in range(3**9)])
+    assert len(leaks._grams) == 3**7
