@@ -191,6 +191,19 @@ EXTRACTS = {
         '<!DOCTYPE d [<!ENTITY a "b">]><document><para>&a;</para></document>',
         "",
     ),
+    "story": (
+        extract.story,
+        "# A Title\n\n##\nOne day, a\nman ran.\n\n##\nHe fell.\n\n##\n* License: [CC-BY]\n",
+        "One day, a man ran.\nHe fell.",
+    ),
+    "story for no commerce": (extract.story, "A man ran far.\n\n##\n* License: [CC-BY-NC]", ""),
+    "requests in a table": (extract.requests, 'text,category\n"My, card?",a\n', "My, card?"),
+    "requests with intents": (extract.requests, '{"train": [["hi you", "greet"]]}', "hi you"),
+    "requests with slots": (
+        extract.requests,
+        '[{"userInput": {"text": "five people"}}]',
+        "five people",
+    ),
     "dialogues": (
         extract.dialogues,
         json.dumps([{"turns": [{"utterance": "Hi.", "frames": [{"text": "no"}]}]}]),

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import bz2
+import csv
 import html
+import io
 import json
 import re
 from collections.abc import Iterator
@@ -18,7 +20,9 @@ __all__ = [
     "lines",
     "mediawiki",
     "question_answer",
+    "requests",
     "speech",
+    "story",
     "textbook",
     "tokenised",
     "transcript",
@@ -44,6 +48,17 @@ def book(content: bytes) -> str:
         " ".join(paragraph.split())
         for paragraph in paragraphs
         if len(paragraph) > 8 and not paragraph.isupper()
+    )
+
+
+def story(content: bytes) -> str:
+    """Paragraphs of a story of the African Storybook or StoryWeaver, if its licence is CC BY."""
+    text, _, about = _decode(content).partition("* License:")
+    if about.split("\n")[0].strip() not in {"[CC-BY]", "[Public Domain]"}:
+        return ""
+    paragraphs = re.split(r"\n\s*(?:#+[^\n]*)?\n", text)
+    return "\n".join(
+        " ".join(p.split()) for p in paragraphs if not p.lstrip().startswith("#") and len(p) > 2
     )
 
 
@@ -189,6 +204,19 @@ def _spoken(node: Any) -> Iterator[str]:
                     yield from _spoken(json.loads(part))
                 except json.JSONDecodeError:
                     continue
+
+
+def requests(content: bytes) -> str:
+    """Requests to an assistant: ``[text, intent]`` pairs, ``userInput``, or a CSV table."""
+    text = _decode(content)
+    if text.startswith("text,category"):
+        return "\n".join(
+            row[0] for row in csv.reader(io.StringIO(text)) if row and row[0] != "text"
+        )
+    document = json.loads(text)
+    if isinstance(document, dict):
+        return "\n".join(pair[0] for pairs in document.values() for pair in pairs)
+    return "\n".join(turn["userInput"]["text"] for turn in document)
 
 
 def question_answer(content: bytes) -> str:

@@ -144,6 +144,28 @@ SOURCES = (
         unique=True,
     ),
     Source(
+        "stories",
+        "CC BY",
+        (
+            ("global-asp/asp-source", r"^en/[0-9].*\.md$", extract.story),
+            ("global-asp/pb-source", r"^en/[0-9].*\.md$", extract.story),
+        ),
+    ),
+    Source(
+        "requests",
+        "CC BY 3.0 and 4.0",
+        (
+            ("clinc/oos-eval", r"^data/data_full\.json$", extract.requests),
+            (
+                "PolyAI-LDN/task-specific-datasets",
+                r"^(banking_data/(train|test)\.csv|span_extraction/restaurant8k/.*\.json)$",
+                extract.requests,
+            ),
+        ),
+        whole=False,
+        unique=True,
+    ),
+    Source(
         "questions",
         "CC BY-SA 4.0",
         ((f"{GOOGLE}/query-wellformedness", r"^(train|dev|test)\.tsv$", _well_formed),),
