@@ -18,7 +18,7 @@ class WordModel(Protocol):
     """A language model over word numbers, asked about many at a time."""
 
     @property
-    def unigrams(self) -> npt.NDArray[np.float32]:
+    def unigram_log_probs(self) -> npt.NDArray[np.float32]:
         """``(words,)`` natural log-probability of each word without context."""
         ...
 

@@ -89,17 +89,17 @@ class TreeSearch:
             raise ModelError("the lexicon has phones that the acoustic model lacks; build it anew")
         if int(tree.words.max()) >= len(words):
             raise ModelError("the lexicon has more words than spellings; build it again")
-        if model is not None and len(model.unigrams) < len(words):
+        if model is not None and len(model.unigram_log_probs) < len(words):
             raise ModelError(
                 f"the lexicon has {len(words)} words and the language model "
-                f"{len(model.unigrams)}; take both from one vocabulary"
+                f"{len(model.unigram_log_probs)}; take both from one vocabulary"
             )
         self.knobs = knobs or TreeSearchKnobs()
         self.words = words
         self._tree = tree
         self._tokens = tokens
         self._model = model
-        unigrams = model.unigrams if model else np.zeros(len(words), np.float32)
+        unigrams = model.unigram_log_probs if model else np.zeros(len(words), np.float32)
         look = self.knobs.language_weight * look_ahead(tree, unigrams)
         self._net = Network(tree, model, self.knobs, tokens, look)
         self._skip = math.log(self.knobs.blank_skip)

@@ -30,7 +30,7 @@ class Bigrams:
     def __init__(self, words: int = len(WORDS), seed: int = 7) -> None:
         table = np.random.default_rng(seed).normal(size=(words + 1, words + 1)) * 2
         self.table = (table - np.log(np.exp(table).sum(1, keepdims=True))).astype(np.float32)
-        self.unigrams = self.table[:, :-1].max(0)
+        self.unigram_log_probs = self.table[:, :-1].max(0)
         self.words = words
 
     def start(self) -> int:
