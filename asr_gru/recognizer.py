@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Literal
 
 from asr_gru.audio import check_rate
-from asr_gru.decoding import BeamDecoder, Decoder, GreedyDecoder, WordTimes
+from asr_gru.decoding import AnyDecoder, BeamDecoder, GreedyDecoder, WordTimes
 from asr_gru.endpoint import EndpointRules
 from asr_gru.errors import ConfigError, Error, ModelError
 from asr_gru.stream import Parts, Stream
@@ -50,7 +50,7 @@ class Recognizer:
         *,
         time_shift_s: float = 0.0,
         temperature: float = 1.0,
-        decoder: Decoder | None = None,
+        decoder: AnyDecoder | None = None,
         endpoint: EndpointRules | None = None,
     ) -> None:
         info = acoustic.info

@@ -10,16 +10,18 @@ import numpy.typing as npt
 
 from asr_gru.audio import Resampler, Samples, check_samples
 from asr_gru.errors import Error
-from asr_gru.segmenter import Segmenter
+from asr_gru.segmenter import Segmenter, advance_segmenters
 from asr_gru.transcript import Event, Segment
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from asr_gru.acoustic import AcousticModel, State
-    from asr_gru.decoding import Decoder, WordTimes
+    from asr_gru.decoding import AnyDecoder, WordTimes
     from asr_gru.endpoint import EndpointRules
     from asr_gru.text import Tokens
 
-__all__ = ["Parts", "Stream"]
+__all__ = ["Parts", "Stream", "advance_streams"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,7 +30,7 @@ class Parts:
 
     acoustic: AcousticModel
     tokens: Tokens
-    decoder: Decoder
+    decoder: AnyDecoder
     times: WordTimes
 
 
@@ -43,8 +45,8 @@ class Stream:
         samples = np.stack([s.take(n) for s in ready])
         state = tuple(np.concatenate(a) for a in zip(*(s.state for s in ready)))
         log_probs, state = acoustic.step(samples, state)
-        for i, s in enumerate(ready):
-            events = s.advance(log_probs[i], tuple(a[i : i + 1] for a in state))
+        states = [tuple(a[i : i + 1] for a in state) for i in range(len(ready))]
+        events = advance_streams(ready, log_probs, states)
 
     Whatever the cuts and whoever does the steps, the finals are the same.
     """
@@ -145,9 +147,7 @@ class Stream:
 
     def advance(self, log_probs: npt.NDArray[np.float32], state: State) -> list[Event]:
         """Take the rows ``(frames, tokens)`` of the samples last taken, and the state after."""
-        self.state = state
-        events = self._finals(self._segmenter.advance(log_probs))
-        return events + self._partial() if self._partials else events
+        return advance_streams([self], [log_probs], [state])[0]
 
     def _refuse_if_finished(self) -> None:
         if self._finished:
@@ -180,3 +180,27 @@ class Stream:
                 last.end_s,
             )
         ]
+
+
+def advance_streams(
+    streams: Sequence[Stream],
+    log_probs: Sequence[npt.NDArray[np.float32]],
+    states: Sequence[State],
+) -> list[list[Event]]:
+    """Do what ``Stream.advance`` does for many streams; those of one decoder share its calls.
+
+    Args:
+        streams: each once.
+        log_probs: the rows ``(frames, tokens)`` of each.
+        states: the acoustic model's state after them, of each.
+
+    Returns:
+        the events of each stream.
+    """
+    closed = advance_segmenters([stream._segmenter for stream in streams], log_probs)
+    events = []
+    for stream, state, segments in zip(streams, states, closed, strict=True):
+        stream.state = state
+        finals = stream._finals(segments)
+        events.append(finals + stream._partial() if stream._partials else finals)
+    return events

@@ -7,6 +7,8 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from asr_gru.stream import advance_streams
+
 if TYPE_CHECKING:
     from asr_gru.acoustic import AcousticModel
     from asr_gru.stream import Stream
@@ -38,8 +40,9 @@ def step_together(
         samples = np.stack([streams[i].take(count) for i in ready])
         states = zip(*(streams[i].state for i in ready), strict=True)
         log_probs, state = acoustic.step(samples, tuple(map(np.concatenate, states)))
-        for row, i in enumerate(ready):
-            own = tuple(array[row : row + 1] for array in state)
-            events[i] += streams[i].advance(log_probs[row], own)
+        own = [tuple(array[row : row + 1] for array in state) for row in range(len(ready))]
+        advanced = advance_streams([streams[i] for i in ready], list(log_probs), own)
+        for i, new in zip(ready, advanced, strict=True):
+            events[i] += new
         ready = [i for i in ready if streams[i].waiting >= count]
     return events

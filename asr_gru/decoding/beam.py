@@ -12,15 +12,15 @@ its tokens begin.
 from __future__ import annotations
 
 import math
-from typing import TYPE_CHECKING, Any, NamedTuple
+from collections.abc import Sequence
+from typing import Any, NamedTuple
 
 import numpy as np
 import numpy.typing as npt
 
-from asr_gru.decoding.protocol import Hypothesis, LogProbs
-
-if TYPE_CHECKING:
-    from asr_gru.decoding.fusion import Fusion
+from asr_gru.decoding.fusion import Fusion
+from asr_gru.decoding.protocol import Decoder, Hypothesis, LogProbs
+from asr_gru.errors import ConfigError, Error
 
 __all__ = ["BeamDecoder", "PrefixBeam"]
 
@@ -65,6 +65,7 @@ class PrefixBeam(NamedTuple):
         path_token: that of the best path that ends in the last token.
         trace_blank: the tokens of the best path that ends in blank.
         trace_token: the tokens of the best path that ends in the last token.
+        finished: whether the end of the sentence was scored.
     """
 
     frame: int
@@ -75,6 +76,7 @@ class PrefixBeam(NamedTuple):
     path_token: Scores
     trace_blank: tuple[_Trace | None, ...]
     trace_token: tuple[_Trace | None, ...]
+    finished: bool = False
 
     def best_traces(self) -> list[_Trace | None]:
         """Return the tokens of the best path of either kind."""
@@ -97,7 +99,7 @@ class PrefixBeam(NamedTuple):
         )
 
 
-class BeamDecoder:
+class BeamDecoder(Decoder[PrefixBeam]):
     """Prefix beam search with n-best, token frames and room for a language model.
 
     Args:
@@ -106,7 +108,10 @@ class BeamDecoder:
         margin: a text this much less likely than the best is dropped, in nats.
         blank_threshold: a frame whose blank is likelier than this counts as blank for certain,
             which costs next to nothing; 1 decodes every frame in full.
-        fusion: a language model and its weight.
+        fusion: a language model over tokens and its weight.
+
+    Raises:
+        ConfigError: a number out of its range.
     """
 
     def __init__(
@@ -116,8 +121,13 @@ class BeamDecoder:
         tokens_a_frame: int = 8,
         margin: float = 12.0,
         blank_threshold: float = 0.99,
-        fusion: Fusion | None = None,
+        fusion: Fusion[Any] | None = None,
     ) -> None:
+        if width < 1 or tokens_a_frame < 1 or not margin > 0 or not 0 < blank_threshold <= 1:
+            raise ConfigError(
+                f"width {width}, tokens_a_frame {tokens_a_frame}, margin {margin}, blank_threshold "
+                f"{blank_threshold}: give 1 or more, 1 or more, above 0, above 0 up to 1"
+            )
         self.width = width
         self.tokens_a_frame = tokens_a_frame
         self.margin = margin
@@ -130,8 +140,19 @@ class BeamDecoder:
         zero, never = np.zeros(1), np.full(1, NEVER)
         return PrefixBeam(0, (root,), zero, never, zero, never, (None,), (None,))
 
-    def advance(self, beam: PrefixBeam, log_probs: LogProbs) -> PrefixBeam:
-        """Take ``log_probs (frames, tokens)``."""
+    def advance(
+        self, states: Sequence[PrefixBeam], log_probs: Sequence[LogProbs]
+    ) -> list[PrefixBeam]:
+        """Take ``(frames, tokens)`` of each stream and return the states after them.
+
+        Raises:
+            Error: a state whose sentence is finished.
+        """
+        return [self._advance(beam, rows) for beam, rows in zip(states, log_probs, strict=True)]
+
+    def _advance(self, beam: PrefixBeam, log_probs: LogProbs) -> PrefixBeam:
+        if beam.finished:
+            raise Error("this sentence is finished; begin another with start()")
         rows = log_probs.astype(np.float64)
         count = min(self.tokens_a_frame, rows.shape[1] - 1)
         likely = np.argpartition(-rows[:, 1:], count - 1, axis=1)[:, :count] + 1
@@ -140,10 +161,10 @@ class BeamDecoder:
             beam = beam.after_blank() if skip else self._step(beam, row, tokens)
         return beam
 
-    def best(self, beam: PrefixBeam, n: int = 1) -> list[Hypothesis]:
+    def best(self, state: PrefixBeam, n: int = 1) -> list[Hypothesis]:
         """Return the ``n`` likeliest texts, best first."""
-        scores = np.logaddexp(beam.blank, beam.token).tolist()
-        columns = zip(beam.prefixes, beam.best_traces(), scores, strict=True)
+        scores = np.logaddexp(state.blank, state.token).tolist()
+        columns = zip(state.prefixes, state.best_traces(), scores, strict=True)
         found = []
         for node, trace, score in list(columns)[:n]:
             written: list[tuple[int, int, float]] = []
@@ -155,14 +176,34 @@ class BeamDecoder:
             found.append(Hypothesis(tokens, frames, score, log_probs))
         return found
 
-    def settled(self, beam: PrefixBeam) -> int:
+    def settled(self, state: PrefixBeam) -> int:
         """Return the length of the beginning that all kept texts share."""
-        depth = min(prefix.depth for prefix in beam.prefixes)
-        nodes = {_ancestor(prefix, depth) for prefix in beam.prefixes}
+        depth = min(prefix.depth for prefix in state.prefixes)
+        nodes = {_ancestor(prefix, depth) for prefix in state.prefixes}
         while len({node.key for node in nodes}) > 1:
             nodes = {node.parent for node in nodes if node.parent}
             depth -= 1
         return depth
+
+    def finish(self, state: PrefixBeam) -> PrefixBeam:
+        """Return the state after the end of the sentence, which the language model scores."""
+        if state.finished:
+            return state
+        if not self.fusion:
+            return state._replace(finished=True)
+        ends = np.array([self.fusion.end(prefix.lm_state) for prefix in state.prefixes])
+        order = np.argsort(-(np.logaddexp(state.blank, state.token) + ends), kind="stable")
+        return PrefixBeam(
+            state.frame,
+            tuple(state.prefixes[i] for i in order),
+            (state.blank + ends)[order],
+            (state.token + ends)[order],
+            state.path_blank[order],
+            state.path_token[order],
+            tuple(state.trace_blank[i] for i in order),
+            tuple(state.trace_token[i] for i in order),
+            finished=True,
+        )
 
     def _step(self, beam: PrefixBeam, row: Scores, likely: npt.NDArray[np.intp]) -> PrefixBeam:
         prefixes, size = beam.prefixes, len(beam.prefixes)

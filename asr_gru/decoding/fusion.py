@@ -1,44 +1,66 @@
-"""How a language model takes part in the beam search."""
+"""How a language model over tokens takes part in the prefix beam search."""
 
 from __future__ import annotations
 
+from abc import abstractmethod
 from dataclasses import dataclass
-from typing import Any, Protocol
+from typing import Generic, Protocol, TypeVar
 
-__all__ = ["Fusion", "LanguageModel"]
+from asr_gru.errors import ConfigError
+
+__all__ = ["Fusion", "TokenModel"]
+
+L = TypeVar("L")
 
 
-class LanguageModel(Protocol):
+class TokenModel(Protocol[L]):
     """How likely a token is after those before it.
 
     States are plain values that are never altered: a search keeps many of them at a time.
     """
 
-    def start(self) -> Any:
+    @abstractmethod
+    def start(self) -> L:
         """Return the state before the first token."""
         ...
 
-    def score(self, state: Any, token: int) -> tuple[float, Any]:
+    @abstractmethod
+    def score(self, state: L, token: int) -> tuple[float, L]:
         """Return the natural log-probability of ``token`` after ``state``, and the next state."""
+        ...
+
+    @abstractmethod
+    def end(self, state: L) -> float:
+        """Return the natural log-probability that the sentence ends after ``state``."""
         ...
 
 
 @dataclass(frozen=True, slots=True)
-class Fusion:
+class Fusion(Generic[L]):
     """Shallow fusion (Gülçehre et al. 2015): each token adds to the score of its prefix.
 
     Attributes:
         model: the language model.
-        weight: factor of its log-probabilities.
-        token_bonus: added for each token, in nats; makes up for the taste for short texts that a
-            language model brings.
+        weight: factor of its log-probabilities, 0 to 10.
+        token_bonus: added for each token, in nats, -20 to 20; makes up for the preference for
+            short texts that a language model brings.
     """
 
-    model: LanguageModel
+    model: TokenModel[L]
     weight: float = 0.5
     token_bonus: float = 0.0
 
-    def score(self, state: Any, token: int) -> tuple[float, Any]:
+    def __post_init__(self) -> None:
+        if not 0.0 <= self.weight <= 10.0:
+            raise ConfigError(f"weight {self.weight}: give 0 to 10")
+        if not -20.0 <= self.token_bonus <= 20.0:
+            raise ConfigError(f"token_bonus {self.token_bonus}: give -20 to 20")
+
+    def score(self, state: L, token: int) -> tuple[float, L]:
         """Return what ``token`` adds after ``state``, in nats, and the next state."""
         log_prob, state = self.model.score(state, token)
         return self.weight * log_prob + self.token_bonus, state
+
+    def end(self, state: L) -> float:
+        """Return what the end of the sentence adds after ``state``, in nats."""
+        return self.weight * self.model.end(state)

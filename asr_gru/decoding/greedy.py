@@ -2,17 +2,20 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
-from asr_gru.decoding.protocol import Beam, Hypothesis, LogProbs
+from asr_gru.decoding.protocol import Decoder, Hypothesis, LogProbs
 
-__all__ = ["GreedyDecoder"]
+__all__ = ["GreedyDecoder", "GreedyPath"]
 
 BLANK = 0
 
 
 @dataclass(frozen=True, slots=True)
-class _Path:
+class GreedyPath:
+    """What was read so far; see ``Hypothesis`` for the columns."""
+
     frames_seen: int = 0
     last: int = BLANK
     tokens: tuple[int, ...] = ()
@@ -21,42 +24,48 @@ class _Path:
     log_prob: float = 0.0
 
 
-class GreedyDecoder:
+class GreedyDecoder(Decoder[GreedyPath]):
     """One reading, at next to no cost; its text only ever grows."""
 
-    def start(self) -> Beam:
+    def start(self) -> GreedyPath:
         """Return the state before the first frame."""
-        return _Path()
+        return GreedyPath()
 
-    def advance(self, beam: Beam, log_probs: LogProbs) -> Beam:
-        """Take ``log_probs (frames, tokens)`` and return the state after them."""
-        path: _Path = beam
-        if not len(log_probs):
-            return path
-        best: list[int] = log_probs.argmax(axis=1).tolist()
-        values: list[float] = log_probs.max(axis=1).tolist()
-        tokens, frames, peaks = list(path.tokens), list(path.frames), list(path.token_log_probs)
-        last, total = path.last, path.log_prob
-        for frame, (token, value) in enumerate(zip(best, values, strict=True), path.frames_seen):
-            total += value  # one by one: the sum must not depend on the cuts
-            if token != BLANK and token == last:
-                peaks[-1] = max(peaks[-1], value)
-            elif token != BLANK:
-                tokens.append(token)
-                frames.append(frame)
-                peaks.append(value)
-            last = token
-        return _Path(
-            path.frames_seen + len(best), last, tuple(tokens), tuple(frames), tuple(peaks), total
-        )
+    def advance(
+        self, states: Sequence[GreedyPath], log_probs: Sequence[LogProbs]
+    ) -> list[GreedyPath]:
+        """Take ``(frames, tokens)`` of each stream and return the states after them."""
+        return [_advance(path, rows) for path, rows in zip(states, log_probs, strict=True)]
 
-    def best(self, beam: Beam, n: int = 1) -> list[Hypothesis]:
+    def best(self, state: GreedyPath, n: int = 1) -> list[Hypothesis]:
         """Return the one reading."""
-        path: _Path = beam
-        reading = Hypothesis(path.tokens, path.frames, path.log_prob, path.token_log_probs)
-        return [reading][:n]
+        return [Hypothesis(state.tokens, state.frames, state.log_prob, state.token_log_probs)][:n]
 
-    def settled(self, beam: Beam) -> int:
+    def settled(self, state: GreedyPath) -> int:
         """Return the number of all tokens: none is ever taken back."""
-        path: _Path = beam
-        return len(path.tokens)
+        return len(state.tokens)
+
+    def finish(self, state: GreedyPath) -> GreedyPath:
+        """Return the state as it is: the end of the sentence changes nothing."""
+        return state
+
+
+def _advance(path: GreedyPath, log_probs: LogProbs) -> GreedyPath:
+    if not len(log_probs):
+        return path
+    best: list[int] = log_probs.argmax(axis=1).tolist()
+    values: list[float] = log_probs.max(axis=1).tolist()
+    tokens, frames, peaks = list(path.tokens), list(path.frames), list(path.token_log_probs)
+    last, total = path.last, path.log_prob
+    for frame, (token, value) in enumerate(zip(best, values, strict=True), path.frames_seen):
+        total += value  # one by one: the sum must not depend on the cuts
+        if token != BLANK and token == last:
+            peaks[-1] = max(peaks[-1], value)
+        elif token != BLANK:
+            tokens.append(token)
+            frames.append(frame)
+            peaks.append(value)
+        last = token
+    return GreedyPath(
+        path.frames_seen + len(best), last, tuple(tokens), tuple(frames), tuple(peaks), total
+    )

@@ -2,34 +2,34 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-from typing import Any, Protocol
+from abc import abstractmethod
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from typing import Any, NamedTuple, Protocol, TypeAlias, TypeVar
 
 import numpy as np
 import numpy.typing as npt
 
-__all__ = ["Beam", "Decoder", "Hypothesis", "LogProbs", "WordScore"]
+__all__ = ["AnyDecoder", "Decoder", "Hypothesis", "LogProbs", "WordScore"]
 
 LogProbs = npt.NDArray[np.float32]
-Beam = Any
-"""A decoder's state between two calls: a plain value that is never altered in place."""
+S = TypeVar("S")
 
 
-@dataclass(frozen=True, slots=True)
-class WordScore:
+class WordScore(NamedTuple):
     """A word that a decoder found, with its two scores apart.
 
     Attributes:
         text: the word.
-        first: position of its first token in the hypothesis.
-        behind: position past its last token.
+        start: position of its first token in the hypothesis.
+        stop: position past its last token.
         acoustic: log-probability of its frames, up to the next word's first, in nats.
         language: log-probability of the word after those before it, in nats, without any weight.
     """
 
     text: str
-    first: int
-    behind: int
+    start: int
+    stop: int
     acoustic: float
     language: float
 
@@ -45,7 +45,8 @@ class Hypothesis:
         token_log_probs: of each token, in nats, in the surest of the frames that carry it.
         ends: the frame past each token's last; empty where each lasts a single frame.
         words: the words that the tokens stand for, from a decoder that knows words; None where
-            the tokens themselves spell the words.
+            the tokens themselves spell the words. Tokens behind the last are of a word that is
+            not complete.
     """
 
     tokens: tuple[int, ...]
@@ -55,34 +56,54 @@ class Hypothesis:
     ends: tuple[int, ...] = ()
     words: tuple[WordScore, ...] | None = None
 
-    def after(self, count: int) -> Hypothesis:
-        """Return all but the first ``count`` tokens, with the score of the whole."""
-        return Hypothesis(
-            self.tokens[count:], self.frames[count:], self.log_prob, self.token_log_probs[count:]
-        )
-
     def first(self, count: int) -> Hypothesis:
-        """Return the first ``count`` tokens, with the score of the whole."""
-        return Hypothesis(
-            self.tokens[:count], self.frames[:count], self.log_prob, self.token_log_probs[:count]
+        """Return the first ``count`` tokens and the words within, with the score of the whole."""
+        return replace(
+            self,
+            tokens=self.tokens[:count],
+            frames=self.frames[:count],
+            token_log_probs=self.token_log_probs[:count],
+            ends=self.ends[:count],
+            words=self.words and tuple(word for word in self.words if word.stop <= count),
         )
 
 
-class Decoder(Protocol):
-    """Frames of log-probabilities in, readings out; cuts between calls do not matter."""
+class Decoder(Protocol[S]):
+    """Frames of log-probabilities in, readings out, for many streams at a time.
 
-    def start(self) -> Beam:
+    ``S`` is the state of one stream: a plain value that is never altered in place, so it can be
+    kept, copied and gone on from twice. A stream's readings depend neither on the cuts between
+    calls nor on the streams that share them.
+    """
+
+    @abstractmethod
+    def start(self) -> S:
         """Return the state before the first frame."""
         ...
 
-    def advance(self, beam: Beam, log_probs: LogProbs) -> Beam:
-        """Take ``log_probs (frames, tokens)`` and return the state after them."""
+    @abstractmethod
+    def advance(self, states: Sequence[S], log_probs: Sequence[LogProbs]) -> list[S]:
+        """Take ``(frames, tokens)`` of each stream, also none, and return the states after."""
         ...
 
-    def best(self, beam: Beam, n: int = 1) -> list[Hypothesis]:
-        """Return up to ``n`` readings, the likeliest first."""
+    @abstractmethod
+    def best(self, state: S, n: int = 1) -> list[Hypothesis]:
+        """Return up to ``n`` readings, the likeliest first; at least one."""
         ...
 
-    def settled(self, beam: Beam) -> int:
-        """Return how many tokens of the best reading no later frame can alter."""
+    @abstractmethod
+    def settled(self, state: S) -> int:
+        """Return how many tokens of all readings are the same and cannot be altered any more."""
         ...
+
+    @abstractmethod
+    def finish(self, state: S) -> S:
+        """Return the state after the end of the sentence, which adds its score to all readings.
+
+        It is there to be read; no frames can follow. Finishing twice changes nothing.
+        """
+        ...
+
+
+AnyDecoder: TypeAlias = Decoder[Any]
+"""A decoder, whatever its state."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from abc import abstractmethod
 from dataclasses import dataclass, fields
 from typing import Protocol
 
@@ -18,18 +19,22 @@ class WordModel(Protocol):
     """A language model over word numbers, asked about many at a time."""
 
     @property
+    @abstractmethod
     def unigram_log_probs(self) -> npt.NDArray[np.float32]:
         """``(words,)`` natural log-probability of each word without context."""
         ...
 
+    @abstractmethod
     def start(self) -> int:
         """Return the state before the first word."""
         ...
 
+    @abstractmethod
     def score(self, states: Ints, words: Ints) -> tuple[npt.NDArray[np.float32], Ints]:
         """Return the natural log-probabilities ``(n,)`` of words, and the states after them."""
         ...
 
+    @abstractmethod
     def end(self, states: Ints) -> npt.NDArray[np.float32]:
         """Return the natural log-probabilities ``(n,)`` of the end of the sentence."""
         ...

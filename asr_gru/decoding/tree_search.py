@@ -21,7 +21,7 @@ from typing import NamedTuple
 import numpy as np
 
 from asr_gru.decoding.pronunciation_tree import PronunciationTree, look_ahead
-from asr_gru.decoding.protocol import Hypothesis, LogProbs, WordScore
+from asr_gru.decoding.protocol import Decoder, Hypothesis, LogProbs, WordScore
 from asr_gru.decoding.tree_batch import Batch
 from asr_gru.decoding.tree_knobs import TreeSearchKnobs, WordModel
 from asr_gru.decoding.tree_state import (
@@ -63,7 +63,7 @@ class _Work(NamedTuple):
     length: int
 
 
-class TreeSearch:
+class TreeSearch(Decoder[TreeState]):
     """Beam search for words.
 
     Args:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 from asr_gru.decoding.confidence import word_confidence
 from asr_gru.transcript import Word
@@ -13,7 +13,15 @@ if TYPE_CHECKING:
     from asr_gru.decoding.protocol import Hypothesis
     from asr_gru.text import Tokens
 
-__all__ = ["WordTimes", "words_of"]
+__all__ = ["WordSpan", "WordTimes", "word_spans", "words_of"]
+
+
+class WordSpan(NamedTuple):
+    """A word as tokens: its text, the position of its first token and past its last."""
+
+    text: str
+    start: int
+    stop: int
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,6 +38,13 @@ class WordTimes:
     frame_s: float
     shift_s: float = 0.0
     temperature: float = 1.0
+
+
+def word_spans(hypothesis: Hypothesis, tokens: Tokens) -> list[WordSpan]:
+    """Return the words of a hypothesis: the decoder's own, or those that its tokens spell."""
+    if hypothesis.words is not None:
+        return [WordSpan(word.text, word.start, word.stop) for word in hypothesis.words]
+    return [WordSpan(*span) for span in tokens.word_spans(hypothesis.tokens)]
 
 
 def words_of(
@@ -54,13 +69,14 @@ def words_of(
         latest_s: no word ends after.
     """
     words: list[Word] = []
-    spans = tokens.word_spans(hypothesis.tokens)
+    spans = word_spans(hypothesis, tokens)
+    ends = hypothesis.ends or [frame + 1 for frame in hypothesis.frames]
     starts = [
         _within(_seconds(hypothesis.frames[first], first_frame, times), 0.0, latest_s)
         for _, first, _ in spans
     ]
     for index, (text, first, behind) in enumerate(spans):
-        end = _seconds(hypothesis.frames[behind - 1] + 1, first_frame, times)
+        end = _seconds(ends[behind - 1], first_frame, times)
         limit = starts[index + 1] if index + 1 < len(spans) else latest_s
         words.append(
             Word(

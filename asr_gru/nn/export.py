@@ -148,7 +148,8 @@ def _measure(
     for samples, text in check:
         began = time.perf_counter()
         log_probs = model.finish(samples[None], model.start(1))[0]
-        best = decoder.best(decoder.advance(decoder.start(), log_probs))[0]
+        (path,) = decoder.advance([decoder.start()], [log_probs])
+        best = decoder.best(path)[0]
         spent += time.perf_counter() - began
         seconds += len(samples) / model.info.sample_rate
         words += word_errors(text, tokens.decode(best.tokens))

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import itertools
 import math
 
 import numpy as np
@@ -18,7 +19,7 @@ def full(fusion: Fusion | None = None) -> BeamDecoder:
 
 
 def decode(decoder: BeamDecoder, rows: np.ndarray):
-    return decoder.best(decoder.advance(decoder.start(), rows), 100_000)
+    return decoder.best(decoder.advance([decoder.start()], [rows])[0], 100_000)
 
 
 class Bigrams:
@@ -34,8 +35,13 @@ class Bigrams:
     def score(self, state: int, token: int) -> tuple[float, int]:
         return self.table[state][token], token
 
+    def end(self, state: int) -> float:
+        return self.table[state][0]
+
     def text(self, tokens: tuple[int, ...]) -> float:
-        return sum(self.table[a][b] for a, b in zip((0, *tokens), tokens, strict=False))
+        """The end is scored as token 0, the blank, which no text has."""
+        context = (0, *tokens, 0)
+        return sum(self.table[a][b] for a, b in itertools.pairwise(context))
 
 
 @settings(max_examples=60, deadline=None)
@@ -60,7 +66,9 @@ def test_equals_exhaustive_enumeration_with_a_language_model(
     """Promise 5."""
     rows, model = random_rows(seed, 4, 4), Bigrams(4)
     expected = exhaustive(rows, lambda text: weight * model.text(text) + bonus * len(text))
-    found = decode(full(Fusion(model, weight, bonus)), rows)
+    decoder = full(Fusion(model, weight, bonus))
+    (beam,) = decoder.advance([decoder.start()], [rows])
+    found = decoder.best(decoder.finish(beam), 100_000)
     assert {h.tokens for h in found} == set(expected)
     for hypothesis in found:
         assert hypothesis.log_prob == pytest.approx(expected[hypothesis.tokens], abs=1e-6)
@@ -76,7 +84,7 @@ def test_cuts_do_not_matter(random_rows, seed, cuts, width):
     whole = decode(decoder, rows)
     beam = start = decoder.start()
     for piece in np.split(rows, np.cumsum(cuts)):
-        beam = decoder.advance(beam, piece)
+        (beam,) = decoder.advance([beam], [piece])
     assert decoder.best(beam, 100) == whole
     assert [h.tokens for h in decoder.best(start, 100)] == [()]
 
@@ -103,7 +111,7 @@ def test_on_clear_rows_it_finds_what_greedy_finds(random_rows, seed, frames):
     rows = np.log(np.full((frames, 4), 1e-4, np.float32))
     rows[np.arange(frames), path] = np.log(np.float32(0.9997))
     greedy = GreedyDecoder()
-    expected = greedy.best(greedy.advance(greedy.start(), rows))[0]
+    expected = greedy.best(greedy.advance([greedy.start()], [rows])[0])[0]
     best = decode(BeamDecoder(4), rows)[0]
     assert (best.tokens, best.frames) == (expected.tokens, expected.frames)
     assert best.token_log_probs == pytest.approx(expected.token_log_probs)
@@ -133,7 +141,7 @@ def test_settled_tokens_are_never_altered(random_rows, seed):
     beam = decoder.start()
     settled: tuple[int, ...] = ()
     for row in rows:
-        beam = decoder.advance(beam, row[None])
+        (beam,) = decoder.advance([beam], [row[None]])
         count = decoder.settled(beam)
         readings = [h.tokens for h in decoder.best(beam, 100)]
         assert all(tokens[: len(settled)] == settled for tokens in readings)
@@ -144,6 +152,6 @@ def test_settled_tokens_are_never_altered(random_rows, seed):
 def test_settled_is_what_all_readings_share():
     rows = np.log(np.array([[0.1, 0.8, 0.1], [0.9, 0.05, 0.05], [0.1, 0.45, 0.45]], np.float32))
     decoder = BeamDecoder(2)
-    beam = decoder.advance(decoder.start(), rows)
+    (beam,) = decoder.advance([decoder.start()], [rows])
     assert {h.tokens for h in decoder.best(beam, 2)} == {(1, 1), (1, 2)}
     assert decoder.settled(beam) == 1

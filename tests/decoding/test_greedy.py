@@ -19,7 +19,7 @@ def test_greedy_is_collapse_of_argmax(random_rows, seed, frames, tokens):
     spoken = [(token, [frame for frame, _ in run]) for token, run in runs if token]
 
     decoder = GreedyDecoder()
-    (best,) = decoder.best(decoder.advance(decoder.start(), rows), 5)
+    (best,) = decoder.best(*decoder.advance([decoder.start()], [rows]), 5)
 
     assert best.tokens == tuple(token for token, _ in spoken)
     assert best.frames == tuple(run[0] for _, run in spoken)
@@ -32,15 +32,15 @@ def test_cuts_do_not_matter(random_rows, seed, cuts):
     """Promise 2: equal to the last bit, and a beam that was used stays as it was."""
     rows = random_rows(seed, sum(cuts), 3)
     decoder = GreedyDecoder()
-    whole = decoder.advance(decoder.start(), rows)
+    (whole,) = decoder.advance([decoder.start()], [rows])
     beams = [decoder.start()]
     for piece in np.split(rows, np.cumsum(cuts)):
-        beams.append(decoder.advance(beams[-1], piece))
+        beams += decoder.advance([beams[-1]], [piece])
     assert beams[-1] == whole
     assert beams[0] == decoder.start()
 
 
 def test_everything_is_settled(random_rows):
     decoder = GreedyDecoder()
-    beam = decoder.advance(decoder.start(), random_rows(1, 30, 4))
+    (beam,) = decoder.advance([decoder.start()], [random_rows(1, 30, 4)])
     assert decoder.settled(beam) == len(decoder.best(beam)[0].tokens) > 3

@@ -1,0 +1,73 @@
+"""What every decoder keeps: one test for all of them."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from asr_gru.decoding import BeamDecoder, Decoder, Fusion, GreedyDecoder, TokenModel, WordModel
+from tests.decoding.test_beam import Bigrams as TokenBigrams
+from tests.decoding.words import Bigrams, tree_search
+
+DECODERS = {
+    "greedy": GreedyDecoder(),
+    "beam": BeamDecoder(4, blank_threshold=0.7),
+    "beam with a language model": BeamDecoder(4, fusion=Fusion(TokenBigrams(4), 0.7, 0.5)),
+    "words": tree_search(None, blank_skip=0.7),
+    "words with a language model": tree_search(Bigrams(), blank_skip=0.7, histories=2),
+}
+FED = st.tuples(st.integers(0, 10_000), st.lists(st.integers(0, 9), min_size=1, max_size=5))
+
+
+@pytest.mark.parametrize("name", DECODERS)
+@settings(max_examples=25, deadline=None)
+@given(st.lists(FED, min_size=1, max_size=4))
+def test_decoders_keep_the_contract(random_rows, name, fed):
+    """Promises 2 and 3: neither cuts nor company matter, to the last bit; states are values."""
+    decoder = DECODERS[name]
+    rows = [random_rows(seed, sum(cuts), 4, 6.0) for seed, cuts in fed]
+    pieces = [np.split(r, np.cumsum(cuts[:-1])) for r, (_, cuts) in zip(rows, fed, strict=True)]
+    empty = random_rows(0, 0, 4)
+    start = decoder.start()
+    before = decoder.best(start, 9)
+    assert [one.tokens for one in before] == [()]
+    assert decoder.settled(start) == 0
+    states, settled = [start] * len(fed), [()] * len(fed)
+    for number in range(max(map(len, pieces))):
+        parts = [own[number] if number < len(own) else empty for own in pieces]
+        states = decoder.advance(states, parts)
+        for place, state in enumerate(states):
+            readings = decoder.best(state, 50)
+            scores = [one.log_prob for one in readings]
+            assert scores == sorted(scores, reverse=True)
+            assert decoder.best(state) == readings[:1]
+            for one in readings:
+                assert one.tokens[: len(settled[place])] == settled[place]
+            settled[place] = readings[0].tokens[: decoder.settled(state)]
+    for own, state, common in zip(rows, states, settled, strict=True):
+        (alone,) = decoder.advance([start], [own])
+        readings = decoder.best(state, 50)
+        assert readings == decoder.best(alone, 50)
+        ended = decoder.finish(state)
+        assert decoder.best(ended, 50) == decoder.best(decoder.finish(alone), 50)
+        assert decoder.best(decoder.finish(ended), 50) == decoder.best(ended, 50)
+        assert decoder.best(state, 50) == readings
+        for one in decoder.best(ended, 50):
+            assert one.tokens[: len(common)] == common[: len(one.tokens)]
+            assert len(one.frames) == len(one.token_log_probs) == len(one.tokens)
+            assert all(0 <= frame < len(own) for frame in one.frames)
+            if one.words is not None and one.words:
+                assert one.words[-1].stop == len(one.tokens)
+    assert decoder.best(start, 9) == before
+    assert decoder.advance([], []) == []
+
+
+@pytest.mark.parametrize("protocol", [Decoder, TokenModel, WordModel])
+def test_what_lacks_a_method_cannot_be_made(protocol):
+    class Nothing(protocol):
+        pass
+
+    with pytest.raises(TypeError, match="abstract"):
+        Nothing()
