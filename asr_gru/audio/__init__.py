@@ -1,10 +1,14 @@
 """Everything that yields blocks of samples: recordings and stateful resampling."""
 
-from asr_gru.audio.recording import Recording, find_recordings, open_recording, read_recording
+from asr_gru.audio.finding import find_recordings
+from asr_gru.audio.opening import open_recording, read_recording
+from asr_gru.audio.pcm import RawAudio
+from asr_gru.audio.recording import Recording
 from asr_gru.audio.resampler import Resampler
 from asr_gru.audio.samples import Samples, check_rate, check_samples
 
 __all__ = [
+    "RawAudio",
     "Recording",
     "Resampler",
     "Samples",

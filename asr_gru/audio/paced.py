@@ -9,7 +9,7 @@ from pathlib import Path
 import numpy as np
 
 from asr_gru.audio.blocks import AudioSource, Block
-from asr_gru.audio.recording import open_recording
+from asr_gru.audio.opening import open_recording
 from asr_gru.audio.samples import Samples
 from asr_gru.errors import DeviceError
 

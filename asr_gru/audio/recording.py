@@ -1,52 +1,29 @@
-"""Recordings: any file that soundfile reads, others through ffmpeg, block by block."""
+"""An open recording: its links decoded one after the other, mixed to mono, block by block."""
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
-from contextlib import closing
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from types import TracebackType
-from typing import Any
+from typing import IO
 
 import numpy as np
 
-from asr_gru.audio import ffmpeg
+from asr_gru.audio.ffmpeg import FfmpegReader, find_ffmpeg
+from asr_gru.audio.mixdown import Mixdown
+from asr_gru.audio.pcm import PcmReader
+from asr_gru.audio.readers import DamagedError, Reader, SoundFileReader
 from asr_gru.audio.resampler import Resampler
-from asr_gru.audio.samples import HIGHEST_RATE, LOWEST_RATE, MOST_CHANNELS, Samples, check_samples
+from asr_gru.audio.samples import HIGHEST_RATE, LOWEST_RATE, MOST_CHANNELS, Samples
 from asr_gru.errors import AudioError
 
-__all__ = ["SUFFIXES", "Recording", "find_recordings", "open_recording", "read_recording"]
+__all__ = ["Recording"]
 
-SUFFIXES = frozenset(
-    [
-        ".wav",
-        ".wave",
-        ".flac",
-        ".mp3",
-        ".ogg",
-        ".oga",
-        ".opus",
-        ".aiff",
-        ".aif",
-        ".aifc",
-        ".au",
-        ".caf",
-        ".w64",
-        ".rf64",
-        ".m4a",
-        ".mp4",
-        ".aac",
-        ".webm",
-        ".mkv",
-        ".mov",
-        ".wma",
-        ".amr",
-        ".3gp",
-    ]
-)
 BLOCK_S = 1.0
-SALVAGE = 240
-"""Samples a read close to damage in a file."""
+MOST_DAMAGES = 50
+"""Places in a file that are passed over before the rest is given up."""
+SKIPPED_S = (0.02, 0.04, 0.08, 0.16, 0.32, 0.64, 1.28, 2.56)
+"""How far damage is passed over, more each time until something can be decoded again."""
 
 
 class Recording:
@@ -54,22 +31,46 @@ class Recording:
 
     Attributes:
         path: the file.
-        sample_rate: in Hz.
-        channels: averaged by ``blocks``.
-        duration_s: what the header declares, or None.
+        sample_rate: in Hz, of its first link.
+        channels: that ``blocks`` averages.
         warnings: what was wrong but bearable; complete once ``blocks`` is exhausted.
+
+    Args:
+        path: for messages, and for ffmpeg where libsndfile gives up.
+        opened: its links, decoded one after the other; the first is open.
+        is_cut: whether the file is known to stop before its end.
+        can_fall_back: whether ffmpeg may be tried on ``path``.
+        copy: a temporary file that is removed with the recording.
     """
 
-    def __init__(self, path: Path, file: Any) -> None:
+    def __init__(
+        self,
+        path: Path,
+        opened: Sequence[Callable[[], Reader]],
+        *,
+        is_cut: bool = False,
+        can_fall_back: bool = False,
+        copy: IO[bytes] | None = None,
+    ) -> None:
         self.path = path
         self.warnings: list[str] = []
-        self.sample_rate = int(file.samplerate)
-        self.channels = int(file.channels)
-        frames = int(file.frames)
-        known = 0 <= frames < 2**62
-        self.duration_s = frames / self.sample_rate if known else None
-        self._frames = frames if known else None
-        self._file = file
+        self._links = opened
+        self._is_cut = is_cut
+        self._can_fall_back = can_fall_back
+        self._reader = self._checked(opened[0]())
+        self.sample_rate = self._reader.sample_rate
+        self.channels = self._reader.channels
+        self._mixdown = Mixdown()
+        self._copy = copy
+        self._file_path = path if copy is None else Path(copy.name)
+        self._given = 0
+        self._skipped_s = 0.0
+        self._damage = ""
+
+    @property
+    def duration_s(self) -> float | None:
+        """Seconds that the file announces, or None; may be known only after the first block."""
+        return self._reader.duration_s if len(self._links) == 1 else None
 
     def __enter__(self) -> Recording:
         return self
@@ -84,118 +85,137 @@ class Recording:
 
     def close(self) -> None:
         """Close the file."""
-        self._file.close()
-
-    def _reopen(self, skip: int) -> None:
-        import soundfile
-
-        self._file.close()
-        self._file = soundfile.SoundFile(str(self.path))
-        _discard(self._file, skip)
+        self._reader.close()
+        if self._copy is not None:
+            self._copy.close()
 
     def blocks(self, seconds: float = BLOCK_S) -> Iterator[Samples]:
-        """Yield mono float32 blocks of about ``seconds``; the last one may be shorter.
+        """Yield mono float32 blocks of ``seconds``; the last one may be shorter.
 
-        A file cut in its middle ends early, with a warning.
+        However the blocks are cut, their samples are the same. A file that was cut off ends
+        early, and damage in its middle becomes silence, each with a warning.
 
         Raises:
             AudioError: samples that are not numbers, or nothing that can be decoded.
         """
         size = max(1, round(seconds * self.sample_rate))
-        given = 0
-        broken = ""
+        kept: list[Samples] = []
+        count = 0
+        for block in self._mono():
+            kept.append(block)
+            count += len(block)
+            while count >= size:
+                joined = np.concatenate(kept)
+                yield joined[:size]
+                kept, count = [joined[size:]], count - size
+        if count:
+            yield np.concatenate(kept)
+        self._conclude()
+
+    def _mono(self) -> Iterator[Samples]:
+        for index, link in enumerate(self._links):
+            if index:
+                self._reader.close()
+                self._reader = self._checked(link())
+            resampler = Resampler(self._reader.sample_rate, self.sample_rate)
+            for frames in self._frames():
+                try:
+                    mono = self._mixdown.mix(frames)
+                except AudioError as error:
+                    raise AudioError(f"{self.path}: {error}") from None
+                block = resampler.feed(mono)
+                self._given += len(block)
+                yield block
+            rest = resampler.finish()
+            self._given += len(rest)
+            yield rest
+
+    def _frames(self) -> Iterator[Samples]:
+        """Yield what the open link holds, ``(n, channels)``; silence where it is damaged."""
+        given = failures = damages = 0
+        silence: list[Samples] = []
         while True:
+            reader = self._reader
             try:
-                block = self._file.read(size, dtype="float32", always_2d=True)
-            except RuntimeError as error:
-                if size == SALVAGE or isinstance(self._file, ffmpeg.FfmpegFile):
-                    broken = str(error)
+                block = reader.read(max(1, round(BLOCK_S * reader.sample_rate)))
+            except DamagedError as damage:
+                self._damage = str(damage)
+                if self._take_ffmpeg(given):
+                    continue
+                hop = round(SKIPPED_S[min(failures, len(SKIPPED_S) - 1)] * reader.sample_rate)
+                failures, damages = failures + 1, damages + 1
+                if not given or damages > MOST_DAMAGES or not isinstance(reader, SoundFileReader):
                     break
-                self._reopen(given)  # a failed read loses what came before the damage in it
-                size = SALVAGE
+                if not reader.skip(hop):
+                    break
+                silence.append(np.zeros((hop, reader.channels), np.float32))
                 continue
             if not len(block):
                 break
+            for piece in silence:  # only between samples: an end without any is an early end
+                self._skipped_s += len(piece) / reader.sample_rate
+                given += len(piece)
+                yield piece
+            silence, failures = [], 0
             given += len(block)
-            try:
-                yield check_samples(block)
-            except AudioError as error:
-                raise AudioError(f"{self.path}: {error}") from None
-        if broken and not given:
-            raise AudioError(f"{self.path}: cannot be decoded ({broken}); convert it to WAV")
-        if broken or (self._frames is not None and given < self._frames):
+            yield block
+        announced = reader.frames
+        self._is_cut |= bool(silence) or (announced is not None and given < announced)
+
+    def _take_ffmpeg(self, given: int) -> bool:
+        """Go on with ffmpeg where libsndfile stopped; say whether that is possible."""
+        program = find_ffmpeg() if self._can_fall_back else None
+        if program is None or isinstance(self._reader, FfmpegReader):
+            return False
+        try:
+            reader = FfmpegReader(program, self._file_path, self._reader.sample_rate)
+        except DamagedError:
+            return False
+        while given > 0:
+            block = reader.read(min(given, 1 << 16))
+            if not len(block):
+                break
+            given -= len(block)
+        self._reader.close()
+        self._reader = reader
+        self._damage = ""
+        return True
+
+    def _conclude(self) -> None:
+        """Say what was wrong with the recording."""
+        reader = self._reader
+        if isinstance(reader, FfmpegReader | PcmReader):
+            self._is_cut |= reader.is_cut
+        if isinstance(reader, FfmpegReader) and reader.damage and not self._is_cut:
+            if not self._given:
+                raise AudioError(f"{self.path}: cannot be decoded ({reader.damage})")
+            self.warnings.append(f"{self.path}: damaged ({reader.damage}); check the text")
+        if not self._given and (self._damage or self._is_cut):
+            reason = self._damage or "was cut off before its first sample; record it again"
+            raise AudioError(f"{self.path}: {reason}")
+        if self._mixdown.has_cancelled:
             self.warnings.append(
-                f"{self.path}: ends early, after {given / self.sample_rate:.1f} s; "
+                f"{self.path}: its channels cancel out (one is inverted); the louder one was taken"
+            )
+        if self._skipped_s:
+            self.warnings.append(
+                f"{self.path}: damaged; {self._skipped_s:.2f} s could not be decoded and are "
+                "silence (ffmpeg, where it is installed, may read them)"
+            )
+        if self._is_cut:
+            self.warnings.append(
+                f"{self.path}: ends early, after {self._given / self.sample_rate:.1f} s; "
                 "transcribed as far as it goes"
             )
 
-
-def _discard(file: Any, frames: int) -> None:
-    while frames > 0:
-        frames -= len(file.read(min(frames, 1 << 16), dtype="float32", always_2d=True))
-
-
-def open_recording(path: str | Path) -> Recording:
-    """Open a recording of any rate and channel count.
-
-    wav, flac, mp3, ogg, opus, aiff and their kin are read by soundfile; anything else by ffmpeg
-    where it is installed.
-
-    Raises:
-        AudioError: not there, a folder, empty, not audio, or with an impossible header.
-    """
-    import soundfile
-
-    path = Path(path)
-    try:
-        if path.is_dir():
-            raise AudioError(f"{path}: is a folder; name a recording in it")
-        if path.stat().st_size == 0:
-            raise AudioError(f"{path}: is empty (0 bytes); record it again")
-        file: Any = soundfile.SoundFile(str(path))
-    except OSError as error:
-        raise AudioError(f"{path}: {error.strerror or error}; name a recording") from None
-    except soundfile.LibsndfileError:
-        file = ffmpeg.decode(path)
-    if not (LOWEST_RATE <= file.samplerate <= HIGHEST_RATE and 1 <= file.channels <= MOST_CHANNELS):
-        file.close()
+    def _checked(self, reader: Reader) -> Reader:
+        if (
+            LOWEST_RATE <= reader.sample_rate <= HIGHEST_RATE
+            and 1 <= reader.channels <= MOST_CHANNELS
+        ):
+            return reader
+        reader.close()
         raise AudioError(
-            f"{path}: its header says {file.samplerate} Hz and {file.channels} channels; "
+            f"{self.path}: its header says {reader.sample_rate} Hz and {reader.channels} channels; "
             "convert it to WAV"
         )
-    return Recording(path, file)
-
-
-def read_recording(path: str | Path, sample_rate: int) -> Samples:
-    """Read a whole recording as mono float32 at ``sample_rate``, shape ``(n,)``."""
-    with closing(open_recording(path)) as recording:
-        resampler = Resampler(recording.sample_rate, sample_rate)
-        pieces = [resampler.feed(block) for block in recording.blocks(10.0)]
-        pieces.append(resampler.finish())
-    return np.concatenate(pieces)
-
-
-def find_recordings(paths: Iterable[str | Path]) -> list[Path]:
-    """Return the files of ``paths``, with every folder replaced by the recordings under it.
-
-    Raises:
-        AudioError: a path that is not there, or a folder without a recording.
-    """
-    found: list[Path] = []
-    for path in map(Path, paths):
-        if path.is_dir():
-            inside = sorted(
-                file
-                for file in path.rglob("*")
-                if file.suffix.lower() in SUFFIXES
-                and file.is_file()
-                and not any(part.startswith(".") for part in file.relative_to(path).parts)
-            )
-            if not inside:
-                raise AudioError(f"{path}: no recordings in this folder; name one that has some")
-            found.extend(inside)
-        elif path.exists():
-            found.append(path)
-        else:
-            raise AudioError(f"{path}: no such file; name a recording or a folder of them")
-    return found

@@ -2,16 +2,20 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import numpy as np
 import numpy.typing as npt
 
 from asr_gru.errors import AudioError
 
-__all__ = ["Samples", "check_rate", "check_samples"]
+__all__ = ["LOUDEST", "Samples", "check_rate", "check_samples"]
 
 Samples = npt.NDArray[np.float32]
 MOST_CHANNELS = 64
 LOWEST_RATE, HIGHEST_RATE = 1_000, 768_000
+LOUDEST = 16.0
+"""Floats beyond 24 dB over full scale are errors of some writer, and are limited to that."""
 
 
 def check_rate(sample_rate: float) -> int:
@@ -29,7 +33,8 @@ def check_samples(samples: npt.ArrayLike) -> Samples:
 
     Args:
         samples: ``(n,)`` or ``(n, channels)``; floats in [-1, 1], or integers of 8 (unsigned),
-            16 or 32 bits over their whole range. Channels are averaged.
+            16 or 32 bits over their whole range. Channels are averaged. Floats may overshoot
+            full scale; each is limited to [-16, 16], so that no single one deafens a stream.
 
     Raises:
         AudioError: another type or shape, or samples that are not numbers.
@@ -47,12 +52,15 @@ def check_samples(samples: npt.ArrayLike) -> Samples:
     elif array.dtype == np.uint8:
         array = (array.astype(np.float32) - 128.0) / 128.0
     elif array.dtype.kind == "f":
-        with np.errstate(over="ignore"):
-            array = array.astype(np.float32)
+        _refuse_non_numbers(array)
+        array = np.clip(array, -LOUDEST, LOUDEST).astype(np.float32)
     elif array.size:
         raise AudioError(f"samples are of type {array.dtype}; give float32 or int16")
     if array.ndim == 2:
         array = array.mean(axis=1, dtype=np.float32)
+    return np.ascontiguousarray(array, np.float32)
+
+
+def _refuse_non_numbers(array: npt.NDArray[Any]) -> None:
     if not np.isfinite(array).all():
         raise AudioError("samples are not all finite numbers (NaN or infinity); repair the audio")
-    return np.ascontiguousarray(array, np.float32)

@@ -16,7 +16,7 @@ from fastapi import APIRouter, File, Form, Request, UploadFile
 from fastapi.responses import JSONResponse, PlainTextResponse, StreamingResponse
 from starlette.responses import Response
 
-from asr_gru.audio.recording import SUFFIXES
+from asr_gru.audio.finding import SUFFIXES
 from asr_gru.errors import AudioError, Error
 from asr_gru.formats import writer
 from asr_gru.server.problems import problem, problem_body

@@ -41,6 +41,17 @@ def test_what_is_no_sound_is_refused(samples):
         check_samples(samples)
 
 
+@pytest.mark.parametrize("dtype", [np.float32, np.float64])
+def test_no_single_sample_is_louder_than_24_db_over_full_scale(dtype):
+    largest = np.finfo(dtype).max
+    samples = np.array([0.5, 1e18, -largest, 1.5, -15.9], dtype)
+    np.testing.assert_array_equal(
+        check_samples(samples), np.array([0.5, 16, -16, 1.5, -15.9], np.float32)
+    )
+    stereo = np.array([[0.25, 0.75], [largest, largest]], dtype)
+    np.testing.assert_array_equal(check_samples(stereo), [0.5, 16])
+
+
 @pytest.mark.parametrize("rate", [0, -1, 999, 1e6, 44_100.5, float("nan")])
 def test_impossible_rates_are_refused(rate):
     with pytest.raises(AudioError, match="Hz"):

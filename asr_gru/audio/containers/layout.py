@@ -1,0 +1,111 @@
+"""What a file's own structure says about the audio in it."""
+
+from __future__ import annotations
+
+import bisect
+import io
+from dataclasses import dataclass
+from pathlib import Path
+from typing import BinaryIO
+
+__all__ = ["Extent", "Layout", "Part", "SplicedFile"]
+
+
+@dataclass(frozen=True, slots=True)
+class Extent:
+    """The bytes of a file from ``start`` up to ``stop``."""
+
+    start: int
+    stop: int
+
+    def __len__(self) -> int:
+        return self.stop - self.start
+
+
+Part = bytes | Extent
+
+
+@dataclass(frozen=True, slots=True)
+class Layout:
+    """How to read a file.
+
+    Attributes:
+        links: each a sequence of parts that make a file of their own when joined, to be decoded
+            one after the other; empty when the file can be decoded as it is.
+        is_cut: whether the file stops before the end that its structure announces.
+    """
+
+    links: tuple[tuple[Part, ...], ...] = ()
+    is_cut: bool = False
+
+
+class SplicedFile(io.RawIOBase):
+    """A read-only file made of pieces of another one and of bytes in memory.
+
+    Args:
+        path: the other file.
+        parts: what is joined, in order.
+    """
+
+    def __init__(self, path: Path, parts: tuple[Part, ...]) -> None:
+        self._file: BinaryIO = path.open("rb")
+        self._parts = parts
+        self._ends: list[int] = []
+        for part in parts:
+            self._ends.append((self._ends[-1] if self._ends else 0) + len(part))
+        self._position = 0
+
+    def __len__(self) -> int:
+        return self._ends[-1] if self._ends else 0
+
+    def readable(self) -> bool:
+        """Return True."""
+        return True
+
+    def seekable(self) -> bool:
+        """Return True."""
+        return True
+
+    def seek(self, offset: int, whence: int = io.SEEK_SET) -> int:
+        """Move to a position, which may lie behind the end."""
+        base = {io.SEEK_SET: 0, io.SEEK_CUR: self._position, io.SEEK_END: len(self)}[whence]
+        self._position = max(0, base + offset)
+        return self._position
+
+    def tell(self) -> int:
+        """Return the position."""
+        return self._position
+
+    def read(self, size: int = -1) -> bytes:
+        """Return up to ``size`` bytes, fewer only at the end."""
+        wanted = len(self) - self._position if size < 0 else size
+        pieces = []
+        while wanted > 0:
+            index = bisect.bisect_right(self._ends, self._position)
+            if index == len(self._parts):
+                break
+            part, end = self._parts[index], self._ends[index]
+            offset = self._position - (end - len(part))
+            if isinstance(part, bytes):
+                piece = part[offset : offset + wanted]
+            else:
+                self._file.seek(part.start + offset)
+                piece = self._file.read(min(wanted, len(part) - offset))
+                if not piece:  # the file has become shorter
+                    break
+            pieces.append(piece)
+            self._position += len(piece)
+            wanted -= len(piece)
+        return b"".join(pieces)
+
+    def readinto(self, buffer: object) -> int:
+        """Fill ``buffer``; return how many bytes were read."""
+        view = memoryview(buffer).cast("B")  # type: ignore[arg-type]
+        data = self.read(len(view))
+        view[: len(data)] = data
+        return len(data)
+
+    def close(self) -> None:
+        """Close the other file too."""
+        self._file.close()
+        super().close()

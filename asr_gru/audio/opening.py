@@ -1,0 +1,162 @@
+"""From a name to an open recording: files, bare samples, pipes, the standard input."""
+
+from __future__ import annotations
+
+import os
+import stat
+import tempfile
+from collections.abc import Callable, Sequence
+from contextlib import closing, suppress
+from pathlib import Path
+from typing import IO
+
+import numpy as np
+
+from asr_gru.audio.containers import Part, read_layout
+from asr_gru.audio.ffmpeg import FfmpegReader, find_ffmpeg
+from asr_gru.audio.pcm import MOST_HEADER, WAV_MAGIC, PcmReader, RawAudio, wav_reader
+from asr_gru.audio.readers import DamagedError, Reader, SoundFileReader
+from asr_gru.audio.recording import Recording
+from asr_gru.audio.resampler import Resampler
+from asr_gru.audio.samples import Samples
+from asr_gru.errors import AudioError
+
+__all__ = ["STDIN", "is_pipe", "open_recording", "read_recording"]
+
+STDIN = Path("-")
+"""Stands for what is piped into this program."""
+RAW_SUFFIXES = {".raw", ".pcm"}
+COPIED = 1 << 20
+
+
+def open_recording(source: str | Path | RawAudio) -> Recording:
+    """Open a recording of any rate and channel count.
+
+    wav, flac, mp3, ogg, opus, aiff and their kin are read by libsndfile; anything else by ffmpeg
+    where it is installed. Pipes are read too: bare samples and WAV as they come, other kinds once
+    they are complete. ``-`` is the standard input.
+
+    Raises:
+        AudioError: not there, a folder, empty, not audio, or with an impossible header.
+    """
+    path = source.path if isinstance(source, RawAudio) else Path(source)
+    try:
+        if path.is_dir():
+            raise AudioError(f"{path}: is a folder; name a recording in it")
+        if is_pipe(path):
+            return _open_pipe(path, source)
+        if path == STDIN:
+            path = Path("/dev/stdin")
+        if path.stat().st_size == 0:
+            raise AudioError(f"{path}: is empty (0 bytes); record it again")
+        if isinstance(source, RawAudio):
+            return _open_raw(path.open("rb", buffering=0), source, path.stat().st_size)
+        return _open_file(path, path)
+    except OSError as error:
+        raise AudioError(f"{path}: {error.strerror or error}; name a recording") from None
+
+
+def is_pipe(path: Path) -> bool:
+    """Say whether a name stands for something that can be read only once, from front to end."""
+    mode = os.fstat(0).st_mode if path == STDIN else path.stat().st_mode
+    return not stat.S_ISREG(mode) and not stat.S_ISDIR(mode)
+
+
+def _open_file(path: Path, name: Path, copy: IO[bytes] | None = None) -> Recording:
+    """Open a file that can be read more than once; ``name`` is what people call it."""
+    import soundfile
+
+    layout = read_layout(path)
+    links: Sequence[tuple[Part, ...]] = layout.links or ((),)
+
+    def link(parts: tuple[Part, ...]) -> Callable[[], Reader]:
+        return lambda: SoundFileReader(path, parts)
+
+    try:
+        return Recording(
+            name,
+            [link(parts) for parts in links],
+            is_cut=layout.is_cut,
+            can_fall_back=not layout.links,
+            copy=copy,
+        )
+    except soundfile.LibsndfileError:
+        program = find_ffmpeg()
+    if program is None:
+        raw = ", or give --raw-rate for bare samples" * (path.suffix.lower() in RAW_SUFFIXES)
+        raise AudioError(
+            f"{name}: not audio that can be read here (wav, flac, mp3, ogg, opus, aiff); "
+            f"convert it, or install ffmpeg for other kinds{raw}"
+        )
+    try:
+        reader = FfmpegReader(program, path)
+    except DamagedError as error:
+        raise AudioError(f"{name}: {error}") from None
+    return Recording(name, [lambda: reader], is_cut=layout.is_cut, copy=copy)
+
+
+def _open_raw(
+    file: IO[bytes], audio: RawAudio, size: int | None = None, head: bytes = b""
+) -> Recording:
+    reader = PcmReader(
+        file, audio.sample_rate, audio.channels, audio.encoding, size=size, head=head
+    )
+    return Recording(audio.path, [lambda: reader])
+
+
+def _open_pipe(path: Path, source: str | Path | RawAudio) -> Recording:
+    if path == STDIN:
+        file: IO[bytes] = os.fdopen(os.dup(0), "rb", buffering=0)
+    else:
+        file = path.open("rb", buffering=0)
+    try:
+        head, reader = b"", None
+        if isinstance(source, RawAudio):
+            head = file.read(1)
+        else:
+            while len(head) < MOST_HEADER and reader is None:
+                piece = file.read(MOST_HEADER - len(head))
+                head += piece
+                if not piece or (len(head) >= 12 and head[:4] not in WAV_MAGIC):
+                    break
+                reader = wav_reader(file, head)
+        if not head:
+            raise AudioError(f"{path}: nothing came through this pipe; check what feeds it")
+        if isinstance(source, RawAudio):
+            return _open_raw(file, source, head=head)
+        if reader is not None:
+            found = reader
+            return Recording(path, [lambda: found])
+        return _open_copy(file, path, head)
+    except BaseException:
+        file.close()
+        raise
+
+
+def _open_copy(file: IO[bytes], name: Path, head: bytes) -> Recording:
+    """Open what comes through a pipe once all of it lies in a temporary file."""
+    copy = tempfile.NamedTemporaryFile(prefix="asr-gru-", suffix=name.suffix)  # noqa: SIM115
+    try:
+        copy.write(head)
+        while data := file.read(COPIED):
+            copy.write(data)
+        copy.flush()
+    except OSError as error:
+        with suppress(OSError):
+            copy.close()
+        raise AudioError(f"{copy.name}: {error.strerror or error}; free some space there") from None
+    file.close()
+    try:
+        return _open_file(Path(copy.name), name, copy)
+    except BaseException:
+        copy.close()
+        raise
+
+
+def read_recording(source: str | Path | RawAudio, sample_rate: int) -> Samples:
+    """Read a whole recording as mono float32 at ``sample_rate``, shape ``(n,)``."""
+    with closing(open_recording(source)) as recording:
+        resampler = Resampler(recording.sample_rate, sample_rate)
+        pieces = [resampler.feed(block) for block in recording.blocks(10.0)]
+        pieces.append(resampler.finish())
+    return np.concatenate(pieces)

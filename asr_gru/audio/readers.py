@@ -1,0 +1,151 @@
+"""Decoders of audio files behind one small interface."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+from pathlib import Path
+from typing import Any, Protocol
+
+import numpy as np
+
+from asr_gru.audio.containers import Part, SplicedFile
+from asr_gru.audio.samples import Samples
+
+__all__ = ["DamagedError", "Reader", "SoundFileReader"]
+
+SALVAGED = 240
+"""Frames per read close to damage, as a failed read loses all that came before the damage."""
+
+
+class DamagedError(Exception):
+    """A place in a file that cannot be decoded: why, and the remedy when it is the beginning."""
+
+
+class Reader(Protocol):
+    """Decodes one stream of audio."""
+
+    @property
+    def sample_rate(self) -> int:
+        """In Hz."""
+        ...
+
+    @property
+    def channels(self) -> int:
+        """Columns of what ``read`` returns."""
+        ...
+
+    @property
+    def frames(self) -> int | None:
+        """Samples per channel that the file announces, or None."""
+        ...
+
+    @property
+    def duration_s(self) -> float | None:
+        """Seconds that the file announces, or None."""
+        ...
+
+    def read(self, count: int) -> Samples:
+        """Return the next frames ``(n, channels)``, at most ``count``; none at the end.
+
+        Raises:
+            DamagedError: nothing can be decoded here.
+        """
+        ...
+
+    def close(self) -> None:
+        """Close the file."""
+        ...
+
+
+class SoundFileReader:
+    """A ``Reader`` over libsndfile.
+
+    Args:
+        path: the file.
+        parts: read these joined instead of the whole file.
+
+    Raises:
+        soundfile.LibsndfileError: not a file that libsndfile knows.
+        OSError: it cannot be opened.
+    """
+
+    def __init__(self, path: Path, parts: tuple[Part, ...] = ()) -> None:
+        self._path, self._parts = path, parts
+        self._position = 0
+        self._is_careful = False
+        self._open()
+        self.sample_rate = int(self._file.samplerate)
+        self.channels = int(self._file.channels)
+        frames = int(self._file.frames)
+        self.frames = frames if 0 <= frames < 2**62 else None
+
+    @property
+    def duration_s(self) -> float | None:
+        """Seconds that the file announces, or None."""
+        return None if self.frames is None else self.frames / self.sample_rate
+
+    def read(self, count: int) -> Samples:
+        """Return the next frames; see ``Reader.read``."""
+        while True:
+            size = min(count, SALVAGED) if self._is_careful else count
+            try:
+                block: Samples = self._file.read(size, dtype="float32", always_2d=True)
+            except RuntimeError as error:
+                if not self._is_careful:
+                    self._is_careful = True
+                    self._reopen()
+                    continue
+                if self._position and self.frames is None:  # so a FLAC of unknown length ends
+                    return np.zeros((0, self.channels), np.float32)
+                raise DamagedError(f"cannot be decoded ({error}); convert it to WAV") from None
+            self._position += len(block)
+            return block
+
+    def skip(self, count: int) -> bool:
+        """Pass over ``count`` frames that cannot be decoded; say whether any are left."""
+        target = self._position + count
+        if self.frames is None or target >= self.frames:
+            return False
+        self.close()
+        self._open()
+        with contextlib.suppress(RuntimeError):
+            self._file.seek(target)
+        self._position, self._is_careful = target, False
+        return True
+
+    def close(self) -> None:
+        """Close the file."""
+        self._file.close()
+        self._close_source()
+
+    def _open(self) -> None:
+        import soundfile
+
+        # by descriptor, as soundfile cannot encode every name and takes ".raw" for a format
+        self._source: SplicedFile | int = (
+            SplicedFile(self._path, self._parts)
+            if self._parts
+            else os.open(self._path, os.O_RDONLY | getattr(os, "O_BINARY", 0))
+        )
+        try:
+            self._file: Any = soundfile.SoundFile(self._source, closefd=False)
+        except BaseException:
+            self._close_source()
+            raise
+
+    def _close_source(self) -> None:
+        if isinstance(self._source, SplicedFile):
+            self._source.close()
+        elif self._source >= 0:
+            os.close(self._source)
+            self._source = -1
+
+    def _reopen(self) -> None:
+        self.close()
+        self._open()
+        skipped = 0
+        with contextlib.suppress(RuntimeError):  # the next read meets it again
+            while skipped < self._position:
+                size = min(self._position - skipped, 1 << 16)
+                skipped += len(self._file.read(size, dtype="float32")) or size
