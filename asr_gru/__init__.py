@@ -17,12 +17,12 @@ from asr_gru.errors import (
     MissingExtraError,
     ModelError,
 )
-from asr_gru.transcript import Event, Segment, Transcript, Word
+from asr_gru.results import Event, Segment, Transcript, Word
 
 if TYPE_CHECKING:
-    from asr_gru.endpoint import EndpointRules
     from asr_gru.recognizer import Recognizer
-    from asr_gru.stream import Stream
+    from asr_gru.streaming.endpoint import EndpointRules
+    from asr_gru.streaming.stream import Stream
 
 __all__ = [
     "AudioError",
@@ -44,7 +44,11 @@ __all__ = [
 
 __version__ = "0.1.0"
 
-_LATER = {"EndpointRules": "endpoint", "Recognizer": "recognizer", "Stream": "stream"}
+_LATER = {
+    "EndpointRules": "streaming.endpoint",
+    "Recognizer": "recognizer",
+    "Stream": "streaming.stream",
+}
 
 
 def __getattr__(name: str) -> Any:

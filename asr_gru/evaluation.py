@@ -9,20 +9,20 @@ from dataclasses import dataclass
 from typing import Literal
 
 from asr_gru.audio import read_recording
-from asr_gru.endpoint import EndpointRules
+from asr_gru.data.manifest import Utterance, check_files
 from asr_gru.errors import DataError
-from asr_gru.manifest import Utterance, check_files
 from asr_gru.recognizer import Recognizer
-from asr_gru.text import (
+from asr_gru.scoring import (
     Pair,
     Score,
     align,
     bootstrap_interval,
     character_errors,
     confusions,
-    normalise,
     word_errors,
 )
+from asr_gru.streaming.endpoint import EndpointRules
+from asr_gru.text import normalise
 
 __all__ = ["Evaluation", "Judged", "evaluate"]
 

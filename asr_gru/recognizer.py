@@ -6,18 +6,18 @@ from typing import TYPE_CHECKING, Literal
 
 from asr_gru.audio import check_rate
 from asr_gru.decoding import AnyDecoder, BeamDecoder, GreedyDecoder, WordTimes
-from asr_gru.endpoint import EndpointRules
 from asr_gru.errors import ConfigError, Error, ModelError
-from asr_gru.stream import Parts, Stream
-from asr_gru.transcribing import Source, transcribe_all
+from asr_gru.streaming.endpoint import EndpointRules
+from asr_gru.streaming.recordings import Source, transcribe_all
+from asr_gru.streaming.stream import Parts, Stream
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator
     from pathlib import Path
 
-    from asr_gru.acoustic import AcousticModel
+    from asr_gru.model.acoustic import AcousticModel
+    from asr_gru.results import Segment, Transcript
     from asr_gru.text import Tokens
-    from asr_gru.transcript import Segment, Transcript
 
 __all__ = ["Recognizer"]
 
@@ -89,7 +89,8 @@ class Recognizer:
             ConfigError: a backend or beam that cannot be.
             MissingExtraError: the backend needs torch.
         """
-        from asr_gru.model_directory import ModelDirectory
+        from asr_gru.backends import load_acoustic_model
+        from asr_gru.model.directory import ModelDirectory
 
         if beam is not None and beam < 1:
             raise ConfigError(f"a beam of {beam}; give 1 (greedy) or more")
@@ -97,7 +98,7 @@ class Recognizer:
         config = directory.config
         width = config.decoder.beam if beam is None else beam
         return cls(
-            directory.acoustic_model(backend=backend, device=device, threads=threads),
+            load_acoustic_model(directory, backend=backend, device=device, threads=threads),
             directory.tokens(),
             time_shift_s=config.time_shift_s,
             temperature=config.temperature,

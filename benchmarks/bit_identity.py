@@ -10,7 +10,7 @@ import numpy as np
 
 from asr_gru import Recognizer
 from asr_gru.audio import read_recording
-from asr_gru.manifest import read_manifest
+from asr_gru.data.manifest import read_manifest
 
 
 def main() -> None:

@@ -14,8 +14,9 @@ import numpy as np
 
 from asr_gru import Recognizer
 from asr_gru.audio import read_recording
-from asr_gru.manifest import read_manifest
-from asr_gru.text import align, normalise
+from asr_gru.data.manifest import read_manifest
+from asr_gru.scoring import align
+from asr_gru.text import normalise
 
 
 def odds(confidence: np.ndarray) -> np.ndarray:

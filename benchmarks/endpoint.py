@@ -30,7 +30,7 @@ import numpy.typing as npt
 
 from asr_gru import EndpointRules, Event, Recognizer
 from asr_gru.audio import read_recording
-from asr_gru.manifest import read_manifest
+from asr_gru.data.manifest import read_manifest
 
 SAMPLES = Path(__file__).parents[1] / "audio_samples" / "samples.tsv"
 GAPS_S = (0.5, 1.0, 1.5, 2.0, 3.0)

@@ -15,8 +15,9 @@ import numpy as np
 
 from asr_gru import Recognizer
 from asr_gru.audio import read_recording
-from asr_gru.manifest import read_manifest
-from asr_gru.text import Score, normalise, word_errors
+from asr_gru.data.manifest import read_manifest
+from asr_gru.scoring import Score, word_errors
+from asr_gru.text import normalise
 
 GAP_S = 1.0
 

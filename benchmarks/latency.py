@@ -37,8 +37,8 @@ import numpy as np
 import soundfile
 
 from asr_gru import EndpointRules, Recognizer
-from asr_gru.manifest import read_manifest
-from asr_gru.model_directory import ModelDirectory
+from asr_gru.data.manifest import read_manifest
+from asr_gru.model.directory import ModelDirectory
 from benchmarks.latency_paths import (
     Played,
     fed_s,

@@ -209,7 +209,7 @@ node.dispatchEvent(new Event('change'));
 
 def through_page(model: str, core: int | None, path: Path, endpoint: str) -> Played:
     """Let a page in Chromium listen to a file; shown is when the page's document changed."""
-    from tests.server.browser import Browser
+    from benchmarks.browser import Browser
 
     length_s = soundfile.info(path).duration
     with tempfile.TemporaryDirectory() as folder, serving(model, core) as port:

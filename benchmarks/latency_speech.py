@@ -17,7 +17,7 @@ import soundfile
 
 from asr_gru import Recognizer
 from asr_gru.audio import read_recording
-from asr_gru.manifest import Utterance
+from asr_gru.data.manifest import Utterance
 from asr_gru.text import normalise
 from benchmarks.latency_words import Spoken
 
@@ -255,7 +255,7 @@ def align_by_model(utterances: Iterable[Utterance], recognizer: Recognizer) -> I
     Raises:
         MissingExtraError: torch is not installed.
     """
-    from asr_gru.nn.ctc import force_align
+    from asr_gru.decoding.alignment import force_align
 
     acoustic, tokens = recognizer.acoustic, recognizer.tokens
     info = acoustic.info

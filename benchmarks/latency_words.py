@@ -9,8 +9,8 @@ from dataclasses import dataclass
 from itertools import pairwise
 from typing import Any
 
-from asr_gru.text import align
-from asr_gru.transcript import Event
+from asr_gru.results import Event
+from asr_gru.scoring import align
 
 __all__ = ["Delay", "Grid", "Seen", "Spoken", "delays", "revised", "seen_event", "seen_message"]
 

@@ -17,16 +17,15 @@ import numpy as np
 import torch
 from torch import nn
 
-from asr_gru.nn.acoustic import AcousticNet
-from asr_gru.nn.config import EncoderConfig, LevelConfig, NetConfig
+from asr_gru.model.net_config import EncoderConfig, LevelConfig, NetConfig
 from asr_gru.nn.level import LevelNormaliser
+from asr_gru.nn.net import AcousticNet
 from asr_gru.nn.recurrent import RecurrentLayer
 from asr_gru.text import build_characters
+from asr_gru.training.audio_cache import pack_corpus
 from asr_gru.training.augment import Augmenter
-from asr_gru.training.batches import plan_pass
 from asr_gru.training.config import AugmentConfig, DataConfig, TrainConfig
-from asr_gru.training.corpus import pack_corpus
-from asr_gru.training.examples import Examples, collate, read_utterances
+from asr_gru.training.dataset import Examples, collate, read_utterances
 from asr_gru.training.phones import (
     UNKNOWN,
     PhoneHead,
@@ -35,6 +34,7 @@ from asr_gru.training.phones import (
     read_phones,
     stack_phones,
 )
+from asr_gru.training.sampler import plan_pass
 from benchmarks.level import levels
 
 RATE, LAYERS, DELAY_S, FLOOR = 16_000, 2, 0.08, 1e-6

@@ -24,7 +24,7 @@ from asr_gru import DeviceError, Event, Recognizer
 from asr_gru.audio.blocks import AudioSource, Block
 from asr_gru.audio.paced import PacedRecording
 from asr_gru.live import LiveSession, Status
-from asr_gru.live_files import SessionWriter
+from asr_gru.live.writers import SessionWriter
 from benchmarks.memory_curve import resident_mb
 
 SAMPLES = Path(__file__).parents[1] / "audio_samples"

@@ -201,7 +201,7 @@ async def load(clients: int, made: list[Clip], port: int, spread_s: float) -> Ta
             return
         try:
             await asyncio.wait_for(speaker.done, made[0].seconds + 60)
-        except asyncio.TimeoutError:
+        except TimeoutError:
             speaker.finish("no end within 60 s")
 
     await asyncio.gather(*(one(index) for index in range(clients)))

@@ -8,7 +8,7 @@ from pathlib import Path
 
 from asr_gru import EndpointRules, Recognizer
 from asr_gru.audio import read_recording
-from asr_gru.manifest import read_manifest
+from asr_gru.data.manifest import read_manifest
 
 
 def main() -> None:

@@ -9,12 +9,12 @@ import time
 import numpy as np
 import torch
 
-from asr_gru.nn.acoustic import AcousticNet
-from asr_gru.nn.config import EncoderConfig, NetConfig
+from asr_gru.model.net_config import EncoderConfig, NetConfig
+from asr_gru.nn.net import AcousticNet
 from asr_gru.nn.recurrent import RecurrentLayer
 from asr_gru.training.augment import mask_features
 from asr_gru.training.config import AugmentConfig, OptimiserConfig
-from asr_gru.training.objective import objective
+from asr_gru.training.loss import objective
 from asr_gru.training.optimiser import make_optimiser
 
 BATCH, SECONDS, TOKENS, LETTERS = 16, 10, 30, 100

@@ -11,7 +11,7 @@ from asr_gru import Event, Recognizer
 from asr_gru.audio.microphone import Microphone
 from asr_gru.audio.paced import PacedRecording
 from asr_gru.live import Back, LiveSession, Lost
-from asr_gru.live_files import SessionWriter
+from asr_gru.live.writers import SessionWriter
 
 
 def main(output, recording=None):

@@ -57,9 +57,9 @@ def model(tmp_path_factory):
     """A model directory: a network that knows nothing, but writes plenty."""
     import torch
 
-    from asr_gru.nn.acoustic import AcousticNet
-    from asr_gru.nn.config import EncoderConfig, NetConfig
-    from asr_gru.nn.export import Card, export_model
+    from asr_gru.export.exporter import Card, export_model
+    from asr_gru.model.net_config import EncoderConfig, NetConfig
+    from asr_gru.nn.net import AcousticNet
     from asr_gru.text import build_characters
 
     torch.manual_seed(1)

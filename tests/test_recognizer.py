@@ -8,11 +8,11 @@ import soundfile
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from asr_gru.acoustic import AcousticInfo
 from asr_gru.decoding import BeamDecoder
-from asr_gru.endpoint import EndpointRules
 from asr_gru.errors import AudioError, ConfigError, Error, ModelError
+from asr_gru.model.acoustic import AcousticInfo
 from asr_gru.recognizer import Recognizer
+from asr_gru.streaming.endpoint import EndpointRules
 from asr_gru.text import CharacterTokens
 
 TOKENS = CharacterTokens(" abcd")

@@ -12,7 +12,7 @@ import numpy as np
 
 from asr_gru.audio.devices import list_microphones
 from asr_gru.errors import DeviceError, Error
-from asr_gru.model_directory import DEFAULT, ModelDirectory
+from asr_gru.model.directory import DEFAULT, ModelDirectory
 from asr_gru.recognizer import Recognizer
 
 __all__ = ["command"]

@@ -10,8 +10,8 @@ from typing import Any, Literal
 import click
 
 from asr_gru.cli.options import endpoint_rules, model_options
+from asr_gru.data.manifest import check_files, read_manifest
 from asr_gru.evaluation import Evaluation, Judged, evaluate
-from asr_gru.manifest import check_files, read_manifest
 from asr_gru.recognizer import Recognizer
 
 __all__ = ["command"]

@@ -51,13 +51,13 @@ def command(
     nothing if int8 lost more than the bound.
     """
     try:
-        from asr_gru.nn.export import export_model
+        from asr_gru.export.exporter import export_model
         from asr_gru.training.card import load_card
         from asr_gru.training.checkpoint import load_checkpoint, net_from_checkpoint
     except ModuleNotFoundError as error:
         raise MissingExtraError(error.name or "torch", "train") from None
     from asr_gru.audio import read_recording
-    from asr_gru.manifest import check_files, read_manifest
+    from asr_gru.data.manifest import check_files, read_manifest
     from asr_gru.text import load_tokens, normalise
 
     checkpoint = load_checkpoint(run_dir)

@@ -9,6 +9,7 @@ from pathlib import Path
 
 import click
 
+from asr_gru.data.manifest import read_manifest
 from asr_gru.errors import ConfigError, DataError
 from asr_gru.language import (
     EstimateConfig,
@@ -20,7 +21,6 @@ from asr_gru.language import (
     write_arpa,
 )
 from asr_gru.language.corpus import blocks_of, read_words
-from asr_gru.manifest import read_manifest
 
 __all__ = ["command"]
 

@@ -15,13 +15,13 @@ import click
 
 from asr_gru.cli.options import endpoint_rules, stream_options
 from asr_gru.errors import ConfigError, Error
-from asr_gru.transcript import Event
+from asr_gru.results import Event
 
 if TYPE_CHECKING:
     from asr_gru.audio.blocks import AudioSource
     from asr_gru.cli.screen import Screen
     from asr_gru.live import LiveSession, Record
-    from asr_gru.live_files import AudioWriter, SessionWriter
+    from asr_gru.live.writers import AudioWriter, SessionWriter
 
 __all__ = ["command"]
 
@@ -74,7 +74,7 @@ def command(
         if list_devices:
             return _list()
         from asr_gru.live import LiveSession
-        from asr_gru.live_files import SUFFIXES, AudioWriter, SessionWriter, check_new
+        from asr_gru.live.writers import SUFFIXES, AudioWriter, SessionWriter, check_new
         from asr_gru.recognizer import Recognizer
 
         for path in outputs:

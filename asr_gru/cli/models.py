@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import click
 
-from asr_gru.model_directory import DEFAULT, ModelDirectory, bundled_models
+from asr_gru.model.directory import DEFAULT, ModelDirectory, bundled_models
 
 __all__ = ["command"]
 

@@ -7,8 +7,8 @@ from typing import Any, TypeVar
 
 import click
 
-from asr_gru.endpoint import EndpointRules
 from asr_gru.errors import ConfigError
+from asr_gru.streaming.endpoint import EndpointRules
 
 __all__ = ["endpoint_rules", "model_options", "stream_options"]
 

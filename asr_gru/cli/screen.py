@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from typing import Protocol, TextIO
 
 from asr_gru.live import Status
-from asr_gru.transcript import Event
+from asr_gru.results import Event
 
 __all__ = ["Pipe", "Screen", "Terminal", "clock"]
 

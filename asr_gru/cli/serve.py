@@ -71,7 +71,7 @@ def command(
         from asr_gru.server.tls import self_signed as make_certificate
     except ModuleNotFoundError as error:
         raise MissingExtraError(error.name or "fastapi", "server") from None
-    from asr_gru.model_directory import ModelDirectory
+    from asr_gru.model.directory import ModelDirectory
     from asr_gru.recognizer import Recognizer
 
     rules = endpoint_rules(endpoint)

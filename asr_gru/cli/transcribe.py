@@ -13,10 +13,10 @@ from typing import Literal
 import click
 
 from asr_gru.cli.options import endpoint_rules, model_options
-from asr_gru.endpoint import EndpointRules
 from asr_gru.errors import ConfigError, Error
 from asr_gru.recognizer import Recognizer
-from asr_gru.transcript import Transcript
+from asr_gru.results import Transcript
+from asr_gru.streaming.endpoint import EndpointRules
 
 __all__ = ["command"]
 

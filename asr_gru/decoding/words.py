@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, NamedTuple
 
 from asr_gru.decoding.confidence import word_confidence
-from asr_gru.transcript import Word
+from asr_gru.results import Word
 
 if TYPE_CHECKING:
     from asr_gru.decoding.protocol import Hypothesis

@@ -12,7 +12,7 @@ from asr_gru.formats.textgrid import write_textgrid
 from asr_gru.formats.tsv import write_tsv
 from asr_gru.formats.txt import write_txt
 from asr_gru.formats.vtt import write_vtt
-from asr_gru.transcript import Transcript
+from asr_gru.results import Transcript
 
 __all__ = ["WRITERS", "Writer", "writer"]
 

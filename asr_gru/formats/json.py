@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 
-from asr_gru.transcript import Transcript, Word
+from asr_gru.results import Transcript, Word
 
 __all__ = ["write_json"]
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from asr_gru.formats.subtitles import cues, stamp
-from asr_gru.transcript import Transcript
+from asr_gru.results import Transcript
 
 __all__ = ["write_srt"]
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from asr_gru.transcript import Transcript, Word
+from asr_gru.results import Transcript, Word
 
 __all__ = ["Cue", "cues", "stamp"]
 

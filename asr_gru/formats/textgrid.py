@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
-from asr_gru.transcript import Transcript
+from asr_gru.results import Transcript
 
 __all__ = ["write_textgrid"]
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from asr_gru.transcript import Transcript
+from asr_gru.results import Transcript
 
 __all__ = ["write_txt"]
 

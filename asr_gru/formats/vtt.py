@@ -5,7 +5,7 @@ from __future__ import annotations
 import html
 
 from asr_gru.formats.subtitles import cues, stamp
-from asr_gru.transcript import Transcript
+from asr_gru.results import Transcript
 
 __all__ = ["write_vtt"]
 

@@ -6,7 +6,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from asr_gru.nn.config import EncoderConfig
+from asr_gru.model.net_config import EncoderConfig
 from asr_gru.nn.recurrent import RecurrentLayer, State, reverse_padded
 
 __all__ = ["Encoder"]

@@ -13,7 +13,7 @@ import numpy.typing as npt
 import torch
 from torch import Tensor, nn
 
-from asr_gru.nn.config import FrontendConfig
+from asr_gru.model.net_config import FrontendConfig
 
 __all__ = ["Frontend", "dft_matrix", "mel_filters"]
 

@@ -14,7 +14,7 @@ import math
 import torch
 from torch import Tensor, nn
 
-from asr_gru.nn.config import LevelConfig
+from asr_gru.model.net_config import LevelConfig
 
 __all__ = ["LevelNormaliser"]
 

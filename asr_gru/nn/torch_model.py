@@ -10,10 +10,10 @@ import msgspec
 import numpy as np
 import torch
 
-from asr_gru.acoustic import AcousticInfo, Array, State
 from asr_gru.errors import ModelError
-from asr_gru.nn.acoustic import AcousticNet, pad_to_frames
-from asr_gru.nn.config import NetConfig
+from asr_gru.model.acoustic import AcousticInfo, Array, State
+from asr_gru.model.net_config import NetConfig
+from asr_gru.nn.net import AcousticNet, pad_to_frames
 
 __all__ = ["TorchAcousticModel", "acoustic_info", "pack_weights"]
 

@@ -14,13 +14,13 @@ from dataclasses import dataclass, field
 import numpy as np
 import numpy.typing as npt
 
-from asr_gru.endpoint import EndpointRules
 from asr_gru.errors import Error
 from asr_gru.recognizer import Recognizer
+from asr_gru.results import Event
 from asr_gru.server.metrics import Metrics
-from asr_gru.stream import Stream
-from asr_gru.together import step_together
-from asr_gru.transcript import Event
+from asr_gru.streaming.batching import step_together
+from asr_gru.streaming.endpoint import EndpointRules
+from asr_gru.streaming.stream import Stream
 
 __all__ = ["Batcher", "Said", "Seat"]
 

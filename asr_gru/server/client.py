@@ -19,8 +19,8 @@ from asr_gru.server.limits import CLOSE_CODES, RefusedError
 from asr_gru.server.outbox import Outbox
 
 if TYPE_CHECKING:
-    from asr_gru.endpoint import EndpointRules
     from asr_gru.server.state import ServerState
+    from asr_gru.streaming.endpoint import EndpointRules
 
 __all__ = ["Client", "bounded"]
 
@@ -103,7 +103,7 @@ class Client(ABC):
                 await self.end_stream()
                 self.finished()
             elif refused.code == "shutting_down":
-                with contextlib.suppress(asyncio.TimeoutError):
+                with contextlib.suppress(TimeoutError):
                     await asyncio.wait_for(self.end_stream(), self.state.limits.slow_reader_s)
             if refused is not None:
                 log.info("client %s: %s", self.protocol, refused.code)
@@ -232,7 +232,7 @@ class Client(ABC):
     async def _close(self, code: int) -> None:
         try:
             await asyncio.wait_for(self.socket.close(code), 1.0)
-        except asyncio.TimeoutError:
+        except TimeoutError:
             self.state.abort(self.socket.client)  # it does not even read that it is over
         except GONE:
             pass

@@ -20,7 +20,7 @@ import numpy.typing as npt
 from starlette.datastructures import QueryParams
 
 from asr_gru.audio.g711 import decode_alaw, decode_ulaw
-from asr_gru.endpoint import EndpointRules
+from asr_gru.results import Event
 from asr_gru.server.batcher import Said
 from asr_gru.server.client import Client, bounded
 from asr_gru.server.limits import RefusedError
@@ -32,7 +32,7 @@ from asr_gru.server.realtime_messages import (
     inner,
     silence_s,
 )
-from asr_gru.transcript import Event
+from asr_gru.streaming.endpoint import EndpointRules
 
 __all__ = ["RealtimeClient"]
 

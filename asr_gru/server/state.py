@@ -16,10 +16,10 @@ if TYPE_CHECKING:
 
     from starlette.datastructures import Address
 
-    from asr_gru.endpoint import EndpointRules
     from asr_gru.recognizer import Recognizer
     from asr_gru.server.access import Access
     from asr_gru.server.client import Client
+    from asr_gru.streaming.endpoint import EndpointRules
 
 __all__ = ["ServerState"]
 

@@ -10,12 +10,12 @@ import msgspec
 import numpy as np
 from msgspec import Meta
 
-from asr_gru.endpoint import EndpointRules
 from asr_gru.errors import ConfigError
+from asr_gru.results import Event, Word
 from asr_gru.server.batcher import Said
 from asr_gru.server.client import Client, bounded
 from asr_gru.server.limits import RefusedError
-from asr_gru.transcript import Event, Word
+from asr_gru.streaming.endpoint import EndpointRules
 
 __all__ = ["StreamClient"]
 

@@ -36,11 +36,11 @@ def self_signed(folder: Path, names: list[str]) -> tuple[Path, Path, str]:
         found = x509.load_pem_x509_certificate(certificate_file.read_bytes())
         known = found.extensions.get_extension_for_class(x509.SubjectAlternativeName).value
         fits = list(known) == [_name(n) for n in names]
-        if fits and found.not_valid_after_utc > dt.datetime.now(dt.timezone.utc):
+        if fits and found.not_valid_after_utc > dt.datetime.now(dt.UTC):
             return certificate_file, key_file, _colons(found.fingerprint(hashes.SHA256()))
     key = ec.generate_private_key(ec.SECP256R1())
     name = x509.Name([x509.NameAttribute(x509.NameOID.COMMON_NAME, "asr_gru")])
-    now = dt.datetime.now(dt.timezone.utc)
+    now = dt.datetime.now(dt.UTC)
     certificate = (
         x509.CertificateBuilder()
         .subject_name(name)

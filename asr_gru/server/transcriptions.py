@@ -19,9 +19,9 @@ from starlette.responses import Response
 from asr_gru.audio.finding import SUFFIXES
 from asr_gru.errors import AudioError, Error
 from asr_gru.formats import writer
+from asr_gru.results import Segment, Transcript
 from asr_gru.server.problems import problem, problem_body
 from asr_gru.server.state import ServerState
-from asr_gru.transcript import Segment, Transcript
 
 __all__ = ["router"]
 

@@ -1,15 +1,6 @@
-"""Tokens, the text normaliser and scoring: everything that knows how words are written."""
+"""Tokens and the text normaliser: everything that knows how words are written."""
 
 from asr_gru.text.normaliser import normalise
-from asr_gru.text.scoring import (
-    Pair,
-    Score,
-    align,
-    bootstrap_interval,
-    character_errors,
-    confusions,
-    word_errors,
-)
 from asr_gru.text.tokens import (
     CharacterTokens,
     PieceTokens,
@@ -21,17 +12,10 @@ from asr_gru.text.tokens import (
 
 __all__ = [
     "CharacterTokens",
-    "Pair",
     "PieceTokens",
-    "Score",
     "Tokens",
-    "align",
-    "bootstrap_interval",
     "build_characters",
-    "character_errors",
-    "confusions",
     "load_tokens",
     "normalise",
     "train_pieces",
-    "word_errors",
 ]

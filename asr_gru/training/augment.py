@@ -11,8 +11,8 @@ import torch
 from torch import Tensor
 from torchaudio.functional import fftconvolve
 
+from asr_gru.training.audio_cache import Corpus
 from asr_gru.training.config import AugmentConfig
-from asr_gru.training.corpus import Corpus
 
 __all__ = ["Augmenter", "mask_features"]
 

@@ -2,20 +2,15 @@
 
 from __future__ import annotations
 
-import sys
+import tomllib
 from pathlib import Path
 
 import msgspec
 
 from asr_gru.errors import ConfigError
-from asr_gru.model_config import Source
-from asr_gru.nn.export import Card
+from asr_gru.export.exporter import Card
+from asr_gru.model.config import Source
 from asr_gru.training.checkpoint import Checkpoint
-
-if sys.version_info >= (3, 11):
-    import tomllib
-else:
-    import tomli as tomllib
 
 __all__ = ["load_card"]
 

@@ -13,7 +13,7 @@ import torch
 from torch import Tensor
 
 from asr_gru.errors import ModelError
-from asr_gru.nn.acoustic import AcousticNet
+from asr_gru.nn.net import AcousticNet
 from asr_gru.training.config import TrainConfig, parse_train_config
 
 __all__ = ["NAME", "Checkpoint", "load_checkpoint", "net_from_checkpoint", "save_checkpoint"]

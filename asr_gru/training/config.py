@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-import sys
+import tomllib
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Annotated, Any, Literal
@@ -12,12 +12,7 @@ import msgspec
 from msgspec import Meta
 
 from asr_gru.errors import ConfigError, nearest
-from asr_gru.nn.config import EncoderConfig, FrontendConfig, LevelConfig, NetConfig
-
-if sys.version_info >= (3, 11):
-    import tomllib
-else:
-    import tomli as tomllib
+from asr_gru.model.net_config import EncoderConfig, FrontendConfig, LevelConfig, NetConfig
 
 __all__ = [
     "AugmentConfig",

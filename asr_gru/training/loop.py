@@ -13,27 +13,27 @@ import numpy as np
 import torch
 
 from asr_gru.errors import ConfigError
-from asr_gru.nn.acoustic import AcousticNet
 from asr_gru.nn.fast_gru import bf16_available
+from asr_gru.nn.net import AcousticNet
 from asr_gru.nn.recurrent import RecurrentLayer
 from asr_gru.text import Tokens, load_tokens
+from asr_gru.training.audio_cache import Corpus, pack_corpus
 from asr_gru.training.augment import Augmenter
-from asr_gru.training.batches import plan_pass
+from asr_gru.training.autotune import LAYERS, race_layers
 from asr_gru.training.checkpoint import NAME, Checkpoint, load_checkpoint, save_checkpoint
 from asr_gru.training.config import Layer, TrainConfig
-from asr_gru.training.corpus import Corpus, pack_corpus
-from asr_gru.training.distributed import Processes
-from asr_gru.training.examples import (
+from asr_gru.training.dataset import (
     Examples,
     folder_corpus,
     make_tokens,
     read_utterances,
 )
+from asr_gru.training.distributed import Processes
+from asr_gru.training.initialise import fresh_start, tokens_of
 from asr_gru.training.optimiser import make_optimiser, update_average
 from asr_gru.training.phones import PhoneHead, read_phones
 from asr_gru.training.report import Report
-from asr_gru.training.speed import LAYERS, race_layers
-from asr_gru.training.start import fresh_start, tokens_of
+from asr_gru.training.sampler import plan_pass
 from asr_gru.training.step import Learner
 from asr_gru.training.validate import validate
 

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 from torch.utils.tensorboard import SummaryWriter
 
 if TYPE_CHECKING:
-    from asr_gru.training.examples import Examples
+    from asr_gru.training.dataset import Examples
     from asr_gru.training.step import Losses
     from asr_gru.training.validate import Validation
 

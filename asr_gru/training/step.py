@@ -8,12 +8,12 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
-from asr_gru.nn.acoustic import AcousticNet
+from asr_gru.nn.net import AcousticNet
 from asr_gru.training.augment import mask_features
 from asr_gru.training.config import TrainConfig
+from asr_gru.training.dataset import Batch
 from asr_gru.training.distributed import Processes
-from asr_gru.training.examples import Batch
-from asr_gru.training.objective import objective
+from asr_gru.training.loss import objective
 from asr_gru.training.optimiser import Optimiser, learning_rate
 from asr_gru.training.phones import PhoneHead
 

@@ -8,12 +8,13 @@ from dataclasses import dataclass
 import numpy as np
 import torch
 
-from asr_gru.nn.acoustic import AcousticNet
-from asr_gru.nn.ctc import collapse
-from asr_gru.text import Tokens, character_errors, word_errors
-from asr_gru.training.corpus import Corpus
+from asr_gru.decoding.alignment import collapse
+from asr_gru.nn.net import AcousticNet
+from asr_gru.scoring import character_errors, word_errors
+from asr_gru.text import Tokens
+from asr_gru.training.audio_cache import Corpus
+from asr_gru.training.dataset import collate
 from asr_gru.training.distributed import Processes
-from asr_gru.training.examples import collate
 
 __all__ = ["Validation", "validate"]
 

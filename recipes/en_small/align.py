@@ -22,7 +22,7 @@ import numpy as np
 from pocketsphinx import Decoder
 
 from asr_gru.audio import read_recording
-from asr_gru.manifest import read_manifest
+from asr_gru.data.manifest import read_manifest
 from asr_gru.text import normalise
 
 RATE = 16_000

@@ -18,8 +18,8 @@ from pathlib import Path
 
 import soundfile
 
+from asr_gru.data.manifest import Utterance, read_manifest, write_manifest
 from asr_gru.errors import DataError
-from asr_gru.manifest import Utterance, read_manifest, write_manifest
 from asr_gru.text import normalise
 
 VOICES = {"slt": 175.0, "awb": 130.0, "rms": 105.0, "kal16": 105.0}

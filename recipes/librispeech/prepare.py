@@ -15,8 +15,8 @@ from pathlib import Path
 
 import soundfile
 
+from asr_gru.data.manifest import Utterance, write_manifest
 from asr_gru.errors import DataError, Error, nearest
-from asr_gru.manifest import Utterance, write_manifest
 from recipes.librispeech.fetch import download, md5_beside, unpack
 from recipes.librispeech.parts import PARTS
 

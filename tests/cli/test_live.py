@@ -18,7 +18,7 @@ import soundfile
 from asr_gru.cli.screen import Terminal, clock
 from asr_gru.live import Status
 from asr_gru.recognizer import Recognizer
-from asr_gru.transcript import Event, Word
+from asr_gru.results import Event, Word
 
 SAMPLES = Path(__file__).parents[2] / "audio_samples"
 READ = SAMPLES / "read.flac"

@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 from asr_gru.errors import ConfigError
 from asr_gru.formats import WRITERS, writer
 from asr_gru.formats.subtitles import cues
-from asr_gru.transcript import Segment, Transcript, Word
+from asr_gru.results import Segment, Transcript, Word
 
 
 @st.composite

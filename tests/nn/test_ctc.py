@@ -10,8 +10,9 @@ import torchaudio
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from asr_gru.decoding.alignment import collapse, force_align, frames_needed
 from asr_gru.errors import DataError
-from asr_gru.nn.ctc import collapse, ctc_loss, force_align, frames_needed
+from asr_gru.nn.ctc import ctc_loss
 
 TARGETS = st.lists(st.integers(1, 2), max_size=3)
 

@@ -7,7 +7,7 @@ import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from asr_gru.nn.config import EncoderConfig
+from asr_gru.model.net_config import EncoderConfig
 from asr_gru.nn.encoder import Encoder
 
 MELS, TOKENS = 10, 7

@@ -6,7 +6,7 @@ import pytest
 import torch
 import torchaudio
 
-from asr_gru.nn.config import FrontendConfig
+from asr_gru.model.net_config import FrontendConfig
 from asr_gru.nn.frontend import Frontend, mel_filters
 
 CONFIG = FrontendConfig()

@@ -3,7 +3,7 @@ from __future__ import annotations
 import torch
 from torch import Tensor
 
-from asr_gru.nn.config import LevelConfig
+from asr_gru.model.net_config import LevelConfig
 from asr_gru.nn.level import LevelNormaliser
 
 BLOCK, BLOCK_S, MELS = 4, 0.04, 80

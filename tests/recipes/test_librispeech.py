@@ -12,8 +12,8 @@ import numpy as np
 import pytest
 import soundfile
 
+from asr_gru.data.manifest import read_manifest
 from asr_gru.errors import DataError
-from asr_gru.manifest import read_manifest
 from asr_gru.training.config import load_train_config
 from recipes.librispeech import fetch, parts, prepare
 

@@ -9,8 +9,8 @@ import numpy as np
 import pytest
 import soundfile
 
+from asr_gru.data.manifest import Utterance, read_manifest
 from asr_gru.errors import DataError
-from asr_gru.manifest import Utterance, read_manifest
 from asr_gru.training.phones import read_phones
 from recipes.en_small import synthesise
 

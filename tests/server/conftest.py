@@ -9,12 +9,12 @@ import pytest
 import uvicorn
 import websockets
 
-from asr_gru.endpoint import EndpointRules
 from asr_gru.recognizer import Recognizer
 from asr_gru.server.access import Access
 from asr_gru.server.limits import Limits
 from asr_gru.server.run import Server, uvicorn_config
 from asr_gru.server.state import ServerState
+from asr_gru.streaming.endpoint import EndpointRules
 
 
 @dataclass

@@ -11,10 +11,10 @@ import openai
 import pytest
 import soundfile
 
-from asr_gru.endpoint import EndpointRules
 from asr_gru.server.batcher import Batcher, _take
 from asr_gru.server.metrics import Metrics
 from asr_gru.server.outbox import Outbox
+from asr_gru.streaming.endpoint import EndpointRules
 from tests.server.talking import RATE, expected, finals, said, speak, started, talk, voice
 
 
@@ -108,7 +108,7 @@ def test_a_client_that_never_reads_disturbs_nobody(serving, recognizer):
             writer.write(head + block)
             try:
                 await asyncio.wait_for(writer.drain(), 0.2)
-            except asyncio.TimeoutError:
+            except TimeoutError:
                 continue
             except OSError:
                 break

@@ -68,7 +68,7 @@ def _wait_until_well(process, port, folder):
 def browser_class():
     for needed in ("fastapi", "uvicorn", "websockets", "multipart", "prometheus_client"):
         pytest.importorskip(needed)
-    from tests.server import browser
+    from benchmarks import browser
 
     if browser.CHROMIUM is None:
         pytest.skip("chromium is not installed")

@@ -6,7 +6,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from asr_gru.endpoint import MODES
+from asr_gru.streaming.endpoint import MODES
 
 ROOT = Path(__file__).parents[2]
 PAGE = ROOT / "asr_gru" / "server" / "page"

@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from asr_gru.formats import writer
-from asr_gru.transcript import Segment, Transcript, Word
+from asr_gru.results import Segment, Transcript, Word
 
 ROOT = Path(__file__).parents[2]
 PAGE = ROOT / "asr_gru" / "server" / "page"

@@ -7,7 +7,7 @@ import numpy as np
 import openai
 import pytest
 
-from asr_gru.endpoint import EndpointRules
+from asr_gru.streaming.endpoint import EndpointRules
 from tests.server.talking import voice
 
 RATE = 24_000

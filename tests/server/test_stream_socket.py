@@ -5,7 +5,7 @@ import asyncio
 import numpy as np
 import pytest
 
-from asr_gru.endpoint import EndpointRules
+from asr_gru.streaming.endpoint import EndpointRules
 from tests.server.talking import RATE, expected, finals, said, started, talk, voice
 
 

@@ -12,7 +12,7 @@ import pytest
 import soundfile
 import torch
 
-from asr_gru.manifest import Utterance, write_manifest
+from asr_gru.data.manifest import Utterance, write_manifest
 from asr_gru.training.checkpoint import Checkpoint
 from asr_gru.training.config import TrainConfig, parse_train_config
 from asr_gru.training.distributed import Processes

@@ -4,11 +4,11 @@ import numpy as np
 import pytest
 import torch
 
-from asr_gru.nn.ctc import frames_needed
+from asr_gru.decoding.alignment import frames_needed
 from asr_gru.text import build_characters
 from asr_gru.training.augment import Augmenter, mask_features
 from asr_gru.training.config import AugmentConfig, DataConfig, TrainConfig
-from asr_gru.training.examples import Examples
+from asr_gru.training.dataset import Examples
 
 RATE = 16_000
 

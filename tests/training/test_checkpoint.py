@@ -7,7 +7,7 @@ import pytest
 import torch
 
 from asr_gru.errors import ConfigError, ModelError
-from asr_gru.nn.acoustic import AcousticNet
+from asr_gru.nn.net import AcousticNet
 from asr_gru.training.checkpoint import (
     NAME,
     Checkpoint,

@@ -2,17 +2,13 @@
 
 import json
 import re
+import tomllib
 from pathlib import Path
 
 import msgspec
 import pytest
 
 from asr_gru.training.config import TrainConfig, parse_train_config
-
-try:
-    import tomllib
-except ModuleNotFoundError:
-    import tomli as tomllib
 
 DOCS = (Path(__file__).parents[2] / "docs" / "training.md").read_text(encoding="utf-8")
 EMPTY = parse_train_config({"data": {"train": ["train.tsv"]}})

@@ -7,7 +7,7 @@ import pytest
 import torch
 
 from asr_gru.errors import ConfigError, DataError
-from asr_gru.nn.config import EncoderConfig
+from asr_gru.model.net_config import EncoderConfig
 from asr_gru.nn.encoder import Encoder
 from asr_gru.training.phones import (
     UNKNOWN,

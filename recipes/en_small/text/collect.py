@@ -18,7 +18,7 @@ from dataclasses import astuple, dataclass
 from itertools import chain
 from pathlib import Path
 
-from asr_gru.manifest import read_manifest
+from asr_gru.data.manifest import read_manifest
 from asr_gru.text import normalise
 from recipes.en_small.text.clauses import split_clauses
 from recipes.en_small.text.leaks import LeakFilter

@@ -1,0 +1,41 @@
+"""What runs an acoustic model: ONNX Runtime, or torch where it is installed."""
+
+from __future__ import annotations
+
+from asr_gru.errors import ConfigError, MissingExtraError, ModelError, nearest
+from asr_gru.model.acoustic import AcousticModel
+from asr_gru.model.directory import WEIGHTS, ModelDirectory
+
+__all__ = ["load_acoustic_model"]
+
+
+def load_acoustic_model(
+    directory: ModelDirectory, *, backend: str = "onnx", device: str = "cpu", threads: int = 1
+) -> AcousticModel:
+    """Load the acoustic model of a model directory; see ``Recognizer.load``.
+
+    Raises:
+        ConfigError: no such backend.
+        MissingExtraError: the backend's library is not installed.
+        ModelError: the directory has no weights for the backend, or there is no such device.
+    """
+    if backend == "onnx":
+        from asr_gru.model.onnx import OnnxAcousticModel
+
+        return OnnxAcousticModel(
+            directory.acoustic_path, directory.info, threads=threads, device=device
+        )
+    if backend != "torch":
+        raise ConfigError(f"no backend {backend!r}{nearest(backend, ('onnx', 'torch'))}")
+    try:
+        from asr_gru.nn.torch_model import TorchAcousticModel
+    except ImportError:
+        raise MissingExtraError("torch", "train") from None
+    if WEIGHTS not in directory.config.files:
+        raise ModelError(
+            f"{directory.path}: has no {WEIGHTS}, which backend 'torch' needs; "
+            "export the model with --weights"
+        )
+    return TorchAcousticModel.load(
+        directory.path / WEIGHTS, directory.config.network, directory.info, device=device
+    )

@@ -1,0 +1,165 @@
+"""A trained network becomes a model directory: measured in float and int8, or refused."""
+
+from __future__ import annotations
+
+import io
+import tempfile
+import time
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import msgspec
+import numpy as np
+import numpy.typing as npt
+
+from asr_gru.decoding import GreedyDecoder
+from asr_gru.errors import ModelError
+from asr_gru.export.acoustic_graph import network_graph
+from asr_gru.export.calibrate import measure_ranges
+from asr_gru.model.config import ModelConfig, Source, TokensConfig
+from asr_gru.model.directory import write_model_directory
+from asr_gru.model.onnx import OnnxAcousticModel
+from asr_gru.nn.net import AcousticNet
+from asr_gru.nn.torch_model import acoustic_info, pack_weights
+from asr_gru.scoring import Score, word_errors
+from asr_gru.text import Tokens
+
+__all__ = ["Card", "ExportReport", "Figures", "export_model"]
+
+Samples = npt.NDArray[np.float32]
+
+
+@dataclass(frozen=True, slots=True)
+class Card:
+    """What a model directory says of the model beside its numbers."""
+
+    name: str
+    language: str = ""
+    licence: str = ""
+    normaliser: str = "none"
+    time_shift_s: float = 0.0
+    temperature: float = 1.0
+    sources: tuple[Source, ...] = ()
+    training: dict[str, str | float] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
+class Figures:
+    """One form of the model: size, real-time factor of one thread, word errors."""
+
+    megabytes: float
+    real_time_factor: float
+    words: Score
+
+
+@dataclass(frozen=True, slots=True)
+class ExportReport:
+    """Float and int8 side by side, on the same recordings."""
+
+    float32: Figures
+    int8: Figures
+    agreement: float
+    """Share of frames, in percent, in which both find the same token likeliest."""
+
+
+def export_model(
+    net: AcousticNet,
+    tokens: Tokens,
+    folder: str | Path,
+    card: Card,
+    *,
+    calibration: Sequence[Samples],
+    check: Sequence[tuple[Samples, str]],
+    bound: float = 0.5,
+    with_float: bool = False,
+    with_weights: bool = False,
+) -> ExportReport:
+    """Write ``folder`` and return what was measured.
+
+    Args:
+        net: the network, in evaluation mode.
+        tokens: what it writes with.
+        folder: a new model directory, or an old one to replace.
+        card: what is said of it.
+        calibration: a few minutes of training audio at the model's rate.
+        check: recordings with their texts, for the word error rates.
+        bound: points of word error rate that int8 may lose.
+        with_float: add ``acoustic.float.onnx``.
+        with_weights: add ``weights.npz`` for the torch backend.
+
+    Raises:
+        ModelError: int8 lost more than ``bound``; nothing is written.
+    """
+    if not calibration or not check:
+        raise ModelError("export needs recordings for calibration and for the check")
+    info = acoustic_info(net)
+    graphs = {
+        "float32": network_graph(net, None),
+        "int8": network_graph(net, measure_ranges(net, calibration)),
+    }
+    figures, paths = {}, {}
+    for name, graph in graphs.items():
+        model = OnnxAcousticModel(graph, info)
+        figures[name], paths[name] = _measure(model, len(graph), tokens, check)
+    same = sum(int((a == b).sum()) for a, b in zip(paths["float32"], paths["int8"], strict=True))
+    total = sum(len(path) for path in paths["int8"])
+    report = ExportReport(figures["float32"], figures["int8"], 100.0 * same / max(1, total))
+    lost = report.int8.words.rate - report.float32.words.rate
+    if lost > bound:
+        raise ModelError(
+            f"int8 lost {lost:.2f} points of word error rate, more than {bound}; "
+            "calibrate on more training audio"
+        )
+    files = {"acoustic.onnx": graphs["int8"], **_tokens_files(tokens)}
+    if with_float:
+        files["acoustic.float.onnx"] = graphs["float32"]
+    if with_weights:
+        packed = io.BytesIO()
+        np.savez_compressed(packed, **pack_weights(net))  # type: ignore[arg-type]
+        files["weights.npz"] = packed.getvalue()
+    config = ModelConfig(
+        name=card.name,
+        language=card.language,
+        sample_rate=info.sample_rate,
+        frame_samples=info.frame_samples,
+        step_samples=info.step_samples,
+        lookahead_frames=info.lookahead_frames,
+        streaming=info.streaming,
+        tokens=TokensConfig(kind=tokens.kind, file="tokens.txt", count=len(tokens)),
+        normaliser=card.normaliser,  # type: ignore[arg-type]
+        time_shift_s=card.time_shift_s,
+        temperature=card.temperature,
+        network=msgspec.to_builtins(net.config),
+        licence=card.licence,
+        sources=card.sources,
+        training=card.training,
+        word_error_rates={"export check": round(report.int8.words.rate, 2)},
+    )
+    write_model_directory(folder, config, files)
+    return report
+
+
+def _measure(
+    model: OnnxAcousticModel, size: int, tokens: Tokens, check: Sequence[tuple[Samples, str]]
+) -> tuple[Figures, list[npt.NDArray[np.intp]]]:
+    decoder = GreedyDecoder()
+    words, seconds, spent = Score(), 0.0, 0.0
+    paths = []
+    for samples, text in check:
+        began = time.perf_counter()
+        log_probs = model.finish(samples[None], model.start(1))[0]
+        (path,) = decoder.advance([decoder.start()], [log_probs])
+        best = decoder.best(path)[0]
+        spent += time.perf_counter() - began
+        seconds += len(samples) / model.info.sample_rate
+        words += word_errors(text, tokens.decode(best.tokens))
+        paths.append(log_probs.argmax(axis=1))
+    return Figures(size / 1e6, spent / max(seconds, 1e-9), words), paths
+
+
+def _tokens_files(tokens: Tokens) -> dict[str, bytes]:
+    """``tokens.txt``, and for word pieces ``tokens.model``, which training can go on with."""
+    with tempfile.TemporaryDirectory() as folder:
+        tokens.save(Path(folder))
+        return {path.name: path.read_bytes() for path in Path(folder).iterdir()}

@@ -1,0 +1,181 @@
+"""What a model is on disk: a folder that is read, checked and written as a whole."""
+
+from __future__ import annotations
+
+import hashlib
+import shutil
+import tempfile
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+import msgspec
+
+from asr_gru.errors import ModelError, nearest
+from asr_gru.model.acoustic import AcousticInfo
+from asr_gru.model.config import FileRecord, ModelConfig, parse_config
+from asr_gru.text import Tokens, load_tokens
+
+__all__ = ["DEFAULT", "ModelDirectory", "bundled_models", "write_model_directory"]
+
+DEFAULT = "en-small"
+CONFIG, GRAPH, WEIGHTS = "config.json", "acoustic.onnx", "weights.npz"
+UNLISTED = frozenset({CONFIG, "README.md", "LICENSE", ".DS_Store"})
+LARGEST_CONFIG = 1_000_000
+BUNDLED = Path(__file__).parents[1] / "models"
+
+
+def bundled_models() -> list[str]:
+    """Return the names of the models that come with the package."""
+    if not BUNDLED.is_dir():
+        return []
+    return sorted(folder.name for folder in BUNDLED.iterdir() if (folder / CONFIG).is_file())
+
+
+@dataclass(frozen=True, slots=True)
+class ModelDirectory:
+    """A model directory that was found whole.
+
+    Attributes:
+        path: the folder.
+        config: what its ``config.json`` says.
+    """
+
+    path: Path
+    config: ModelConfig
+
+    @classmethod
+    def open(cls, model: str | Path, *, verify: bool = True) -> ModelDirectory:
+        """Open a bundled model by name, or a model directory.
+
+        Args:
+            model: name or folder.
+            verify: compare every file's SHA-256 with ``config.json``, not its size alone.
+
+        Raises:
+            ModelError: no such model, or a missing, cut, altered or foreign file.
+        """
+        path = _find(model)
+        try:
+            with (path / CONFIG).open("rb") as file:
+                data = file.read(LARGEST_CONFIG + 1)
+        except OSError as error:
+            raise ModelError(
+                f"{path}: no readable {CONFIG} ({error.strerror}); give a folder that "
+                "asr-gru export wrote"
+            ) from None
+        if len(data) > LARGEST_CONFIG:
+            raise ModelError(f"{path / CONFIG}: too large to be a model's configuration")
+        try:
+            config = parse_config(data)
+        except ModelError as error:
+            raise ModelError(f"{path / CONFIG}: {error}") from None
+        _check_files(path, config, verify=verify)
+        return cls(path, config)
+
+    @property
+    def acoustic_path(self) -> Path:
+        """The int8 graph."""
+        return self.path / GRAPH
+
+    @property
+    def info(self) -> AcousticInfo:
+        """What callers must know of the acoustic model."""
+        config = self.config
+        return AcousticInfo(
+            sample_rate=config.sample_rate,
+            frame_samples=config.frame_samples,
+            step_samples=config.step_samples,
+            lookahead_frames=config.lookahead_frames,
+            tokens=config.tokens.count,
+            streaming=config.streaming,
+        )
+
+    def tokens(self) -> Tokens:
+        """Read the tokens."""
+        tokens = load_tokens(self.path / self.config.tokens.file)
+        if len(tokens) != self.config.tokens.count or tokens.kind != self.config.tokens.kind:
+            raise ModelError(f"{self.path}: {self.config.tokens.file} is not what {CONFIG} says")
+        return tokens
+
+
+def _find(model: str | Path) -> Path:
+    names = bundled_models()
+    if isinstance(model, str) and model in names:
+        return BUNDLED / model
+    path = Path(model)
+    try:
+        there = path.exists()
+    except OSError:  # a name longer than the system knows
+        there = False
+    if there and path.is_dir():
+        return path
+    if there:
+        raise ModelError(f"{path}: is a file; give the model's folder")
+    known = f"; bundled: {', '.join(names)}" if names else ""
+    raise ModelError(f"no model {str(model)!r}{nearest(str(model), names)}{known}")
+
+
+def _check_files(path: Path, config: ModelConfig, *, verify: bool) -> None:
+    for needed in (GRAPH, config.tokens.file):
+        if needed not in config.files:
+            raise ModelError(f"{path / CONFIG}: does not list {needed}")
+    for name, record in config.files.items():
+        if name in ("", ".", "..") or any(mark in name for mark in "/\\\0:"):
+            raise ModelError(f"{path / CONFIG}: {name!r} is not a file's name")
+        file = path / name
+        if not file.is_file() or file.is_symlink():
+            raise ModelError(f"{file}: missing; copy the whole model directory again")
+        size = file.stat().st_size
+        if size != record.bytes:
+            raise ModelError(
+                f"{file}: has {size} bytes where {CONFIG} says {record.bytes}; copy it again"
+            )
+        if verify and _sha256(file) != record.sha256:
+            raise ModelError(f"{file}: altered (its SHA-256 differs); copy it again")
+    for file in sorted(path.iterdir()):
+        if file.name not in config.files and file.name not in UNLISTED:
+            raise ModelError(f"{file}: does not belong to the model; take it out of the folder")
+
+
+def _sha256(path: Path) -> str:
+    digest = hashlib.sha256()
+    with path.open("rb") as file:
+        while block := file.read(1 << 20):
+            digest.update(block)
+    return digest.hexdigest()
+
+
+def write_model_directory(
+    path: str | Path, config: ModelConfig, files: Mapping[str, bytes]
+) -> ModelDirectory:
+    """Write a model directory beside ``path``, check it, then move it there.
+
+    A model directory that is there already is replaced; any other folder is not.
+    """
+    path = Path(path).absolute()
+    if path.exists() and not path.is_dir():
+        raise ModelError(f"{path}: is a file; give the name of a folder")
+    if path.exists() and not (path / CONFIG).is_file() and any(path.iterdir()):
+        raise ModelError(f"{path}: is there and is not a model directory; give another name")
+    records = {
+        name: FileRecord(sha256=hashlib.sha256(data).hexdigest(), bytes=len(data))
+        for name, data in files.items()
+    }
+    config = msgspec.structs.replace(config, files=records)
+    path.parent.mkdir(parents=True, exist_ok=True)
+    with tempfile.TemporaryDirectory(dir=path.parent, prefix=f".{path.name}-") as work:
+        folder = Path(work) / path.name
+        folder.mkdir()
+        for name, data in files.items():
+            (folder / name).write_bytes(data)
+        text = msgspec.json.format(msgspec.json.encode(config), indent=2)
+        (folder / CONFIG).write_bytes(text + b"\n")
+        ModelDirectory.open(folder)
+        if path.exists():
+            for kept in UNLISTED - {CONFIG}:
+                if (path / kept).is_file():
+                    shutil.copy2(path / kept, folder / kept)
+            shutil.move(str(path), str(Path(work) / "before"))
+        folder.replace(path)
+    return ModelDirectory.open(path)

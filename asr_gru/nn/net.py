@@ -1,0 +1,63 @@
+"""The whole acoustic model in torch: samples to log-probabilities, with explicit state."""
+
+from __future__ import annotations
+
+import torch
+from torch import Tensor, nn
+
+from asr_gru.model.net_config import NetConfig
+from asr_gru.nn.encoder import Encoder
+from asr_gru.nn.frontend import Frontend
+from asr_gru.nn.level import LevelNormaliser
+from asr_gru.nn.recurrent import State
+
+__all__ = ["AcousticNet", "pad_to_frames"]
+
+
+class AcousticNet(nn.Module):
+    """Frontend, level normaliser and encoder in a row.
+
+    The state of a stream is a tuple of arrays with the batch on axis 0: the frontend's tail,
+    the level and its age, then the encoder's. All are zero before the first sample.
+    """
+
+    def __init__(self, config: NetConfig, tokens: int) -> None:
+        super().__init__()
+        self.config = config
+        self.tokens = tokens
+        frontend, encoder = config.frontend, config.encoder
+        self.frontend = Frontend(frontend)
+        block_s = encoder.subsampling * frontend.hop / frontend.sample_rate
+        self.level = LevelNormaliser(config.level, frontend.mels, encoder.subsampling, block_s)
+        self.encoder = Encoder(encoder, frontend.mels, tokens)
+
+    def start(self, batch: int = 1) -> State:
+        """Return the state before the first sample of ``batch`` streams."""
+        return (self.frontend.start(batch), *self.level.start(batch), *self.encoder.start(batch))
+
+    def features(self, samples: Tensor, state: State | None = None) -> tuple[Tensor, State]:
+        """Return normalised log-mels ``(batch, n / hop, mels)`` and the first three states."""
+        tail, *level = self.start(samples.shape[0])[:3] if state is None else state[:3]
+        mel, tail = self.frontend(samples, tail)
+        features, following = self.level(mel, (level[0], level[1]))
+        return features, (tail, *following)
+
+    def forward(
+        self, samples: Tensor, state: State | None = None, lengths: Tensor | None = None
+    ) -> tuple[Tensor, State]:
+        """Take ``samples (batch, n)``, n a multiple of ``config.frame_samples``.
+
+        Returns:
+            log-probabilities ``(batch, n / frame_samples, tokens)`` and the next state.
+        """
+        state = self.start(samples.shape[0]) if state is None else state
+        features, carried = self.features(samples, state)
+        log_probs, encoded = self.encoder(features, state[3:], lengths)
+        return log_probs, carried + encoded
+
+
+def pad_to_frames(samples: Tensor, config: NetConfig) -> Tensor:
+    """Append zeros to a whole number of frames and for the delay, as the end of a stream does."""
+    frame = config.frame_samples
+    missing = -samples.shape[-1] % frame + config.encoder.delay * frame
+    return torch.nn.functional.pad(samples, (0, missing))

@@ -1,0 +1,21 @@
+"""Word and character error rates, alignments of texts, confidence intervals."""
+
+from asr_gru.scoring.rates import (
+    Pair,
+    Score,
+    align,
+    bootstrap_interval,
+    character_errors,
+    confusions,
+    word_errors,
+)
+
+__all__ = [
+    "Pair",
+    "Score",
+    "align",
+    "bootstrap_interval",
+    "character_errors",
+    "confusions",
+    "word_errors",
+]

@@ -1,0 +1,1 @@
+"""Samples in, events out: streams, segments, endpoints, and whole recordings through them."""

@@ -1,0 +1,206 @@
+"""Whole recordings through streams, several side by side, in constant memory."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import numpy as np
+import numpy.typing as npt
+
+from asr_gru.audio import Samples, check_rate, check_samples, open_recording
+from asr_gru.errors import AudioError, Error
+from asr_gru.results import Event, Segment, Transcript
+from asr_gru.streaming.batching import step_together
+from asr_gru.streaming.stream import Parts, Stream
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterable, Iterator
+
+    from asr_gru.model.acoustic import AcousticModel
+    from asr_gru.streaming.endpoint import EndpointRules
+
+__all__ = ["Source", "transcribe_all"]
+
+Source = str | Path | npt.NDArray[np.generic]
+BLOCK_S = 1.0
+STEPS = (32, 16, 8, 4, 2, 1)
+"""Live steps that are taken in one call of the model: the most that are there."""
+WINDOW_S, QUIET_S, PAUSE_S = 40.0, 10.0, 0.3
+"""A model that does not stream hears at most 40 s, cut in the quietest pause of the last 10 s."""
+
+
+def transcribe_all(
+    parts: Parts,
+    sources: Iterable[Source],
+    sample_rate: int | None,
+    rules: EndpointRules,
+    *,
+    batch_size: int,
+    on_progress: Callable[[float], None] | None = None,
+    on_segment: Callable[[Segment], None] | None = None,
+) -> Iterator[tuple[Source, Transcript | Error]]:
+    """Yield each source with its transcript, or with the error it met, in their order.
+
+    Args:
+        parts: the recogniser's.
+        sources: files, or samples at ``sample_rate``.
+        sample_rate: of samples, in Hz; files say theirs.
+        rules: where segments end.
+        batch_size: recordings open at a time; each call of the model serves all of them.
+        on_progress: called with the seconds of audio that have been recognised in all.
+        on_segment: called with each segment when it is final (of any of the recordings).
+    """
+    coming = enumerate(sources)
+    running: dict[int, _Job] = {}
+    results: dict[int, tuple[Source, Transcript | Error]] = {}
+    given, more, finished_s = 0, True, 0.0
+    info = parts.acoustic.info
+    wanted = STEPS[0] * info.step_samples if info.streaming else _window_samples(parts.acoustic)[0]
+    try:
+        while more or running:
+            while more and len(running) < batch_size:
+                index, source = next(coming, (-1, ""))
+                more = index >= 0
+                if more:
+                    opened = _open(parts, source, sample_rate, rules, on_segment)
+                    if isinstance(opened, Error):
+                        results[index] = (source, opened)
+                    else:
+                        running[index] = opened
+            for index, job in list(running.items()):
+                error = job.read(wanted)
+                if error:
+                    results[index] = (job.source, error)
+                    running.pop(index).close()
+            if info.streaming:
+                _step_together(parts.acoustic, list(running.values()))
+            else:
+                for job in running.values():
+                    _step_window(parts.acoustic, job)
+            for index, job in list(running.items()):
+                if job.ended:
+                    results[index] = (job.source, job.transcript())
+                    finished_s += running.pop(index).stream.audio_s
+            if on_progress is not None:
+                on_progress(finished_s + sum(job.stream.audio_s for job in running.values()))
+            while given in results:
+                yield results.pop(given)
+                given += 1
+    finally:
+        for job in running.values():
+            job.close()
+
+
+class _Job:
+    """One recording on its way through a stream."""
+
+    def __init__(
+        self,
+        parts: Parts,
+        source: Source,
+        sample_rate: int | None,
+        rules: EndpointRules,
+        on_segment: Callable[[Segment], None] | None,
+    ) -> None:
+        self.source = source
+        self.ended = False
+        self._segments: list[Segment] = []
+        self._on_segment = on_segment
+        self.warnings: list[str] = []
+        self.close: Callable[[], None] = lambda: None
+        self._blocks: Iterator[Samples]
+        if isinstance(source, str | Path):
+            recording = open_recording(source)
+            rate, self.warnings, self.close = (
+                recording.sample_rate,
+                recording.warnings,
+                recording.close,
+            )
+            self._blocks = recording.blocks(BLOCK_S)
+        elif sample_rate is None:
+            raise AudioError("samples come without a rate; give sample_rate= in Hz")
+        else:
+            rate = check_rate(sample_rate)
+            size = round(BLOCK_S * rate)
+            whole = np.asarray(source)
+            check_samples(whole[:0] if whole.ndim else whole)
+            self._blocks = (check_samples(whole[i : i + size]) for i in range(0, len(whole), size))
+        self.stream = Stream(parts, rate, rules, partials=False)
+
+    def read(self, count: int) -> Error | None:
+        """Read until ``count`` samples at the model's rate wait, or the recording ends.
+
+        Returns:
+            the error that the recording met.
+        """
+        try:
+            while not self.ended and self.stream.waiting < count:
+                block = next(self._blocks, None)
+                if block is None:
+                    self.ended = True
+                    self.close()
+                else:
+                    self.stream.accept(block)
+        except Error as error:
+            return error
+        return None
+
+    def transcript(self) -> Transcript:
+        """End the stream and return all that was said."""
+        self.take(self.stream.finish())
+        return Transcript(tuple(self._segments), self.stream.audio_s, tuple(self.warnings))
+
+    def take(self, events: list[Event]) -> None:
+        """Keep what was said; the streams of recordings have no partials."""
+        for event in events:
+            segment = Segment(event.segment, event.text, event.start_s, event.end_s, event.words)
+            self._segments.append(segment)
+            if self._on_segment is not None:
+                self._on_segment(segment)
+
+
+def _open(
+    parts: Parts,
+    source: Source,
+    sample_rate: int | None,
+    rules: EndpointRules,
+    on_segment: Callable[[Segment], None] | None,
+) -> _Job | Error:
+    try:
+        return _Job(parts, source, sample_rate, rules, on_segment)
+    except Error as error:
+        return error
+
+
+def _step_together(acoustic: AcousticModel, jobs: list[_Job]) -> None:
+    for steps in STEPS:
+        for job, events in zip(
+            jobs, step_together(acoustic, [job.stream for job in jobs], steps), strict=True
+        ):
+            job.take(events)
+        jobs = [job for job in jobs if job.ended]  # the others wait for a whole call's worth
+
+
+def _step_window(acoustic: AcousticModel, job: _Job) -> None:
+    longest, quiet = _window_samples(acoustic)
+    while job.stream.waiting >= longest:
+        samples = job.stream.take(longest)
+        cut = longest - quiet + _quietest(samples[-quiet:], acoustic.info.frame_samples)
+        job.stream.give_back(samples[cut:])
+        start = acoustic.start(1)
+        log_probs = acoustic.finish(samples[None, :cut], start)
+        job.take(job.stream.advance(log_probs[0], start))
+
+
+def _window_samples(acoustic: AcousticModel) -> tuple[int, int]:
+    info = acoustic.info
+    longest, quiet = (int(seconds / info.frame_s) for seconds in (WINDOW_S, QUIET_S))
+    return longest * info.frame_samples, quiet * info.frame_samples
+
+
+def _quietest(samples: Samples, frame: int) -> int:
+    """Return the middle of the quietest pause, a multiple of ``frame``."""
+    energy = np.square(samples, dtype=np.float64).reshape(-1, frame).sum(axis=1)
+    span = max(1, round(PAUSE_S * len(energy) / QUIET_S))
+    return (int(np.convolve(energy, np.ones(span), "valid").argmin()) + span // 2) * frame

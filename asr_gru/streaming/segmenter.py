@@ -1,0 +1,239 @@
+"""Rows of log-probabilities to segments of words: the decoder under the endpoint rules.
+
+Every decision is made at a frame, never at the end of a block, so the segments do not depend on
+how many rows come at a time. Streams with the same decoder are decoded in one call.
+"""
+
+from __future__ import annotations
+
+import math
+import sys
+from collections import defaultdict
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import numpy.typing as npt
+
+from asr_gru.decoding import AnyDecoder, Hypothesis, WordSpan, WordTimes, word_spans, words_of
+from asr_gru.results import Segment, Word
+from asr_gru.streaming.endpoint import Endpoint, EndpointRules, EndpointState, find_endpoint
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from asr_gru.text import Tokens
+
+__all__ = ["OpenSegment", "Segmenter", "advance_segmenters"]
+
+LogProbs = npt.NDArray[np.float32]
+SILENT = np.float32(math.log(0.5))
+KEPT_S = 4.0
+"""Seconds of rows kept, so that a word at the seam of a cut for length can be read again."""
+
+
+@dataclass(frozen=True, slots=True)
+class OpenSegment:
+    """The segment that is being spoken; ``stable`` is the beginning that will not change."""
+
+    id: int
+    text: str
+    stable: str
+    words: tuple[Word, ...]
+
+
+class Segmenter:
+    """Cuts the rows of one stream into segments.
+
+    At an endpoint the decoder starts afresh. A cut for length falls on a word boundary: rows
+    after it, of a word that may still be growing, are read again as the beginning of the next
+    segment, so no word is lost or doubled. Only a word that lasts longer than ``KEPT_S``, or
+    fills its segment, is cut where it is.
+
+    Args:
+        decoder: reads the rows.
+        tokens: gives the words of a decoder that knows none.
+        times: gives their seconds.
+        rules: when a segment ends; may be changed at any time.
+    """
+
+    def __init__(
+        self, decoder: AnyDecoder, tokens: Tokens, times: WordTimes, rules: EndpointRules
+    ) -> None:
+        self.rules = rules
+        self.decoder = decoder
+        self._tokens = tokens
+        self._times = times
+        self._most_kept = max(1, round(KEPT_S / times.frame_s))
+        self._endpoint = EndpointState()
+        self._id = 0
+        self._frames = 0
+        self._certain = False
+        self._shown: tuple[Word, ...] = ()
+        self._restart()
+
+    def advance(self, log_probs: LogProbs) -> list[Segment]:
+        """Take ``log_probs (frames, tokens)``; return the segments that ended with them."""
+        return advance_segmenters([self], [log_probs])[0]
+
+    def finish(self, duration_s: float) -> list[Segment]:
+        """Close what is open; no word reaches beyond ``duration_s``."""
+        closed: list[Segment] = []
+        self._close(self._ended(), closed, duration_s)
+        return closed
+
+    def open(self) -> OpenSegment | None:
+        """Return the segment being spoken, once it is certain that it has a word."""
+        best = self._best()
+        spans = word_spans(best, self._tokens)
+        if not spans:
+            return None
+        settled = self.decoder.settled(self._beam)
+        whole = sum(span.stop < settled + (best.words is not None) for span in spans)
+        self._certain = self._certain or spans[0].start < settled or self._is_certain(best)
+        if not self._certain:
+            return None
+        words = self._words(best)
+        text = " ".join(word.text for word in words)
+        stable = " ".join(word.text for word in words[:whole])
+        self._shown = words
+        return OpenSegment(self._id, text, stable, words)
+
+    def _is_certain(self, best: Hypothesis) -> bool:
+        if best.words is not None:
+            return True
+        readings = self.decoder.best(self._beam, sys.maxsize)
+        return all(word_spans(reading, self._tokens) for reading in readings)
+
+    def _restart(self) -> None:
+        self._beam: Any = self.decoder.start()
+        self._endpoint = EndpointState()
+        self._first_frame = self._frames
+        self._kept: list[LogProbs] = []
+        self._certain = False
+        self._shown = ()
+
+    def _until_endpoint(self, log_probs: LogProbs) -> tuple[int, Endpoint | None]:
+        """Return how many of the rows come before a rule applies, and which."""
+        silence = (log_probs[:, 0] >= SILENT).tolist()
+        self._endpoint, end = find_endpoint(
+            self._endpoint, silence, self.rules, self._times.frame_s
+        )
+        return (end.frames if end else len(log_probs)), end
+
+    def _take(self, beam: Any, log_probs: LogProbs) -> None:
+        """Go on with the decoder's state after ``log_probs``."""
+        self._beam = beam
+        self._frames += len(log_probs)
+        if self.rules.longest_s is None:
+            self._kept = []
+            return
+        self._kept.append(log_probs)
+        spare = sum(map(len, self._kept)) - self._most_kept
+        while spare >= len(self._kept[0]):
+            spare -= len(self._kept.pop(0))
+
+    def _best(self) -> Hypothesis:
+        return self.decoder.best(self._beam)[0]
+
+    def _ended(self) -> Hypothesis:
+        """Return the best reading at the end of a sentence.
+
+        Where a word was shown already, it has one: a segment that was opened is never closed empty.
+        """
+        beam = self.decoder.finish(self._beam)
+        best = self.decoder.best(beam)[0]
+        if self._shown and not word_spans(best, self._tokens):
+            readings = self.decoder.best(beam, sys.maxsize)
+            return next((one for one in readings if word_spans(one, self._tokens)), best)
+        return best
+
+    def _words(self, best: Hypothesis, duration_s: float = math.inf) -> tuple[Word, ...]:
+        return words_of(
+            best, self._tokens, self._times, first_frame=self._first_frame, latest_s=duration_s
+        )
+
+    def _end(self, end: Endpoint, closed: list[Segment]) -> LogProbs | None:
+        """Close the segment if ``end`` holds; return the rows that are to be read again."""
+        if end.reason in {"silence", "nothing"}:
+            best = self._ended()
+            if end.reason == "silence" and not word_spans(best, self._tokens):
+                self._endpoint = replace(self._endpoint, length=0)  # what was heard was no word
+                return None
+            self._close(best, closed)
+            self._restart()
+            return None
+        best = self._best()
+        kept, again = self._seam(best, word_spans(best, self._tokens))
+        if end.reason == "pause" and not self._is_between_words(best, again):
+            return None
+        rows = np.concatenate(self._kept)[-again:] if again else None
+        self._close(best.first(kept), closed)
+        self._frames -= again
+        self._restart()
+        return rows
+
+    def _is_between_words(self, best: Hypothesis, again: int) -> bool:
+        """Return whether a pause is one between two words."""
+        spans = word_spans(best, self._tokens)
+        whole = not spans or spans[-1].stop < len(best.tokens)
+        if best.words is not None:
+            return bool(spans) and not whole
+        return whole or (len(spans) > 1 and again == 1)
+
+    def _seam(self, best: Hypothesis, spans: list[WordSpan]) -> tuple[int, int]:
+        """Return how many tokens stay when the segment is cut, and how many frames do not.
+
+        A word that may still grow goes into the next segment; in a segment of a single word, its
+        last token does.
+        """
+        whole = len(best.tokens)
+        if not spans:
+            return whole, 0
+        position = spans[-1].start if len(spans) > 1 else whole - 1
+        if spans[-1].stop < whole:
+            if best.words is None:
+                return whole, 0
+            position = spans[-1].stop
+        again = self._frames - self._first_frame - best.frames[position]
+        if position <= spans[0].start or again > min(self._most_kept, sum(map(len, self._kept))):
+            return whole, 0
+        return position, again
+
+    def _close(self, best: Hypothesis, closed: list[Segment], duration_s: float = math.inf) -> None:
+        words = self._words(best, duration_s) or self._shown
+        if words:
+            text = " ".join(word.text for word in words)
+            closed.append(Segment(self._id, text, words[0].start_s, words[-1].end_s, words))
+            self._id += 1
+
+
+def advance_segmenters(
+    segmenters: Sequence[Segmenter], log_probs: Sequence[LogProbs]
+) -> list[list[Segment]]:
+    """Take the rows ``(frames, tokens)`` of many streams; return the segments that each ended.
+
+    The rows of all streams up to their next endpoints are decoded in one call for each decoder,
+    then those behind, until none is left.
+    """
+    closed: list[list[Segment]] = [[] for _ in segmenters]
+    left = {place: rows for place, rows in enumerate(log_probs) if len(rows)}
+    while left:
+        ends = {place: segmenters[place]._until_endpoint(rows) for place, rows in left.items()}
+        by_decoder = defaultdict(list)
+        for place in left:
+            by_decoder[id(segmenters[place].decoder)].append(place)
+        for places in by_decoder.values():
+            own = [segmenters[place] for place in places]
+            parts = [left[place][: ends[place][0]] for place in places]
+            beams = own[0].decoder.advance([one._beam for one in own], parts)
+            for segmenter, beam, part in zip(own, beams, parts, strict=True):
+                segmenter._take(beam, part)
+        for place, (count, end) in ends.items():
+            rows = left.pop(place)[count:]
+            again = segmenters[place]._end(end, closed[place]) if end else None
+            if again is not None:
+                rows = np.concatenate((again, rows))
+            if len(rows):
+                left[place] = rows
+    return closed

@@ -1,0 +1,86 @@
+from pathlib import Path
+
+import pytest
+
+from asr_gru.data.manifest import Utterance, check_files, read_manifest, write_manifest
+from asr_gru.errors import DataError
+
+
+def write(tmp_path, text):
+    path = tmp_path / "list.tsv"
+    path.write_bytes(text if isinstance(text, bytes) else text.encode())
+    return path
+
+
+def test_what_is_written_is_read(tmp_path):
+    said = [Utterance(tmp_path / "a" / "b.wav", 'the "cat"', 1.5, "s1", "mine", 'The "cat".')]
+    write_manifest(tmp_path / "list.tsv", said)
+    assert read_manifest(tmp_path / "list.tsv") == said
+
+
+def test_columns_in_any_order_and_foreign_ones(tmp_path):
+    path = write(tmp_path, "text\tcolour\tpath\r\nhello\tred\tx.wav\r\n")
+    (utterance,) = read_manifest(path)
+    assert (utterance.text, utterance.path) == ("hello", tmp_path / "x.wav")
+    (moved,) = read_manifest(path, root="/elsewhere")
+    assert moved.path.as_posix() == "/elsewhere/x.wav"
+
+
+@pytest.mark.parametrize(
+    ("text", "named"),
+    [
+        ("path\tspeaker\nx.wav\ts\n", "text"),
+        ("", "path and text"),
+        ("path\ttext\nx.wav\n", ":2"),
+        ("path\ttext\tduration_s\nx.wav\thi\tlong\n", "long"),
+        ("path\ttext\tduration_s\nx.wav\thi\tinf\n", "inf"),
+        ("path\ttext\n\thi\n", ":2"),
+        (b"path\ttext\nx.wav\t\xff\n", "UTF-8"),
+        ("path\ttext\ttext\nx.wav\thi\tho\n", "two columns 'text'"),
+        ("path\ttext\nx.wav\t" + "x" * 1_500_000 + "\n", ":2: longer"),
+        # cut at the bound, its rest would pass for a line of its own
+        ("path\ttext\nx.wav\t" + "x" * 999_994 + "y.wav\thi\n", ":2: longer"),
+        ("path\ttext\t" + "x" * 1_500_000 + "\nx.wav\thi\tho\n", ":1: longer"),
+    ],
+)
+def test_what_is_wrong_is_named(tmp_path, text, named):
+    with pytest.raises(DataError, match=named):
+        read_manifest(write(tmp_path, text))
+
+
+def test_a_missing_manifest_is_named(tmp_path):
+    with pytest.raises(DataError, match=r"none\.tsv"):
+        read_manifest(tmp_path / "none.tsv")
+
+
+def test_missing_recordings_are_named_and_counted(tmp_path):
+    path = write(tmp_path, "path\ttext\na.wav\thi\nb.wav\tho\n")
+    with pytest.raises(DataError, match=r"a\.wav \(and 1 more\)"):
+        check_files(read_manifest(path))
+
+
+def test_a_byte_order_mark_is_passed_over(tmp_path):
+    (utterance,) = read_manifest(write(tmp_path, "\ufeffpath\ttext\nx.wav\thi\n"))
+    assert utterance.text == "hi"
+
+
+def test_an_impossible_name_is_a_missing_recording(tmp_path):
+    path = write(tmp_path, f"path\ttext\n{'a' * 5_000}\thi\n")
+    with pytest.raises(DataError, match="not there"):
+        check_files(read_manifest(path))
+
+
+def test_paths_from_here_are_found_from_a_manifest_elsewhere(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "clips").mkdir()
+    (tmp_path / "clips" / "a.wav").touch()
+    for name in ("lists/m.tsv", "m.tsv", "clips/m.tsv"):
+        write_manifest(name, [Utterance(Path("clips/a.wav"), "hi")])
+        check_files(read_manifest(name))
+    assert "\nclips/a.wav\t" in (tmp_path / "m.tsv").read_text()
+
+
+def test_a_tab_in_a_text_is_refused(tmp_path):
+    with pytest.raises(DataError, match="tab"):
+        write_manifest(tmp_path / "list.tsv", [Utterance(tmp_path / "a.wav", "a\tb")])
+    assert not (tmp_path / "list.tsv").exists()

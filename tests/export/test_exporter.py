@@ -1,0 +1,278 @@
+"""The exported graph is the model, whatever the cut and the company."""
+
+from dataclasses import replace
+
+import msgspec
+import numpy as np
+import pytest
+import torch
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from onnx import helper
+
+from asr_gru.backends import load_acoustic_model
+from asr_gru.errors import ModelError
+from asr_gru.export.acoustic_graph import network_graph, state_shapes
+from asr_gru.export.calibrate import measure_ranges
+from asr_gru.export.exporter import Card, export_model
+from asr_gru.model.directory import ModelDirectory
+from asr_gru.model.net_config import EncoderConfig, FrontendConfig, LevelConfig, NetConfig
+from asr_gru.model.onnx import OnnxAcousticModel
+from asr_gru.nn.net import AcousticNet
+from asr_gru.nn.torch_model import TorchAcousticModel, acoustic_info
+from asr_gru.text import build_characters
+
+KINDS = {
+    "gru": {},
+    "lstm": {"cell": "lstm"},
+    "rnn x3": {"cell": "rnn", "subsampling": 3},
+    "look-ahead x2": {"lookahead": 3, "subsampling": 2},
+    "bidirectional x6": {"direction": "bi", "subsampling": 6},
+    "bidirectional lstm": {"direction": "bi", "cell": "lstm"},
+    "chunked": {"direction": "chunked", "chunk_frames": 4, "right_frames": 2},
+}
+TOKENS = build_characters(["abcdefghij "])
+
+
+def make_net(level=None, **encoder):
+    torch.manual_seed(0)
+    config = NetConfig(
+        level=level or LevelConfig(), encoder=EncoderConfig(width=32, layers=2, **encoder)
+    )
+    net = AcousticNet(config, len(TOKENS)).eval()
+    if config.encoder.lookahead:
+        net.encoder.lookahead.data.normal_()
+    return net
+
+
+def sound(net, batch=1, frames=16, seed=0):
+    random = np.random.default_rng(seed)
+    count = frames * net.config.frame_samples
+    loudness = np.linspace(0.001, 0.2, count) * random.uniform(0.1, 1.0, (batch, 1))
+    return (random.standard_normal((batch, count)) * loudness).astype(np.float32)
+
+
+def models(net):
+    ranges = measure_ranges(net, [sound(net)[0]])
+    info = acoustic_info(net)
+    return [OnnxAcousticModel(network_graph(net, r), info) for r in (None, ranges)]
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_the_float_graph_is_the_network(kind):
+    """Promises 1 and 4: features, network and states agree to 1e-4."""
+    net = make_net(**KINDS[kind])
+    samples = sound(net, batch=3)
+    expected = TorchAcousticModel(net)
+    graph, _ = models(net)
+    rows, state = graph.step(samples, graph.start(3))
+    wanted, wanted_state = expected.step(samples, expected.start(3))
+    np.testing.assert_allclose(rows, wanted, atol=1e-4)
+    for one, other in zip(state, wanted_state, strict=True):
+        np.testing.assert_allclose(one, other, atol=1e-4)
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_int8_is_close(kind):
+    net = make_net(**KINDS[kind])
+    samples = sound(net)
+    exact, small = models(net)
+    difference = np.abs(exact.finish(samples, exact.start()) - small.finish(samples, small.start()))
+    assert 0 < np.sqrt(np.mean(difference**2)) < 0.1
+
+
+def test_fixed_statistics_are_exported_too():
+    net = make_net(level=LevelConfig(follow=False))
+    samples = sound(net)
+    graph, _ = models(net)
+    wanted = TorchAcousticModel(net)
+    np.testing.assert_allclose(
+        graph.finish(samples, graph.start()), wanted.finish(samples, wanted.start()), atol=1e-4
+    )
+
+
+GRU = make_net()
+_, SMALL = models(GRU)
+LONG = sound(GRU, frames=24)
+WHOLE = SMALL.step(LONG, SMALL.start())
+
+
+@settings(max_examples=30)
+@given(st.lists(st.integers(0, 24), max_size=10))
+def test_cuts_do_not_matter(cuts):
+    """Promise 2."""
+    frame = GRU.config.frame_samples
+    state, rows = SMALL.start(), []
+    for piece in np.split(LONG, [cut * frame for cut in sorted(cuts)], axis=1):
+        log_probs, state = SMALL.step(piece, state)
+        rows.append(log_probs)
+    np.testing.assert_array_equal(np.concatenate(rows, axis=1), WHOLE[0])
+    for one, other in zip(state, WHOLE[1], strict=True):
+        np.testing.assert_array_equal(one, other)
+
+
+@pytest.mark.parametrize("place", [0, 31, 63])
+def test_company_does_not_matter(place):
+    """Promise 3: alone and among 63 others, at other levels, the same to the bit."""
+    others = sound(GRU, batch=64, frames=24, seed=1)
+    others[place] = LONG[0]
+    state, rows = SMALL.start(64), []
+    for piece in np.split(others, 6, axis=1):
+        log_probs, state = SMALL.step(piece, state)
+        rows.append(log_probs[place])
+    np.testing.assert_array_equal(np.concatenate(rows), WHOLE[0][0])
+
+
+def stepped(model, samples, pieces):
+    state, rows = model.start(len(samples)), []
+    for piece in np.split(samples, pieces, axis=1):
+        log_probs, state = model.step(piece, state)
+        rows.append(log_probs)
+    return np.concatenate(rows, axis=1)
+
+
+@pytest.mark.parametrize("threads", [1, 2])
+@pytest.mark.parametrize("kind", [*KINDS, "odd sizes"])
+def test_every_kind_is_the_same_to_the_bit(kind, threads):
+    """Promises 2 and 3: every cell and factor, cut as finely as it can be, alone and in company."""
+    if kind == "odd sizes":  # no row is a whole number of vector registers
+        net = AcousticNet(
+            NetConfig(
+                frontend=FrontendConfig(mels=23),
+                encoder=EncoderConfig(width=21, layers=2, subsampling=3),
+            ),
+            len(TOKENS),
+        ).eval()
+    else:
+        net = make_net(**KINDS[kind])
+    samples = sound(net, batch=5)
+    graph = network_graph(net, measure_ranges(net, [samples[0]]))
+    info = acoustic_info(net)
+    model = OnnxAcousticModel(graph, info, threads=threads)
+    whole = stepped(model, samples, 1)
+    if info.streaming:
+        finest = info.step_samples if "chunk" in kind else info.frame_samples
+        cut = stepped(model, samples, samples.shape[1] // finest)
+        np.testing.assert_array_equal(cut, whole)
+    for place in range(5):
+        alone = stepped(model, samples[place : place + 1], 1)
+        np.testing.assert_array_equal(alone[0], whole[place])
+
+
+@pytest.mark.parametrize(
+    ("inputs", "outputs"),
+    [
+        ([("samples", [])], [("log_probs", [])]),
+        ([("samples", ["b", "n"])], [("log_probs", ["b", "n"])]),
+        ([("samples", ["b", "n", 11])], [("log_probs", ["b", "n", 11])]),
+        ([("sound", ["b", "n"])], [("log_probs", ["b", "n"])]),
+        ([("x", ["b", "k"]), ("samples", ["b", "n"])], [("a", ["b", "k"]), ("c", ["b", "n"])]),
+    ],
+)
+def test_a_graph_of_another_kind_is_refused(inputs, outputs):
+    nodes = [
+        helper.make_node("Identity", [x], [y])
+        for (x, _), (y, _) in zip(inputs, outputs, strict=True)
+    ]
+    ends = [
+        [helper.make_tensor_value_info(name, 1, shape) for name, shape in side]
+        for side in (inputs, outputs)
+    ]
+    opset = [helper.make_opsetid("", 18)]
+    model = helper.make_model(
+        helper.make_graph(nodes, "other", *ends), opset_imports=opset, ir_version=9
+    )
+    with pytest.raises(ModelError, match="not an acoustic model"):
+        OnnxAcousticModel(model.SerializeToString(), acoustic_info(GRU))
+
+
+def test_a_graph_of_another_size_is_refused():
+    info = replace(acoustic_info(GRU), tokens=len(TOKENS) + 1)
+    with pytest.raises(ModelError, match=f"{len(TOKENS)} tokens"):
+        OnnxAcousticModel(network_graph(GRU, None), info)
+
+
+@pytest.mark.parametrize("kind", ["empty", "cut zip", "pickle", "one array", "another net"])
+def test_weights_that_are_none_are_refused(tmp_path, kind):
+    """Promise 9."""
+    path = tmp_path / "weights.npz"
+    if kind == "one array":
+        with path.open("wb") as file:
+            np.save(file, np.zeros(3))
+    elif kind == "another net":
+        np.savez(path, weight=np.zeros(3))
+    else:
+        path.write_bytes({"empty": b"", "cut zip": b"PK\x03\x04..", "pickle": b"\x80\x04N."}[kind])
+    network = msgspec.to_builtins(GRU.config)
+    with pytest.raises(ModelError, match=r"weights\.npz: not this model"):
+        TorchAcousticModel.load(path, network, acoustic_info(GRU))
+
+
+@pytest.mark.parametrize("kind", ["gru", "look-ahead x2", "chunked"])
+def test_finish_gives_every_row(kind):
+    net = make_net(**KINDS[kind])
+    frame, delay = net.config.frame_samples, net.config.encoder.delay
+    for model in [*models(net), TorchAcousticModel(net)]:
+        for count, frames in ((0, 0), (1, 1), (frame, 1), (4 * frame + 1, 5)):
+            samples = np.zeros((2, count), np.float32)
+            assert model.finish(samples, model.start(2)).shape == (2, frames + delay, len(TOKENS))
+
+
+def test_states_are_named_in_order():
+    shapes = state_shapes(make_net(cell="lstm"))
+    assert list(shapes) == [
+        "tail",
+        "level",
+        "age",
+        "block",
+        "layer0",
+        "memory0",
+        "layer1",
+        "memory1",
+    ]
+    assert shapes["tail"] == (240,)
+
+
+def check_set(net):
+    return [(sound(net, seed=seed)[0], "abc") for seed in range(3)]
+
+
+def test_an_export_is_a_model_directory(tmp_path):
+    net = make_net(lookahead=2)
+    card = Card(name="tiny", language="en", licence="CC0")
+    report = export_model(
+        net,
+        TOKENS,
+        tmp_path / "tiny",
+        card,
+        calibration=[sound(net)[0]],
+        check=check_set(net),
+        bound=1000.0,
+        with_float=True,
+        with_weights=True,
+    )
+    assert report.int8.megabytes < report.float32.megabytes
+    assert report.int8.words.words == 3
+    assert 0 < report.agreement <= 100
+    directory = ModelDirectory.open(tmp_path / "tiny")
+    assert directory.config.lookahead_frames == 2
+    assert directory.tokens().decode(TOKENS.encode("abc")) == "abc"
+    onnx, weights = (load_acoustic_model(directory, backend=b) for b in ("onnx", "torch"))
+    samples = sound(net)
+    difference = onnx.finish(samples, onnx.start()) - weights.finish(samples, weights.start())
+    assert np.abs(difference).max() < 0.5
+
+
+def test_an_export_that_lost_too_much_is_refused(tmp_path):
+    net = make_net()
+    with pytest.raises(ModelError, match="lost"):
+        export_model(
+            net,
+            TOKENS,
+            tmp_path / "tiny",
+            Card(name="tiny"),
+            calibration=[sound(net)[0]],
+            check=check_set(net),
+            bound=-1000.0,
+        )
+    assert list(tmp_path.iterdir()) == []

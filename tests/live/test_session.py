@@ -1,0 +1,360 @@
+"""Sessions over fake sources, compared with what ``transcribe`` makes of the same sound."""
+
+from __future__ import annotations
+
+import json
+import math
+from pathlib import Path
+
+import numpy as np
+import pytest
+import soundfile
+
+from asr_gru.audio.blocks import Block
+from asr_gru.audio.paced import PacedRecording
+from asr_gru.errors import AudioError, ConfigError, DeviceError, Error
+from asr_gru.live import Back, Dropped, Heard, LiveSession, Lost, Status
+from asr_gru.live.writers import AudioWriter, SessionWriter
+from asr_gru.recognizer import Recognizer
+from asr_gru.results import Event, Word
+from asr_gru.streaming.endpoint import EndpointRules
+
+SAMPLES = Path(__file__).parents[2] / "audio_samples"
+RATE = 16_000
+
+
+@pytest.fixture(scope="module")
+def recognizer():
+    return Recognizer.load()
+
+
+@pytest.fixture(scope="module")
+def speech():
+    return soundfile.read(SAMPLES / "read.flac", dtype="float32")[0]
+
+
+class Clock:
+    now = 50.0
+
+    def __call__(self):
+        return self.now
+
+
+class Script:
+    """A source that plays a list: arrays are sound, numbers seconds that pass, errors are raised.
+
+    An int is a number of samples that were dropped.
+    """
+
+    sample_rate = RATE
+    description = "a script"
+
+    def __init__(self, clock, *items, then=None):
+        self.clock, self.items, self.then = clock, list(items), then
+        self.dropped = 0
+        self.refusals = 0
+        self.closed = False
+
+    def read(self, timeout_s, least=1):
+        if not self.items:
+            raise EOFError
+        item = self.items[0]
+        if isinstance(item, Exception):
+            raise item
+        if isinstance(item, float):
+            self.clock.now += item
+            self.items.pop(0)
+            return None
+        if isinstance(item, int):
+            self.dropped = item
+            self.clock.now += item / RATE
+            self.items.pop(0)
+            return self.read(timeout_s)
+        samples, rest = item[:640], item[640:]
+        self.items[0:1] = [rest] if len(rest) else []
+        self.clock.now += len(samples) / RATE
+        block = Block(samples, self.clock.now, self.dropped)
+        self.dropped = 0
+        return block
+
+    def close(self):
+        self.closed = True
+        self.items = []
+
+    def reopen(self):
+        if self.refusals:
+            self.refusals -= 1
+            self.clock.now += 1.0
+            raise DeviceError("not yet")
+        return self.then
+
+
+def finals(records):
+    return [r for r in records if isinstance(r, Event) and r.kind == "final"]
+
+
+def words(segments, shift_s=0.0):
+    return [
+        (word.text, round(word.start_s + shift_s, 6), round(word.end_s + shift_s, 6))
+        for segment in segments
+        for word in segment.words
+    ]
+
+
+def test_a_session_says_what_transcribe_says(recognizer, speech):
+    clock = Clock()
+    source = Script(clock, speech)
+    records = list(LiveSession(recognizer, source, clock=clock))
+    assert words(finals(records)) == words(recognizer.transcribe(speech, RATE).segments)
+    assert any(isinstance(r, Event) and r.kind == "partial" for r in records)
+    assert source.closed
+
+
+def test_the_clock_goes_on_while_the_microphone_is_gone(recognizer, speech):
+    """Words after a gap of 7.25 s lie there, on the sample; ids go on; half a word is closed."""
+    clock = Clock()
+    again = Script(clock, 0.25, speech)
+    first = Script(clock, speech[: 2 * RATE], DeviceError("gone"), then=again)
+    first.refusals = 6
+    clock_at_loss = []
+    session = LiveSession(recognizer, first, clock=clock, retry_s=0.0)
+    records = []
+    for record in session:
+        if isinstance(record, Lost):
+            clock_at_loss.append(record.at_s)
+            clock.now += 1.0
+        records.append(record)
+    kinds = [type(r) for r in records if isinstance(r, Lost | Back)]
+    assert kinds == [Lost, Back]
+    assert clock_at_loss == [2.0]
+    lost = next(i for i, r in enumerate(records) if isinstance(r, Lost))
+    before, after = finals(records[:lost]), finals(records[lost:])
+    assert words(before) == words(recognizer.transcribe(speech[: 2 * RATE], RATE).segments)
+    expected = recognizer.transcribe(speech, RATE).segments
+    assert words(after) == words(expected, 2.0 + 7.25)
+    assert [r.segment for r in before + after] == list(range(len(before + after)))
+    assert session.now_s == pytest.approx(2.0 + 7.25 + len(speech) / RATE)
+
+
+def test_dropped_sound_is_silence_and_moves_what_follows(recognizer, speech):
+    clock = Clock()
+    gap = 5 * RATE + 123
+    records = list(LiveSession(recognizer, Script(clock, speech, gap, speech), clock=clock))
+    (dropped,) = [r for r in records if isinstance(r, Dropped)]
+    assert dropped == Dropped(gap / RATE, len(speech) / RATE)
+    whole = np.concatenate([speech, np.zeros(gap, np.float32), speech])
+    assert words(finals(records)) == words(recognizer.transcribe(whole, RATE).segments)
+
+
+def test_stop_closes_the_open_segment(recognizer, speech):
+    clock = Clock()
+    source = Script(clock, speech, DeviceError("must not be waited for"))
+    session = LiveSession(recognizer, source, EndpointRules.off(), clock=clock)
+    records = []
+    for record in session:
+        records.append(record)
+        if isinstance(record, Event):
+            session.stop()
+    assert source.closed
+    assert len(finals(records)) == 1
+    assert isinstance(records[-1], Event)
+
+
+def test_stop_while_the_microphone_is_gone_ends_it(recognizer, speech):
+    clock = Clock()
+    source = Script(clock, speech[:RATE], DeviceError("gone"))
+    source.refusals = math.inf
+    session = LiveSession(recognizer, source, clock=clock, retry_s=3600.0)
+    for record in session:
+        if isinstance(record, Lost):
+            session.stop()
+    assert isinstance(record, Lost)
+
+
+def test_an_unreadable_source_gives_what_was_said_before_its_error(recognizer, speech):
+    clock, records = Clock(), []
+    source = Script(clock, speech, AudioError("scratched"))
+    with pytest.raises(AudioError, match="scratched"):
+        records.extend(LiveSession(recognizer, source, clock=clock))
+    # list.extend keeps what came before the error
+    assert words(finals(records)) == words(recognizer.transcribe(speech, RATE).segments)
+
+
+def test_endpoints_can_be_changed_while_it_runs(recognizer, speech):
+    clock = Clock()
+    silence = np.zeros(RATE, np.float32)
+    counts = {}
+    for change in (False, True):
+        source = Script(clock, *[speech, silence] * 3)
+        session = LiveSession(recognizer, source, EndpointRules.off(), clock=clock)
+        found = []
+        for record in session:
+            if change and not found:
+                session.endpoint = EndpointRules.short()
+            found.append(record)
+        counts[change] = len(finals(found))
+    assert session.endpoint == EndpointRules.short()
+    assert counts[False] == 1
+    assert counts[True] >= 3
+
+
+def test_status_tells_level_and_lag_and_comes_at_most_ten_times_a_second(recognizer):
+    clock = Clock()
+    loud = np.full(2 * RATE, 0.1, np.float32)
+    source = Script(clock, loud, np.zeros(RATE, np.float32))
+    seen = [r for r in LiveSession(recognizer, source, clock=clock) if isinstance(r, Status)]
+    assert len(seen) <= 30
+    assert seen[0].level_db == pytest.approx(-20, abs=0.01)
+    assert seen[-1].level_db == -120
+    assert seen[-1].audio_s == pytest.approx(3, abs=0.2)
+    assert all(status.lag_s == 0 for status in seen)
+
+
+def test_a_paced_recording_comes_in_its_own_time(recording):
+    clock = Clock()
+
+    def sleep(seconds):
+        clock.now += seconds
+
+    source = PacedRecording(recording, clock=clock, sleep=sleep)
+    blocks, reads = [], 0
+    while len(blocks) < 20:
+        block = source.read(0.05, least=1600)
+        blocks += [block] if block else []
+        reads += 1
+    assert reads > 20
+    with pytest.raises(EOFError):
+        source.read(0.05)
+    assert sum(len(b.samples) for b in blocks) == 32_000
+    assert [round(b.arrived_s - 50, 3) for b in blocks] == [n / 10 for n in range(1, 21)]
+    assert clock.now == pytest.approx(52)
+    quick = PacedRecording(recording, speed=math.inf, sleep=pytest.fail)
+    assert len(quick.read(0.0).samples)
+    quick.close()
+    with pytest.raises(EOFError):
+        quick.read(0.0)
+
+
+def final(number, text, start_s):
+    said = text.split()
+    told = tuple(Word(w, start_s + i / 4, start_s + i / 4 + 0.2, 0.9) for i, w in enumerate(said))
+    return Event("final", number, text, text, told, start_s, told[-1].end_s)
+
+
+SAID = [final(0, "one & two", 1.0), final(1, "yes", 2.1), final(2, "three four", 9.0)]
+
+
+@pytest.mark.parametrize("suffix", ["txt", "srt", "vtt", "json", "jsonl"])
+def test_files_are_whole_after_every_final(tmp_path, suffix):
+    path = tmp_path / f"talk.{suffix}"
+    writer = SessionWriter(path)
+    writer.write(SAID[0])
+    first = path.read_text()
+    assert "one" in first
+    for event in SAID[1:]:
+        writer.write(event)
+    text = path.read_text()  # before it is closed
+    writer.write(Event("partial", 3, "not this", "", (), 0, 0))
+    writer.close()
+    assert path.read_text() == text
+    if suffix != "json":
+        assert text.startswith(first)
+    expected = {
+        "txt": "one & two\nyes\nthree four\n",
+        "srt": "1\n00:00:01,000 --> 00:00:02,000\none & two\n\n"
+        "2\n00:00:02,100 --> 00:00:03,100\nyes\n\n"
+        "3\n00:00:09,000 --> 00:00:10,000\nthree four\n\n",
+        "vtt": "WEBVTT\n\n00:00:01.000 --> 00:00:02.000\none &amp; two\n\n"
+        "00:00:02.100 --> 00:00:03.100\nyes\n\n00:00:09.000 --> 00:00:10.000\nthree four\n",
+    }
+    if suffix in expected:
+        assert text == expected[suffix]
+    lines = text.splitlines() if suffix == "jsonl" else [text] * (suffix == "json")
+    found = [json.loads(line) for line in lines]
+    if suffix == "json":
+        found = found[0]["segments"]
+    if found:
+        assert [s["text"] for s in found] == ["one & two", "yes", "three four"]
+        assert found[1]["words"][0]["start_s"] == 2.1
+    assert [p.name for p in tmp_path.iterdir()] == [path.name]
+
+
+def test_cues_never_overlap(tmp_path):
+    with SessionWriter(tmp_path / "a.srt") as writer:
+        writer.write(final(0, "a", 1.0))
+        writer.write(final(1, "b", 1.3))
+    assert "01,000 --> 00:00:02,000" in (tmp_path / "a.srt").read_text()
+    assert "02,000 --> 00:00:02,300" in (tmp_path / "a.srt").read_text()
+
+
+def test_an_earlier_session_is_never_overwritten(tmp_path):
+    (tmp_path / "a.txt").write_text("precious")
+    (tmp_path / "a.wav").write_bytes(b"precious")
+    for make, name in ((SessionWriter, "a.txt"), (AudioWriter, "a.wav")):
+        with pytest.raises(Error, match="is there already"):
+            make(tmp_path / name)
+    with pytest.raises(ConfigError, match=r"did you mean '\.srt'"):
+        SessionWriter(tmp_path / "a.sr")
+    with pytest.raises(ConfigError, match=r"\.wav"):
+        AudioWriter(tmp_path / "a.mp3")
+
+
+def test_what_a_full_disk_refuses_is_written_when_there_is_room(tmp_path):
+    class Full:
+        room = 3
+        kept = b""
+
+        def write(self, data):
+            if not self.room:
+                raise OSError(28, "No space left on device")
+            taken = min(self.room, len(data))
+            self.kept += data[:taken]
+            self.room -= taken
+            return taken
+
+        def close(self):
+            pass
+
+    writer = SessionWriter(tmp_path / "a.txt")
+    writer._file.close()
+    writer._file = full = Full()
+    with pytest.raises(Error, match=r"a\.txt: No space left.*7 bytes are kept"):
+        writer.write(SAID[0])
+    full.room = 1000
+    writer.write(SAID[1])
+    assert full.kept == b"one & two\nyes\n"
+    full.room = 0
+    with pytest.raises(Error, match="No space"):
+        writer.write(SAID[2])
+    full.room = 1000
+    writer.close()
+    assert full.kept.endswith(b"three four\n")
+
+
+def test_saved_sound_lies_where_the_session_heard_it(tmp_path, recognizer, speech):
+    clock = Clock()
+    again = Script(clock, speech)
+    again.sample_rate = RATE
+    first = Script(clock, speech, 2.0, DeviceError("gone"), then=again)
+    path = tmp_path / "a.wav"
+    writer = AudioWriter(path)
+    for record in LiveSession(recognizer, first, clock=clock, audio=True):
+        if isinstance(record, Heard):
+            writer.write(record)
+    readable = soundfile.info(path)  # before it is closed: as after kill -9
+    assert readable.frames / RATE == pytest.approx(2 * len(speech) / RATE + 2, abs=1.1)
+    writer.close()
+    saved = soundfile.read(path, dtype="float32")[0]
+    whole = np.concatenate([speech, np.zeros(2 * RATE, np.float32), speech])
+    np.testing.assert_allclose(saved, whole, atol=1e-4)
+
+
+def test_saved_sound_of_another_rate_is_resampled(tmp_path):
+    tone = np.sin(np.arange(48_000) / 20).astype(np.float32)
+    with AudioWriter(tmp_path / "a.wav") as writer:
+        writer.write(Heard(tone[:RATE], RATE, 0.0))
+        writer.write(Heard(tone, 48_000, 1.0))
+        writer.write(Heard(tone, 48_000, 2.0))
+    info = soundfile.info(tmp_path / "a.wav")
+    assert (info.samplerate, info.channels, info.subtype) == (RATE, 1, "PCM_16")
+    assert info.duration == pytest.approx(3, abs=0.05)

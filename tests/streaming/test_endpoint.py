@@ -1,0 +1,106 @@
+from __future__ import annotations
+
+import math
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from asr_gru.errors import ConfigError
+from asr_gru.streaming.endpoint import EndpointRules, EndpointState, find_endpoint
+
+FRAME_S = 0.04
+
+
+def find(pattern: str, rules: EndpointRules, state: EndpointState | None = None):
+    """``#`` is a frame of speech, ``.`` one of silence."""
+    silence = [mark == "." for mark in pattern]
+    return find_endpoint(state or EndpointState(), silence, rules, FRAME_S)
+
+
+def at(pattern: str, rules: EndpointRules):
+    end = find(pattern, rules)[1]
+    return end and (end.frames, end.reason)
+
+
+RULES = EndpointRules(trailing_s=0.4, longest_s=2.0, leading_s=1.0, pause_s=0.12)
+
+
+def test_silence_after_speech():
+    assert at("..###..#" + "." * 9, RULES) is None
+    assert at("..###..#" + "." * 20, RULES) == (18, "silence")
+
+
+def test_silence_before_any_speech():
+    assert find("." * 12, EndpointRules(trailing_s=None, leading_s=1.0))[1] is None
+    assert at("." * 30, EndpointRules(trailing_s=None, leading_s=1.0)) == (25, "nothing")
+
+
+def test_the_decoder_is_asked_once_about_silence_without_loud_frames():
+    state, end = find("." * 30, RULES)
+    assert end is not None
+    assert (end.frames, end.reason) == (10, "silence")
+    state, end = find("." * 30, RULES, state)
+    assert end is not None
+    assert (end.frames, end.reason) == (15, "nothing")
+
+
+def test_longest_counts_from_the_first_speech():
+    assert at("." * 5 + "#" * 60, RULES) == (55, "length")
+
+
+def test_a_pause_is_enough_near_the_longest():
+    assert at("#" * 30 + "..." + "#" * 17, RULES) == (50, "length")
+    state, end = find("#" * 41 + "..." + "#" * 6, RULES)
+    assert end is not None
+    assert (end.frames, end.reason) == (44, "pause")
+    _, end = find(".#", RULES, state)
+    assert end is not None
+    assert (end.frames, end.reason) == (2, "pause")
+
+
+def test_off_never_ends():
+    assert at("#" * 5000 + "." * 5000, EndpointRules.off()) is None
+
+
+def test_rules_may_change_between_calls():
+    state, end = find("####" + "." * 30, EndpointRules.off())
+    assert end is None
+    _, end = find(".", RULES, state)
+    assert end is not None
+    assert (end.frames, end.reason) == (1, "silence")
+
+
+@given(st.text("#.", max_size=200), st.lists(st.integers(0, 50), max_size=10))
+def test_cuts_do_not_matter(pattern, cuts):
+    """Promise 2."""
+    whole = find(pattern, RULES)
+    state, seen = EndpointState(), 0
+    for cut in [*sorted(cuts), len(pattern)]:
+        state, end = find(pattern[seen:cut], RULES, state)
+        if end:
+            assert whole == (state, type(end)(seen + end.frames, end.reason))
+            return
+        seen = max(seen, cut)
+    assert whole == (state, None)
+
+
+def test_modes():
+    short, normal, long = (EndpointRules.named(mode) for mode in ("short", "normal", "long"))
+    assert (short, normal, long) == (
+        EndpointRules.short(),
+        EndpointRules.normal(),
+        EndpointRules.long(),
+    )
+    assert short.trailing_s < normal.trailing_s < long.trailing_s
+    assert short.longest_s < normal.longest_s < long.longest_s
+    assert EndpointRules.named("off") == EndpointRules.off()
+    with pytest.raises(ConfigError, match="did you mean 'normal'"):
+        EndpointRules.named("norml")
+
+
+@pytest.mark.parametrize("value", [0.0, -1.0, math.nan, math.inf])
+@pytest.mark.parametrize("rule", ["trailing_s", "longest_s", "leading_s", "pause_s"])
+def test_impossible_rules_are_refused(rule, value):
+    with pytest.raises(ConfigError, match="give seconds above 0"):
+        EndpointRules(**{rule: value})

@@ -1,0 +1,171 @@
+from __future__ import annotations
+
+import random
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from asr_gru.decoding import BeamDecoder, GreedyDecoder, WordTimes
+from asr_gru.streaming.endpoint import EndpointRules
+from asr_gru.streaming.segmenter import Segmenter
+from asr_gru.text import CharacterTokens, PieceTokens
+
+CHARACTERS = CharacterTokens(" abcd")
+PIECES = PieceTokens(["▁", "▁a", "▁b", "c", "d"])
+LONGEST = EndpointRules(trailing_s=0.8, longest_s=3.0, leading_s=1.0, pause_s=0.12)
+
+
+def rows_of(path, sure=0.995):
+    rows = np.full((len(path), 6), (1 - sure) / 5, np.float32)
+    rows[np.arange(len(path)), path] = sure
+    return np.log(rows)
+
+
+def random_path(seed, frames, pause):
+    """Words of at most five tokens, in runs of up to three frames, blanks between the runs."""
+    rng, path = random.Random(seed), []
+    while len(path) < frames:
+        for _ in range(rng.randint(1, 4)):
+            path += [rng.randint(1, 5)] * rng.randint(1, 3) + [0] * rng.choice([0, 1, 1, 2, pause])
+        path += [1, *[0] * rng.choice([0, 1, pause])]
+    return path[:frames]
+
+
+def segments_of(rows, rules, tokens=CHARACTERS, decoder=None, cuts=()):
+    segmenter = Segmenter(decoder or GreedyDecoder(), tokens, WordTimes(0.04), rules)
+    found = []
+    for piece in np.split(rows, sorted(cuts)):
+        found += segmenter.advance(piece)
+    return found + segmenter.finish(len(rows) * 0.04)
+
+
+def text_of(segments):
+    return " ".join(segment.text for segment in segments)
+
+
+@settings(max_examples=80, deadline=None)
+@given(st.integers(0, 10_000), st.integers(0, 400), st.sampled_from([CHARACTERS, PIECES]))
+def test_cuts_for_length_lose_and_double_nothing(seed, frames, tokens):
+    rows = rows_of(random_path(seed, frames, 8))
+    cut, whole = (segments_of(rows, rules, tokens) for rules in (LONGEST, EndpointRules.off()))
+    assert text_of(cut) == text_of(whole)
+    assert [w for s in cut for w in s.words] == [w for s in whole for w in s.words]
+    assert frames < 200 or len(cut) > 1
+    assert all(segment.end_s - segment.start_s <= 3.0 + 1e-9 for segment in cut)
+
+
+@settings(max_examples=30, deadline=None)
+@given(st.integers(0, 10_000), st.sampled_from([CHARACTERS, PIECES]))
+def test_cuts_for_length_with_a_beam(seed, tokens):
+    rows = rows_of(random_path(seed, 300, 6))
+    cut, whole = (
+        segments_of(rows, rules, tokens, BeamDecoder(4)) for rules in (LONGEST, EndpointRules.off())
+    )
+    assert text_of(cut) == text_of(whole)
+    assert len(cut) > 1
+
+
+@settings(max_examples=80, deadline=None)
+@given(
+    st.integers(0, 10_000),
+    st.lists(st.integers(0, 300), max_size=12),
+    st.sampled_from([GreedyDecoder(), BeamDecoder(4)]),
+    st.floats(0.3, 0.99),
+)
+def test_blocks_do_not_matter(seed, cuts, decoder, sure):
+    """Promise 2: equal to the last bit, segments, times and confidences."""
+    rows = rows_of(random_path(seed, 300, 25), sure)
+    whole = segments_of(rows, LONGEST, decoder=decoder)
+    assert segments_of(rows, LONGEST, decoder=decoder, cuts=cuts) == whole
+
+
+def test_a_word_at_the_hard_limit_goes_whole_into_the_next_segment():
+    rows = rows_of(([*[2, 0, 3, 0] * 7, 1, 0] * 3)[:-2])
+    first, second = segments_of(rows, LONGEST)
+    assert (first.text, second.text) == ("ab" * 7 + " " + "ab" * 7, "ab" * 7)
+    assert first.end_s <= second.start_s
+
+
+def test_a_word_without_end_is_cut_and_rows_do_not_pile_up():
+    segmenter = Segmenter(GreedyDecoder(), CHARACTERS, WordTimes(0.04), LONGEST)
+    found = segmenter.advance(rows_of([2, 3] * 2000))
+    assert sum(map(len, segmenter._kept)) <= 4000
+    for _ in range(50):
+        found += segmenter.advance(rows_of([2, 3] * 10))
+        assert sum(map(len, segmenter._kept)) <= 120
+    found += segmenter.finish(1e9)
+    assert "".join(segment.text for segment in found) == "ab" * 2500
+
+
+def test_one_endless_token_ends():
+    assert [s.text for s in segments_of(rows_of([2] * 200), LONGEST)] == ["a"] * 3
+
+
+def test_silence_gives_nothing_and_restarts_the_decoder():
+    segmenter = Segmenter(GreedyDecoder(), CHARACTERS, WordTimes(0.04), LONGEST)
+    assert segmenter.advance(rows_of([0] * 1000)) == []
+    assert segmenter.open() is None
+    assert segmenter._first_frame == 1000
+    assert segmenter.finish(40.0) == []
+
+
+def test_a_lone_space_is_no_segment():
+    assert segments_of(rows_of([0, 1, 0, 1] + [0] * 60), LONGEST) == []
+
+
+def test_a_word_of_frames_that_are_each_more_likely_blank_is_closed():
+    """Only the beam hears it; the silence after it closes it all the same."""
+    rows = np.log(
+        np.array([[0.55, 0.01, 0.41, 0.01, 0.01, 0.01]] * 3 + [[0.995] + [0.001] * 5] * 40)
+    ).astype(np.float32)
+    segmenter = Segmenter(BeamDecoder(8), CHARACTERS, WordTimes(0.04), LONGEST)
+    assert [s.text for s in segmenter.advance(rows)] == ["a"]
+
+
+@settings(max_examples=60, deadline=None)
+@given(st.integers(0, 10_000), st.floats(0.25, 0.9))
+def test_an_open_segment_closes_with_its_stable_text(seed, sure):
+    """Unsure rows, where the beam changes its mind: what was opened is closed, not empty."""
+    rng = np.random.default_rng(seed)
+    rows = np.log(np.exp(rows_of(random_path(seed, 150, 25), sure)) + rng.random((150, 6)) * 0.2)
+    rows = (rows - np.logaddexp.reduce(rows, axis=1, keepdims=True)).astype(np.float32)
+    segmenter = Segmenter(BeamDecoder(3), CHARACTERS, WordTimes(0.04), LONGEST)
+    stable: dict[int, str] = {}
+    finals = []
+    for row in rows:
+        finals += segmenter.advance(row[None])
+        if spoken := segmenter.open():
+            assert spoken.text
+            assert spoken.text.startswith(spoken.stable)
+            assert spoken.stable.startswith(stable.get(spoken.id, ""))
+            stable[spoken.id] = spoken.stable
+    finals += segmenter.finish(6.0)
+    assert [segment.id for segment in finals] == list(range(len(finals)))
+    texts = {segment.id: segment.text for segment in finals}
+    assert all(texts[number] and texts[number].startswith(text) for number, text in stable.items())
+
+
+@pytest.mark.parametrize(("path", "stable"), [([2, 1], "a"), ([2, 3], ""), ([2, 1, 3], "a")])
+def test_stable_is_what_stands_before_the_growing_word(path, stable):
+    segmenter = Segmenter(GreedyDecoder(), CHARACTERS, WordTimes(0.04), LONGEST)
+    segmenter.advance(rows_of(path))
+    spoken = segmenter.open()
+    assert spoken is not None
+    assert spoken.stable == stable
+
+
+def test_a_pause_inside_a_word_is_no_seam():
+    """Past four fifths of the longest, a pause between the letters of a word is passed over."""
+    path = [2, 1, *[3, 0, 0] * 21, *[0] * 3, 4, 0, 1, 5]
+    assert [s.text for s in segments_of(rows_of(path), LONGEST)] == ["a " + "b" * 21 + "c d"]
+
+
+def test_nothing_opens_while_a_reading_has_no_word():
+    rows = np.log(np.array([[0.3, 0.02, 0.62, 0.02, 0.02, 0.02]], np.float32))
+    segmenter = Segmenter(BeamDecoder(8), CHARACTERS, WordTimes(0.04), LONGEST)
+    segmenter.advance(rows)
+    assert segmenter.open() is None
+    segmenter.advance(rows_of([0, 3, 0, 4, 0, 2], 0.9999))
+    assert segmenter.open() is not None

@@ -1,0 +1,82 @@
+"""A model directory goes back to weights that training can go on from."""
+
+import numpy as np
+import onnx
+import pytest
+import torch
+
+from asr_gru.errors import ModelError
+from asr_gru.export.exporter import Card, export_model
+from asr_gru.model.directory import ModelDirectory, write_model_directory
+from asr_gru.model.net_config import EncoderConfig, NetConfig
+from asr_gru.nn.net import AcousticNet
+from asr_gru.nn.torch_model import TorchAcousticModel
+from asr_gru.text import build_characters
+from asr_gru.training.from_model import net_from_directory
+
+TOKENS = build_characters(["abcdefghij "])
+KINDS = {
+    "gru": {},
+    "lstm": {"cell": "lstm"},
+    "rnn x3": {"cell": "rnn", "subsampling": 3},
+    "look-ahead x2": {"lookahead": 3, "subsampling": 2},
+    "bidirectional": {"direction": "bi"},
+    "chunked": {"direction": "chunked", "chunk_frames": 4, "right_frames": 2},
+}
+
+
+def noise():
+    return np.random.default_rng(0).standard_normal((1, 32_000)).astype("float32") * 0.05
+
+
+def exported(folder, kind="gru", *, with_weights=False):
+    torch.manual_seed(0)
+    config = NetConfig(encoder=EncoderConfig(width=32, layers=2, **KINDS[kind]))
+    net = AcousticNet(config, len(TOKENS)).eval()
+    for name, value in net.state_dict().items():
+        if "norm" in name or "level" in name or "lookahead" in name:
+            value += 0.1 * torch.rand_like(value)
+    card = Card(name="tiny")
+    export_model(
+        net,
+        TOKENS,
+        folder,
+        card,
+        calibration=[noise()[0]],
+        check=[(noise()[0], "a b")],
+        bound=1000.0,
+        with_weights=with_weights,
+    )
+    return net
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_the_weights_come_back_to_within_the_rounding(tmp_path, kind):
+    net = exported(tmp_path / "model", kind)
+    directory = ModelDirectory.open(tmp_path / "model")
+    back = net_from_directory(directory)
+    assert back.config == net.config
+    wanted = TorchAcousticModel(net).finish(noise(), TorchAcousticModel(net).start())
+    found = TorchAcousticModel(back).finish(noise(), TorchAcousticModel(back).start())
+    assert 0 < np.sqrt(np.mean((found - wanted) ** 2)) < 0.05
+    np.testing.assert_array_equal(back.level.mean, net.level.mean)
+    np.testing.assert_array_equal(back.level.scale, net.level.scale)
+
+
+def test_stored_weights_come_back_exactly(tmp_path):
+    net = exported(tmp_path / "model", with_weights=True)
+    back = net_from_directory(ModelDirectory.open(tmp_path / "model"))
+    for name, value in net.state_dict().items():
+        torch.testing.assert_close(back.state_dict()[name], value, rtol=0, atol=0)
+
+
+def test_another_graph_is_refused(tmp_path):
+    exported(tmp_path / "model")
+    directory = ModelDirectory.open(tmp_path / "model")
+    graph = onnx.load(directory.acoustic_path)
+    del graph.graph.node[5:]
+    tokens = (tmp_path / "model" / "tokens.txt").read_bytes()
+    files = {"acoustic.onnx": graph.SerializeToString(), "tokens.txt": tokens}
+    foreign = write_model_directory(tmp_path / "foreign", directory.config, files)
+    with pytest.raises(ModelError, match="--weights"):
+        net_from_directory(foreign)

@@ -1,0 +1,65 @@
+from __future__ import annotations
+
+import pytest
+import torch
+from torch import Tensor
+
+from asr_gru.nn.ctc import ctc_loss
+from asr_gru.training.loss import consistency_loss, objective
+
+TARGETS, LENGTHS, FRAMES = torch.tensor([1, 2, 3, 1]), torch.tensor([3, 1]), torch.tensor([9, 6])
+
+
+def distributions(seed: int) -> Tensor:
+    generator = torch.Generator().manual_seed(seed)
+    return torch.randn(2, 9, 4, generator=generator).log_softmax(dim=2)
+
+
+def test_one_view_is_the_loss_a_token():
+    log_probs = distributions(0)
+    expected = ctc_loss(log_probs, TARGETS, FRAMES, LENGTHS).sum() / 4
+    assert objective(log_probs, TARGETS, FRAMES, LENGTHS, 0.0).item() == pytest.approx(
+        expected.item()
+    )
+
+
+def test_equal_views_agree():
+    log_probs = distributions(0)
+    assert consistency_loss(log_probs, log_probs, FRAMES).item() == 0.0
+    both = objective(torch.cat([log_probs, log_probs]), TARGETS, FRAMES, LENGTHS, 0.3)
+    one = objective(log_probs, TARGETS, FRAMES, LENGTHS, 0.0)
+    assert both.item() == pytest.approx(one.item(), rel=1e-6)
+
+
+def test_consistency_is_the_mean_of_both_divergences_over_valid_frames():
+    first, second = distributions(0), distributions(1)
+    expected = 0.0
+    for row, frames in enumerate(FRAMES.tolist()):
+        a, b = first[row, :frames].exp(), second[row, :frames].exp()
+        expected += 0.5 * float((a * (a / b).log()).sum() + (b * (b / a).log()).sum())
+    assert consistency_loss(first, second, FRAMES).item() == pytest.approx(expected, rel=1e-5)
+    beyond = first.clone()
+    beyond[1, 6:] = second[1, 6:]
+    assert consistency_loss(beyond, second, FRAMES).item() == pytest.approx(expected, rel=1e-5)
+
+
+def test_its_gradient_brings_views_together():
+    first, second = distributions(0).requires_grad_(), distributions(1)
+    loss = consistency_loss(first, second, FRAMES)
+    (slope,) = torch.autograd.grad(loss, first)
+    nearer = (first - 0.01 * slope).log_softmax(dim=2)
+    assert consistency_loss(nearer, second, FRAMES) < loss
+
+
+def test_its_weight_counts():
+    views = torch.cat([distributions(0), distributions(1)])
+    losses = [objective(views, TARGETS, FRAMES, LENGTHS, w).item() for w in (0.1, 0.2, 0.3)]
+    assert losses[1] - losses[0] == pytest.approx(losses[2] - losses[1], rel=1e-3)
+    assert losses[0] < losses[1]
+
+
+def test_a_batch_of_noise_alone_has_a_loss():
+    nothing = torch.zeros(0, dtype=torch.long)
+    loss = objective(distributions(0), nothing, FRAMES, torch.tensor([0, 0]), 0.0)
+    blank = distributions(0)[..., 0]
+    assert loss.item() == pytest.approx(-float(blank[0].sum() + blank[1, :6].sum()), rel=1e-5)
