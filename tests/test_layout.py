@@ -12,6 +12,7 @@ ROOT = Path(__file__).parents[1]
 
 ROOMS = [
     {"errors", "results"},
+    {"files"},
     {"text", "scoring", "formats"},
     {"model", "language"},
     {"data", "audio", "decoding"},

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from asr_gru.errors import DataError
+from asr_gru.files import write_bytes
 
 __all__ = ["Utterance", "check_files", "read_manifest", "write_manifest"]
 
@@ -134,6 +135,4 @@ def write_manifest(path: str | Path, utterances: Iterable[Utterance]) -> None:
             raise DataError(f"{u.path}: a tab or line break in its line; take it out")
         lines.append("\t".join(fields))
     path.parent.mkdir(parents=True, exist_ok=True)
-    partial = path.with_name(path.name + ".partial")
-    partial.write_text("\n".join(lines) + "\n", encoding="utf-8")
-    partial.replace(path)
+    write_bytes(path, ("\n".join(lines) + "\n").encode())

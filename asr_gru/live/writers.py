@@ -17,6 +17,7 @@ import numpy as np
 
 from asr_gru.audio import Resampler
 from asr_gru.errors import ConfigError, Error, nearest
+from asr_gru.files import write_bytes
 from asr_gru.formats.json import write_json
 from asr_gru.formats.subtitles import Cue, cues, stamp
 from asr_gru.formats.txt import write_txt
@@ -82,7 +83,7 @@ class SessionWriter:
         self._pending = data if self._file is None else self._pending + data
         try:
             if self._file is None:
-                self._replace(self._pending)
+                write_bytes(self.path, self._pending)
                 self._pending = b""
             while self._pending and self._file is not None:
                 self._pending = self._pending[self._file.write(self._pending) or 0 :]
@@ -91,14 +92,6 @@ class SessionWriter:
                 f"{self.path}: {error.strerror or error}; {len(self._pending)} bytes are kept "
                 "and tried again with the next words"
             ) from None
-
-    def _replace(self, data: bytes) -> None:
-        partial = self.path.with_name(f".{self.path.name}.partial")
-        try:
-            partial.write_bytes(data)
-            partial.replace(self.path)
-        finally:
-            partial.unlink(missing_ok=True)
 
 
 class _Text:

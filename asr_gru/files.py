@@ -1,0 +1,82 @@
+"""Files that are written whole or not at all, and text files that are read with plain errors."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
+from pathlib import Path
+from typing import BinaryIO
+
+from asr_gru.errors import DataError, Error
+
+__all__ = ["read_text", "replace_file", "write_bytes"]
+
+LONGEST_NAME = 200
+"""Bytes of the name that are kept in the name of the temporary file; systems allow 255."""
+
+
+@contextmanager
+def replace_file(path: str | Path) -> Iterator[BinaryIO]:
+    """Open a temporary file beside ``path`` that takes its place when the block ends.
+
+    The data are flushed to the disk before the rename, so after a crash or a full disk ``path``
+    holds either the old contents or the new ones. If the block raises, nothing is left behind.
+
+    Raises:
+        OSError: with ``path`` as its ``filename``.
+    """
+    path = Path(path)
+    stem = path.name.encode()[:LONGEST_NAME].decode(errors="ignore")
+    partial = path.with_name(f".{stem}.{os.getpid()}.partial")
+    try:
+        try:
+            with partial.open("wb") as file:
+                yield file
+                file.flush()
+                os.fsync(file.fileno())
+            partial.replace(path)
+        except OSError as error:
+            if error.filename not in (None, str(partial)):
+                raise
+            raise OSError(error.errno, error.strerror or str(error), str(path)) from error
+    finally:
+        with suppress(OSError):
+            partial.unlink(missing_ok=True)
+    _sync_folder(path.parent)
+
+
+def write_bytes(path: str | Path, data: bytes) -> None:
+    """Write a whole file; see ``replace_file``."""
+    with replace_file(path) as file:
+        file.write(data)
+
+
+def read_text(path: str | Path, remedy: str, error: type[Error] = DataError) -> str:
+    """Read a UTF-8 text file.
+
+    Args:
+        path: the file.
+        remedy: what to do about a file that cannot be read, such as "give a manifest".
+        error: the class that is raised.
+
+    Raises:
+        Error: an ``error`` that names the file: it is missing, unreadable or not UTF-8.
+    """
+    path = Path(path)
+    try:
+        return path.read_text(encoding="utf-8")
+    except OSError as problem:
+        raise error(f"{path}: {problem.strerror or problem}; {remedy}") from None
+    except UnicodeDecodeError:
+        raise error(f"{path}: not UTF-8 text; {remedy}") from None
+
+
+def _sync_folder(folder: Path) -> None:
+    """Flush a rename to the disk, where the system can do so."""
+    with suppress(OSError):
+        descriptor = os.open(folder, os.O_RDONLY)
+        try:
+            os.fsync(descriptor)
+        finally:
+            os.close(descriptor)

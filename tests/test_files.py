@@ -1,0 +1,77 @@
+import os
+
+import pytest
+
+from asr_gru.errors import ConfigError, DataError
+from asr_gru.files import read_text, replace_file, write_bytes
+
+
+def test_a_file_is_replaced_as_a_whole(tmp_path):
+    path = tmp_path / "a.txt"
+    write_bytes(path, b"old")
+    with replace_file(path) as file:
+        file.write(b"new")
+        assert path.read_bytes() == b"old"
+    assert path.read_bytes() == b"new"
+    assert [file.name for file in tmp_path.iterdir()] == ["a.txt"]
+
+
+@pytest.mark.parametrize("error", [KeyboardInterrupt(), ValueError("no"), OSError(28, "full")])
+def test_whatever_goes_wrong_the_old_file_stays_and_nothing_else(tmp_path, error):
+    path = tmp_path / "a.txt"
+    path.write_bytes(b"old")
+
+    def write():
+        with replace_file(path) as file:
+            file.write(b"new")
+            raise error
+
+    with pytest.raises(type(error)):
+        write()
+    assert path.read_bytes() == b"old"
+    assert [file.name for file in tmp_path.iterdir()] == ["a.txt"]
+
+
+def test_a_full_disk_is_reported_with_the_name_of_the_file(tmp_path, monkeypatch):
+    def full(_descriptor):
+        raise OSError(28, "No space left on device")
+
+    path = tmp_path / "a.txt"
+    path.write_bytes(b"old")
+    monkeypatch.setattr(os, "fsync", full)
+    with pytest.raises(OSError, match="No space left") as caught:
+        write_bytes(path, b"new")
+    assert caught.value.filename == str(path)
+    assert path.read_bytes() == b"old"
+
+
+def test_a_folder_that_is_not_there_is_reported_with_the_name_of_the_file(tmp_path):
+    with pytest.raises(FileNotFoundError) as caught:
+        write_bytes(tmp_path / "no" / "a.txt", b"new")
+    assert caught.value.filename == str(tmp_path / "no" / "a.txt")
+
+
+def test_a_name_of_the_greatest_length_can_be_written(tmp_path):
+    path = tmp_path / ("ä" * 127)
+    write_bytes(path, b"new")
+    assert path.read_bytes() == b"new"
+
+
+def test_permissions_follow_the_umask(tmp_path):
+    before = os.umask(0o027)
+    try:
+        write_bytes(tmp_path / "a.txt", b"new")
+    finally:
+        os.umask(before)
+    assert (tmp_path / "a.txt").stat().st_mode & 0o777 == 0o640
+
+
+def test_text_that_cannot_be_read_is_one_line_with_a_remedy(tmp_path):
+    path = tmp_path / "a.toml"
+    with pytest.raises(DataError, match=r"a\.toml: No such file or directory; give a list"):
+        read_text(path, "give a list")
+    path.write_bytes(b"\xff\xfe")
+    with pytest.raises(ConfigError, match=r"a\.toml: not UTF-8 text; give a list"):
+        read_text(path, "give a list", ConfigError)
+    path.write_text("größe", encoding="utf-8")
+    assert read_text(path, "give a list") == "größe"
