@@ -57,7 +57,8 @@ def normalise(text: str, how: Literal["none", "basic", "english"]) -> str:
     if how == "none":
         return " ".join(unicodedata.normalize("NFC", text).split())
     if how == "english":
-        text = text.translate(TYPOGRAPHIC)
+        if "`" in text or not text.isascii():
+            text = text.translate(TYPOGRAPHIC)
         if text.isascii() and not text.encode().translate(None, SIMPLE):
             return _simple_english(text.lower())
         return _english(text)
@@ -72,10 +73,13 @@ def _simple_english(text: str) -> str:
 
 
 def _english(text: str) -> str:
-    text = POWER.sub(_power, text)
-    text = re.sub(r"(?<=[0-9])(?=[¼-¾⅐-⅞⁰²³¹⁴-⁹₀-₉])", " ", text)  # 3½ is not 31/2
-    text = DETACHED_ACCENT.sub("'", _folded(text)).translate(TYPOGRAPHIC)
-    text = _without_accents(text)
+    if text.isascii():
+        text = _folded(text)
+    else:
+        text = POWER.sub(_power, text)
+        text = re.sub(r"(?<=[0-9])(?=[¼-¾⅐-⅞⁰²³¹⁴-⁹₀-₉])", " ", text)  # 3½ is not 31/2
+        text = DETACHED_ACCENT.sub("'", _folded(text)).translate(TYPOGRAPHIC)
+        text = _without_accents(text)
     text = verbalise(text)
     if text.isascii():
         return _simple_english(text)
@@ -85,16 +89,15 @@ def _english(text: str) -> str:
 
 def _folded(text: str) -> str:
     """Return lower-case compatibility-composed ``text`` without format characters."""
-    if not text.isascii():
-        text = "".join(c for c in text if unicodedata.category(c) != "Cf")
+    if text.isascii():
+        return text.lower().replace(KEPT, " ")
+    text = "".join(c for c in text if unicodedata.category(c) != "Cf")
     text = unicodedata.normalize("NFKC", unicodedata.normalize("NFKC", text).lower())
     return text.replace(KEPT, " ")
 
 
 def _without_accents(text: str) -> str:
     """Remove the combining marks of Latin letters; other scripts keep theirs."""
-    if text.isascii():
-        return text
     kept: list[str] = []
     latin = False
     for character in unicodedata.normalize("NFKD", text.translate(LATIN)):

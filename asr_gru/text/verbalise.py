@@ -50,6 +50,11 @@ DIGIT = re.compile("[0-9]")
 MINUS = re.compile(r"−\s?(?=\.?[0-9])")
 TRAILING_PLUS = re.compile(r"(?<=[0-9])\+(?!\w)")
 NUMBER_SIGN = re.compile(r"(?:#|\bno\.)\s?(?=[0-9])")
+# Something beside plain integers between spaces, at which only YEAR and NUMBER can match.
+NOT_PLAIN = re.compile(
+    r"[^\s0-9(][0-9]|[0-9](?![0-9\s]|[.,;:!?)\"]*(?:\s|$))|[#$£€¥₹¢°+=×÷−±–⁄/%]|\bno\."
+    r"|[0-9]\s+(?:[ap]\.?m\b|[0-9x-])"
+)
 SIGNS = {"+": "plus", "-": "minus", "±": "plus or minus", "−": "minus"}
 OPERATORS = {
     "+": "plus",
@@ -64,7 +69,7 @@ OPERATORS = {
 def verbalise(text: str) -> str:
     """Replace numbers and the signs ``%``, ``&`` and ``@`` in lower-case ``text`` by words."""
     if DIGIT.search(text):
-        for needed, pattern, spell in RULES:
+        for needed, pattern, spell in RULES if NOT_PLAIN.search(text) else RULES[-2:]:
             if not needed or any(character in text for character in needed):
                 text = pattern.sub(spell, text)
     return text.replace("%", " percent ").replace("&", " and ").replace("@", " at ")

@@ -76,4 +76,4 @@ def test_no_ascii_digit_is_left(text):
 )
 @settings(max_examples=400)
 def test_plain_text_takes_the_short_way_to_the_same_result(text):
-    assert normalise(text, "english") == _english(text)
+    assert normalise(text, "english") == _english(text.replace("`", "'"))

@@ -1,10 +1,14 @@
+import re
+
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 from num2words import num2words
 
 from asr_gru.text import normalise
+from asr_gru.text import verbalise as verbalise_module
 from asr_gru.text.numerals import cardinal, fraction, ordinal, plural, year
+from asr_gru.text.verbalise import verbalise
 
 NUMBERS = {
     "3.14% of 1,204": "three point one four percent of one thousand two hundred and four",
@@ -141,3 +145,12 @@ def test_numerals():
     assert year(1900) == "nineteen hundred"
     assert plural("six") == "sixes"
     assert fraction(3, 2) == "three halves"
+
+
+@given(text=st.text("0123459.,;:!?() \"'-amps", max_size=16))
+@settings(max_examples=1000)
+def test_plain_numbers_take_the_short_way_to_the_same_result(text):
+    everything = verbalise(text)
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(verbalise_module, "NOT_PLAIN", re.compile(""))
+        assert " ".join(everything.split()) == " ".join(verbalise(text).split())

@@ -35,10 +35,10 @@ SPOKEN = {
 ABBREVIATION = re.compile(r"\b([A-Za-z]{2,6})\.")
 TITLE = re.compile(r"\b(mrs?|dr|no)\. (?=[A-Z0-9])", re.IGNORECASE)
 PHRASES = (
-    (re.compile(r"\b[Ii]\.e\."), "that is"),
-    (re.compile(r"\b[Ee]\.g\."), "for example"),
-    (re.compile(r"\b([AaPp])\.[Mm]\."), r"\1 m"),
-    (re.compile(r"\b([A-Z])\.(?=\s?[A-Z]\b|\s[A-Z][a-z]|[-',])"), r"\1 "),  # initials
+    (".e.", re.compile(r"\b[Ii]\.e\."), "that is"),
+    (".g.", re.compile(r"\b[Ee]\.g\."), "for example"),
+    (".m", re.compile(r"\b([AaPp])\.m\."), r"\1 m"),
+    (".", re.compile(r"\b([A-Z])\.(?=\s?[A-Z]\b|\s[A-Z][a-z]|[-',])"), r"\1 "),  # initials
 )
 TYPOGRAPHIC = str.maketrans({"’": "'", "‘": "'", "“": '"', "”": '"', "…": "... "})
 BREAK = re.compile(r"[.!?;:]+[\"')\]]*(?:\s+|$)|--+|[—―]|\s[-–]\s|\n+")
@@ -55,8 +55,9 @@ def split_clauses(text: str) -> Iterator[str]:
     """
     text = ABBREVIATION.sub(_spoken, text.translate(TYPOGRAPHIC))
     text = TITLE.sub(r"\1 ", text)
-    for pattern, spoken in PHRASES:
-        text = pattern.sub(spoken, text)
+    for needed, pattern, spoken in PHRASES:
+        if needed in text:
+            text = pattern.sub(spoken, text)
     for clause in BREAK.split(text):
         if len(clause) < 2 or MARKUP.search(clause):
             continue
