@@ -1,0 +1,118 @@
+"""Bring further speech out of git directories of public repositories, as 16 kHz FLAC.
+
+    python -m recipes.en_small.more LIST.tsv DATA/speech/more --snapshots FOLDER
+
+``LIST.tsv`` is a manifest with a further column ``blob``, the recording's path in the repository of
+its ``source`` (``SOURCES``). ``FOLDER/OWNER+NAME/repo`` is a git directory of each repository. A clip
+that is absent or cannot be read is left out of the manifest that is written beside the recordings.
+Goes on where it stopped.
+"""
+
+import argparse
+import csv
+import io
+import sys
+from collections import defaultdict
+from collections.abc import Sequence
+from pathlib import Path
+
+import numpy as np
+import soundfile
+import soxr
+
+from asr_gru.errors import DataError
+from recipes.en_small.text.snapshot import find_snapshot, read_files
+
+SAMPLE_RATE = 16_000
+NEEDED = ("path", "text", "source", "blob")
+AUDIO = r"\.(mp3|wav|flac|ogg)$"
+
+SOURCES = {
+    "commonvoice-13-more": "korliu/whisper",
+    "commonvoice-1": "hys89/myrepo",
+    "commonvoice-4": "fsta-fo/voice-age-prediction",
+    "commonvoice-4b": "puri-gagan/speechdataset",
+    "commonvoice-6": "omnilingo/rsample-100-cv-corpus-6.1-2020-12-11",
+    "librispeech-clean-100-part": "Jenny-Smolensky/LibriSpeechFilesParser",
+}
+"""Where the recordings of a source were found; README.md says what they are."""
+
+Row = dict[str, str]
+
+
+def read_list(path: Path) -> list[Row]:
+    """Read the list of clips.
+
+    Raises:
+        DataError: not there, a column missing, or a path that leaves the folder.
+    """
+    try:
+        with path.open(encoding="utf-8", newline="") as file:
+            rows = list(csv.DictReader(file, delimiter="\t", quoting=csv.QUOTE_NONE))
+    except (OSError, UnicodeDecodeError) as error:
+        raise DataError(f"{path}: {error}; give the list of clips (a .tsv file)") from None
+    for number, row in enumerate(rows, start=2):
+        if None in row.values() or any(name not in row for name in NEEDED):
+            raise DataError(f"{path}:{number}: needs the columns {', '.join(NEEDED)}")
+        if Path(row["path"]).is_absolute() or ".." in Path(row["path"]).parts:
+            raise DataError(f"{path}:{number}: {row['path']!r} leads out of the folder")
+        if row["source"] not in SOURCES:
+            raise DataError(f"{path}:{number}: unknown source {row['source']!r}")
+    return rows
+
+
+def write_clip(data: bytes, target: Path) -> None:
+    """Decode ``data``, mix it to one channel of 16 kHz, and write FLAC."""
+    samples, rate = soundfile.read(io.BytesIO(data), dtype="float32", always_2d=True)
+    mono = soxr.resample(samples.mean(axis=1), rate, SAMPLE_RATE)
+    target.parent.mkdir(parents=True, exist_ok=True)
+    partial = target.with_name(f"{target.name}.part")
+    soundfile.write(partial, np.clip(mono, -1.0, 1.0), SAMPLE_RATE, format="FLAC", subtype="PCM_16")
+    partial.replace(target)
+
+
+def bring(rows: Sequence[Row], out: Path, snapshots: Path) -> list[Row]:
+    """Write the recordings of ``rows`` that are not there yet; return the rows that are."""
+    wanted: dict[str, dict[str, list[Row]]] = defaultdict(lambda: defaultdict(list))
+    for row in rows:
+        if not (out / row["path"]).exists():
+            wanted[row["source"]][row["blob"]].append(row)
+    for source, blobs in wanted.items():
+        try:
+            git = find_snapshot(snapshots, SOURCES[source])
+        except FileNotFoundError as error:
+            print(f"{source}: {error}", file=sys.stderr)
+            continue
+        for path, data in read_files(git, AUDIO):
+            for row in blobs.get(path, ()):
+                try:
+                    write_clip(data, out / row["path"])
+                except soundfile.LibsndfileError as error:
+                    print(f"{path}: {error}; left out", file=sys.stderr)
+    return [row for row in rows if (out / row["path"]).exists()]
+
+
+def main(arguments: Sequence[str] | None = None) -> None:
+    """Write recordings and their manifest."""
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("list", type=Path)
+    parser.add_argument("out", type=Path)
+    parser.add_argument("--snapshots", type=Path, required=True)
+    options = parser.parse_args(arguments)
+    try:
+        rows = read_list(options.list)
+    except DataError as error:
+        parser.error(str(error))
+    kept = bring(rows, options.out, options.snapshots)
+    if not kept:
+        parser.error("none of the clips is there; clone the repositories into --snapshots")
+    names = list(kept[0])
+    with (options.out / options.list.name).open("w", encoding="utf-8", newline="") as file:
+        for fields in (names, *([row[name] for name in names] for row in kept)):
+            file.write("\t".join(fields) + "\n")
+    hours = sum(float(row.get("duration_s") or 0.0) for row in kept) / 3600
+    print(f"{len(kept)} of {len(rows)} clips, {hours:.2f} hours")
+
+
+if __name__ == "__main__":
+    main()

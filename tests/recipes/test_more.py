@@ -1,0 +1,72 @@
+"""Recordings out of git directories, with repositories made here."""
+
+from __future__ import annotations
+
+import subprocess
+
+import numpy as np
+import pytest
+import soundfile
+
+from recipes.en_small import more
+
+HEADER = "path\tduration_s\tsource\ttext\tblob\n"
+
+
+@pytest.fixture
+def snapshots(tmp_path):
+    repository = tmp_path / "snapshots" / "korliu+whisper" / "repo"
+    repository.mkdir(parents=True)
+    tone = np.sin(np.arange(8_000) * 0.1)[:, None] * [0.5, 0.25]
+    soundfile.write(repository / "a.wav", tone, 8_000)
+    (repository / "broken.wav").write_bytes(b"RIFF and no more")
+    git = ["git", "-c", "user.name=t", "-c", "user.email=t@example.org", "-C", str(repository)]
+    for command in (["init", "-q"], ["add", "."], ["commit", "-qm", "sounds"]):
+        subprocess.run([*git, *command], check=True)
+    return tmp_path / "snapshots"
+
+
+def write_list(tmp_path, *rows):
+    path = tmp_path / "list.tsv"
+    path.write_text(HEADER + "".join("\t".join(row) + "\n" for row in rows), encoding="utf-8")
+    return path
+
+
+def test_clips_become_mono_flac_beside_a_manifest(tmp_path, snapshots, capsys):
+    out = tmp_path / "out"
+    clips = write_list(
+        tmp_path,
+        ("cv/a.flac", "1.0", "commonvoice-13-more", "a tone", "a.wav"),
+        ("cv/b.flac", "1.0", "commonvoice-13-more", "broken", "broken.wav"),
+        ("cv/c.flac", "1.0", "commonvoice-13-more", "absent", "none.wav"),
+    )
+    for _ in range(2):  # the second time nothing is left to do
+        more.main([str(clips), str(out), "--snapshots", str(snapshots)])
+        printed = capsys.readouterr()
+        assert printed.out == "1 of 3 clips, 0.00 hours\n"
+        assert "broken.wav" in printed.err
+    samples, rate = soundfile.read(out / "cv" / "a.flac")
+    assert (rate, samples.shape) == (16_000, (16_000,))
+    assert np.sqrt(np.mean(samples**2)) == pytest.approx(0.375 / np.sqrt(2), rel=0.02)
+    assert (out / "list.tsv").read_text(encoding="utf-8").count("\n") == 2
+
+
+@pytest.mark.parametrize(
+    ("row", "reason"),
+    [
+        (("../a.flac", "1", "commonvoice-1", "text", "a"), "leads out of the folder"),
+        (("a.flac", "1", "elsewhere", "text", "a"), "unknown source"),
+        (("a.flac", "1", "commonvoice-1"), "needs the columns"),
+    ],
+)
+def test_a_list_that_cannot_be_trusted_is_refused(tmp_path, row, reason, capsys):
+    with pytest.raises(SystemExit):
+        more.main([str(write_list(tmp_path, row)), str(tmp_path), "--snapshots", str(tmp_path)])
+    assert reason in capsys.readouterr().err
+
+
+def test_a_missing_repository_is_named(tmp_path, capsys):
+    clips = write_list(tmp_path, ("a.flac", "1", "commonvoice-1", "text", "a.mp3"))
+    with pytest.raises(SystemExit):
+        more.main([str(clips), str(tmp_path / "out"), "--snapshots", str(tmp_path)])
+    assert "hys89" in capsys.readouterr().err
