@@ -3,9 +3,9 @@
     python -m recipes.en_small.more LIST.tsv DATA/speech/more --snapshots FOLDER
 
 ``LIST.tsv`` is a manifest with a further column ``blob``, the recording's path in the repository of
-its ``source`` (``SOURCES``). ``FOLDER/OWNER+NAME/repo`` is a git directory of each repository. A clip
-that is absent or cannot be read is left out of the manifest that is written beside the recordings.
-Goes on where it stopped.
+its ``source`` (``SOURCES``). ``FOLDER/OWNER+NAME/repo`` is a git directory of each repository. A
+clip that is absent or cannot be read is left out of the manifest that is written beside the
+recordings. Goes on where it stopped.
 """
 
 import argparse
