@@ -14,7 +14,9 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
+from asr_gru.errors import ModelError
 from asr_gru.export.onnx_builder import Graph, Range
+from asr_gru.nn.frontend import SAMPLE_LIMIT
 from asr_gru.nn.net import AcousticNet
 
 __all__ = ["Ranges", "network_graph", "state_shapes"]
@@ -46,6 +48,8 @@ def state_shapes(net: AcousticNet) -> dict[str, tuple[int, ...]]:
 
 def network_graph(net: AcousticNet, ranges: Ranges | None) -> bytes:
     """Return the ONNX file of ``net``: int8 with ``ranges``, float32 without."""
+    if net.config.encoder.subsampler != "linear" or net.config.level.cmvn != "none":
+        raise ModelError("export of convolutions and cmvn is not written yet; keep the checkpoint")
     return _Writer(net, ranges).write()
 
 
@@ -86,7 +90,8 @@ class _Writer:
     def _mel(self) -> str:
         """Frames of the window by slices of its common divisor with the hop, then two products."""
         graph, config = self.graph, self.net.config.frontend
-        heard = graph.op("Concat", "tail", "samples", axis=1)
+        limits = [graph.constant(sign * SAMPLE_LIMIT) for sign in (-1.0, 1.0)]
+        heard = graph.op("Concat", "tail", graph.op("Clip", "samples", *limits), axis=1)
         self.next["tail"] = graph.slice(heard, -(config.window - config.hop), None, 1)
         unit = math.gcd(config.window, config.hop)
         rows = graph.op("Reshape", heard, graph.integers(0, -1, unit))

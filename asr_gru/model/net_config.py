@@ -15,7 +15,12 @@ Positive = Annotated[float, Meta(gt=0)]
 
 
 class FrontendConfig(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    """Log-mel frontend: rates in Hz, window and hop in milliseconds."""
+    """Log-mel frontend: rates in Hz, window and hop in milliseconds.
+
+    Attributes:
+        remove_dc_offset: subtract the mean of each window before the transform. Without it, a
+            constant offset leaks through the Hann window into the lowest mel bins.
+    """
 
     sample_rate: Annotated[int, Meta(ge=1, le=384_000)] = 16_000
     window_ms: float = 25.0
@@ -24,6 +29,7 @@ class FrontendConfig(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_f
     mels: Annotated[int, Meta(ge=1, le=512)] = 80
     low_hz: float = 20.0
     high_hz: float = 7_600.0
+    remove_dc_offset: bool = False
 
     @property
     def window(self) -> int:
@@ -43,7 +49,7 @@ class FrontendConfig(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_f
 
 
 class LevelConfig(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    """The causal follower of the speech level; see ``nn/level.py``.
+    """Causal normalisation of level and channel; see ``nn/level.py``.
 
     Attributes:
         follow: False leaves the level at ``prior_db`` (fixed statistics).
@@ -53,6 +59,16 @@ class LevelConfig(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fiel
         prior_db: level assumed before the first sample, in dB of mel energy.
         lowest_db: the level never falls below this, so that silence is not amplified.
         floor_db: energies this far below the level are not distinguished.
+        cmvn: running normalisation of each mel bin behind the follower: none, its mean, or its
+            mean and variance.
+        cmvn_window_s: time constant of the running statistics, in seconds of speech.
+        cmvn_mean_prior_s: weight of the training set's mean, in seconds of speech.
+        cmvn_variance_prior_s: weight of the training set's variance, in seconds of speech.
+        cmvn_min_std: smallest standard deviation, relative to the training set's.
+        cmvn_gate_db: output frames whose energy is further than this below the level are pauses,
+            which leave the statistics alone.
+        cmvn_ramp_db: the weight of a frame rises to 1 over this range above the gate; a frame this
+            far below ``lowest_db`` is a pause at any level.
     """
 
     follow: bool = True
@@ -62,6 +78,13 @@ class LevelConfig(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fiel
     prior_db: float = 20.0
     lowest_db: float = -20.0
     floor_db: float = -55.0
+    cmvn: Literal["none", "mean", "mean_variance"] = "none"
+    cmvn_window_s: Positive = 3.0
+    cmvn_mean_prior_s: Positive = 0.3
+    cmvn_variance_prior_s: Positive = 1.0
+    cmvn_min_std: Positive = 0.4
+    cmvn_gate_db: Positive = 25.0
+    cmvn_ramp_db: Positive = 10.0
 
 
 class EncoderConfig(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
@@ -69,6 +92,9 @@ class EncoderConfig(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fi
 
     Attributes:
         subsampling: log-mel frames behind one output frame.
+        subsampler: ``"linear"`` is one product over the previous and the present ``subsampling``
+            frames; ``"conv"`` is two causal 3x3 convolutions, then a product.
+        conv_channels: channels of each convolution (``"conv"`` only).
         layers: recurrent layers.
         width: units of each.
         cell: which recurrence.
@@ -81,6 +107,8 @@ class EncoderConfig(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fi
     """
 
     subsampling: Literal[2, 3, 4, 6, 8] = 4
+    subsampler: Literal["linear", "conv"] = "linear"
+    conv_channels: Annotated[int, Meta(ge=1, le=1_024)] = 32
     layers: Annotated[int, Meta(ge=1, le=64)] = 4
     width: Annotated[int, Meta(ge=1, le=8_192)] = 384
     cell: Literal["gru", "lstm", "rnn"] = "gru"
@@ -124,13 +152,20 @@ class NetConfig(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields
         )
 
     def grows_from(self, other: NetConfig) -> bool:
-        """Say whether weights of ``other`` can be a start.
+        """Say whether the recurrent layers and the head of ``other`` can be a start.
 
-        The subsampling may be another one, and a look-ahead may still be missing.
+        Subsampling, subsampler, normalisation and DC removal may differ, and a look-ahead may be
+        added.
         """
-        like = msgspec.structs.replace(
+        encoder = msgspec.structs.replace(
             self.encoder,
             subsampling=other.encoder.subsampling,
+            subsampler=other.encoder.subsampler,
+            conv_channels=other.encoder.conv_channels,
             lookahead=self.encoder.lookahead if other.encoder.lookahead else 0,
         )
-        return msgspec.structs.replace(self, encoder=like).same_weights(other)
+        frontend = msgspec.structs.replace(
+            self.frontend, remove_dc_offset=other.frontend.remove_dc_offset
+        )
+        like = NetConfig(frontend=frontend, level=other.level, encoder=encoder)
+        return like.same_weights(other)

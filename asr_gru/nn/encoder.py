@@ -8,6 +8,7 @@ from torch.nn import functional as F
 
 from asr_gru.model.net_config import EncoderConfig
 from asr_gru.nn.recurrent import RecurrentLayer, State, reverse_padded
+from asr_gru.nn.subsampling import ConvSubsampler
 
 __all__ = ["Encoder"]
 
@@ -15,8 +16,9 @@ __all__ = ["Encoder"]
 class Encoder(nn.Module):
     """A stack of recurrent layers with layer norm before and a residual around each.
 
-    The subsampling is a causal convolution of kernel ``2 f`` and stride ``f`` over mel frames,
-    written as one product over the previous and the present block of ``f`` frames.
+    The linear subsampler is a causal convolution of kernel ``2 f`` and stride ``f`` over mel
+    frames, written as one product over the previous and the present block of ``f`` frames. The
+    convolutional one has ``nn/subsampling.py`` before its product.
     """
 
     def __init__(self, config: EncoderConfig, mels: int, tokens: int) -> None:
@@ -24,7 +26,12 @@ class Encoder(nn.Module):
         self.config = config
         self.mels = mels
         width = config.width
-        self.subsample = nn.Linear(2 * config.subsampling * mels, width)
+        self.history: int = config.subsampling
+        inputs = 2 * config.subsampling * mels
+        if config.subsampler == "conv":
+            self.conv = ConvSubsampler(config.subsampling, mels, config.conv_channels)
+            self.history, inputs = self.conv.history, self.conv.outputs
+        self.subsample = nn.Linear(inputs, width)
         self.subsample_norm = nn.LayerNorm(width)
         self.norms = nn.ModuleList(nn.LayerNorm(width) for _ in range(config.layers))
         self.forwards = nn.ModuleList(
@@ -44,11 +51,12 @@ class Encoder(nn.Module):
     def start(self, batch: int) -> State:
         """Return the state before the first frame: arrays with the batch on axis 0.
 
-        In order: the previous block of features; the layers' states; then, if the model has
-        them, the rows that the look-ahead convolution or the next chunk still needs.
+        In order: the frames of features that the subsampler still needs; the layers' states;
+        then, if the model has them, the rows that the look-ahead convolution or the next chunk
+        still needs.
         """
         config, like = self.config, self.head.weight
-        state: list[Tensor] = [like.new_zeros(batch, config.subsampling, self.mels)]
+        state: list[Tensor] = [like.new_zeros(batch, self.history, self.mels)]
         for layer in self.forwards:
             state.extend(layer.start(batch))  # type: ignore[operator]
         if config.delay:
@@ -69,13 +77,8 @@ class Encoder(nn.Module):
             log-probabilities ``(batch, frames / subsampling, tokens)`` and the next state. Row
             ``t`` speaks of frame ``t - config.delay``.
         """
-        factor, config = self.config.subsampling, self.config
-        batch, frames, _ = features.shape
-        blocks = torch.cat([state[0], features], dim=1)
-        blocks = blocks.reshape(batch, frames // factor + 1, factor * self.mels)
-        x = torch.cat([blocks[:, :-1], blocks[:, 1:]], dim=2).transpose(0, 1)
-        x = F.relu(self.subsample_norm(self._linear(self.subsample, x)))
-        carried: State = (features[:, features.shape[1] - factor :],)
+        config = self.config
+        x, carried = self._subsample(features, state[0])
         if config.direction == "chunked":
             x, rest = self._chunks(x, state[1:])
         else:
@@ -85,12 +88,28 @@ class Encoder(nn.Module):
             x, rows = self._look_ahead(x, state[-1])
             rest = (*rest, rows)
         log_probs = F.log_softmax(self._linear(self.head, x), dim=-1)
-        return log_probs.transpose(0, 1), carried + rest
+        return log_probs.transpose(0, 1), (carried, *rest)
+
+    def _subsample(self, features: Tensor, earlier: Tensor) -> tuple[Tensor, Tensor]:
+        """Return ``(frames, batch, width)`` and the frames of features to keep."""
+        factor, (batch, frames, _) = self.config.subsampling, features.shape
+        heard = torch.cat([earlier, features], dim=1)
+        if self.config.subsampler == "conv":
+            with self._low_precision(features):
+                x = self.conv(heard)
+        else:
+            blocks = heard.reshape(batch, frames // factor + 1, factor * self.mels)
+            x = torch.cat([blocks[:, :-1], blocks[:, 1:]], dim=2)
+        x = self._linear(self.subsample, x.transpose(0, 1))
+        return F.relu(self.subsample_norm(x)), heard[:, heard.shape[1] - self.history :]
+
+    def _low_precision(self, x: Tensor) -> torch.autocast:
+        """Return the context in which products are taken in bfloat16, if they are to be."""
+        low = self.forwards[0].fast == torch.bfloat16 and self.training and not x.is_cuda
+        return torch.autocast("cpu", torch.bfloat16, enabled=low)
 
     def _linear(self, layer: nn.Linear, x: Tensor) -> Tensor:
-        first = self.forwards[0]
-        low = first.fast == torch.bfloat16 and self.training and not x.is_cuda
-        with torch.autocast("cpu", torch.bfloat16, enabled=low):
+        with self._low_precision(x):
             y: Tensor = layer(x)
         return y.float()
 

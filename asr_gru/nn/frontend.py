@@ -15,7 +15,11 @@ from torch import Tensor, nn
 
 from asr_gru.model.net_config import FrontendConfig
 
-__all__ = ["Frontend", "dft_matrix", "mel_filters"]
+__all__ = ["SAMPLE_LIMIT", "Frontend", "dft_matrix", "mel_filters"]
+
+SAMPLE_LIMIT = 4.0
+"""Samples are clipped to this magnitude, 12 dB above full scale, so that no single sample can
+raise the level by more than a few decibels."""
 
 Matrix = npt.NDArray[np.float64]
 
@@ -39,11 +43,17 @@ def mel_filters(config: FrontendConfig) -> Matrix:
 
 
 def dft_matrix(config: FrontendConfig, bins: npt.NDArray[np.int64]) -> Matrix:
-    """Return ``(window, 2 * bins)``: cosine and sine parts under a periodic Hann window."""
+    """Return ``(window, 2 * bins)``: cosine and sine parts under a periodic Hann window.
+
+    With ``remove_dc_offset`` the mean of each column is taken off, so that the product with a
+    window of samples is the transform of the samples less their mean.
+    """
     time = np.arange(config.window)
     hann = 0.5 - 0.5 * np.cos(2.0 * np.pi * time / config.window)
     angle = 2.0 * np.pi * np.outer(time, bins) / config.fft_size
     matrix: Matrix = hann[:, None] * np.concatenate([np.cos(angle), np.sin(angle)], axis=1)
+    if config.remove_dc_offset:
+        matrix -= matrix.mean(axis=0)
     return matrix
 
 
@@ -73,7 +83,7 @@ class Frontend(nn.Module):
         Returns:
             mel energies ``(batch, n / hop, mels)`` and the next state.
         """
-        heard = torch.cat([tail, samples], dim=1)
+        heard = torch.cat([tail, samples.clamp(-SAMPLE_LIMIT, SAMPLE_LIMIT)], dim=1)
         frames = heard.unfold(1, self.config.window, self.config.hop)
         real, imaginary = (frames @ self.dft).chunk(2, dim=-1)
         power = real * real + imaginary * imaginary

@@ -1,10 +1,13 @@
-"""The level question: features that do not change with the loudness of the talker.
+"""Features that change neither with the loudness of the talker nor with the microphone's colour.
 
 A follower tracks the logarithm of the summed mel energy, once per output frame: up within
 ``attack_s``, down over ``decay_s``, and near its prior for the first ``start_s``. Energies are
 divided by it before the logarithm and its floor, so the floor moves with the talker as well.
-It looks at the past only, needs two numbers of state a stream, and is part of the graph.
-``docs/architecture.md`` has what was measured against fixed statistics.
+
+Behind it, ``cmvn`` normalises each mel bin by its running mean and variance (online CMVN, Viikki
+and Laurila 1998). They start at the training set's, count pauses little, and are updated once per
+output frame as well. Both look at the past only, and both are part of the graph.
+``docs/architecture.md`` has what was measured.
 """
 
 from __future__ import annotations
@@ -15,6 +18,7 @@ import torch
 from torch import Tensor, nn
 
 from asr_gru.model.net_config import LevelConfig
+from asr_gru.nn.recurrent import State
 
 __all__ = ["LevelNormaliser"]
 
@@ -38,35 +42,69 @@ class LevelNormaliser(nn.Module):
         self.prior = config.prior_db * NEPERS_PER_DB
         self.lowest = config.lowest_db * NEPERS_PER_DB
         self.floor = math.exp(config.floor_db * NEPERS_PER_DB)
+        self.gate = config.cmvn_gate_db * NEPERS_PER_DB
+        self.ramp = config.cmvn_ramp_db * NEPERS_PER_DB
+        self.window = config.cmvn_window_s / block_s
+        self.mean_prior = config.cmvn_mean_prior_s / block_s
+        self.variance_prior = config.cmvn_variance_prior_s / block_s
         self.register_buffer("mean", torch.zeros(mels))
         self.register_buffer("scale", torch.ones(mels))
 
-    def start(self, batch: int) -> tuple[Tensor, Tensor]:
-        """Return level (relative to the prior) and age in blocks, each ``(batch, 1)``."""
-        return self.mean.new_zeros(batch, 1), self.mean.new_zeros(batch, 1)
+    def start(self, batch: int) -> State:
+        """Return the state before the first block.
 
-    def forward(
-        self, mel: Tensor, state: tuple[Tensor, Tensor]
-    ) -> tuple[Tensor, tuple[Tensor, Tensor]]:
+        The level (relative to the prior) and its age in blocks, each ``(batch, 1)``. With
+        ``cmvn``, the mean of each bin in standard deviations of the training set, its variance
+        less 1, each ``(batch, mels)``, and the blocks of speech counted, ``(batch, 1)``.
+        """
+        one, bins = (self.mean.new_zeros(batch, n) for n in (1, len(self.mean)))
+        return (one, one) if self.config.cmvn == "none" else (one, one, bins, bins, one)
+
+    def forward(self, mel: Tensor, state: State) -> tuple[Tensor, State]:
         """Take energies ``(batch, frames, mels)``, frames a multiple of the block.
 
         Returns:
             features of the same shape and the next state.
         """
+        x, weights, followed = self.level_features(mel, state[:2])
+        if self.config.cmvn != "none":
+            x, tracked = self._normalise_bins(x, weights, state[2:])
+            followed += tracked
+        return x.reshape(mel.shape), followed
+
+    def level_features(self, mel: Tensor, state: State) -> tuple[Tensor, Tensor, State]:
+        """Return features ``(batch, blocks, block, mels)`` before ``cmvn``, and more.
+
+        The second is the weight of each block in the running statistics, ``(batch, blocks)``,
+        between 0 (a pause) and 1; the third the next level and age.
+        """
         batch, frames, mels = mel.shape
         blocks = mel.reshape(batch, frames // self.block, self.block, mels)
+        energy = torch.log(blocks.sum(dim=(2, 3)) / self.block + 1e-10)
         if self.config.follow:
-            energy = torch.log(blocks.sum(dim=(2, 3)) / self.block + 1e-10)
             level, state = self._follow(energy, state)
         else:
-            level = mel.new_zeros(batch, frames // self.block)
+            level = torch.zeros_like(energy)
         gain = torch.exp(-(level + self.prior))[:, :, None, None]
-        features = torch.log(blocks * gain + self.floor).reshape(batch, frames, mels)
-        return (features - self.mean) * self.scale, state
+        x = (torch.log(blocks * gain + self.floor) - self.mean) * self.scale
+        pause = torch.clamp(level + (self.prior - self.gate), min=self.lowest - self.ramp)
+        weights = torch.clamp((energy - pause) / self.ramp, 0.0, 1.0)
+        return x, weights, state
 
-    def _follow(
-        self, energy: Tensor, state: tuple[Tensor, Tensor]
-    ) -> tuple[Tensor, tuple[Tensor, Tensor]]:
+    def _normalise_bins(self, x: Tensor, weights: Tensor, state: State) -> tuple[Tensor, State]:
+        mean, variance, age = state
+        ages = torch.clamp(age + torch.cumsum(weights, dim=1), max=self.window)
+        rates = weights / torch.clamp(ages + self.mean_prior, max=self.window)
+        means, mean = _running(x.mean(dim=2), rates, mean)
+        x = x - means[:, :, None]
+        if self.config.cmvn == "mean_variance":
+            rates = weights / torch.clamp(ages + self.variance_prior, max=self.window)
+            variances, variance = _running(x.square().mean(dim=2) - 1.0, rates, variance)
+            spread = torch.clamp(1.0 + variances, min=self.config.cmvn_min_std**2).sqrt()
+            x = x / spread[:, :, None]
+        return x, (mean, variance, ages[:, -1:])
+
+    def _follow(self, energy: Tensor, state: State) -> tuple[Tensor, State]:
         level, age = state
         target = torch.clamp(energy, min=self.lowest) - self.prior
         levels = []
@@ -77,3 +115,16 @@ class LevelNormaliser(nn.Module):
             age = age + 1.0
             levels.append(level)
         return torch.cat(levels, dim=1), (level, age)
+
+
+def _running(values: Tensor, rates: Tensor, state: Tensor) -> tuple[Tensor, Tensor]:
+    """Move ``state (batch, mels)`` towards each of ``values (batch, blocks, mels)`` in turn.
+
+    Returns:
+        the state after each block and after the last.
+    """
+    states = []
+    for value, rate in zip(values.unbind(1), rates[:, :, None].unbind(1), strict=True):
+        state = torch.lerp(state, value, rate)
+        states.append(state)
+    return torch.stack(states, dim=1), state

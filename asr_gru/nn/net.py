@@ -18,7 +18,7 @@ class AcousticNet(nn.Module):
     """Frontend, level normaliser and encoder in a row.
 
     The state of a stream is a tuple of arrays with the batch on axis 0: the frontend's tail,
-    the level and its age, then the encoder's. All are zero before the first sample.
+    the normaliser's arrays, then the encoder's. All are zero before the first sample.
     """
 
     def __init__(self, config: NetConfig, tokens: int) -> None:
@@ -36,11 +36,20 @@ class AcousticNet(nn.Module):
         return (self.frontend.start(batch), *self.level.start(batch), *self.encoder.start(batch))
 
     def features(self, samples: Tensor, state: State | None = None) -> tuple[Tensor, State]:
-        """Return normalised log-mels ``(batch, n / hop, mels)`` and the first three states."""
-        tail, *level = self.start(samples.shape[0])[:3] if state is None else state[:3]
-        mel, tail = self.frontend(samples, tail)
-        features, following = self.level(mel, (level[0], level[1]))
+        """Return normalised log-mels ``(batch, n / hop, mels)`` and the states so far.
+
+        Those are the frontend's and the normaliser's; a ``state`` given may have the encoder's
+        behind them.
+        """
+        state = self.start(samples.shape[0]) if state is None else state
+        mel, tail = self.frontend(samples, state[0])
+        features, following = self.level(mel, state[1 : self.feature_states])
         return features, (tail, *following)
+
+    @property
+    def feature_states(self) -> int:
+        """Arrays of state before the encoder's."""
+        return 3 if self.config.level.cmvn == "none" else 6
 
     def forward(
         self, samples: Tensor, state: State | None = None, lengths: Tensor | None = None
@@ -52,7 +61,7 @@ class AcousticNet(nn.Module):
         """
         state = self.start(samples.shape[0]) if state is None else state
         features, carried = self.features(samples, state)
-        log_probs, encoded = self.encoder(features, state[3:], lengths)
+        log_probs, encoded = self.encoder(features, state[self.feature_states :], lengths)
         return log_probs, carried + encoded
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable, Mapping
 from pathlib import Path
 
 import numpy as np
@@ -10,6 +11,7 @@ from torch import Tensor
 
 from asr_gru.errors import ConfigError
 from asr_gru.model.directory import ModelDirectory
+from asr_gru.model.net_config import NetConfig
 from asr_gru.nn.net import AcousticNet
 from asr_gru.text import Tokens, load_tokens
 from asr_gru.training.checkpoint import NAME, Checkpoint, load_checkpoint, net_from_checkpoint
@@ -38,11 +40,14 @@ def fresh_start(
     examples: Examples,
     *,
     new_head: bool = False,
+    say: Callable[[str], None] = lambda _line: None,
 ) -> Checkpoint:
     """Return the state before the first step; with ``new_head`` the head starts at random.
 
     A look-ahead that ``start_from`` did not have yet begins as a plain delay. With another
-    subsampling, the weights of the newest mel frames stay and those further back begin at 0.
+    subsampling of a linear subsampler, the weights of the newest mel frames stay and those
+    further back begin at 0. Another kind of subsampler starts at random, with statistics of its
+    own. ``say`` gets one line on what was taken over.
 
     Raises:
         ConfigError: the weights of ``start_from`` do not fit the configuration.
@@ -67,9 +72,18 @@ def fresh_start(
             for name, value in earlier.state_dict().items()
             if not (new_head and name.startswith("encoder.head."))
         }
-        name = "encoder.subsample.weight"
-        kept[name] = _newest_columns(kept[name], net.encoder.subsample.in_features)
+        if _same_subsampler(config.net, earlier.config):
+            name = "encoder.subsample.weight"
+            kept[name] = _newest_columns(kept[name], net.encoder.subsample.in_features)
+        else:
+            kept = {
+                name: value
+                for name, value in kept.items()
+                if not name.startswith(("level.", "encoder.conv.", "encoder.subsample."))
+            }
+            _measure_statistics(net, examples)
         net.load_state_dict({**net.state_dict(), **kept})
+        say(f"{start_from}: weights taken over; {_new_layers(net, kept)}")
     weights = {name: value.clone() for name, value in net.state_dict().items()}
     average = {name: value.clone() for name, value in weights.items()}
     return Checkpoint(
@@ -84,6 +98,28 @@ def _is_run(path: Path) -> bool:
     return path.is_file() or (path / NAME).is_file()
 
 
+def _same_subsampler(wanted: NetConfig, earlier: NetConfig) -> bool:
+    """Say whether the subsampler's weights can be taken over."""
+    one, other = wanted.encoder, earlier.encoder
+    if (one.subsampler, other.subsampler) == ("linear", "linear"):
+        return True
+    return (one.subsampler, one.subsampling, one.conv_channels) == (
+        other.subsampler,
+        other.subsampling,
+        other.conv_channels,
+    )
+
+
+def _new_layers(net: AcousticNet, kept: Mapping[str, Tensor]) -> str:
+    """Name the layers of ``net`` that are not among the weights ``kept``."""
+    new = {
+        name.removeprefix("encoder.").rsplit(".", 1)[0]
+        for name, _ in net.named_parameters()
+        if name not in kept
+    }
+    return f"new: {', '.join(sorted(new))}" if new else "none new"
+
+
 def _newest_columns(weight: Tensor, columns: int) -> Tensor:
     """Fit the subsampling's product to more or fewer mel frames: the newest stay as they are."""
     grown = weight.new_zeros(weight.shape[0], max(columns - weight.shape[1], 0))
@@ -91,15 +127,26 @@ def _newest_columns(weight: Tensor, columns: int) -> Tensor:
 
 
 def _measure_statistics(net: AcousticNet, examples: Examples) -> None:
-    """Set mean and scale of each mel bin from a few hundred clean utterances."""
+    """Set mean and scale of each mel bin from a few hundred clean utterances.
+
+    With ``cmvn`` they are those of speech, as its running statistics are.
+    """
     random = np.random.default_rng(0)
     count = min(STATISTICS_UTTERANCES, len(examples.kept))
-    rows = []
+    rows, counts = [], []
     for index in random.choice(len(examples.kept), count, replace=False):
         samples = torch.from_numpy(examples.corpus.samples(examples.kept[int(index)]))
         whole = len(samples) - len(samples) % net.config.frame_samples
         with torch.no_grad():
-            rows.append(net.features(samples[None, :whole])[0][0])
-    frames = torch.cat(rows)
-    net.level.mean.copy_(frames.mean(dim=0))
-    net.level.scale.copy_(1.0 / frames.std(dim=0).clamp(min=1e-3))
+            mel, _ = net.frontend(samples[None, :whole], net.frontend.start(1))
+            features, weights, _ = net.level.level_features(mel, net.level.start(1)[:2])
+        rows.append(features[0])
+        counts.append(weights[0])
+    blocks, weights = torch.cat(rows), torch.cat(counts)
+    if net.config.level.cmvn == "none":
+        weights = torch.ones_like(weights)
+    weights = (weights / weights.sum().clamp(min=1e-6))[:, None]
+    mean = (weights * blocks.mean(dim=1)).sum(dim=0)
+    variance = (weights * (blocks - mean).square().mean(dim=1)).sum(dim=0)
+    net.level.mean.copy_(mean)
+    net.level.scale.copy_(1.0 / variance.sqrt().clamp(min=1e-3))

@@ -74,7 +74,7 @@ def train(
     run.folder.mkdir(parents=True, exist_ok=True)
     report = Report(run.folder if processes.first else None, say if processes.first else None)
     tokens, examples, validation = _prepare(config, run, processes, report)
-    state = _first_state(config, run, tokens, examples)
+    state = _first_state(config, run, tokens, examples, report)
     net = AcousticNet(config.net, len(tokens)).to(processes.device)
     net.load_state_dict(state.weights)
     head = _phone_head(config, net, state, examples, processes)
@@ -170,10 +170,14 @@ def _prepare(
     return tokens, examples, validation
 
 
-def _first_state(config: TrainConfig, run: Run, tokens: Tokens, examples: Examples) -> Checkpoint:
+def _first_state(
+    config: TrainConfig, run: Run, tokens: Tokens, examples: Examples, report: Report
+) -> Checkpoint:
     """Return the run's own checkpoint, or a fresh start."""
     if not (run.folder / NAME).exists():
-        return fresh_start(config, run.start_from, tokens, examples, new_head=run.new_head)
+        return fresh_start(
+            config, run.start_from, tokens, examples, new_head=run.new_head, say=report.note
+        )
     state = load_checkpoint(run.folder)
     if not state.config.net.same_weights(config.net):
         raise ConfigError(f"{run.folder}: holds a run with another model; give another --run-dir")

@@ -40,6 +40,7 @@ STREAMING = [
     {"subsampling": 4},
     {"subsampling": 6},
     {"subsampling": 8},
+    *({"subsampler": "conv", "subsampling": factor} for factor in (2, 3, 4, 6, 8)),
 ]
 CHUNKED = [
     {"direction": "chunked", "cell": cell, "chunk_frames": 4, "right_frames": right}
@@ -79,7 +80,46 @@ def test_chunked_models_do_not_mind_cuts_between_chunks(changes):
     torch.testing.assert_close(odd[:, :20], whole[:, :20], rtol=1e-4, atol=1e-5)
 
 
-@pytest.mark.parametrize("changes", [{}, {"lookahead": 2}, *CHUNKED], ids=str)
+@pytest.mark.parametrize("factor", [2, 3, 4, 6, 8])
+def test_convolutions_hear_every_frame_and_nothing_later(factor):
+    """Each output depends on its own ``factor`` frames and ``history`` earlier ones, on all."""
+    net = make(subsampler="conv", subsampling=factor).conv
+    assert net.history >= 3
+    features = torch.randn(1, net.history + 6 * factor, MELS, requires_grad=True)
+    y = net(features)
+    assert y.shape == (1, 6, net.outputs)
+    y[0, 3].sum().backward()
+    heard = features.grad[0].abs().sum(dim=1) > 0
+    expected = torch.zeros(len(heard), dtype=torch.bool)
+    expected[3 * factor : 4 * factor + net.history] = True
+    assert torch.equal(heard, expected)
+
+
+def test_convolutions_are_those_of_torch():
+    conv = make(subsampler="conv", subsampling=4).conv
+    features = torch.randn(2, conv.history + 16, MELS)
+    x = torch.relu(conv.first(features[:, None]))
+    x = torch.relu(conv.second(x))
+    torch.testing.assert_close(conv(features), x.permute(0, 2, 3, 1).flatten(2))
+
+
+def test_convolutions_in_bf16_learn_nearly_the_same():
+    net = make(subsampler="conv", subsampling=4).train()
+    features = torch.randn(2, 32, MELS)
+    grads = []
+    for fast in (torch.float32, torch.bfloat16):
+        for layer in net.forwards:
+            layer.fast = fast
+        net.zero_grad()
+        torch.manual_seed(0)
+        net(features, net.start(2))[0][..., 0].sum().backward()
+        grads.append(torch.cat([p.grad.flatten() for p in net.conv.parameters()]))
+    assert 0 < (grads[1] - grads[0]).norm() < 0.05 * grads[0].norm()
+
+
+@pytest.mark.parametrize(
+    "changes", [{}, {"lookahead": 2}, {"subsampler": "conv"}, *CHUNKED], ids=str
+)
 def test_rows_hear_exactly_as_far_ahead_as_the_delay_says(changes):
     net = make(**changes)
     features = torch.randn(1, 24 * 2, MELS)

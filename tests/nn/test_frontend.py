@@ -26,8 +26,8 @@ def speech_like(seconds: float = 2.0) -> np.ndarray:
     return np.asarray(0.05 * voiced * loud + 0.02 * noise * (1 - loud) + 0.001 * noise, np.float32)
 
 
-def ours(samples: np.ndarray) -> np.ndarray:
-    frontend = Frontend(CONFIG)
+def ours(samples: np.ndarray, config: FrontendConfig = CONFIG) -> np.ndarray:
+    frontend = Frontend(config)
     whole = len(samples) - len(samples) % HOP
     mel, _ = frontend(torch.from_numpy(samples[None, :whole]), frontend.start(1))
     return mel[0].numpy()
@@ -123,3 +123,37 @@ def test_every_parameter_is_heeded(config: FrontendConfig):
     assert mel.shape == (1, 20, config.mels)
     assert tail.shape == (1, config.window - config.hop)
     assert mel_filters(config).shape == (config.fft_size // 2 + 1, config.mels)
+
+
+def test_a_dc_offset_does_not_matter():
+    samples = speech_like()
+    config = FrontendConfig(remove_dc_offset=True)
+    clean, offset = ours(samples, config), ours(samples + np.float32(0.1), config)
+    steady = slice(WINDOW // HOP + 1, None)  # the offset begins with a step
+    np.testing.assert_allclose(offset[steady], clean[steady], rtol=1e-3, atol=1e-6)
+    assert ours(samples + np.float32(0.1))[steady, 0].min() > 50 * clean[steady, 0].max()
+
+
+def test_the_offset_removed_is_the_mean_of_the_window():
+    samples = speech_like(0.2) + np.float32(0.05)
+    config = FrontendConfig(remove_dc_offset=True)
+    frames = np.lib.stride_tricks.sliding_window_view(samples.astype(np.float64), WINDOW)[::HOP]
+    hann = 0.5 - 0.5 * np.cos(2 * np.pi * np.arange(WINDOW) / WINDOW)
+    spectrum = np.fft.rfft((frames - frames.mean(axis=1, keepdims=True)) * hann, FFT)
+    mel = np.abs(spectrum) ** 2 @ mel_filters(config)
+    mine = ours(np.concatenate([np.zeros(WINDOW - HOP, np.float32), samples]), config)
+    lead = (WINDOW - HOP) * 2  # zeros that our first frames hear, in samples
+    assert lead % HOP == 0
+    mine = mine[lead // HOP :]
+    frames_both = min(len(mine), len(mel))
+    np.testing.assert_allclose(mine[:frames_both], mel[:frames_both], rtol=1e-4, atol=1e-6)
+
+
+def test_samples_far_beyond_full_scale_are_clipped():
+    samples = speech_like(0.2)
+    samples[1000] = 1e18
+    clipped = samples.copy()
+    clipped[1000] = 4.0
+    np.testing.assert_array_equal(ours(samples), ours(clipped))
+    loud = 3.9 * np.sign(speech_like(0.2))
+    assert ours(loud).max() > 1.5 * ours(loud / 1.5).max()  # 10 dB over full scale passes

@@ -8,18 +8,26 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from asr_gru.errors import ConfigError
-from asr_gru.model.net_config import EncoderConfig, FrontendConfig, NetConfig
+from asr_gru.model.net_config import EncoderConfig, FrontendConfig, LevelConfig, NetConfig
 from asr_gru.nn.net import AcousticNet, pad_to_frames
 
 SMALL = EncoderConfig(layers=1, width=12, lookahead=1)
 
 
+CONV = NetConfig(
+    frontend=FrontendConfig(remove_dc_offset=True),
+    level=LevelConfig(cmvn="mean_variance"),
+    encoder=EncoderConfig(layers=1, width=12, lookahead=1, subsampler="conv"),
+)
+
+
+@pytest.mark.parametrize("config", [NetConfig(encoder=SMALL), CONV], ids=["linear", "conv"])
 @settings(max_examples=10, deadline=None)
 @given(cuts=st.sets(st.integers(1, 24)))
-def test_cuts_do_not_matter_from_samples_on(cuts):
+def test_cuts_do_not_matter_from_samples_on(config, cuts):
     """Promise 2, in torch."""
     torch.manual_seed(0)
-    net = AcousticNet(NetConfig(encoder=SMALL), 5).eval()
+    net = AcousticNet(config, 5).eval()
     samples = 0.1 * torch.randn(2, 25 * 640, generator=torch.Generator().manual_seed(1))
     bounds = [0, *sorted(cuts), 25]
     with torch.no_grad():
@@ -33,8 +41,9 @@ def test_cuts_do_not_matter_from_samples_on(cuts):
 
 
 def test_state_has_the_batch_in_front_and_starts_at_zero():
-    for encoder in (SMALL, EncoderConfig(layers=2, width=8, direction="chunked", cell="lstm")):
-        state = AcousticNet(NetConfig(encoder=encoder), 5).start(3)
+    chunked = EncoderConfig(layers=2, width=8, direction="chunked", cell="lstm")
+    for config in (NetConfig(encoder=SMALL), NetConfig(encoder=chunked), CONV):
+        state = AcousticNet(config, 5).start(3)
         assert all(array.shape[0] == 3 and not array.any() for array in state)
 
 
@@ -55,3 +64,38 @@ def test_impossible_configurations_are_refused():
         EncoderConfig(direction="bi", lookahead=2)
     with pytest.raises(ConfigError, match="right_frames"):
         EncoderConfig(direction="chunked", chunk_frames=4, right_frames=5)
+
+
+def quiet_talk(seconds: float) -> torch.Tensor:
+    """Noise in syllables, 40 dB below full scale."""
+    generator = torch.Generator().manual_seed(2)
+    time = torch.arange(int(seconds * 16_000)) / 16_000
+    loud = torch.sin(2 * torch.pi * 2.5 * time).clamp(min=0.01)
+    return (0.01 * loud * torch.randn(len(time), generator=generator))[None]
+
+
+@pytest.mark.parametrize("cmvn", ["none", "mean_variance"])
+def test_one_huge_sample_deafens_for_no_longer_than_a_loud_noise(cmvn):
+    net = AcousticNet(NetConfig(level=LevelConfig(cmvn=cmvn)), 5).eval()
+    samples = quiet_talk(8.0)
+    struck = samples.clone()
+    struck[0, 32_000] = 1e18
+    with torch.no_grad():
+        clean, hit = net.features(samples)[0], net.features(struck)[0]
+    assert torch.isfinite(hit).all()
+    off = (hit - clean).abs().mean(dim=2)[0]
+    assert float(off[300:].mean()) < 0.3 * float(clean.std())  # from a second after it
+    assert float(off[700:].mean()) < 0.1 * float(clean.std())
+
+
+def test_an_offset_of_a_tenth_of_full_scale_does_not_matter():
+    samples = quiet_talk(4.0)
+    off = {}
+    for remove in (False, True):
+        frontend = FrontendConfig(remove_dc_offset=remove)
+        net = AcousticNet(NetConfig(frontend=frontend, level=CONV.level), 5).eval()
+        with torch.no_grad():
+            clean, offset = net.features(samples)[0], net.features(samples + 0.1)[0]
+        off[remove] = float((offset - clean)[:, 200:].abs().mean() / clean.std())
+    assert off[True] < 0.1
+    assert off[False] > 0.2

@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import msgspec
+import numpy as np
 import pytest
 import torch
 
 from asr_gru.errors import ConfigError
+from asr_gru.model.net_config import LevelConfig
 from asr_gru.nn.net import AcousticNet
 from asr_gru.text import build_characters
 from asr_gru.training.checkpoint import NAME, Checkpoint, net_from_checkpoint, save_checkpoint
@@ -51,6 +54,61 @@ def test_another_subsampling_keeps_the_newest_frames(earlier, tmp_path, wanted):
     kept = min(8, 2 * wanted)
     assert torch.equal(after[:, -kept:], before[:, -kept:])
     assert not after[:, :-kept].any()
+
+
+class Recordings:
+    """What statistics are measured on."""
+
+    def __init__(self) -> None:
+        random = np.random.default_rng(0)
+        time = np.arange(48_000) / 16_000
+        loud = np.maximum(np.sin(2 * np.pi * 0.5 * time), 0.0)  # a second of speech, one of pause
+        self.rows = [
+            (0.1 * loud * random.standard_normal(len(time))).astype(np.float32) for _ in range(3)
+        ]
+        self.kept = range(3)
+        self.corpus = self
+
+    def samples(self, index: int) -> np.ndarray:
+        return self.rows[index]
+
+
+def test_a_new_subsampler_begins_at_random_under_the_old_layers(earlier, tmp_path):
+    before = earlier(lookahead=1).state_dict()
+    said: list[str] = []
+    wanted = config(lookahead=1, subsampler="conv", subsampling=3)
+    state = fresh_start(wanted, tmp_path, TOKENS, Recordings(), say=said.append)
+    for name, value in before.items():
+        new = name.startswith(("encoder.subsample.", "level."))
+        assert new or torch.equal(state.weights[name], value), name
+    assert state.weights["level.mean"].abs().min() > 0
+    assert len(said) == 1
+    assert said[0].endswith("weights taken over; new: conv.first, conv.second, subsample")
+    save_checkpoint(state, tmp_path / NAME)
+    again = fresh_start(wanted, tmp_path, TOKENS, None, say=said.append)
+    assert all(torch.equal(again.weights[name], value) for name, value in state.weights.items())
+    assert said[1].endswith("none new")
+
+
+def test_statistics_are_of_speech_with_cmvn():
+    """With half of the audio silent, the mean over all frames lies far below that over speech."""
+    means = {}
+    for cmvn in ("none", "mean_variance"):
+        made = msgspec.structs.replace(config(), level=LevelConfig(cmvn=cmvn))
+        state = fresh_start(made, None, TOKENS, Recordings())
+        means[cmvn] = float(state.weights["level.mean"].mean())
+        net = net_from_checkpoint(state)
+        samples = torch.from_numpy(np.stack(Recordings().rows))[:, : 75 * 640]
+        with torch.no_grad():
+            x, weights, _ = net.level.level_features(
+                net.frontend(samples, net.frontend.start(3))[0], net.level.start(3)[:2]
+            )
+        if cmvn == "none":
+            weights = torch.ones_like(weights)
+        share = weights[:, :, None, None] / weights.sum() / 4
+        assert (share * x).sum(dim=(0, 1, 2)).abs().max() < 1e-3
+        assert ((share * x.square()).sum(dim=(0, 1, 2)) - 1).abs().max() < 1e-2
+    assert means["mean_variance"] > means["none"] + 1.0
 
 
 @pytest.mark.parametrize(
