@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from asr_gru.errors import ConfigError, MissingExtraError, ModelError, nearest
+from asr_gru.errors import ConfigError, MissingExtraError, ModelError, did_you_mean
 from asr_gru.model.acoustic import AcousticModel
 from asr_gru.model.directory import WEIGHTS, ModelDirectory
 
@@ -26,7 +26,7 @@ def load_acoustic_model(
             directory.acoustic_path, directory.info, threads=threads, device=device
         )
     if backend != "torch":
-        raise ConfigError(f"no backend {backend!r}{nearest(backend, ('onnx', 'torch'))}")
+        raise ConfigError(f"no backend {backend!r}{did_you_mean(backend, ('onnx', 'torch'))}")
     try:
         from asr_gru.nn.torch_model import TorchAcousticModel
     except ImportError:

@@ -25,7 +25,7 @@ __all__ = [
     "Error",
     "MissingExtraError",
     "ModelError",
-    "nearest",
+    "did_you_mean",
 ]
 
 
@@ -66,7 +66,7 @@ class MissingExtraError(Error):
         super().__init__(f"{library} is not installed; run: pip install 'asr-gru[{extra}]'")
 
 
-def nearest(word: str, known: Iterable[str]) -> str:
+def did_you_mean(word: str, known: Iterable[str]) -> str:
     """Return ``" (did you mean 'x'?)"`` for the known name nearest to ``word``, or ``""``."""
     found = difflib.get_close_matches(word, list(known), n=1, cutoff=0.5)
     return f" (did you mean {found[0]!r}?)" if found else ""

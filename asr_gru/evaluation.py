@@ -24,11 +24,11 @@ from asr_gru.scoring import (
 from asr_gru.streaming.endpoint import EndpointRules
 from asr_gru.text import normalise
 
-__all__ = ["Evaluation", "Judged", "evaluate"]
+__all__ = ["Evaluation", "UtteranceResult", "evaluate"]
 
 
 @dataclass(frozen=True, slots=True)
-class Judged:
+class UtteranceResult:
     """One utterance: what was said, what was heard, and the difference."""
 
     utterance: Utterance
@@ -48,42 +48,42 @@ class Evaluation:
     """All utterances of a manifest.
 
     Attributes:
-        judged: one by one.
+        results: one by one.
         audio_s: length of all recordings.
         spent_s: time for all of them, reading excluded.
     """
 
-    judged: tuple[Judged, ...]
+    results: tuple[UtteranceResult, ...]
     audio_s: float
     spent_s: float
 
     @property
     def words(self) -> Score:
         """Word errors of all utterances."""
-        return sum((one.words for one in self.judged), Score())
+        return sum((one.words for one in self.results), Score())
 
     @property
     def characters(self) -> Score:
         """Character errors of all utterances."""
-        return sum((one.characters for one in self.judged), Score())
+        return sum((one.characters for one in self.results), Score())
 
     @property
     def interval(self) -> tuple[float, float]:
         """95 % confidence interval of the word error rate, in percent."""
-        return bootstrap_interval([one.words for one in self.judged])
+        return bootstrap_interval([one.words for one in self.results])
 
     @property
     def real_time_factor(self) -> float:
         """Seconds spent for each second of audio."""
         return self.spent_s / max(self.audio_s, 1e-9)
 
-    def worst(self, count: int) -> list[Judged]:
+    def worst(self, count: int) -> list[UtteranceResult]:
         """Return the utterances with the most word errors."""
-        return sorted(self.judged, key=lambda one: -one.words.errors)[:count]
+        return sorted(self.results, key=lambda one: -one.words.errors)[:count]
 
     def confusions(self, count: int) -> list[tuple[Pair, int]]:
         """Return the commonest substitutions, deletions and insertions."""
-        counted: Counter[Pair] = confusions(one.aligned for one in self.judged)
+        counted: Counter[Pair] = confusions(one.aligned for one in self.results)
         return counted.most_common(count)
 
 
@@ -105,7 +105,7 @@ def evaluate(
     check_files(utterances)
     rate = recognizer.acoustic.info.sample_rate
     rules = endpoint if endpoint is not None else EndpointRules.named("off")
-    judged, audio_s, spent_s = [], 0.0, 0.0
+    results, audio_s, spent_s = [], 0.0, 0.0
     for number, utterance in enumerate(utterances, 1):
         samples = read_recording(utterance.path, rate)
         began = time.perf_counter()
@@ -116,7 +116,7 @@ def evaluate(
         hypothesis = normalise(heard, normaliser)
         words = word_errors(reference, hypothesis)
         characters = character_errors(reference, hypothesis)
-        judged.append(Judged(utterance, reference, hypothesis, words, characters))
+        results.append(UtteranceResult(utterance, reference, hypothesis, words, characters))
         if on_progress is not None:
             on_progress(number)
-    return Evaluation(tuple(judged), audio_s, spent_s)
+    return Evaluation(tuple(results), audio_s, spent_s)

@@ -1,4 +1,4 @@
-"""The parts of a recogniser, loaded once: recordings to transcripts, streams to events."""
+"""The pipeline of a recogniser, loaded once: recordings to transcripts, streams to events."""
 
 from __future__ import annotations
 
@@ -8,8 +8,8 @@ from asr_gru.audio import check_rate
 from asr_gru.decoding import AnyDecoder, BeamDecoder, GreedyDecoder, WordTimes
 from asr_gru.errors import ConfigError, Error, ModelError
 from asr_gru.streaming.endpoint import EndpointRules
-from asr_gru.streaming.recordings import Source, transcribe_all
-from asr_gru.streaming.stream import Parts, Stream
+from asr_gru.streaming.recordings import AudioInput, transcribe_recordings
+from asr_gru.streaming.stream import Pipeline, Stream
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator
@@ -61,7 +61,7 @@ class Recognizer:
             )
         shift_s = min(time_shift_s - info.lookahead_s, 0.0)  # nothing is placed after it was heard
         times = WordTimes(info.frame_s, shift_s, temperature)
-        self._parts = Parts(acoustic, tokens, decoder or GreedyDecoder(), times)
+        self._pipeline = Pipeline(acoustic, tokens, decoder or GreedyDecoder(), times)
         self._endpoint = endpoint or EndpointRules.normal()
 
     @classmethod
@@ -108,12 +108,12 @@ class Recognizer:
     @property
     def acoustic(self) -> AcousticModel:
         """The acoustic model."""
-        return self._parts.acoustic
+        return self._pipeline.acoustic
 
     @property
     def tokens(self) -> Tokens:
         """What the model writes with."""
-        return self._parts.tokens
+        return self._pipeline.tokens
 
     def stream(
         self,
@@ -142,11 +142,11 @@ class Recognizer:
             )
         rules = endpoint or self._endpoint
         rate = check_rate(sample_rate)
-        return Stream(self._parts, rate, rules, quality=quality, partials=partials)
+        return Stream(self._pipeline, rate, rules, quality=quality, partials=partials)
 
     def transcribe(
         self,
-        source: Source,
+        source: AudioInput,
         sample_rate: int | None = None,
         *,
         endpoint: EndpointRules | None = None,
@@ -168,8 +168,8 @@ class Recognizer:
             AudioError: what cannot be read as sound.
         """
         rules = endpoint or self._endpoint
-        ((_, result),) = transcribe_all(
-            self._parts,
+        ((_, result),) = transcribe_recordings(
+            self._pipeline,
             [source],
             sample_rate,
             rules,
@@ -183,13 +183,13 @@ class Recognizer:
 
     def transcribe_batch(
         self,
-        sources: Iterable[Source],
+        sources: Iterable[AudioInput],
         sample_rate: int | None = None,
         *,
         batch_size: int = 16,
         endpoint: EndpointRules | None = None,
         on_progress: Callable[[float], None] | None = None,
-    ) -> Iterator[tuple[Source, Transcript | Error]]:
+    ) -> Iterator[tuple[AudioInput, Transcript | Error]]:
         """Transcribe many recordings, ``batch_size`` at a time in each call of the model.
 
         Yields:
@@ -201,8 +201,8 @@ class Recognizer:
         """
         if batch_size < 1:
             raise ConfigError(f"a batch size of {batch_size}; give 1 or more")
-        return transcribe_all(
-            self._parts,
+        return transcribe_recordings(
+            self._pipeline,
             sources,
             sample_rate,
             endpoint or self._endpoint,

@@ -10,7 +10,7 @@ import sys
 from asr_gru import Event, Recognizer
 from asr_gru.audio.microphone import Microphone
 from asr_gru.audio.paced import PacedRecording
-from asr_gru.live import Back, LiveSession, Lost
+from asr_gru.live import LiveSession, SourceLost, SourceRestored
 from asr_gru.live.writers import SessionWriter
 
 
@@ -24,9 +24,9 @@ def main(output, recording=None):
             if isinstance(record, Event) and record.kind == "final":
                 file.write(record)
                 print(f"{record.start_s:7.2f} {record.text}")
-            elif isinstance(record, Lost):
+            elif isinstance(record, SourceLost):
                 print(record.message)
-            elif isinstance(record, Back):
+            elif isinstance(record, SourceRestored):
                 print(f"back after {record.gap_s:.1f} s")
 
 

@@ -12,7 +12,7 @@ import numpy.typing as npt
 
 from asr_gru.audio.g711 import decode_alaw, decode_ulaw
 from asr_gru.audio.samples import MOST_CHANNELS, Samples, check_rate
-from asr_gru.errors import ConfigError, nearest
+from asr_gru.errors import ConfigError, did_you_mean
 
 __all__ = ["ENCODINGS", "WAV_MAGIC", "PcmReader", "RawAudio", "wav_reader"]
 
@@ -101,7 +101,7 @@ class RawAudio:
         check_rate(self.sample_rate)
         if self.encoding not in ENCODINGS:
             raise ConfigError(
-                f"no encoding {self.encoding!r}{nearest(self.encoding, ENCODINGS)}; "
+                f"no encoding {self.encoding!r}{did_you_mean(self.encoding, ENCODINGS)}; "
                 f"one of {', '.join(ENCODINGS)}"
             )
         if not 1 <= self.channels <= MOST_CHANNELS:

@@ -43,10 +43,11 @@ class _Commands(click.Group):
         self, ctx: click.Context, args: list[str]
     ) -> tuple[str | None, click.Command | None, list[str]]:
         if args and args[0] not in COMMANDS and not args[0].startswith("-"):
-            from asr_gru.errors import nearest
+            from asr_gru.errors import did_you_mean
 
             raise click.UsageError(
-                f"no command {args[0]!r}{nearest(args[0], COMMANDS)}; one of {', '.join(COMMANDS)}"
+                f"no command {args[0]!r}{did_you_mean(args[0], COMMANDS)}; "
+                f"one of {', '.join(COMMANDS)}"
             )
         return super().resolve_command(ctx, args)
 

@@ -11,7 +11,7 @@ import click
 
 from asr_gru.cli.options import endpoint_rules, model_options
 from asr_gru.data.manifest import check_files, read_manifest
-from asr_gru.evaluation import Evaluation, Judged, evaluate
+from asr_gru.evaluation import Evaluation, UtteranceResult, evaluate
 from asr_gru.recognizer import Recognizer
 
 __all__ = ["command"]
@@ -84,7 +84,7 @@ def _table(results: dict[str, Evaluation]) -> None:
     for name, result in results.items():
         low, high = result.interval
         click.echo(
-            f"{name:20} {len(result.judged):5} {result.words.words:6} {result.words.rate:6.2f} "
+            f"{name:20} {len(result.results):5} {result.words.words:6} {result.words.rate:6.2f} "
             f"{f'{low:.1f}-{high:.1f}':>13} {result.characters.rate:6.2f}  "
             f"{result.real_time_factor:.4f}"
         )
@@ -109,7 +109,7 @@ def _details(name: str, result: Evaluation, worst: int) -> None:
         click.echo(f"{one.utterance.path.name}: {one.words.errors} errors\n{_aligned(one)}")
 
 
-def _aligned(one: Judged) -> str:
+def _aligned(one: UtteranceResult) -> str:
     columns = [(said or "*", heard or "*") for said, heard in one.aligned]
     widths = [max(len(said), len(heard)) for said, heard in columns]
     lines = []
@@ -122,7 +122,7 @@ def _aligned(one: Judged) -> str:
 def _document(result: Evaluation, worst: int) -> dict[str, Any]:
     low, high = result.interval
     return {
-        "utterances": len(result.judged),
+        "utterances": len(result.results),
         "words": result.words.words,
         "word_error_rate": round(result.words.rate, 3),
         "interval": [round(low, 3), round(high, 3)],

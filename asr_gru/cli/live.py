@@ -161,29 +161,29 @@ class _Show:
         return int(self._failed)
 
     def _keep(self, record: Record) -> None:
-        from asr_gru.live import Heard
+        from asr_gru.live import AudioBlock
 
         if isinstance(record, Event):
             for file in self._files:
                 self._guarded(file.write, record)
-        elif isinstance(record, Heard) and self._audio is not None:
+        elif isinstance(record, AudioBlock) and self._audio is not None:
             self._failed |= not self._guarded(self._audio.write, record)
             if self._failed:
                 self._audio = None
 
     def _show(self, record: Record) -> None:
-        from asr_gru.live import Back, Dropped, Lost, Status
+        from asr_gru.live import AudioDropped, SourceLost, SourceRestored, Status
 
         if isinstance(record, Event):
             self._screen.event(record)
         elif isinstance(record, Status):
             self._screen.status(record)
-        elif isinstance(record, Lost):
+        elif isinstance(record, SourceLost):
             self._screen.note(f"lost: {record.message}")
             self._screen.status(None)
-        elif isinstance(record, Back):
+        elif isinstance(record, SourceRestored):
             self._screen.note(f"back after {record.gap_s:.1f} s: {record.description}")
-        elif isinstance(record, Dropped):
+        elif isinstance(record, AudioDropped):
             self._screen.note(f"{record.seconds:.1f} s of sound were lost: this computer is busy")
 
     def _guarded(self, act: Any, *arguments: Any) -> bool:

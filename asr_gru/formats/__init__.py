@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 
-from asr_gru.errors import ConfigError, nearest
+from asr_gru.errors import ConfigError, did_you_mean
 from asr_gru.formats.ctm import write_ctm
 from asr_gru.formats.json import write_json
 from asr_gru.formats.srt import write_srt
@@ -34,6 +34,6 @@ def writer(name: str) -> Writer:
     """Return the writer of a format; ConfigError names the nearest one."""
     if name not in WRITERS:
         raise ConfigError(
-            f"no format {name!r}{nearest(name, WRITERS)}; one of {', '.join(WRITERS)}"
+            f"no format {name!r}{did_you_mean(name, WRITERS)}; one of {', '.join(WRITERS)}"
         )
     return WRITERS[name]

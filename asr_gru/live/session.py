@@ -20,7 +20,15 @@ if TYPE_CHECKING:
     from asr_gru.streaming.endpoint import EndpointRules
     from asr_gru.streaming.stream import Stream
 
-__all__ = ["Back", "Dropped", "Heard", "LiveSession", "Lost", "Record", "Status"]
+__all__ = [
+    "AudioBlock",
+    "AudioDropped",
+    "LiveSession",
+    "Record",
+    "SourceLost",
+    "SourceRestored",
+    "Status",
+]
 
 STATUS_S = 0.1
 READ_S = 0.2
@@ -32,7 +40,7 @@ LOWEST_DB = -120.0
 
 
 @dataclass(frozen=True, slots=True)
-class Lost:
+class SourceLost:
     """The source is gone; the open segment has been closed, and the source is looked for."""
 
     message: str
@@ -40,7 +48,7 @@ class Lost:
 
 
 @dataclass(frozen=True, slots=True)
-class Back:
+class SourceRestored:
     """The source, or another in its place, is there again after ``gap_s`` seconds."""
 
     description: str
@@ -48,7 +56,7 @@ class Back:
 
 
 @dataclass(frozen=True, slots=True)
-class Dropped:
+class AudioDropped:
     """``seconds`` of sound came faster than they were read, and are silence in the session."""
 
     seconds: float
@@ -74,7 +82,7 @@ class Status:
 
 
 @dataclass(frozen=True, slots=True)
-class Heard:
+class AudioBlock:
     """Sound as it came, ``samples (n,)`` mono, for those who keep it."""
 
     samples: Samples
@@ -82,7 +90,7 @@ class Heard:
     start_s: float
 
 
-Record = Event | Lost | Back | Dropped | Status | Heard
+Record = Event | SourceLost | SourceRestored | AudioDropped | Status | AudioBlock
 
 
 class LiveSession:
@@ -103,7 +111,7 @@ class LiveSession:
         source: a ``Microphone``, a ``PacedRecording``, or your own.
         endpoint: where segments end; the recogniser's own rules when not given. May be changed
             while the session runs.
-        audio: whether to give ``Heard`` records too.
+        audio: whether to give ``AudioBlock`` records too.
         retry_s: seconds between two looks for a source that is gone.
         clock: in seconds, rising; the source's clock.
     """
@@ -203,10 +211,10 @@ class LiveSession:
             began_s = block.arrived_s - (len(block.samples) + block.dropped) / rate
             self._first_s += max(0.0, began_s - self._last_s)
         if block.dropped:
-            yield Dropped(block.dropped / rate, self.now_s)
+            yield AudioDropped(block.dropped / rate, self.now_s)
             yield from self._silence(block.dropped)
         if self._audio:
-            yield Heard(block.samples, rate, self.now_s)
+            yield AudioBlock(block.samples, rate, self.now_s)
         yield from self._feed(block.samples)
         self._last_s = block.arrived_s
         self._meter.heard(block)
@@ -227,7 +235,7 @@ class LiveSession:
         """Close the open segment, wait for the source, begin a stream where the clock will be."""
         yield from self._finish()
         now_s = self.now_s
-        yield Lost(message, now_s)
+        yield SourceLost(message, now_s)
         source = self._wait_for_source()
         if source is None:
             return
@@ -235,7 +243,7 @@ class LiveSession:
         self._source, self._last_s, self._is_back = source, self._clock(), True
         self._first_s = now_s + gap_s
         self._stream = self._new_stream(self.endpoint)
-        yield Back(source.description, gap_s)
+        yield SourceRestored(source.description, gap_s)
 
     def _wait_for_source(self) -> AudioSource | None:
         while not self._stopping:

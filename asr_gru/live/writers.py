@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from asr_gru.audio import Resampler
-from asr_gru.errors import ConfigError, Error, nearest
+from asr_gru.errors import ConfigError, Error, did_you_mean
 from asr_gru.files import write_bytes
 from asr_gru.formats.json import write_json
 from asr_gru.formats.subtitles import Cue, cues, stamp
@@ -24,7 +24,7 @@ from asr_gru.formats.txt import write_txt
 from asr_gru.results import Event, Segment, Transcript
 
 if TYPE_CHECKING:
-    from asr_gru.live.session import Heard
+    from asr_gru.live.session import AudioBlock
 
 __all__ = ["SUFFIXES", "AudioWriter", "SessionWriter", "check_new"]
 
@@ -200,7 +200,7 @@ class AudioWriter:
     def __exit__(self, *_: object) -> None:
         self.close()
 
-    def write(self, heard: Heard) -> None:
+    def write(self, heard: AudioBlock) -> None:
         """Write a block.
 
         Raises:
@@ -219,7 +219,7 @@ class AudioWriter:
             self._file.close()
             self._file = None
 
-    def _write(self, heard: Heard) -> None:
+    def _write(self, heard: AudioBlock) -> None:
         import soundfile
 
         if self._file is None:
@@ -257,7 +257,7 @@ def check_new(path: str | Path, suffixes: Mapping[str, object] | list[str]) -> P
     suffix = path.suffix.lower()
     if suffix not in suffixes:
         raise ConfigError(
-            f"{path}: no live format{nearest(suffix, suffixes)}; "
+            f"{path}: no live format{did_you_mean(suffix, suffixes)}; "
             f"the name must end in {', '.join(suffixes)}"
         )
     if path.is_dir() or (path.is_file() and path.stat().st_size):

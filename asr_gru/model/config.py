@@ -7,7 +7,7 @@ from typing import Any, Literal
 
 import msgspec
 
-from asr_gru.errors import ModelError, nearest
+from asr_gru.errors import ModelError, did_you_mean
 
 __all__ = ["DecoderConfig", "FileRecord", "ModelConfig", "Source", "TokensConfig", "parse_config"]
 
@@ -132,7 +132,9 @@ def parse_config(data: bytes) -> ModelConfig:
         unknown = re.search(r"unknown field `([^`]*)`", str(error))
         if unknown:
             known = [name for part in PARTS for name in part.__struct_fields__]
-            raise ModelError(f"unknown key {unknown[1]!r}{nearest(unknown[1], known)}") from None
+            raise ModelError(
+                f"unknown key {unknown[1]!r}{did_you_mean(unknown[1], known)}"
+            ) from None
         raise ModelError(str(error)) from None
     except (msgspec.DecodeError, RecursionError) as error:
         raise ModelError(f"not JSON: {error}") from None

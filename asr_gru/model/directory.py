@@ -11,7 +11,7 @@ from pathlib import Path
 
 import msgspec
 
-from asr_gru.errors import ModelError, nearest
+from asr_gru.errors import ModelError, did_you_mean
 from asr_gru.model.acoustic import AcousticInfo
 from asr_gru.model.config import FileRecord, ModelConfig, parse_config
 from asr_gru.text import Tokens, load_tokens
@@ -113,7 +113,7 @@ def _find(model: str | Path) -> Path:
     if there:
         raise ModelError(f"{path}: is a file; give the model's folder")
     known = f"; bundled: {', '.join(names)}" if names else ""
-    raise ModelError(f"no model {str(model)!r}{nearest(str(model), names)}{known}")
+    raise ModelError(f"no model {str(model)!r}{did_you_mean(str(model), names)}{known}")
 
 
 def _check_files(path: Path, config: ModelConfig, *, verify: bool) -> None:

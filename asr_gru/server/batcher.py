@@ -18,7 +18,7 @@ from asr_gru.errors import Error
 from asr_gru.recognizer import Recognizer
 from asr_gru.results import Event
 from asr_gru.server.metrics import Metrics
-from asr_gru.streaming.batching import step_together
+from asr_gru.streaming.batching import step_streams
 from asr_gru.streaming.endpoint import EndpointRules
 from asr_gru.streaming.stream import Stream
 
@@ -183,7 +183,7 @@ class Batcher:
         streams = [each.seat.stream for each in going]
         for steps in STEPS:
             for each, events in zip(
-                going, step_together(self.recognizer.acoustic, streams, steps), strict=True
+                going, step_streams(self.recognizer.acoustic, streams, steps), strict=True
             ):
                 each.events += events
         for each in going:

@@ -14,10 +14,10 @@ if TYPE_CHECKING:
     from asr_gru.results import Event
     from asr_gru.streaming.stream import Stream
 
-__all__ = ["step_together"]
+__all__ = ["step_streams"]
 
 
-def step_together(
+def step_streams(
     acoustic: AcousticModel, streams: Sequence[Stream], steps: int
 ) -> list[list[Event]]:
     """Take ``steps`` live steps in every stream for as long as all of one's steps are there.

@@ -20,7 +20,7 @@ from dataclasses import dataclass
 from functools import lru_cache
 from typing import TYPE_CHECKING, Literal
 
-from asr_gru.errors import ConfigError, nearest
+from asr_gru.errors import ConfigError, did_you_mean
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -57,7 +57,8 @@ class EndpointRules:
         """Return the rules of a mode: ``short``, ``normal``, ``long`` or ``off``."""
         if mode not in MODES:
             raise ConfigError(
-                f"no endpoint mode {mode!r}{nearest(mode, MODES)}; there are {', '.join(MODES)}"
+                f"no endpoint mode {mode!r}{did_you_mean(mode, MODES)}; "
+                f"there are {', '.join(MODES)}"
             )
         return MODES[mode]
 

@@ -11,8 +11,8 @@ import numpy.typing as npt
 from asr_gru.audio import Samples, check_rate, check_samples, open_recording
 from asr_gru.errors import AudioError, Error
 from asr_gru.results import Event, Segment, Transcript
-from asr_gru.streaming.batching import step_together
-from asr_gru.streaming.stream import Parts, Stream
+from asr_gru.streaming.batching import step_streams
+from asr_gru.streaming.stream import Pipeline, Stream
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator
@@ -20,9 +20,9 @@ if TYPE_CHECKING:
     from asr_gru.model.acoustic import AcousticModel
     from asr_gru.streaming.endpoint import EndpointRules
 
-__all__ = ["Source", "transcribe_all"]
+__all__ = ["AudioInput", "transcribe_recordings"]
 
-Source = str | Path | npt.NDArray[np.generic]
+AudioInput = str | Path | npt.NDArray[np.generic]
 BLOCK_S = 1.0
 STEPS = (32, 16, 8, 4, 2, 1)
 """Live steps that are taken in one call of the model: the most that are there."""
@@ -30,20 +30,20 @@ WINDOW_S, QUIET_S, PAUSE_S = 40.0, 10.0, 0.3
 """A model that does not stream hears at most 40 s, cut in the quietest pause of the last 10 s."""
 
 
-def transcribe_all(
-    parts: Parts,
-    sources: Iterable[Source],
+def transcribe_recordings(
+    pipeline: Pipeline,
+    sources: Iterable[AudioInput],
     sample_rate: int | None,
     rules: EndpointRules,
     *,
     batch_size: int,
     on_progress: Callable[[float], None] | None = None,
     on_segment: Callable[[Segment], None] | None = None,
-) -> Iterator[tuple[Source, Transcript | Error]]:
+) -> Iterator[tuple[AudioInput, Transcript | Error]]:
     """Yield each source with its transcript, or with the error it met, in their order.
 
     Args:
-        parts: the recogniser's.
+        pipeline: the recogniser's.
         sources: files, or samples at ``sample_rate``.
         sample_rate: of samples, in Hz; files say theirs.
         rules: where segments end.
@@ -52,18 +52,20 @@ def transcribe_all(
         on_segment: called with each segment when it is final (of any of the recordings).
     """
     coming = enumerate(sources)
-    running: dict[int, _Job] = {}
-    results: dict[int, tuple[Source, Transcript | Error]] = {}
+    running: dict[int, _RecordingRun] = {}
+    results: dict[int, tuple[AudioInput, Transcript | Error]] = {}
     given, more, finished_s = 0, True, 0.0
-    info = parts.acoustic.info
-    wanted = STEPS[0] * info.step_samples if info.streaming else _window_samples(parts.acoustic)[0]
+    info = pipeline.acoustic.info
+    wanted = (
+        STEPS[0] * info.step_samples if info.streaming else _window_samples(pipeline.acoustic)[0]
+    )
     try:
         while more or running:
             while more and len(running) < batch_size:
                 index, source = next(coming, (-1, ""))
                 more = index >= 0
                 if more:
-                    opened = _open(parts, source, sample_rate, rules, on_segment)
+                    opened = _open(pipeline, source, sample_rate, rules, on_segment)
                     if isinstance(opened, Error):
                         results[index] = (source, opened)
                     else:
@@ -74,10 +76,10 @@ def transcribe_all(
                     results[index] = (job.source, error)
                     running.pop(index).close()
             if info.streaming:
-                _step_together(parts.acoustic, list(running.values()))
+                _step_together(pipeline.acoustic, list(running.values()))
             else:
                 for job in running.values():
-                    _step_window(parts.acoustic, job)
+                    _step_window(pipeline.acoustic, job)
             for index, job in list(running.items()):
                 if job.ended:
                     results[index] = (job.source, job.transcript())
@@ -92,13 +94,13 @@ def transcribe_all(
             job.close()
 
 
-class _Job:
+class _RecordingRun:
     """One recording on its way through a stream."""
 
     def __init__(
         self,
-        parts: Parts,
-        source: Source,
+        pipeline: Pipeline,
+        source: AudioInput,
         sample_rate: int | None,
         rules: EndpointRules,
         on_segment: Callable[[Segment], None] | None,
@@ -126,7 +128,7 @@ class _Job:
             whole = np.asarray(source)
             check_samples(whole[:0] if whole.ndim else whole)
             self._blocks = (check_samples(whole[i : i + size]) for i in range(0, len(whole), size))
-        self.stream = Stream(parts, rate, rules, partials=False)
+        self.stream = Stream(pipeline, rate, rules, partials=False)
 
     def read(self, count: int) -> Error | None:
         """Read until ``count`` samples at the model's rate wait, or the recording ends.
@@ -161,28 +163,28 @@ class _Job:
 
 
 def _open(
-    parts: Parts,
-    source: Source,
+    pipeline: Pipeline,
+    source: AudioInput,
     sample_rate: int | None,
     rules: EndpointRules,
     on_segment: Callable[[Segment], None] | None,
-) -> _Job | Error:
+) -> _RecordingRun | Error:
     try:
-        return _Job(parts, source, sample_rate, rules, on_segment)
+        return _RecordingRun(pipeline, source, sample_rate, rules, on_segment)
     except Error as error:
         return error
 
 
-def _step_together(acoustic: AcousticModel, jobs: list[_Job]) -> None:
+def _step_together(acoustic: AcousticModel, jobs: list[_RecordingRun]) -> None:
     for steps in STEPS:
         for job, events in zip(
-            jobs, step_together(acoustic, [job.stream for job in jobs], steps), strict=True
+            jobs, step_streams(acoustic, [job.stream for job in jobs], steps), strict=True
         ):
             job.take(events)
         jobs = [job for job in jobs if job.ended]  # the others wait for a whole call's worth
 
 
-def _step_window(acoustic: AcousticModel, job: _Job) -> None:
+def _step_window(acoustic: AcousticModel, job: _RecordingRun) -> None:
     longest, quiet = _window_samples(acoustic)
     while job.stream.waiting >= longest:
         samples = job.stream.take(longest)

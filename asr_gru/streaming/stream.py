@@ -21,11 +21,11 @@ if TYPE_CHECKING:
     from asr_gru.streaming.endpoint import EndpointRules
     from asr_gru.text import Tokens
 
-__all__ = ["Parts", "Stream", "advance_streams"]
+__all__ = ["Pipeline", "Stream", "advance_streams"]
 
 
 @dataclass(frozen=True, slots=True)
-class Parts:
+class Pipeline:
     """What all streams of a recogniser share."""
 
     acoustic: AcousticModel
@@ -37,7 +37,7 @@ class Parts:
 class Stream:
     """Feed blocks of any length at ``sample_rate``; read events.
 
-    A caller that runs the acoustic model itself, once for many streams, uses the parts that
+    A caller that runs the acoustic model itself, once for many streams, uses the pipeline that
     ``feed`` is made of::
 
         stream.accept(block)                                  # for each stream, as audio comes
@@ -53,24 +53,24 @@ class Stream:
 
     def __init__(
         self,
-        parts: Parts,
+        pipeline: Pipeline,
         sample_rate: int,
         rules: EndpointRules,
         *,
         quality: str = "HQ",
         partials: bool = True,
     ) -> None:
-        info = parts.acoustic.info
-        self._parts = parts
+        info = pipeline.acoustic.info
+        self._pipeline = pipeline
         self._resampler = Resampler(sample_rate, info.sample_rate, quality)
-        self._segmenter = Segmenter(parts.decoder, parts.tokens, parts.times, rules)
+        self._segmenter = Segmenter(pipeline.decoder, pipeline.tokens, pipeline.times, rules)
         self._partials = partials
         self._waiting: list[Samples] = []
         self._count = 0
         self._fed = 0
         self._finished = False
         self._shown = ("", "")
-        self.state: State = parts.acoustic.start(1)
+        self.state: State = pipeline.acoustic.start(1)
 
     @property
     def endpoint(self) -> EndpointRules:
@@ -102,7 +102,7 @@ class Stream:
             Error: the stream is finished.
         """
         self.accept(block)
-        acoustic = self._parts.acoustic
+        acoustic = self._pipeline.acoustic
         events: list[Event] = []
         while self._count >= acoustic.info.step_samples:
             samples = self.take(acoustic.info.step_samples)
@@ -122,7 +122,7 @@ class Stream:
         segments: list[Segment] = []
         if self._fed:
             rest = self.take(self._count)
-            log_probs = self._parts.acoustic.finish(rest[None], self.state)
+            log_probs = self._pipeline.acoustic.finish(rest[None], self.state)
             segments = self._segmenter.advance(log_probs[0])
         return self._finals(segments + self._segmenter.finish(self.audio_s))
 

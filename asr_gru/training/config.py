@@ -11,7 +11,7 @@ from typing import Annotated, Any, Literal
 import msgspec
 from msgspec import Meta
 
-from asr_gru.errors import ConfigError, nearest
+from asr_gru.errors import ConfigError, did_you_mean
 from asr_gru.model.net_config import EncoderConfig, FrontendConfig, LevelConfig, NetConfig
 
 __all__ = [
@@ -246,4 +246,4 @@ def _explain(message: str) -> str:
         kinds = {field.name: field.type for field in msgspec.structs.fields(TrainConfig)}
         owner = kinds.get(table, TrainConfig)
     where = f"{table}.{key}" if table else key
-    return f"unknown key {where!r}{nearest(key, owner.__struct_fields__)}"
+    return f"unknown key {where!r}{did_you_mean(key, owner.__struct_fields__)}"

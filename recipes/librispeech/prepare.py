@@ -16,7 +16,7 @@ from pathlib import Path
 import soundfile
 
 from asr_gru.data.manifest import Utterance, write_manifest
-from asr_gru.errors import DataError, Error, nearest
+from asr_gru.errors import DataError, Error, did_you_mean
 from recipes.librispeech.fetch import download, md5_beside, unpack
 from recipes.librispeech.parts import PARTS
 
@@ -77,7 +77,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         for name in options.parts:
             if name not in PARTS:
                 raise DataError(
-                    f"no part {name!r}{nearest(name, PARTS)}; one of {', '.join(PARTS)}"
+                    f"no part {name!r}{did_you_mean(name, PARTS)}; one of {', '.join(PARTS)}"
                 )
         for name in options.parts:
             if options.download and not (options.folder / "LibriSpeech" / name).is_dir():

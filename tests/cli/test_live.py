@@ -50,7 +50,7 @@ def test_endpoint_model_and_beam_reach_the_session(run, model, recording, monkey
 
     class Spy(asr_gru.live.LiveSession):
         def __init__(self, recognizer, source, rules, **rest):
-            told.append((recognizer.acoustic.info, type(recognizer._parts.decoder), rules))
+            told.append((recognizer.acoustic.info, type(recognizer._pipeline.decoder), rules))
             super().__init__(recognizer, source, rules, **rest)
 
     monkeypatch.setattr(asr_gru.live, "LiveSession", Spy)

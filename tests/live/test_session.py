@@ -13,7 +13,7 @@ import soundfile
 from asr_gru.audio.blocks import Block
 from asr_gru.audio.paced import PacedRecording
 from asr_gru.errors import AudioError, ConfigError, DeviceError, Error
-from asr_gru.live import Back, Dropped, Heard, LiveSession, Lost, Status
+from asr_gru.live import AudioBlock, AudioDropped, LiveSession, SourceLost, SourceRestored, Status
 from asr_gru.live.writers import AudioWriter, SessionWriter
 from asr_gru.recognizer import Recognizer
 from asr_gru.results import Event, Word
@@ -120,14 +120,14 @@ def test_the_clock_goes_on_while_the_microphone_is_gone(recognizer, speech):
     session = LiveSession(recognizer, first, clock=clock, retry_s=0.0)
     records = []
     for record in session:
-        if isinstance(record, Lost):
+        if isinstance(record, SourceLost):
             clock_at_loss.append(record.at_s)
             clock.now += 1.0
         records.append(record)
-    kinds = [type(r) for r in records if isinstance(r, Lost | Back)]
-    assert kinds == [Lost, Back]
+    kinds = [type(r) for r in records if isinstance(r, SourceLost | SourceRestored)]
+    assert kinds == [SourceLost, SourceRestored]
     assert clock_at_loss == [2.0]
-    lost = next(i for i, r in enumerate(records) if isinstance(r, Lost))
+    lost = next(i for i, r in enumerate(records) if isinstance(r, SourceLost))
     before, after = finals(records[:lost]), finals(records[lost:])
     assert words(before) == words(recognizer.transcribe(speech[: 2 * RATE], RATE).segments)
     expected = recognizer.transcribe(speech, RATE).segments
@@ -140,8 +140,8 @@ def test_dropped_sound_is_silence_and_moves_what_follows(recognizer, speech):
     clock = Clock()
     gap = 5 * RATE + 123
     records = list(LiveSession(recognizer, Script(clock, speech, gap, speech), clock=clock))
-    (dropped,) = [r for r in records if isinstance(r, Dropped)]
-    assert dropped == Dropped(gap / RATE, len(speech) / RATE)
+    (dropped,) = [r for r in records if isinstance(r, AudioDropped)]
+    assert dropped == AudioDropped(gap / RATE, len(speech) / RATE)
     whole = np.concatenate([speech, np.zeros(gap, np.float32), speech])
     assert words(finals(records)) == words(recognizer.transcribe(whole, RATE).segments)
 
@@ -166,9 +166,9 @@ def test_stop_while_the_microphone_is_gone_ends_it(recognizer, speech):
     source.refusals = math.inf
     session = LiveSession(recognizer, source, clock=clock, retry_s=3600.0)
     for record in session:
-        if isinstance(record, Lost):
+        if isinstance(record, SourceLost):
             session.stop()
-    assert isinstance(record, Lost)
+    assert isinstance(record, SourceLost)
 
 
 def test_an_unreadable_source_gives_what_was_said_before_its_error(recognizer, speech):
@@ -339,7 +339,7 @@ def test_saved_sound_lies_where_the_session_heard_it(tmp_path, recognizer, speec
     path = tmp_path / "a.wav"
     writer = AudioWriter(path)
     for record in LiveSession(recognizer, first, clock=clock, audio=True):
-        if isinstance(record, Heard):
+        if isinstance(record, AudioBlock):
             writer.write(record)
     readable = soundfile.info(path)  # before it is closed: as after kill -9
     assert readable.frames / RATE == pytest.approx(2 * len(speech) / RATE + 2, abs=1.1)
@@ -352,9 +352,9 @@ def test_saved_sound_lies_where_the_session_heard_it(tmp_path, recognizer, speec
 def test_saved_sound_of_another_rate_is_resampled(tmp_path):
     tone = np.sin(np.arange(48_000) / 20).astype(np.float32)
     with AudioWriter(tmp_path / "a.wav") as writer:
-        writer.write(Heard(tone[:RATE], RATE, 0.0))
-        writer.write(Heard(tone, 48_000, 1.0))
-        writer.write(Heard(tone, 48_000, 2.0))
+        writer.write(AudioBlock(tone[:RATE], RATE, 0.0))
+        writer.write(AudioBlock(tone, 48_000, 1.0))
+        writer.write(AudioBlock(tone, 48_000, 2.0))
     info = soundfile.info(tmp_path / "a.wav")
     assert (info.samplerate, info.channels, info.subtype) == (RATE, 1, "PCM_16")
     assert info.duration == pytest.approx(3, abs=0.05)
