@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
     from asr_gru.model.acoustic import AcousticModel
     from asr_gru.results import Segment, Transcript
-    from asr_gru.text import Tokens
+    from asr_gru.text import Tokenizer
 
 __all__ = ["Recognizer"]
 
@@ -46,7 +46,7 @@ class Recognizer:
     def __init__(
         self,
         acoustic: AcousticModel,
-        tokens: Tokens,
+        tokens: Tokenizer,
         *,
         time_shift_s: float = 0.0,
         temperature: float = 1.0,
@@ -111,7 +111,7 @@ class Recognizer:
         return self._pipeline.acoustic
 
     @property
-    def tokens(self) -> Tokens:
+    def tokens(self) -> Tokenizer:
         """What the model writes with."""
         return self._pipeline.tokens
 

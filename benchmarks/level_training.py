@@ -21,7 +21,7 @@ from asr_gru.model.net_config import EncoderConfig, LevelConfig, NetConfig
 from asr_gru.nn.level import LevelNormaliser
 from asr_gru.nn.net import AcousticNet
 from asr_gru.nn.recurrent import RecurrentLayer
-from asr_gru.text import build_characters
+from asr_gru.text import build_character_tokenizer
 from asr_gru.training.audio_cache import pack_corpus
 from asr_gru.training.augment import Augmenter
 from asr_gru.training.config import AugmentConfig, DataConfig, TrainConfig
@@ -165,7 +165,7 @@ def main() -> None:
     utterances = read_utterances([options.train.name], options.train.parent, config.data)
     phones = read_phones(options.phones, [options.train.parent])
     corpus = pack_corpus(utterances, options.cache, RATE)
-    tokens = build_characters([u.text for u in utterances])
+    tokens = build_character_tokenizer([u.text for u in utterances])
     examples = Examples(corpus, tokens, config, Augmenter(augment, RATE, None, None), phones)
     paths = [corpus.utterances[i].path for i in examples.kept]
     examples.weights = [float(path in phones.spoken) for path in paths]

@@ -60,10 +60,10 @@ def model(tmp_path_factory):
     from asr_gru.export.exporter import Card, export_model
     from asr_gru.model.net_config import EncoderConfig, NetConfig
     from asr_gru.nn.net import AcousticNet
-    from asr_gru.text import build_characters
+    from asr_gru.text import build_character_tokenizer
 
     torch.manual_seed(1)
-    tokens = build_characters(["abcdefghij "])
+    tokens = build_character_tokenizer(["abcdefghij "])
     net = AcousticNet(NetConfig(encoder=EncoderConfig(width=32, layers=1)), len(tokens)).eval()
     net.encoder.head.weight.data *= 8
     noise = np.random.default_rng(0).standard_normal(32_000).astype("float32") * 0.1

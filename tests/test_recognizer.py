@@ -13,9 +13,9 @@ from asr_gru.errors import AudioError, ConfigError, Error, ModelError
 from asr_gru.model.acoustic import AcousticInfo
 from asr_gru.recognizer import Recognizer
 from asr_gru.streaming.endpoint import EndpointRules
-from asr_gru.text import CharacterTokens
+from asr_gru.text import CharacterTokenizer
 
-TOKENS = CharacterTokens(" abcd")
+TOKENS = CharacterTokenizer(" abcd")
 RATE, FRAME = 1000, 40
 QUICK = EndpointRules(trailing_s=0.6, longest_s=3.0, leading_s=1.0, pause_s=0.12)
 
@@ -296,4 +296,4 @@ def test_refusals(recognizer):
     with pytest.raises(ConfigError, match="beam"):
         Recognizer.load(beam=0)
     with pytest.raises(ModelError, match="tokens"):
-        Recognizer(FakeModel(), CharacterTokens(" ab"))
+        Recognizer(FakeModel(), CharacterTokenizer(" ab"))

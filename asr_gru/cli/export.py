@@ -58,7 +58,7 @@ def command(
         raise MissingExtraError(error.name or "torch", "train") from None
     from asr_gru.audio import read_recording
     from asr_gru.data.manifest import check_files, read_manifest
-    from asr_gru.text import load_tokens, normalise
+    from asr_gru.text import load_tokenizer, normalise
 
     checkpoint = load_checkpoint(run_dir)
     net = net_from_checkpoint(checkpoint)
@@ -77,7 +77,7 @@ def command(
             break
     report = export_model(
         net,
-        load_tokens(run_dir / "tokens.txt"),
+        load_tokenizer(run_dir / "tokens.txt"),
         model_dir,
         load_card(card, name or model_dir.name, checkpoint),
         calibration=recordings,

@@ -11,7 +11,7 @@ from asr_gru.results import Word
 
 if TYPE_CHECKING:
     from asr_gru.decoding.protocol import Hypothesis
-    from asr_gru.text import Tokens
+    from asr_gru.text import Tokenizer
 
 __all__ = ["WordSpan", "WordTimes", "word_spans", "words_of"]
 
@@ -40,7 +40,7 @@ class WordTimes:
     temperature: float = 1.0
 
 
-def word_spans(hypothesis: Hypothesis, tokens: Tokens) -> list[WordSpan]:
+def word_spans(hypothesis: Hypothesis, tokens: Tokenizer) -> list[WordSpan]:
     """Return the words of a hypothesis: the decoder's own, or those that its tokens spell."""
     if hypothesis.words is not None:
         return [WordSpan(word.text, word.start, word.stop) for word in hypothesis.words]
@@ -49,7 +49,7 @@ def word_spans(hypothesis: Hypothesis, tokens: Tokens) -> list[WordSpan]:
 
 def words_of(
     hypothesis: Hypothesis,
-    tokens: Tokens,
+    tokens: Tokenizer,
     times: WordTimes,
     *,
     first_frame: int = 0,

@@ -23,7 +23,7 @@ from asr_gru.model.onnx import OnnxAcousticModel
 from asr_gru.nn.net import AcousticNet
 from asr_gru.nn.torch_model import acoustic_info, pack_weights
 from asr_gru.scoring import Score, word_errors
-from asr_gru.text import Tokens
+from asr_gru.text import Tokenizer
 
 __all__ = ["Card", "ExportReport", "Figures", "export_model"]
 
@@ -65,7 +65,7 @@ class ExportReport:
 
 def export_model(
     net: AcousticNet,
-    tokens: Tokens,
+    tokens: Tokenizer,
     folder: str | Path,
     card: Card,
     *,
@@ -141,7 +141,7 @@ def export_model(
 
 
 def _measure(
-    model: OnnxAcousticModel, size: int, tokens: Tokens, check: Sequence[tuple[Samples, str]]
+    model: OnnxAcousticModel, size: int, tokens: Tokenizer, check: Sequence[tuple[Samples, str]]
 ) -> tuple[Figures, list[npt.NDArray[np.intp]]]:
     decoder = GreedyDecoder()
     words, seconds, spent = Score(), 0.0, 0.0
@@ -158,7 +158,7 @@ def _measure(
     return Figures(size / 1e6, spent / max(seconds, 1e-9), words), paths
 
 
-def _tokens_files(tokens: Tokens) -> dict[str, bytes]:
+def _tokens_files(tokens: Tokenizer) -> dict[str, bytes]:
     """``tokens.txt``, and for word pieces ``tokens.model``, which training can go on with."""
     with tempfile.TemporaryDirectory() as folder:
         tokens.save(Path(folder))

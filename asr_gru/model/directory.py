@@ -14,7 +14,7 @@ import msgspec
 from asr_gru.errors import ModelError, did_you_mean
 from asr_gru.model.acoustic import AcousticInfo
 from asr_gru.model.config import FileRecord, ModelConfig, parse_config
-from asr_gru.text import Tokens, load_tokens
+from asr_gru.text import Tokenizer, load_tokenizer
 
 __all__ = ["DEFAULT", "ModelDirectory", "bundled_models", "write_model_directory"]
 
@@ -91,9 +91,9 @@ class ModelDirectory:
             streaming=config.streaming,
         )
 
-    def tokens(self) -> Tokens:
+    def tokens(self) -> Tokenizer:
         """Read the tokens."""
-        tokens = load_tokens(self.path / self.config.tokens.file)
+        tokens = load_tokenizer(self.path / self.config.tokens.file)
         if len(tokens) != self.config.tokens.count or tokens.kind != self.config.tokens.kind:
             raise ModelError(f"{self.path}: {self.config.tokens.file} is not what {CONFIG} says")
         return tokens

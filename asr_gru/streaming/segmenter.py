@@ -22,7 +22,7 @@ from asr_gru.streaming.endpoint import Endpoint, EndpointRules, EndpointState, f
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from asr_gru.text import Tokens
+    from asr_gru.text import Tokenizer
 
 __all__ = ["OpenSegment", "Segmenter", "advance_segmenters"]
 
@@ -58,7 +58,7 @@ class Segmenter:
     """
 
     def __init__(
-        self, decoder: AnyDecoder, tokens: Tokens, times: WordTimes, rules: EndpointRules
+        self, decoder: AnyDecoder, tokens: Tokenizer, times: WordTimes, rules: EndpointRules
     ) -> None:
         self.rules = rules
         self.decoder = decoder

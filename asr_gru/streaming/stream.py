@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from asr_gru.decoding import AnyDecoder, WordTimes
     from asr_gru.model.acoustic import AcousticModel, State
     from asr_gru.streaming.endpoint import EndpointRules
-    from asr_gru.text import Tokens
+    from asr_gru.text import Tokenizer
 
 __all__ = ["Pipeline", "Stream", "advance_streams"]
 
@@ -29,7 +29,7 @@ class Pipeline:
     """What all streams of a recogniser share."""
 
     acoustic: AcousticModel
-    tokens: Tokens
+    tokens: Tokenizer
     decoder: AnyDecoder
     times: WordTimes
 

@@ -1,21 +1,21 @@
-"""Tokens and the text normaliser: everything that knows how words are written."""
+"""Tokenizers and the text normaliser: everything that knows how words are written."""
 
 from asr_gru.text.normaliser import normalise
-from asr_gru.text.tokens import (
-    CharacterTokens,
-    PieceTokens,
-    Tokens,
-    build_characters,
-    load_tokens,
-    train_pieces,
+from asr_gru.text.tokenizers import (
+    CharacterTokenizer,
+    PieceTokenizer,
+    Tokenizer,
+    build_character_tokenizer,
+    load_tokenizer,
+    train_piece_tokenizer,
 )
 
 __all__ = [
-    "CharacterTokens",
-    "PieceTokens",
-    "Tokens",
-    "build_characters",
-    "load_tokens",
+    "CharacterTokenizer",
+    "PieceTokenizer",
+    "Tokenizer",
+    "build_character_tokenizer",
+    "load_tokenizer",
     "normalise",
-    "train_pieces",
+    "train_piece_tokenizer",
 ]

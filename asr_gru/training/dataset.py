@@ -16,7 +16,7 @@ from asr_gru.data.manifest import Utterance, check_files, read_manifest
 from asr_gru.decoding.alignment import frames_needed
 from asr_gru.errors import DataError
 from asr_gru.model.net_config import NetConfig
-from asr_gru.text import Tokens, build_characters, normalise, train_pieces
+from asr_gru.text import Tokenizer, build_character_tokenizer, normalise, train_piece_tokenizer
 from asr_gru.training.audio_cache import Corpus, pack_corpus
 from asr_gru.training.augment import Augmenter
 from asr_gru.training.config import DataConfig, TrainConfig
@@ -57,11 +57,13 @@ def read_utterances(manifests: Sequence[str], root: Path, data: DataConfig) -> l
     ]
 
 
-def make_tokens(utterances: Sequence[Utterance], data: DataConfig) -> Tokens:
+def make_tokens(utterances: Sequence[Utterance], data: DataConfig) -> Tokenizer:
     """Derive characters or word pieces from the training texts."""
     texts = [utterance.text for utterance in utterances]
     return (
-        build_characters(texts) if data.tokens == "characters" else train_pieces(texts, data.pieces)
+        build_character_tokenizer(texts)
+        if data.tokens == "characters"
+        else train_piece_tokenizer(texts, data.pieces)
     )
 
 
@@ -88,7 +90,7 @@ class Examples:
     def __init__(
         self,
         corpus: Corpus,
-        tokens: Tokens,
+        tokens: Tokenizer,
         config: TrainConfig,
         augmenter: Augmenter,
         phones: PhoneTimes | None = None,

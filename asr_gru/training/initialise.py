@@ -13,7 +13,7 @@ from asr_gru.errors import ConfigError
 from asr_gru.model.directory import ModelDirectory
 from asr_gru.model.net_config import NetConfig
 from asr_gru.nn.net import AcousticNet
-from asr_gru.text import Tokens, load_tokens
+from asr_gru.text import Tokenizer, load_tokenizer
 from asr_gru.training.checkpoint import NAME, Checkpoint, load_checkpoint, net_from_checkpoint
 from asr_gru.training.config import TrainConfig
 from asr_gru.training.dataset import Examples
@@ -24,19 +24,19 @@ __all__ = ["fresh_start", "tokens_of"]
 STATISTICS_UTTERANCES = 400
 
 
-def tokens_of(start_from: Path) -> Tokens:
+def tokens_of(start_from: Path) -> Tokenizer:
     """Return the tokens of the run or model directory that a new run starts from."""
     if _is_run(start_from):
         folder = start_from.parent if start_from.is_file() else start_from
         kept = [folder / name for name in ("tokens.model", "tokens.txt")]
-        return load_tokens(next((path for path in kept if path.exists()), kept[-1]))
+        return load_tokenizer(next((path for path in kept if path.exists()), kept[-1]))
     return ModelDirectory.open(str(start_from)).tokens()
 
 
 def fresh_start(
     config: TrainConfig,
     start_from: Path | None,
-    tokens: Tokens,
+    tokens: Tokenizer,
     examples: Examples,
     *,
     new_head: bool = False,

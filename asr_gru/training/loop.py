@@ -16,7 +16,7 @@ from asr_gru.errors import ConfigError
 from asr_gru.nn.fast_gru import bf16_available
 from asr_gru.nn.net import AcousticNet
 from asr_gru.nn.recurrent import RecurrentLayer
-from asr_gru.text import Tokens, load_tokens
+from asr_gru.text import Tokenizer, load_tokenizer
 from asr_gru.training.audio_cache import Corpus, pack_corpus
 from asr_gru.training.augment import Augmenter
 from asr_gru.training.autotune import LAYERS, race_layers
@@ -133,7 +133,7 @@ def train(
 
 def _prepare(
     config: TrainConfig, run: Run, processes: Processes, report: Report
-) -> tuple[Tokens, Examples, dict[str, Corpus]]:
+) -> tuple[Tokenizer, Examples, dict[str, Corpus]]:
     """Read manifests, decode recordings (the first process does; the others wait), list tokens."""
     if not processes.first:
         processes.wait()
@@ -152,7 +152,7 @@ def _prepare(
     named = [run.folder / name for name in ("tokens.txt", "tokens.model")]
     there = [path for path in named if path.exists()]
     if there:
-        tokens = load_tokens(there[-1])
+        tokens = load_tokenizer(there[-1])
     elif run.start_from is not None and not run.new_head:
         tokens = tokens_of(run.start_from)
     else:
@@ -171,7 +171,7 @@ def _prepare(
 
 
 def _first_state(
-    config: TrainConfig, run: Run, tokens: Tokens, examples: Examples, report: Report
+    config: TrainConfig, run: Run, tokens: Tokenizer, examples: Examples, report: Report
 ) -> Checkpoint:
     """Return the run's own checkpoint, or a fresh start."""
     if not (run.folder / NAME).exists():
@@ -240,7 +240,7 @@ def _validate(
     net: AcousticNet,
     average: dict[str, torch.Tensor],
     validation: dict[str, Corpus],
-    tokens: Tokens,
+    tokens: Tokenizer,
     processes: Processes,
     report: Report,
     state: Checkpoint,

@@ -11,7 +11,7 @@ import torch
 from asr_gru.decoding.alignment import collapse
 from asr_gru.nn.net import AcousticNet
 from asr_gru.scoring import character_errors, word_errors
-from asr_gru.text import Tokens
+from asr_gru.text import Tokenizer
 from asr_gru.training.audio_cache import Corpus
 from asr_gru.training.dataset import collate
 from asr_gru.training.distributed import Processes
@@ -29,7 +29,11 @@ class Validation:
 
 
 def validate(
-    net: AcousticNet, corpus: Corpus, tokens: Tokens, processes: Processes, batch_s: float = 120.0
+    net: AcousticNet,
+    corpus: Corpus,
+    tokens: Tokenizer,
+    processes: Processes,
+    batch_s: float = 120.0,
 ) -> Validation:
     """Recognise ``corpus`` with ``net``, each process a share of it."""
     order = sorted(range(len(corpus)), key=corpus.duration_s)[processes.rank :: processes.count]

@@ -7,9 +7,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from asr_gru.decoding import Hypothesis, WordTimes, word_confidence, words_of
-from asr_gru.text import CharacterTokens
+from asr_gru.text import CharacterTokenizer
 
-TOKENS = CharacterTokens(" abc")
+TOKENS = CharacterTokenizer(" abc")
 A, B, SPACE = 2, 3, 1
 
 

@@ -20,7 +20,7 @@ from asr_gru.model.net_config import EncoderConfig, FrontendConfig, LevelConfig,
 from asr_gru.model.onnx import OnnxAcousticModel
 from asr_gru.nn.net import AcousticNet
 from asr_gru.nn.torch_model import TorchAcousticModel, acoustic_info
-from asr_gru.text import build_characters
+from asr_gru.text import build_character_tokenizer
 
 KINDS = {
     "gru": {},
@@ -31,7 +31,7 @@ KINDS = {
     "bidirectional lstm": {"direction": "bi", "cell": "lstm"},
     "chunked": {"direction": "chunked", "chunk_frames": 4, "right_frames": 2},
 }
-TOKENS = build_characters(["abcdefghij "])
+TOKENS = build_character_tokenizer(["abcdefghij "])
 
 
 def make_net(level=None, **encoder):

@@ -10,10 +10,10 @@ from hypothesis import strategies as st
 from asr_gru.decoding import BeamDecoder, GreedyDecoder, WordTimes
 from asr_gru.streaming.endpoint import EndpointRules
 from asr_gru.streaming.segmenter import Segmenter
-from asr_gru.text import CharacterTokens, PieceTokens
+from asr_gru.text import CharacterTokenizer, PieceTokenizer
 
-CHARACTERS = CharacterTokens(" abcd")
-PIECES = PieceTokens(["▁", "▁a", "▁b", "c", "d"])
+CHARACTERS = CharacterTokenizer(" abcd")
+PIECES = PieceTokenizer(["▁", "▁a", "▁b", "c", "d"])
 LONGEST = EndpointRules(trailing_s=0.8, longest_s=3.0, leading_s=1.0, pause_s=0.12)
 
 

@@ -5,7 +5,7 @@ import pytest
 import torch
 
 from asr_gru.decoding.alignment import frames_needed
-from asr_gru.text import build_characters
+from asr_gru.text import build_character_tokenizer
 from asr_gru.training.augment import Augmenter, mask_features
 from asr_gru.training.config import AugmentConfig, DataConfig, TrainConfig
 from asr_gru.training.dataset import Examples
@@ -104,7 +104,7 @@ def trimmed(trim_tail_s, text="abcab"):
     config = TrainConfig(
         data=DataConfig(train=("x",)), augment=AugmentConfig(trim_tail_s=trim_tail_s)
     )
-    tokens = build_characters(["abc"])
+    tokens = build_character_tokenizer(["abc"])
     examples = Examples(
         Speech(text, SPEECH), tokens, config, Augmenter(config.augment, RATE, None, None)
     )

@@ -11,10 +11,10 @@ from asr_gru.model.directory import ModelDirectory, write_model_directory
 from asr_gru.model.net_config import EncoderConfig, NetConfig
 from asr_gru.nn.net import AcousticNet
 from asr_gru.nn.torch_model import TorchAcousticModel
-from asr_gru.text import build_characters
+from asr_gru.text import build_character_tokenizer
 from asr_gru.training.from_model import net_from_directory
 
-TOKENS = build_characters(["abcdefghij "])
+TOKENS = build_character_tokenizer(["abcdefghij "])
 KINDS = {
     "gru": {},
     "lstm": {"cell": "lstm"},

@@ -10,12 +10,12 @@ import torch
 from asr_gru.errors import ConfigError
 from asr_gru.model.net_config import LevelConfig
 from asr_gru.nn.net import AcousticNet
-from asr_gru.text import build_characters
+from asr_gru.text import build_character_tokenizer
 from asr_gru.training.checkpoint import NAME, Checkpoint, net_from_checkpoint, save_checkpoint
 from asr_gru.training.config import TrainConfig, parse_train_config
 from asr_gru.training.initialise import fresh_start
 
-TOKENS = build_characters(["abc"])
+TOKENS = build_character_tokenizer(["abc"])
 
 
 def config(**encoder) -> TrainConfig:

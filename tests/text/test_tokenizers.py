@@ -3,14 +3,14 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from asr_gru.errors import DataError, ModelError
-from asr_gru.text import build_characters, load_tokens, train_pieces
+from asr_gru.text import build_character_tokenizer, load_tokenizer, train_piece_tokenizer
 
 TEXTS = ["the cat sat on the mat", "a dog and a cat", "über naïve façade", "слово за слово"]
 
 
 @given(st.lists(st.text("abcü язык'", min_size=1), min_size=1))
 def test_characters_read_what_they_wrote(texts):
-    tokens = build_characters(texts)
+    tokens = build_character_tokenizer(texts)
     for text in texts:
         ids = tokens.encode(text)
         assert 0 not in ids
@@ -18,36 +18,40 @@ def test_characters_read_what_they_wrote(texts):
 
 
 def test_composed_and_decomposed_are_one():
-    tokens = build_characters(["é"])
+    tokens = build_character_tokenizer(["é"])
     assert tokens.encode("e\u0301") == tokens.encode("é")
 
 
 def test_spans_are_where_the_words_are():
-    tokens = build_characters(TEXTS)
+    tokens = build_character_tokenizer(TEXTS)
     ids = tokens.encode("a  dog ")
     assert tokens.word_spans(ids) == [("a", 0, 1), ("dog", 3, 6)]
 
 
 def test_a_character_without_token_is_named():
     with pytest.raises(DataError, match="'z'"):
-        build_characters(["abc"]).encode("abz")
+        build_character_tokenizer(["abc"]).encode("abz")
 
 
 @pytest.mark.parametrize("kind", ["characters", "pieces"])
 def test_tokens_survive_the_disk(tmp_path, kind):
     texts = TEXTS * 30
-    tokens = build_characters(texts) if kind == "characters" else train_pieces(texts, 30)
-    again = load_tokens(tmp_path / tokens.save(tmp_path))
+    tokens = (
+        build_character_tokenizer(texts)
+        if kind == "characters"
+        else train_piece_tokenizer(texts, 30)
+    )
+    again = load_tokenizer(tmp_path / tokens.save(tmp_path))
     assert (again.kind, len(again)) == (kind, len(tokens))
     for text in TEXTS:
         assert again.decode(again.encode(text)) == text == tokens.decode(tokens.encode(text))
 
 
 def test_pieces_are_read_without_their_model(tmp_path):
-    tokens = train_pieces(TEXTS * 30, 30)
+    tokens = train_piece_tokenizer(TEXTS * 30, 30)
     tokens.save(tmp_path)
     (tmp_path / "tokens.model").unlink()
-    again = load_tokens(tmp_path / "tokens.txt")
+    again = load_tokenizer(tmp_path / "tokens.txt")
     assert again.decode(tokens.encode("the cat")) == "the cat"
     with pytest.raises(ModelError, match=r"tokens\.model"):
         again.encode("the cat")
@@ -55,7 +59,7 @@ def test_pieces_are_read_without_their_model(tmp_path):
 
 def test_too_many_pieces_are_refused():
     with pytest.raises(DataError, match="5000"):
-        train_pieces(["a b"], 5000)
+        train_piece_tokenizer(["a b"], 5000)
 
 
 @pytest.mark.parametrize(
@@ -65,9 +69,9 @@ def test_foreign_lists_are_refused(tmp_path, data):
     path = tmp_path / "tokens.txt"
     path.write_bytes(data)
     with pytest.raises(ModelError, match=r"tokens\.txt"):
-        load_tokens(path)
+        load_tokenizer(path)
 
 
 def test_a_missing_list_is_refused(tmp_path):
     with pytest.raises(ModelError, match=r"none\.txt"):
-        load_tokens(tmp_path / "none.txt")
+        load_tokenizer(tmp_path / "none.txt")

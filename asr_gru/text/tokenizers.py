@@ -1,7 +1,7 @@
-"""What a model writes with: characters or word pieces, behind one interface.
+"""Tokenizers of characters and of word pieces, behind one protocol.
 
-Both are lists of strings of which the first is the blank. Reading needs the list alone, so a
-model of pieces runs without sentencepiece; cutting a text into pieces (training) needs it.
+Each holds a list of tokens, of which the first is the blank. Decoding needs the list alone, so
+that a model of word pieces runs without sentencepiece; encoding text (in training) needs it.
 """
 
 from __future__ import annotations
@@ -15,20 +15,20 @@ from typing import Any, Literal, Protocol
 from asr_gru.errors import DataError, MissingExtraError, ModelError
 
 __all__ = [
-    "CharacterTokens",
-    "PieceTokens",
-    "Tokens",
-    "build_characters",
-    "load_tokens",
-    "train_pieces",
+    "CharacterTokenizer",
+    "PieceTokenizer",
+    "Tokenizer",
+    "build_character_tokenizer",
+    "load_tokenizer",
+    "train_piece_tokenizer",
 ]
 
 BLANK, SPACE, WORD_START = "<blank>", "<space>", "▁"
 LARGEST_FILE = 4_000_000
 
 
-class Tokens(Protocol):
-    """Texts to token ids and back; id 0 is the blank."""
+class Tokenizer(Protocol):
+    """Encodes texts as token ids and decodes them; id 0 is the blank."""
 
     @property
     def kind(self) -> Literal["characters", "pieces"]:
@@ -93,8 +93,8 @@ class _Listed:
         return "tokens.txt"
 
 
-class CharacterTokens(_Listed):
-    """One token a character (Unicode code point after composition); the space is one of them."""
+class CharacterTokenizer(_Listed):
+    """One token per character (Unicode code point, NFC); the space is one of them."""
 
     kind: Literal["characters", "pieces"] = "characters"
 
@@ -114,7 +114,7 @@ class CharacterTokens(_Listed):
         return [self._ids[character] for character in text]
 
 
-class PieceTokens(_Listed):
+class PieceTokenizer(_Listed):
     """Word pieces of a sentencepiece model; ``▁`` begins a word."""
 
     kind: Literal["characters", "pieces"] = "pieces"
@@ -149,16 +149,16 @@ class PieceTokens(_Listed):
         return "tokens.txt"
 
 
-def build_characters(texts: Iterable[str]) -> CharacterTokens:
-    """Return a token for every character of ``texts``, in code point order."""
+def build_character_tokenizer(texts: Iterable[str]) -> CharacterTokenizer:
+    """Return a tokenizer with every character of ``texts``, in code point order."""
     found = {character for text in texts for character in unicodedata.normalize("NFC", text)}
     odd = next((character for character in found if character in "\r\n\t"), None)
     if odd is not None:
         raise DataError(f"a text holds {odd!r}; normalise texts before training")
-    return CharacterTokens(sorted(found | {" "}))
+    return CharacterTokenizer(sorted(found | {" "}))
 
 
-def train_pieces(texts: Sequence[str], size: int) -> PieceTokens:
+def train_piece_tokenizer(texts: Sequence[str], size: int) -> PieceTokenizer:
     """Learn ``size`` word pieces, the blank included (Kudo 2018, unigram language model)."""
     library = _sentencepiece()
     model = io.BytesIO()
@@ -179,7 +179,7 @@ def train_pieces(texts: Sequence[str], size: int) -> PieceTokens:
     return _from_model(model.getvalue())
 
 
-def load_tokens(path: str | Path) -> Tokens:
+def load_tokenizer(path: str | Path) -> Tokenizer:
     """Read ``tokens.txt``, with ``tokens.model`` beside it for pieces.
 
     Raises:
@@ -204,14 +204,14 @@ def load_tokens(path: str | Path) -> Tokens:
     if tokens[0] != BLANK or len(set(tokens)) != len(tokens) or not all(tokens):
         raise ModelError(f"{path}: not a list of tokens (one a line, {BLANK} first, none twice)")
     if any(len(token) > 1 for token in tokens[1:]):
-        return PieceTokens(tokens[1:], model)
-    return CharacterTokens(tokens[1:])
+        return PieceTokenizer(tokens[1:], model)
+    return CharacterTokenizer(tokens[1:])
 
 
-def _from_model(model: bytes) -> PieceTokens:
+def _from_model(model: bytes) -> PieceTokenizer:
     processor = _sentencepiece().SentencePieceProcessor(model_proto=model)
     pieces = [processor.id_to_piece(i) for i in range(1, processor.get_piece_size())]
-    return PieceTokens(pieces, model)
+    return PieceTokenizer(pieces, model)
 
 
 def _sentencepiece() -> Any:
