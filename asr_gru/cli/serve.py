@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import ipaddress
 import logging
 import os
@@ -35,6 +36,9 @@ KEY_VARIABLE = "ASR_GRU_API_KEY"
 @click.option("--certfile", type=click.Path(path_type=Path), help="Certificate, for https.")
 @click.option("--keyfile", type=click.Path(path_type=Path), help="Its private key.")
 @click.option("--self-signed", is_flag=True, help="Make a certificate, for https.")
+@click.option(
+    "--strict-model", is_flag=True, help="Refuse OpenAI's model names (whisper-1 and others)."
+)
 @click.option("--clients", type=int, help="WebSockets at a time [500].")
 @click.option("--session-s", type=float, help="Longest session, in seconds [14400].")
 @click.option("--idle-s", type=float, help="Seconds without a message [30].")
@@ -57,6 +61,7 @@ def command(
     certfile: Path | None,
     keyfile: Path | None,
     self_signed: bool,
+    strict_model: bool,
     **limits: Any,
 ) -> None:
     """Serve the model: a page, WebSockets, and OpenAI's REST interface.
@@ -65,9 +70,9 @@ def command(
     """
     try:
         from asr_gru.server.access import Access
+        from asr_gru.server.context import ServerContext
         from asr_gru.server.limits import Limits
-        from asr_gru.server.run import serve
-        from asr_gru.server.state import ServerState
+        from asr_gru.server.run import listen, serve
         from asr_gru.server.tls import self_signed as make_certificate
     except ModuleNotFoundError as error:
         raise MissingExtraError(error.name or "fastapi", "server") from None
@@ -89,19 +94,23 @@ def command(
         made_certificate, made_key, fingerprint = make_certificate(folder, _names(host))
         certificate = (made_certificate, made_key)
         click.echo(f"certificate {made_certificate}, SHA-256 {fingerprint}", err=True)
-    _check_port(host, port)
-    sys.setswitchinterval(0.001)
-    recognizer = Recognizer.load(model, threads=threads, beam=beam)
-    config = ModelDirectory.open(model, verify=False).config
+    sys.setswitchinterval(0.001)  # the event loop waits less for the recogniser's thread
     logging.basicConfig(format="%(asctime)s %(levelname)s %(message)s", level=logging.WARNING)
-    state = ServerState(recognizer, access, config.name, config.language, rules, chosen)
-    scheme = "https" if certificate else "http"
-
-    def listening(actual: int) -> None:
+    with contextlib.ExitStack() as stack:
+        sockets = [stack.enter_context(each) for each in listen(host, port, chosen)]
+        recognizer = Recognizer.load(model, threads=threads, beam=beam)
+        config = ModelDirectory.open(model, verify=False).config
+        context = ServerContext(
+            recognizer, access, config.name, config.language, rules, chosen, strict_model
+        )
+        scheme = "https" if certificate else "http"
         name = f"[{host}]" if ":" in host else host
-        click.echo(f"listening on {scheme}://{name}:{actual} (Ctrl-C ends)", err=True)
+        address = f"{scheme}://{name}:{sockets[0].getsockname()[1]}"
 
-    serve(state, host, port, certificate=certificate, listening=listening)
+        def on_listening() -> None:
+            click.echo(f"listening on {address} (Ctrl-C ends)", err=True)
+
+        serve(context, sockets, certificate=certificate, on_listening=on_listening)
 
 
 def _key(file: Path | None) -> str | None:
@@ -122,16 +131,3 @@ def _names(host: str) -> list[str]:
     except ValueError:
         names.append(host)
     return list(dict.fromkeys(names))
-
-
-def _check_port(host: str, port: int) -> None:
-    """Fail in one line, before the model is loaded, where nothing can listen."""
-    try:
-        family, kind, _, _, address = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)[0]
-        with socket.socket(family, kind) as probe:
-            probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-            probe.bind(address)
-    except OSError as error:
-        raise ConfigError(
-            f"cannot listen on {host}:{port} ({error.strerror or error}); give another --port"
-        ) from None

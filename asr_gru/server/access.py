@@ -1,4 +1,4 @@
-"""Who may come in: the API key, the browser's origin, the name that the server was called by."""
+"""Who may use the server: the API key, a browser page's origin, the name in the request."""
 
 from __future__ import annotations
 
@@ -17,6 +17,7 @@ __all__ = ["Access", "Guard", "is_loopback"]
 
 OPEN_PATHS = ("/", "/healthz", "/page", "/docs", "/openapi.json", "/favicon.ico")
 """What holds no secret and costs nothing; everything else wants the key, if there is one."""
+USUAL_PORTS = {"http": 80, "https": 443}
 SUBPROTOCOL_KEY = "openai-insecure-api-key."
 """How browsers, which cannot set a header, hand a key to a realtime WebSocket."""
 
@@ -41,7 +42,7 @@ class Access:
         origins: origins of pages elsewhere that may use the server (``https://example.org``).
 
     Raises:
-        ConfigError: without a key the server stays on loopback.
+        ConfigError: no key for a host beyond loopback, or what is no key or no origin.
     """
 
     host: str
@@ -56,6 +57,7 @@ class Access:
             )
         if self.key is not None and len(self.key) < 16:
             raise ConfigError("the API key is shorter than 16 characters; give a longer one")
+        object.__setattr__(self, "origins", frozenset(map(_origin, self.origins)))
 
     def knows(self, key: str | None) -> bool:
         """Compare a key in constant time; without a key of its own the server takes anyone."""
@@ -78,6 +80,23 @@ class Access:
         if self.key is None and not (is_loopback(name) or name == self.host):
             return False
         return own or origin in self.origins
+
+
+def _origin(text: str) -> str:
+    """Return an origin as browsers send it (RFC 6454): scheme, host, and a port that is unusual."""
+    problem = ConfigError(f"--origin {text}: not an origin; write it as https://example.org")
+    try:
+        parts = urlsplit(text)
+        host, port = parts.hostname, parts.port
+    except ValueError:
+        raise problem from None
+    more = parts.path.strip("/") or parts.query or parts.fragment or parts.username
+    if more or not host or parts.scheme not in USUAL_PORTS:
+        raise problem
+    name = f"[{host}]" if ":" in host else host
+    return f"{parts.scheme}://{name}" + (
+        f":{port}" if port not in (None, USUAL_PORTS[parts.scheme]) else ""
+    )
 
 
 def key_of(scope: Scope) -> str | None:

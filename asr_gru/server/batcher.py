@@ -1,4 +1,4 @@
-"""The streams of all clients, stepped together: one call of the graph a tick."""
+"""The streams of all clients, stepped together: one call of the graph per tick."""
 
 from __future__ import annotations
 
@@ -22,133 +22,152 @@ from asr_gru.streaming.batching import step_streams
 from asr_gru.streaming.endpoint import EndpointRules
 from asr_gru.streaming.stream import Stream
 
-__all__ = ["Batcher", "Said", "Seat"]
+__all__ = ["Batcher", "ServedStream", "StreamUpdate"]
 
 TICK_S = 0.02
-"""Ticks come no faster than this; under load they take longer and cover more audio."""
+"""Shortest tick; under load ticks take longer and cover more audio."""
 STEPS = (8, 4, 2, 1)
-MOST_S = 2.0
-"""Seconds of one client's audio taken in a tick, so that a hasty one delays nobody."""
+TAKEN_S = 2.0
+"""Most audio of one client in a tick, so that a client that sends faster delays no other."""
 
 log = logging.getLogger("asr_gru.server")
 Block = npt.NDArray[np.generic]
 
 
 @dataclass(frozen=True, slots=True)
-class Said:
-    """What a tick brought for one client.
+class StreamUpdate:
+    """What a tick brought for one stream. One with ``error`` or ``ended`` is the last.
 
     Attributes:
-        events: of its stream.
-        audio_s: seconds of its audio that have been heard.
+        events: in order.
+        audio_s: seconds of the stream's audio that have been recognised.
         lag_s: seconds from the arrival of the oldest audio of this tick until now.
-        error: why the stream went no further.
-        ended: whether the stream was finished.
+        error: why the stream failed: an ``Error`` where its input is to blame.
+        ended: the stream was finished, as ``Batcher.end`` asked.
     """
 
     events: list[Event]
     audio_s: float
     lag_s: float
-    error: Error | None = None
+    error: Exception | None = None
     ended: bool = False
 
 
 @dataclass(eq=False, slots=True)
-class Seat:
-    """A client's place in the batcher; only the batcher touches its stream."""
+class ServedStream:
+    """A client's stream in the batcher, which alone touches ``stream``.
+
+    Attributes:
+        on_update: called in the event loop with each update, and not after the last one.
+        queue: blocks and endpoint rules that no tick has taken yet.
+        samples: length of the blocks in ``queue``.
+        arrived: when the oldest of ``queue`` came, by ``time.monotonic``.
+        ending: ``Batcher.end`` was called, and no tick has finished the stream yet.
+        closed: there was a last update, or ``Batcher.detach``; the stream takes no more.
+        has_room: set unless more audio is queued than a client may be behind.
+    """
 
     stream: Stream
     sample_rate: int
-    tell: Callable[[Said], None]
-    inbox: deque[Block | EndpointRules] = field(default_factory=deque)
+    on_update: Callable[[StreamUpdate], None]
+    queue: deque[Block | EndpointRules] = field(default_factory=deque)
     samples: int = 0
     arrived: float | None = None
     ending: bool = False
-    room: asyncio.Event = field(default_factory=asyncio.Event)
+    closed: bool = False
+    has_room: asyncio.Event = field(default_factory=asyncio.Event)
 
     @property
     def behind_s(self) -> float:
-        """Seconds of audio that wait to be heard."""
+        """Seconds of audio that are queued."""
         return self.samples / self.sample_rate
 
 
 @dataclass(slots=True)
 class _Work:
-    seat: Seat
+    served: ServedStream
     items: list[Block | EndpointRules]
     arrived: float
     ending: bool
     events: list[Event] = field(default_factory=list)
-    error: Error | None = None
+    error: Exception | None = None
 
 
 class Batcher:
-    """Steps the streams of all seats in one thread, tick by tick.
+    """Steps all streams in one thread, tick by tick.
 
-    Methods are for the event loop; the recogniser runs in a thread of its own.
+    Methods are for the event loop; the recogniser runs in a thread of its own. Every stream that
+    was opened gets exactly one last update, however its work ends, unless it is detached first.
     """
 
     def __init__(self, recognizer: Recognizer, metrics: Metrics, behind_s: float) -> None:
         self.recognizer = recognizer
         self._metrics = metrics
         self._behind_s = behind_s
-        self._busy: dict[Seat, None] = {}
+        self._busy: dict[ServedStream, None] = {}
         self._wake = asyncio.Event()
         self._thread = ThreadPoolExecutor(1, "recognise")
         self._task: asyncio.Task[None] | None = None
 
     def start(self) -> None:
-        """Begin to tick."""
+        """Start to tick."""
         self._task = asyncio.get_running_loop().create_task(self._run())
 
     async def stop(self) -> None:
-        """Tick no more."""
+        """Stop after the tick that is running."""
         if self._task:
             self._task.cancel()
             await asyncio.gather(self._task, return_exceptions=True)
         self._thread.shutdown(cancel_futures=True)
 
-    def seat(
+    def open(
         self,
         sample_rate: int,
         rules: EndpointRules,
-        tell: Callable[[Said], None],
+        on_update: Callable[[StreamUpdate], None],
         *,
         partials: bool = True,
-    ) -> Seat:
-        """Open a stream; ``tell`` hears what is said in it. Raises as ``Recognizer.stream``."""
-        stream = self.recognizer.stream(sample_rate, rules, quality="LQ", partials=partials)
-        seat = Seat(stream, int(sample_rate), tell)
-        seat.room.set()
-        return seat
+    ) -> ServedStream:
+        """Start a stream whose updates go to ``on_update``; raises as ``Recognizer.stream``."""
+        stream = self.recognizer.stream(sample_rate, rules, partials=partials)
+        served = ServedStream(stream, int(sample_rate), on_update)
+        served.has_room.set()
+        return served
 
-    def feed(self, seat: Seat, block: Block) -> None:
-        """Take a block of a client's audio."""
-        seat.inbox.append(block)
-        seat.samples += len(block)
-        if seat.behind_s > self._behind_s:
-            seat.room.clear()
-        self._call(seat)
+    def feed(self, served: ServedStream, block: Block) -> None:
+        """Queue a block of audio."""
+        if served.closed:
+            return
+        served.queue.append(block)
+        served.samples += len(block)
+        if served.behind_s > self._behind_s:
+            served.has_room.clear()
+        self._schedule(served)
 
-    def change(self, seat: Seat, rules: EndpointRules) -> None:
-        """Change the endpoint rules for what follows."""
-        seat.inbox.append(rules)
-        self._call(seat)
+    def set_endpoint(self, served: ServedStream, rules: EndpointRules) -> None:
+        """Change the endpoint rules for the audio that follows."""
+        if not served.closed:
+            served.queue.append(rules)
+            self._schedule(served)
 
-    def end(self, seat: Seat) -> None:
-        """Finish the stream; ``tell`` hears the rest with ``ended`` set."""
-        seat.ending = True
-        self._call(seat)
+    def end(self, served: ServedStream) -> None:
+        """Finish the stream once its queue is empty."""
+        if not served.closed:
+            served.ending = True
+            self._schedule(served)
 
-    def leave(self, seat: Seat) -> None:
-        """Forget a seat."""
-        self._busy.pop(seat, None)
-        seat.tell = _nobody
+    def detach(self, served: ServedStream) -> None:
+        """Drop a stream whose client has left; ``on_update`` is called no more."""
+        served.closed = True
+        served.queue.clear()
+        served.samples = 0
+        served.has_room.set()
+        self._busy.pop(served, None)
 
-    def _call(self, seat: Seat) -> None:
-        if seat.arrived is None:
-            seat.arrived = time.monotonic()
-        self._busy[seat] = None
+    def _schedule(self, served: ServedStream) -> None:
+        if served.arrived is None:
+            served.arrived = time.monotonic()
+        self._busy[served] = None
         self._wake.set()
 
     async def _run(self) -> None:
@@ -157,30 +176,27 @@ class Batcher:
             await self._wake.wait()
             self._wake.clear()
             began = time.monotonic()
-            work = [_take(seat) for seat in self._busy]
-            self._busy = {w.seat: None for w in work if w.seat.inbox or w.seat.ending}
+            work = [_take(served) for served in self._busy]
+            self._busy = {w.served: None for w in work if w.served.queue or w.served.ending}
             if self._busy:
                 self._wake.set()
             try:
                 await loop.run_in_executor(self._thread, self._tick, work)
-            except Exception:
+            except Exception as error:
                 log.exception("a tick failed")
                 for each in work:
-                    each.error = each.error or Error("internal error; see the server's log")
+                    each.error = each.error or error
             now = time.monotonic()
             self._metrics.ticked(now - began, [now - w.arrived for w in work])
             for each in work:
-                self._tell(each, now)
+                self._report(each, now)
             await asyncio.sleep(max(0.0, TICK_S - (time.monotonic() - began)))
 
     def _tick(self, work: Sequence[_Work]) -> None:
         for each in work:
-            try:
-                _accept(each)
-            except Error as error:
-                each.error = error
+            _guarded(_accept, each)
         going = [each for each in work if each.error is None]
-        streams = [each.seat.stream for each in going]
+        streams = [each.served.stream for each in going]
         for steps in STEPS:
             for each, events in zip(
                 going, step_streams(self.recognizer.acoustic, streams, steps), strict=True
@@ -188,51 +204,63 @@ class Batcher:
                 each.events += events
         for each in going:
             if each.ending:
-                try:
-                    each.events += each.seat.stream.finish()
-                except Error as error:
-                    each.error = error
+                _guarded(_finish, each)
 
-    def _tell(self, each: _Work, now: float) -> None:
-        seat = each.seat
-        if seat.behind_s <= self._behind_s:
-            seat.room.set()
-        stream = seat.stream
+    def _report(self, each: _Work, now: float) -> None:
+        served, stream = each.served, each.served.stream
+        if served.closed:  # detached while the tick ran
+            return
+        if served.behind_s <= self._behind_s:
+            served.has_room.set()
         rate = self.recognizer.acoustic.info.sample_rate
-        heard_s = max(0.0, stream.audio_s - stream.waiting / rate)
-        said = Said(each.events, heard_s, now - each.arrived, each.error, each.ending)
+        recognised_s = max(0.0, stream.audio_s - stream.waiting / rate)
+        ended = each.ending and each.error is None
+        update = StreamUpdate(each.events, recognised_s, now - each.arrived, each.error, ended)
+        if update.ended or update.error is not None:
+            self.detach(served)
         try:
-            seat.tell(said)
+            served.on_update(update)
         except Exception:
-            log.exception("a client could not be told")
-            self.leave(seat)
+            log.exception("an update found no taker")
+            self.detach(served)
 
 
-def _take(seat: Seat) -> _Work:
-    """Take what has arrived, up to ``MOST_S``; the rest waits for the next tick."""
+def _take(served: ServedStream) -> _Work:
+    """Take what has arrived, up to ``TAKEN_S``; the rest stays for the next tick."""
     items: list[Block | EndpointRules] = []
-    most = MOST_S * seat.sample_rate
+    most = TAKEN_S * served.sample_rate
     taken = 0
-    while seat.inbox and taken < most:
-        item = seat.inbox.popleft()
+    while served.queue and taken < most:
+        item = served.queue.popleft()
         if not isinstance(item, EndpointRules):
             room = math.ceil(most) - taken
             if len(item) > room:
-                seat.inbox.appendleft(item[room:])
+                served.queue.appendleft(item[room:])
                 item = item[:room]
             taken += len(item)
         items.append(item)
-    seat.samples -= taken
-    ending = seat.ending and not seat.inbox
+    served.samples -= taken
+    ending = served.ending and not served.queue
     if ending:
-        seat.ending = False
-    arrived = seat.arrived if seat.arrived is not None else time.monotonic()
-    seat.arrived = time.monotonic() if seat.inbox else None
-    return _Work(seat, items, arrived, ending)
+        served.ending = False
+    arrived = served.arrived if served.arrived is not None else time.monotonic()
+    served.arrived = time.monotonic() if served.queue else None
+    return _Work(served, items, arrived, ending)
+
+
+def _guarded(act: Callable[[_Work], None], work: _Work) -> None:
+    """Keep what one stream raises away from the others of its tick."""
+    try:
+        act(work)
+    except Error as error:
+        work.error = error
+    except Exception as error:
+        log.exception("a stream failed")
+        work.error = error
 
 
 def _accept(work: _Work) -> None:
-    stream = work.seat.stream
+    stream = work.served.stream
     for item in work.items:
         if isinstance(item, EndpointRules):
             stream.endpoint = item
@@ -240,5 +268,5 @@ def _accept(work: _Work) -> None:
             stream.accept(item)
 
 
-def _nobody(said: Said) -> None:
-    """Where the words of a client go that has left."""
+def _finish(work: _Work) -> None:
+    work.events += work.served.stream.finish()

@@ -1,53 +1,61 @@
-"""Requests of bounded size, counted while they come."""
+"""Requests of bounded size that keep coming, counted while they come."""
 
 from __future__ import annotations
 
-import contextlib
+import asyncio
 
 from starlette.datastructures import Headers
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-from asr_gru.server.problems import problem
+from asr_gru.server.limits import Limits, RefusedError
+from asr_gru.server.problems import refused
 
 __all__ = ["BodyLimit"]
 
 
-class _TooLargeError(Exception):
-    pass
-
-
 class BodyLimit:
-    """ASGI middleware that answers 413 to a body above ``most`` bytes."""
+    """ASGI middleware that refuses a body above ``upload_bytes``, or one that stops coming."""
 
-    def __init__(self, app: ASGIApp, most: int) -> None:
+    def __init__(self, app: ASGIApp, limits: Limits) -> None:
         self.app = app
-        self.most = most
+        self.limits = limits
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        """Serve one connection."""
+        """Pass a request on while its body keeps to the limits."""
         if scope["type"] != "http":
             await self.app(scope, receive, send)
             return
-        answer = problem(413, "upload_too_large", f"an upload has at most {self.most} bytes")
+        most, idle_s = self.limits.upload_bytes, self.limits.idle_s
+        too_large = RefusedError("upload_too_large", f"an upload has at most {most} bytes")
         declared = Headers(scope=scope).get("content-length", "0")
-        if not declared.isdigit() or int(declared) > self.most:
-            await answer(scope, receive, send)
+        if not declared.isdigit() or int(declared) > most:
+            await refused(too_large)(scope, receive, send)
             return
-        count = 0
+        count, complete = 0, False
+        refusal: RefusedError | None = None
 
         async def counted() -> Message:
-            nonlocal count
-            message = await receive()
+            nonlocal count, complete, refusal
+            try:
+                message = await asyncio.wait_for(receive(), None if complete else idle_s)
+            except TimeoutError:
+                refusal = RefusedError("idle", f"no part of the upload came for {idle_s:g} s")
+                raise refusal from None
             count += len(message.get("body", b""))
-            if count > self.most:
-                raise _TooLargeError
+            complete = not message.get("more_body", False)
+            if count > most:
+                refusal = too_large
+                raise refusal
             return message
 
-        async def unless_too_large(message: Message) -> None:
-            if count <= self.most:  # else the application's own complaint is not the point
+        async def unless_refused(message: Message) -> None:
+            if refusal is None:  # else the application's own complaint is not the point
                 await send(message)
 
-        with contextlib.suppress(_TooLargeError):
-            await self.app(scope, counted, unless_too_large)
-        if count > self.most:
-            await answer(scope, receive, send)
+        try:
+            await self.app(scope, counted, unless_refused)
+        except Exception:
+            if refusal is None:
+                raise
+        if refusal is not None:
+            await refused(refusal)(scope, receive, send)

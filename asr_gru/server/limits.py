@@ -7,7 +7,7 @@ from dataclasses import dataclass, fields
 
 from asr_gru.errors import ConfigError
 
-__all__ = ["CLOSE_CODES", "Limits", "RefusedError"]
+__all__ = ["CLOSE_CODES", "INTERNAL", "SHUTTING_DOWN", "STATUSES", "Limits", "RefusedError"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -15,16 +15,16 @@ class Limits:
     """Bounds; each is an option of ``asr-gru serve``.
 
     Attributes:
-        clients: WebSockets open at a time.
-        session_s: seconds that one of them may last.
-        idle_s: seconds without a message after which one is closed.
-        message_bytes: largest message of a WebSocket.
+        clients: concurrent WebSocket sessions.
+        session_s: longest session, in seconds.
+        idle_s: seconds without a message (or a part of an upload) after which a client is refused.
+        message_bytes: largest WebSocket message.
         slow_reader_s: seconds that a client may leave a message unread.
-        behind_s: seconds of a client's audio that may wait; then its socket is read no further.
-        upload_bytes: largest request that is uploaded.
-        upload_s: longest recording that is uploaded, in seconds of audio.
-        uploads: recordings that are transcribed at a time.
-        queued_uploads: recordings that may wait for that.
+        behind_s: seconds of a client's audio that may be queued; beyond, its socket is not read.
+        upload_bytes: largest request body.
+        upload_s: longest uploaded recording, in seconds of audio.
+        uploads: recordings transcribed concurrently.
+        queued_uploads: recordings that may wait for a slot.
     """
 
     clients: int = 500
@@ -57,14 +57,25 @@ CLOSE_CODES = {
     "shutting_down": 1012,
     "internal": 1011,
 }
-"""The codes of error messages, with the code that the WebSocket is then closed with."""
+"""Error codes of WebSocket sessions, with the close code that follows each."""
+
+STATUSES = {
+    "bad_audio": 400,
+    "idle": 408,
+    "audio_too_long": 413,
+    "upload_too_large": 413,
+    "internal": 500,
+    "too_many_uploads": 503,
+    "shutting_down": 503,
+}
+"""Error codes of uploads, with the HTTP status of each."""
 
 
 class RefusedError(Exception):
-    """A client asked for what it cannot have.
+    """The server ends a session or an upload.
 
     Attributes:
-        code: one of ``CLOSE_CODES``.
+        code: one of ``CLOSE_CODES`` (sessions) or ``STATUSES`` (uploads).
         message: one line that names the thing and the remedy.
     """
 
@@ -72,3 +83,7 @@ class RefusedError(Exception):
         super().__init__(message)
         self.code = code
         self.message = message
+
+
+INTERNAL = "internal error; see the server's log"
+SHUTTING_DOWN = "the server is shutting down; connect again later"

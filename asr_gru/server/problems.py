@@ -2,19 +2,80 @@
 
 from __future__ import annotations
 
+import logging
+from http import HTTPStatus
 from typing import Any
 
+from fastapi import FastAPI, Request
+from fastapi.exceptions import RequestValidationError
+from starlette.exceptions import HTTPException
 from starlette.responses import JSONResponse
 
-__all__ = ["problem", "problem_body"]
+from asr_gru.server.limits import INTERNAL, STATUSES, RefusedError
+
+__all__ = ["add_handlers", "problem", "problem_body", "refused"]
+
+log = logging.getLogger("asr_gru.server")
 
 
-def problem(status: int, code: str, message: str) -> JSONResponse:
-    """Return an error as an answer."""
+def problem(
+    status: int,
+    code: str,
+    message: str,
+    *,
+    param: str | None = None,
+    headers: dict[str, str] | None = None,
+) -> JSONResponse:
+    """Return the response that carries an error.
+
+    Args:
+        status: of HTTP.
+        code: what a program looks at.
+        message: what a person reads.
+        param: the field of the request that is at fault.
+        headers: to be sent along.
+    """
     kind = "server_error" if status >= 500 else "invalid_request_error"
-    return JSONResponse(problem_body(code, message, kind), status)
+    return JSONResponse(problem_body(code, message, kind, param), status, headers)
 
 
-def problem_body(code: str, message: str, kind: str = "invalid_request_error") -> dict[str, Any]:
-    """Return an error as the body of an answer, or part of an event."""
-    return {"error": {"message": message, "type": kind, "param": None, "code": code}}
+def problem_body(
+    code: str,
+    message: str,
+    kind: str = "invalid_request_error",
+    param: str | None = None,
+) -> dict[str, Any]:
+    """Return an error as the body of a response, or as part of an event."""
+    return {"error": {"message": message, "type": kind, "param": param, "code": code}}
+
+
+def refused(error: RefusedError) -> JSONResponse:
+    """Return the response for a refused upload."""
+    return problem(STATUSES[error.code], error.code, error.message)
+
+
+def add_handlers(app: FastAPI) -> None:
+    """Give every error of the application this form, whoever raised it."""
+    app.add_exception_handler(RequestValidationError, _invalid)
+    app.add_exception_handler(HTTPException, _http_error)
+    app.add_exception_handler(Exception, _internal)
+
+
+async def _invalid(_: Request, error: Exception) -> JSONResponse:
+    assert isinstance(error, RequestValidationError)
+    first = error.errors()[0]
+    where = ".".join(str(part) for part in first["loc"][1:])
+    return problem(400, "invalid_request", f"{where}: {first['msg']}", param=where or None)
+
+
+async def _http_error(request: Request, error: Exception) -> JSONResponse:
+    """Not found, method not allowed, a form that cannot be parsed."""
+    assert isinstance(error, HTTPException)
+    code = HTTPStatus(error.status_code).name.lower()
+    message = f"{request.method} {request.url.path}: {error.detail}"
+    headers = dict(error.headers) if error.headers else None
+    return problem(error.status_code, code, message, headers=headers)
+
+
+async def _internal(_: Request, error: Exception) -> JSONResponse:  # noqa: ARG001
+    return problem(500, "internal", INTERNAL)  # uvicorn logs what was raised

@@ -1,72 +1,198 @@
-"""What clients of the realtime protocol send, taken apart and checked."""
+"""The messages of OpenAI's realtime protocol that transcription uses, as far as they matter here.
+
+``ClientEvent`` is what clients send. Fields that are not written down here are ignored, and
+``session_settings`` names those that a session update sets in vain.
+"""
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Annotated, Any, Literal
 
 import msgspec
+from msgspec import UNSET, Meta, UnsetType, field
 
 __all__ = [
-    "SILENCE_MS",
+    "Append",
+    "AudioFormat",
+    "BetaSessionUpdate",
+    "Clear",
+    "ClientEvent",
     "ClientMistakeError",
-    "checked_format",
-    "decoded",
-    "inner",
-    "silence_s",
+    "Commit",
+    "Input",
+    "SessionUpdate",
+    "TurnDetection",
+    "decode_event",
+    "session_settings",
 ]
 
-SILENCE_MS = 500
 RATES = (8_000, 48_000)
+BETA_FORMATS = {"pcm16": "audio/pcm", "g711_ulaw": "audio/pcmu", "g711_alaw": "audio/pcma"}
 
 
 class ClientMistakeError(Exception):
-    """A message that is answered with an error and otherwise ignored."""
+    """A message that is answered with an error; the session goes on."""
 
-    def __init__(self, code: str, message: str, param: str | None = None) -> None:
+    def __init__(
+        self, code: str, message: str, param: str | None = None, event_id: object = None
+    ) -> None:
         super().__init__(message)
         self.code = code
         self.param = param
+        self.event_id = event_id
 
 
-def decoded(message: str | bytes) -> dict[str, Any]:
-    """Return a client's event, which is a JSON object."""
+# ---- what clients send
+
+
+class ClientEvent(msgspec.Struct, tag_field="type"):
+    """A client's message; an error about it names its ``event_id``."""
+
+    event_id: Any = None
+
+
+class Append(ClientEvent, tag="input_audio_buffer.append", kw_only=True):
+    """More audio, in base64."""
+
+    audio: bytes
+
+
+class Commit(ClientEvent, tag="input_audio_buffer.commit"):
+    """The end of a turn."""
+
+
+class Clear(ClientEvent, tag="input_audio_buffer.clear"):
+    """Drop the audio since the last turn."""
+
+
+class SessionUpdate(ClientEvent, tag="session.update", kw_only=True):
+    """Change settings; those that are not given stay."""
+
+    session: dict[str, Any]
+
+
+class BetaSessionUpdate(ClientEvent, tag="transcription_session.update", kw_only=True):
+    """The same in the protocol's beta, which has the fields of ``audio.input`` at the top."""
+
+    session: dict[str, Any]
+
+
+# ---- the settings of a session
+
+
+class AudioFormat(msgspec.Struct):
+    """How the audio is encoded; ``rate`` in Hz is 8000 for G.711."""
+
+    type: Literal["audio/pcm", "audio/pcmu", "audio/pcma"] = "audio/pcm"
+    rate: Annotated[int, Meta(ge=RATES[0], le=RATES[1])] = 24_000
+
+    def __post_init__(self) -> None:
+        if self.type != "audio/pcm":
+            self.rate = 8_000
+
+
+class TurnDetection(msgspec.Struct):
+    """The server ends turns, after this much silence."""
+
+    type: Literal["server_vad", "semantic_vad"] = "server_vad"
+    silence_duration_ms: (
+        Annotated[int, Meta(ge=100, le=60_000)] | Annotated[float, Meta(ge=100, le=60_000)]
+    ) = 500
+
+
+class Transcription(msgspec.Struct):
+    """The model and the language that a client asks for."""
+
+    model: str | None = None
+    language: str | None = None
+
+
+class Input(msgspec.Struct):
+    """Settings of a session; ``turn_detection`` is None where the client's commits end turns."""
+
+    format: AudioFormat | UnsetType | None = UNSET
+    transcription: Transcription | UnsetType | None = UNSET
+    turn_detection: TurnDetection | UnsetType | None = UNSET
+
+
+class _Audio(msgspec.Struct):
+    input: Input = field(default_factory=Input)
+
+
+class _Session(msgspec.Struct):
+    type: Literal["transcription"] = "transcription"
+    audio: _Audio = field(default_factory=_Audio)
+
+
+class _BetaSession(msgspec.Struct):
+    input_audio_format: Literal["pcm16", "g711_ulaw", "g711_alaw"] | UnsetType | None = UNSET
+    input_audio_transcription: Transcription | UnsetType | None = UNSET
+    turn_detection: TurnDetection | UnsetType | None = UNSET
+
+
+_EVENTS: msgspec.json.Decoder[ClientEvent] = msgspec.json.Decoder(
+    Append | Commit | Clear | SessionUpdate | BetaSessionUpdate
+)
+
+
+def decode_event(message: str | bytes) -> ClientEvent:
+    """Return a client's event; ClientMistakeError where it is none that is known."""
     try:
-        event = msgspec.json.decode(message)
+        return _EVENTS.decode(message)
+    except msgspec.ValidationError as error:
+        problem = str(error)
     except (msgspec.DecodeError, RecursionError) as error:
         raise ClientMistakeError("invalid_json", f"not JSON: {error}") from None
+    event = msgspec.json.decode(message)
     if not isinstance(event, dict):
         raise ClientMistakeError("invalid_json", "an event is a JSON object")
-    return event
+    kind, event_id = event.get("type"), event.get("event_id")
+    codes = {"audio": "invalid_audio", "session": "invalid_session"}
+    param = next((name for name in codes if f"`{name}`" in problem or f"$.{name}" in problem), None)
+    if param is None:
+        text = f"no event {kind!r} in transcription"
+        raise ClientMistakeError("unknown_event", text, "type", event_id)
+    raise ClientMistakeError(codes[param], problem, param, event_id)
 
 
-def inner(outer: dict[str, Any], name: str) -> dict[str, Any]:
-    """Return the object ``name`` within ``outer``, empty if there is none."""
-    value = outer.get(name) or {}
-    if not isinstance(value, dict):
-        raise ClientMistakeError("invalid_session", f"{name} is not an object", f"session.{name}")
-    return value
+def session_settings(event: SessionUpdate | BetaSessionUpdate) -> tuple[Input, list[str]]:
+    """Take a session update apart.
+
+    Returns:
+        the settings, and the paths of those that have no effect here.
+
+    Raises:
+        ClientMistakeError: a setting that has, and whose value cannot be.
+    """
+    beta = isinstance(event, BetaSessionUpdate)
+    kind: type[_Session] | type[_BetaSession] = _BetaSession if beta else _Session
+    try:
+        session = msgspec.convert(event.session, kind)
+    except msgspec.ValidationError as error:
+        problem, _, path = str(error).partition(" - at `$")
+        param = f"session{path.rstrip('`')}"
+        code = "invalid_format" if "format" in param else "invalid_session"
+        raise ClientMistakeError(code, f"{param}: {problem}", param) from None
+    ignored = _unused(event.session, msgspec.to_builtins(session), "session")
+    if isinstance(session, _BetaSession):
+        given = session.input_audio_format
+        form = AudioFormat(BETA_FORMATS[given]) if given else UNSET  # type: ignore[arg-type]
+        settings = Input(form, session.input_audio_transcription, session.turn_detection)
+        where = "session"
+    else:
+        settings, where = session.audio.input, "session.audio.input"
+    if settings.turn_detection and settings.turn_detection.type != "server_vad":
+        settings.turn_detection.type = "server_vad"
+        ignored.append(f"{where}.turn_detection.type")
+    return settings, ignored
 
 
-def checked_format(given: object) -> dict[str, Any]:
-    """Return type and rate of an audio format that is understood."""
-    kind = given.get("type") if isinstance(given, dict) else None
-    if kind in ("audio/pcmu", "audio/pcma"):
-        return {"type": kind, "rate": 8_000}
-    rate = given.get("rate", 24_000) if isinstance(given, dict) else None
-    if kind != "audio/pcm" or not isinstance(rate, int) or not RATES[0] <= rate <= RATES[1]:
-        raise ClientMistakeError(
-            "invalid_format",
-            f"audio/pcm at {RATES[0]} to {RATES[1]} Hz, audio/pcmu and audio/pcma are understood",
-            "session.audio.input.format",
-        )
-    return {"type": kind, "rate": rate}
-
-
-def silence_s(detection: dict[str, Any] | None) -> float:
-    """Return the seconds of silence that end a turn."""
-    value = (detection or {}).get("silence_duration_ms") or SILENCE_MS
-    if not isinstance(value, int | float) or not 100 <= value <= 60_000:
-        raise ClientMistakeError(
-            "invalid_session", "silence_duration_ms is not between 100 and 60000", "turn_detection"
-        )
-    return value / 1000
+def _unused(given: dict[str, Any], used: dict[str, Any], path: str) -> list[str]:
+    """Return the paths in ``given`` that are not in ``used``; null asks for nothing."""
+    found = []
+    for name, value in given.items():
+        if name not in used:
+            found += [] if value is None else [f"{path}.{name}"]
+        elif isinstance(value, dict) and isinstance(used[name], dict):
+            found += _unused(value, used[name], f"{path}.{name}")
+    return found

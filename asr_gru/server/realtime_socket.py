@@ -7,9 +7,6 @@ stable, so together they are the transcript.
 
 from __future__ import annotations
 
-import base64
-import binascii
-import itertools
 import time
 import uuid
 from collections.abc import Callable
@@ -17,51 +14,61 @@ from typing import Any
 
 import numpy as np
 import numpy.typing as npt
+from msgspec import UNSET
 from starlette.datastructures import QueryParams
+from starlette.websockets import WebSocket
 
 from asr_gru.audio.g711 import decode_alaw, decode_ulaw
-from asr_gru.results import Event
-from asr_gru.server.batcher import Said
-from asr_gru.server.client import Client, bounded
+from asr_gru.server.batcher import StreamUpdate
+from asr_gru.server.connection import Connection, bounded
+from asr_gru.server.context import ServerContext
 from asr_gru.server.limits import RefusedError
+from asr_gru.server.realtime_items import ItemWriter
 from asr_gru.server.realtime_messages import (
-    SILENCE_MS,
+    Append,
+    AudioFormat,
+    BetaSessionUpdate,
+    Clear,
+    ClientEvent,
     ClientMistakeError,
-    checked_format,
-    decoded,
-    inner,
-    silence_s,
+    Commit,
+    Input,
+    SessionUpdate,
+    TurnDetection,
+    decode_event,
+    session_settings,
 )
+from asr_gru.server.registry import Registry
 from asr_gru.streaming.endpoint import EndpointRules
 
-__all__ = ["RealtimeClient"]
+__all__ = ["RealtimeConnection"]
+
+DECODERS: dict[str, Callable[[bytes], npt.NDArray[np.generic]]] = {
+    "audio/pcm": lambda data: np.frombuffer(data, "<i2"),
+    "audio/pcmu": decode_ulaw,
+    "audio/pcma": decode_alaw,
+}
 
 
-class RealtimeClient(Client):
+class RealtimeConnection(Connection):
     """A client that speaks as the official ``openai`` package does."""
 
     protocol = "realtime"
 
-    def __init__(self, socket: Any, state: Any) -> None:
-        super().__init__(socket, state)
+    def __init__(self, socket: WebSocket, context: ServerContext, registry: Registry) -> None:
+        super().__init__(socket, context, registry)
         self._id = f"sess_{uuid.uuid4().hex[:24]}"
-        self._items = itertools.count(1)
-        self._format: dict[str, Any] = {"type": "audio/pcm", "rate": 24_000}
-        self._detection: dict[str, Any] | None = {
-            "type": "server_vad",
-            "silence_duration_ms": SILENCE_MS,
-        }
-        self._item = ""
-        self._previous: str | None = None
-        self._sent = ""
+        self._items = ItemWriter(self._id[-8:], self._event)
+        self._format = AudioFormat()
+        self._detection: TurnDetection | None = TurnDetection()
         self._turn: list[str] = []
-        self._offset_s = 0.0
         self._appended = 0
+        self._offset_s = 0.0
         self._dropping = False
-        self._completed = False
+        self._completed_before: int | None = None
 
-    async def hello(self) -> None:
-        """Check the key and the intent, say what the session is."""
+    async def handshake(self) -> None:
+        """Check the key and the intent, describe the session."""
         if not self.socket.scope["key_known"]:
             raise RefusedError("unauthorized", "send the header Authorization: Bearer KEY")
         query = QueryParams(self.socket.scope["query_string"])
@@ -73,97 +80,96 @@ class RealtimeClient(Client):
 
     async def receive(self, message: str | bytes) -> bool:
         """Take one event of the client's; a mistake is answered and the session goes on."""
-        event: dict[str, Any] = {}
+        event: ClientEvent | None = None
         try:
-            event = decoded(message)
+            event = decode_event(message)
             await self._take(event)
         except ClientMistakeError as mistake:
-            event_id = event.get("event_id")
+            event_id = event.event_id if event else mistake.event_id
             self._mistake(mistake.code, str(mistake), mistake.param, event_id)
         return True
 
-    def say(self, said: Said) -> None:
-        """Turn events of the stream into those of items."""
+    async def finish(self) -> None:
+        """Complete the turn that is open."""
+        if self._appended and not self._dropping:
+            await self._flush()
+        else:
+            await self.end_stream()
+
+    def send_update(self, update: StreamUpdate) -> None:
+        """Queue the events of items; those of a client's turn wait for its commit."""
         if self._dropping:
             return
-        for event in said.events:
-            if self._detection is None:
-                self._turn += [event.text] if event.kind == "final" else []
-            else:
-                self._say(event)
+        for event in update.events:
+            if self._detection is not None:
+                self._items.add(event, self._offset_s)
+            elif event.kind == "final":
+                self._turn.append(event.text)
 
-    def complain(self, refused: RefusedError) -> None:
-        """Send the error."""
-        self._mistake(refused.code, refused.message)
+    def send_error(self, refusal: RefusedError) -> None:
+        """Queue an error."""
+        self._mistake(refusal.code, refusal.message)
 
-    def finished(self) -> None:
-        """Nothing: this protocol has no message for it."""
+    def send_end(self) -> None:
+        """Do nothing: the protocol has no such message."""
 
-    def status(self) -> None:
-        """Nothing: this protocol has no message for it."""
+    def send_status(self) -> None:
+        """Do nothing: the protocol has no such message."""
 
     # ---- the client's events
 
-    async def _take(self, event: dict[str, Any]) -> None:
-        kind = event.get("type")
-        if kind == "input_audio_buffer.append":
-            self._append(event.get("audio"))
-        elif kind in ("session.update", "transcription_session.update"):
-            await self._update(event.get("session"), beta=kind.startswith("transcription"))
-        elif kind == "input_audio_buffer.commit":
-            await self._commit()
-        elif kind == "input_audio_buffer.clear":
-            await self._clear()
-        else:
-            raise ClientMistakeError("unknown_event", f"no event {kind!r} in transcription", "type")
+    async def _take(self, event: ClientEvent) -> None:
+        match event:
+            case Append():
+                self._append(event.audio)
+            case Commit():
+                await self._commit()
+            case Clear():
+                await self._clear()
+            case SessionUpdate() | BetaSessionUpdate():
+                await self._update(event)
 
-    def _append(self, audio: object) -> None:
-        assert self.seat is not None
-        try:
-            data = base64.b64decode(audio, validate=True)  # type: ignore[arg-type]
-            samples = self._decoder()(data)
-        except (binascii.Error, TypeError, ValueError):
-            raise ClientMistakeError(
-                "invalid_audio", "audio is not whole samples in base64", "audio"
-            ) from None
+    def _append(self, audio: bytes) -> None:
+        assert self.stream is not None
+        if self._format.type == "audio/pcm" and len(audio) % 2:
+            raise ClientMistakeError("invalid_audio", "half of a 16-bit sample", "audio")
+        samples = DECODERS[self._format.type](audio)
         self._appended += len(samples)
-        self.state.batcher.feed(self.seat, samples)
+        self.context.batcher.feed(self.stream, samples)
 
-    async def _update(self, session: object, *, beta: bool) -> None:
-        if not isinstance(session, dict):
-            raise ClientMistakeError("invalid_session", "session is not an object", "session")
-        audio = inner(session, "audio") if not beta else {}
-        given = session if beta else inner(audio, "input")
-        if beta and "input_audio_format" in given:
-            name = str(given["input_audio_format"])
-            names = {"pcm16": "audio/pcm", "g711_ulaw": "audio/pcmu", "g711_alaw": "audio/pcma"}
-            new: Any = {"type": names.get(name, name)}
-        else:
-            new = given.get("format") or self._format
-        form = checked_format(new)
-        detection = given.get("turn_detection", self._detection)
-        if detection is not None and not isinstance(detection, dict):
-            raise ClientMistakeError("invalid_session", "turn_detection is no object", "session")
-        silence_s(detection)
-        wanted = given.get("transcription") or given.get("input_audio_transcription") or {}
-        model = wanted.get("model") if isinstance(wanted, dict) else None
-        if model not in (None, self.state.name):
-            raise ClientMistakeError(
-                "model_not_found", f"no model {model!r} here; there is {self.state.name}", "model"
-            )
-        fresh = form != self._format or (detection is None) != (self._detection is None)
-        if fresh and self._appended:
-            await self._flush()
-        if fresh:
+    async def _update(self, event: SessionUpdate | BetaSessionUpdate) -> None:
+        settings, ignored = session_settings(event)
+        self._check_model(settings)
+        form = settings.format or self._format
+        detection = settings.turn_detection
+        if detection is UNSET:
+            detection = self._detection
+        restart = form != self._format or (detection is None) != (self._detection is None)
+        if restart:
+            if self._appended:
+                await self._flush()
             await self._close_stream()
         self._format, self._detection = form, detection
-        if fresh:
+        if restart:
             self._open()
         else:
-            assert self.seat is not None
-            self.state.batcher.change(self.seat, bounded(self._rules()))
+            assert self.stream is not None
+            self.context.batcher.set_endpoint(self.stream, bounded(self._rules()))
+        beta = isinstance(event, BetaSessionUpdate)
         kind = "transcription_session.updated" if beta else "session.updated"
-        self._event(kind, session=self._session())
+        self._event(kind, session=self._session(), ignored=ignored)
+
+    def _check_model(self, settings: Input) -> None:
+        wanted = settings.transcription
+        if not wanted:
+            return
+        context = self.context
+        if wanted.model is not None and not context.answers_to(wanted.model):
+            message = f"no model {wanted.model!r} here; there is {context.model}"
+            raise ClientMistakeError("model_not_found", message, "session.transcription.model")
+        if wanted.language is not None and not context.writes(wanted.language):
+            message = f"{context.model} writes {context.language}, not {wanted.language}"
+            raise ClientMistakeError("language", message, "session.transcription.language")
 
     async def _commit(self) -> None:
         if not self._appended:
@@ -176,90 +182,51 @@ class RealtimeClient(Client):
         self._dropping = True
         await self.end_stream()
         self._dropping = False
-        self._item, self._sent, self._turn = "", "", []
+        self._items.drop()
         await self._close_stream()
         self._open()
         self._event("input_audio_buffer.cleared")
 
-    # ---- streams and items
+    # ---- streams and turns
 
     def _open(self) -> None:
-        """Begin a stream; where the client makes the turns nobody hears its partials."""
+        """Start a stream; where the client makes the turns, nobody sees its partials."""
+        self._turn = []
         partials = self._detection is not None
-        self.open_seat(int(self._format["rate"]), self._rules(), partials=partials)
+        self.open_stream(self._format.rate, self._rules(), partials=partials)
 
     async def _close_stream(self) -> None:
         await self.end_stream()
-        self._offset_s += self._appended / self._format["rate"]
+        self._offset_s += self._appended / self._format.rate
         self._appended = 0
 
     async def _flush(self) -> None:
-        """Say what is left of the audio, as a turn of its own unless the server found its end."""
-        self._turn, self._completed = [], False
+        """Complete what is left of the audio, as a turn of its own unless an item ended with it."""
+        if self._completed_before is None:  # else a shutdown came while this was being done
+            self._completed_before = self._items.completed
         await self.end_stream()
-        if self._detection is None or not self._completed:  # every commit is answered
-            self._begin_item()
-            self._commit_item()
-            self._complete(" ".join(self._turn), self._appended / self._format["rate"])
+        if self._detection is None or self._items.completed == self._completed_before:
+            self._items.add_turn(" ".join(self._turn), self._appended / self._format.rate)
+        self._completed_before = None
 
-    def _say(self, event: Event) -> None:
-        if not self._item:
-            self._begin_item()
-            start_ms = round((self._offset_s + event.start_s) * 1000)
-            self._event(
-                "input_audio_buffer.speech_started", audio_start_ms=start_ms, item_id=self._item
-            )
-        if event.kind == "partial":
-            self._delta(event.stable)
-            return
-        end_ms = round((self._offset_s + event.end_s) * 1000)
-        self._event("input_audio_buffer.speech_stopped", audio_end_ms=end_ms, item_id=self._item)
-        self._commit_item()
-        self._complete(event.text, event.end_s - event.start_s)
+    def _rules(self) -> EndpointRules:
+        if self._detection is None:
+            return EndpointRules.off()
+        return EndpointRules(trailing_s=self._detection.silence_duration_ms / 1000)
 
-    def _begin_item(self) -> None:
-        self._item = f"item_{next(self._items):06}_{self._id[-8:]}"
-
-    def _commit_item(self) -> None:
-        self._event(
-            "input_audio_buffer.committed", item_id=self._item, previous_item_id=self._previous
-        )
-        content = [{"type": "input_audio", "transcript": None}]
-        item = {"id": self._item, "type": "message", "role": "user", "status": "completed"}
-        self._event(
-            "conversation.item.added",
-            previous_item_id=self._previous,
-            item={**item, "content": content},
-        )
-        self._previous = self._item
-
-    def _delta(self, stable: str) -> None:
-        if len(stable) > len(self._sent):
-            self._transcription("delta", delta=stable[len(self._sent) :])
-            self._sent = stable
-
-    def _complete(self, text: str, seconds: float) -> None:
-        self._delta(text)
-        usage = {"type": "duration", "seconds": round(seconds, 3)}
-        self._transcription("completed", transcript=text, usage=usage)
-        self._item, self._sent, self._completed = "", "", True
-
-    def _transcription(self, what: str, **values: Any) -> None:
-        kind = f"conversation.item.input_audio_transcription.{what}"
-        self._event(kind, item_id=self._item, content_index=0, **values)
-
-    # ---- what is said
+    # ---- what is sent
 
     def _session(self) -> dict[str, Any]:
+        model, language = self.context.model, self.context.language
         return {
             "id": self._id,
             "object": "realtime.transcription_session",
             "type": "transcription",
-            "expires_at": int(time.time() + self.state.limits.session_s),
+            "expires_at": int(time.time() + self.context.limits.session_s),
             "audio": {
                 "input": {
                     "format": self._format,
-                    "transcription": {"model": self.state.name, "language": self.state.language},
+                    "transcription": {"model": model, "language": language},
                     "noise_reduction": None,
                     "turn_detection": self._detection,
                 }
@@ -275,16 +242,3 @@ class RealtimeClient(Client):
         kind = "server_error" if code in ("internal", "shutting_down") else "invalid_request_error"
         error = {"type": kind, "code": code, "message": message, "param": param}
         self._event("error", error={**error, "event_id": event_id})
-
-    def _rules(self) -> EndpointRules:
-        if self._detection is None:
-            return EndpointRules.off()
-        return EndpointRules(trailing_s=silence_s(self._detection))
-
-    def _decoder(self) -> Callable[[bytes], npt.NDArray[np.generic]]:
-        decoders: dict[str, Callable[[bytes], npt.NDArray[np.generic]]] = {
-            "audio/pcm": lambda data: np.frombuffer(data, "<i2"),
-            "audio/pcmu": decode_ulaw,
-            "audio/pcma": decode_alaw,
-        }
-        return decoders[self._format["type"]]

@@ -1,89 +1,139 @@
-"""The application under uvicorn, with an end that finishes what is being said."""
+"""The application under uvicorn, with a shutdown that first finishes what is being said."""
 
 from __future__ import annotations
 
 import asyncio
+import errno
 import socket
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
 import uvicorn
-from starlette.datastructures import Address
 
+from asr_gru.errors import ConfigError
 from asr_gru.server.app import make_app
-from asr_gru.server.state import ServerState
+from asr_gru.server.context import ServerContext
+from asr_gru.server.limits import Limits
+from asr_gru.server.registry import Registry
 
-__all__ = ["Server", "serve", "uvicorn_config"]
+__all__ = ["Server", "listen", "serve"]
+
+BACKLOG = 2048
+ABSENT = (errno.EADDRNOTAVAIL, errno.EAFNOSUPPORT)
+"""A name may have an address of a family that this machine has switched off."""
 
 
-class Server(uvicorn.Server):
-    """Tells when it listens, and drains its clients before it closes their sockets."""
+def listen(host: str, port: int, limits: Limits) -> list[socket.socket]:
+    """Return a listening socket for each address of ``host``, all at one port.
 
-    def __init__(
-        self, config: uvicorn.Config, state: ServerState, listening: Callable[[int], None]
-    ) -> None:
-        super().__init__(config)
-        self._state = state
-        state.abort = self._abort
-        self._listening = listening
+    The kernel drops a connection whose peer has read nothing for twice ``limits.slow_reader_s``
+    (RFC 5482), which ends what no message can reach any more.
 
-    async def startup(self, sockets: list[socket.socket] | None = None) -> None:
-        """Listen, and say where."""
-        await super().startup(sockets)
-        if self.started and self.servers:
-            self._listening(self.servers[0].sockets[0].getsockname()[1])
+    Args:
+        host: address or name.
+        port: 0 for any that is free.
+        limits: of the clients.
 
-    def _abort(self, address: Address | None) -> None:
-        for connection in list(self.server_state.connections):
-            transport: asyncio.Transport = connection.transport
-            peer = transport.get_extra_info("peername")
-            if address and peer and peer[:2] == tuple(address):
-                transport.abort()
-
-    async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
-        """Let every client finish, then close."""
-        await self._state.drain()
-        await super().shutdown(sockets)
+    Raises:
+        ConfigError: the address cannot be used, or is in use.
+    """
+    sockets: list[socket.socket] = []
+    absent: OSError | None = None
+    patience_ms = min(round(2000 * limits.slow_reader_s), 2**31 - 1)
+    try:
+        found = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM, flags=socket.AI_PASSIVE)
+    except OSError as error:
+        raise _cannot_listen(host, port, error) from None
+    for family, kind, protocol, _, address in dict.fromkeys(found):
+        at = sockets[0].getsockname()[1] if sockets else address[1]
+        try:
+            listener = socket.socket(family, kind, protocol)
+            sockets.append(listener)
+            listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+            if family == socket.AF_INET6:
+                listener.setsockopt(socket.IPPROTO_IPV6, socket.IPV6_V6ONLY, 1)
+            listener.setsockopt(socket.IPPROTO_TCP, socket.TCP_USER_TIMEOUT, patience_ms)
+            listener.bind((address[0], at, *address[2:]))
+            listener.listen(BACKLOG)
+        except OSError as error:
+            if error.errno not in ABSENT:
+                for each in sockets:
+                    each.close()
+                raise _cannot_listen(host, port, error) from None
+            absent = error
+            sockets.pop().close()
+    if not sockets:
+        assert absent is not None
+        raise _cannot_listen(host, port, absent)
+    return sockets
 
 
 def serve(
-    state: ServerState,
-    host: str,
-    port: int,
+    context: ServerContext,
+    sockets: Sequence[socket.socket],
     *,
     certificate: tuple[Path, Path] | None = None,
-    listening: Callable[[int], None],
+    on_listening: Callable[[], None],
 ) -> None:
     """Serve until SIGINT or SIGTERM.
 
     Args:
-        state: what is served.
-        host: address or name to listen on.
-        port: 0 for any that is free.
+        context: what is served.
+        sockets: from ``listen``.
         certificate: certificate and key, for https and wss.
-        listening: called with the port once connections are taken.
+        on_listening: called once requests are answered.
     """
     files = {}
     if certificate:
         files = {"ssl_certfile": str(certificate[0]), "ssl_keyfile": str(certificate[1])}
-    Server(uvicorn_config(state, host, port, **files), state, listening).run()
+    Server(context, on_listening, **files).run(list(sockets))
 
 
-def uvicorn_config(state: ServerState, host: str, port: int, **options: Any) -> uvicorn.Config:
-    """Return what uvicorn is told: no log of requests, bounded messages, no compression."""
-    return uvicorn.Config(
-        make_app(state),
-        host=host,
-        port=port,
-        log_level="warning",
-        access_log=False,
-        server_header=False,
-        ws="websockets-sansio",
-        ws_max_size=state.limits.message_bytes,
-        ws_per_message_deflate=False,
-        ws_ping_interval=None,  # limits see dead clients; a busy one may be slow to answer a ping
-        proxy_headers=False,
-        timeout_graceful_shutdown=5,
-        **options,
-    )
+class Server(uvicorn.Server):
+    """A uvicorn server whose clients get their last finals before their sockets are closed.
+
+    Args:
+        context: what is served.
+        on_listening: called once requests are answered.
+        options: further ones of ``uvicorn.Config``.
+    """
+
+    def __init__(
+        self, context: ServerContext, on_listening: Callable[[], None], **options: Any
+    ) -> None:
+        self._context = context
+        self._registry = Registry(context.limits, context.metrics)
+        self._on_listening = on_listening
+        super().__init__(
+            uvicorn.Config(
+                make_app(context, self._registry),
+                log_level="warning",
+                access_log=False,
+                server_header=False,
+                ws="websockets-sansio",
+                ws_max_size=context.limits.message_bytes,
+                ws_per_message_deflate=False,
+                ws_ping_interval=None,  # a busy client may be slow to answer; limits see dead ones
+                proxy_headers=False,
+                timeout_graceful_shutdown=5,
+                **options,
+            )
+        )
+
+    async def startup(self, sockets: list[socket.socket] | None = None) -> None:
+        """Start to accept connections, then report that."""
+        await super().startup(sockets)
+        if self.started:
+            self._on_listening()
+
+    async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
+        """Let the work of every client end, then close."""
+        patience_s = self._context.limits.slow_reader_s
+        await asyncio.gather(self._registry.drain(), self._context.uploads.drain(patience_s))
+        await super().shutdown(sockets)
+
+
+def _cannot_listen(host: str, port: int, error: OSError) -> ConfigError:
+    reason = error.strerror or error
+    return ConfigError(f"cannot listen on {host}:{port} ({reason}); give another --host or --port")

@@ -12,12 +12,12 @@ from msgspec import Meta
 
 from asr_gru.errors import ConfigError
 from asr_gru.results import Event, Word
-from asr_gru.server.batcher import Said
-from asr_gru.server.client import Client, bounded
+from asr_gru.server.batcher import StreamUpdate
+from asr_gru.server.connection import Connection, bounded
 from asr_gru.server.limits import RefusedError
 from asr_gru.streaming.endpoint import EndpointRules
 
-__all__ = ["StreamClient"]
+__all__ = ["StreamConnection"]
 
 DTYPES = {"pcm16": "<i2", "float32": "<f4"}
 MOST_WORDS = 200
@@ -25,7 +25,11 @@ MOST_WORDS = 200
 Mode = Literal["short", "normal", "long", "off"]
 
 
-class _Start(msgspec.Struct, forbid_unknown_fields=True, tag_field="type", tag="start"):
+class _ClientMessage(msgspec.Struct, forbid_unknown_fields=True, tag_field="type"):
+    """What a client sends as text."""
+
+
+class _Start(_ClientMessage, tag="start"):
     sample_rate: Annotated[int, Meta(ge=1_000, le=768_000)]
     encoding: Literal["pcm16", "float32"] = "pcm16"
     channels: Annotated[int, Meta(ge=1, le=64)] = 1
@@ -34,76 +38,78 @@ class _Start(msgspec.Struct, forbid_unknown_fields=True, tag_field="type", tag="
     key: str | None = None
 
 
-class _Endpoint(msgspec.Struct, forbid_unknown_fields=True, tag_field="type", tag="endpoint"):
+class _Endpoint(_ClientMessage, tag="endpoint"):
     mode: Mode | Annotated[float, Meta(ge=0.1, le=60)]
 
 
-class _End(msgspec.Struct, forbid_unknown_fields=True, tag_field="type", tag="end"):
+class _End(_ClientMessage, tag="end"):
     pass
 
 
-class StreamClient(Client):
+class StreamConnection(Connection):
     """A client of this package's own protocol; ``docs/server.md`` describes its messages."""
 
     protocol = "stream"
     _start: _Start
 
-    async def hello(self) -> None:
-        """Read the first message, check the key, give the client a stream."""
-        start = self._parse(await self.next_message(), _Start)
-        scope = self.socket.scope
-        if not (scope["key_known"] or self.state.access.knows(start.key)):
+    async def handshake(self) -> None:
+        """Read the first message, check the key, open a stream."""
+        message = await self.next_message()
+        if isinstance(message, bytes):
+            raise RefusedError("bad_message", 'the first message is text: {"type": "start", ...}')
+        start = _parsed(message, _Start)
+        if not (self.socket.scope["key_known"] or self.context.access.knows(start.key)):
             raise RefusedError("unauthorized", "the key is missing or wrong; send it as key")
         start.key = None
         self.admit()
         self._start = start
-        rules = self.state.rules if start.endpoint is None else _rules(start.endpoint)
-        self.open_seat(start.sample_rate, rules)
-        info = self.state.recognizer.acoustic.info
+        rules = self.context.endpoint if start.endpoint is None else _rules(start.endpoint)
+        self.open_stream(start.sample_rate, rules)
+        info = self.context.recognizer.acoustic.info
         self.put(
             {
                 "type": "ready",
                 "session": uuid.uuid4().hex,
-                "model": self.state.name,
+                "model": self.context.model,
                 "sample_rate": start.sample_rate,
                 "step_s": info.step_samples / info.sample_rate,
             }
         )
 
     async def receive(self, message: str | bytes) -> bool:
-        """Take samples, or a message that changes the rules or ends."""
-        assert self.seat is not None
+        """Take samples, or a message that changes the rules or ends the audio."""
+        assert self.stream is not None
         if isinstance(message, bytes):
-            self.state.batcher.feed(self.seat, self._samples(message))
+            self.context.batcher.feed(self.stream, self._samples(message))
             return True
-        order = self._parse(message, _Endpoint | _End)
+        order: _Endpoint | _End = _parsed(message, _Endpoint | _End)
         if isinstance(order, _End):
             return False
-        self.state.batcher.change(self.seat, bounded(_rules(order.mode)))
+        self.context.batcher.set_endpoint(self.stream, bounded(_rules(order.mode)))
         return True
 
-    def say(self, said: Said) -> None:
-        """Send each event."""
-        for event in said.events:
+    def send_update(self, update: StreamUpdate) -> None:
+        """Queue each event; a partial replaces an unsent one of its segment."""
+        for event in update.events:
             partial = f"{event.segment}" if event.kind == "partial" else None
-            self.put(_message(event, said.audio_s, words=self._start.words), replaces=partial)
+            self.put(_message(event, update.audio_s, words=self._start.words), replaces=partial)
 
-    def complain(self, refused: RefusedError) -> None:
-        """Send the error."""
-        self.put({"type": "error", "code": refused.code, "message": refused.message})
+    def send_error(self, refusal: RefusedError) -> None:
+        """Queue an error."""
+        self.put({"type": "error", "code": refusal.code, "message": refusal.message})
 
-    def finished(self) -> None:
-        """Say that this was all."""
-        if self.admitted:
-            self.put({"type": "end", "audio_s": round(self.audio_s, 3)})
+    def send_end(self) -> None:
+        """Queue the last message."""
+        self.put({"type": "end", "audio_s": round(self.audio_s, 3)})
 
-    def status(self) -> None:
-        """Say how far the server is."""
+    def send_status(self) -> None:
+        """Queue how much audio has been recognised, and how far behind that is."""
+        queued_s = self.stream.behind_s if self.stream else 0.0
         self.put(
             {
                 "type": "status",
                 "audio_s": round(self.audio_s, 3),
-                "lag_s": round(self.lag_s + (self.seat.behind_s if self.seat else 0.0), 3),
+                "lag_s": round(self.lag_s + queued_s, 3),
             },
             replaces="status",
         )
@@ -120,13 +126,12 @@ class StreamClient(Client):
         samples = np.frombuffer(data, dtype)
         return samples.reshape(-1, channels) if channels > 1 else samples
 
-    def _parse(self, message: str | bytes, kind: Any) -> Any:
-        if isinstance(message, bytes):
-            raise RefusedError("bad_message", 'the first message is text: {"type": "start", ...}')
-        try:
-            return msgspec.json.decode(message, type=kind)
-        except (msgspec.DecodeError, msgspec.ValidationError, RecursionError) as error:
-            raise RefusedError("bad_message", f"not understood: {error}") from None
+
+def _parsed(message: str, kind: Any) -> Any:
+    try:
+        return msgspec.json.decode(message, type=kind)
+    except (msgspec.DecodeError, RecursionError) as error:
+        raise RefusedError("bad_message", f"not understood: {error}") from None
 
 
 def _rules(mode: str | float) -> EndpointRules:

@@ -39,6 +39,9 @@ REFUSED = {
     "a negative limit": (["--session-s", "-1"], "session_s"),
     "an unknown mode": (["--endpoint", "norml"], "normal"),
     "an unknown option": (["--client", "5"], "--clients"),
+    "an origin that is none": (["--origin", "foo"], "https://example.org"),
+    "an origin with a path": (["--origin", "https://a.example/page"], "https://example.org"),
+    "an impossible port of an origin": (["--origin", "https://a.example:99999"], "not an origin"),
     "no key file": (["--api-key-file", "nowhere.txt"], "nowhere.txt"),
     "no model": (["--model", "nowhere"], "nowhere"),
 }

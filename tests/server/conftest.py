@@ -11,9 +11,9 @@ import websockets
 
 from asr_gru.recognizer import Recognizer
 from asr_gru.server.access import Access
+from asr_gru.server.context import ServerContext
 from asr_gru.server.limits import Limits
-from asr_gru.server.run import Server, uvicorn_config
-from asr_gru.server.state import ServerState
+from asr_gru.server.run import Server, listen
 from asr_gru.streaming.endpoint import EndpointRules
 
 
@@ -22,7 +22,7 @@ class Running:
     """Where the server listens."""
 
     port: int
-    state: ServerState
+    context: ServerContext
     server: uvicorn.Server
 
     @property
@@ -48,33 +48,30 @@ def serving(recognizer):
     tiny = recognizer
 
     @contextmanager
-    def run(access=None, recognizer=tiny, name="tiny", **limits):
+    def run(access=None, recognizer=tiny, name="tiny", strict_model=False, **limits):
         ready = threading.Event()
-        ports = []
+        bounds = Limits(**limits)
+        sockets = listen("127.0.0.1", 0, bounds)
+        port = sockets[0].getsockname()[1]
         made = {}
 
         async def main():
-            state = ServerState(
+            made["context"] = ServerContext(
                 recognizer,
                 access or Access("127.0.0.1"),
                 name,
                 "en",
                 EndpointRules.normal(),
-                Limits(**limits),
+                bounds,
+                strict_model,
             )
-
-            def listening(port):
-                ports.append(port)
-                ready.set()
-
-            config = uvicorn_config(state, "127.0.0.1", 0)
-            made["state"], made["server"] = state, Server(config, state, listening)
-            await made["server"].serve()
+            made["server"] = Server(made["context"], ready.set)
+            await made["server"].serve(sockets)
 
         thread = threading.Thread(target=asyncio.run, args=(main(),))
         thread.start()
         assert ready.wait(30)
-        running = Running(ports[0], made["state"], made["server"])
+        running = Running(port, made["context"], made["server"])
         try:
             yield running
         finally:

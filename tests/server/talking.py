@@ -46,7 +46,7 @@ def finals(messages):
 
 
 def expected(recognizer, samples, rate=RATE, rules=None):
-    stream = recognizer.stream(rate, rules, quality="LQ")
+    stream = recognizer.stream(rate, rules)
     events = stream.feed(samples) + stream.finish()
     return [event.text for event in events if event.kind == "final"]
 

@@ -44,6 +44,28 @@ def test_a_short_key_is_refused():
         Access("127.0.0.1", "short")
 
 
+@pytest.mark.parametrize(
+    ("given", "origin"),
+    [
+        ("https://Friend.Example/", "https://friend.example"),
+        ("https://friend.example:443", "https://friend.example"),
+        ("http://friend.example:8080", "http://friend.example:8080"),
+        ("http://[::1]:3000", "http://[::1]:3000"),
+    ],
+)
+def test_origins_are_read_as_browsers_send_them(given, origin):
+    assert Access("127.0.0.1", origins=frozenset([given])).origins == {origin}
+
+
+@pytest.mark.parametrize(
+    "given", ["foo", "", "*", "null", "friend.example", "ftp://a.example", "https://a.example/b"]
+)
+def test_what_is_no_origin(given):
+    """Promise 9."""
+    with pytest.raises(ConfigError, match="not an origin"):
+        Access("127.0.0.1", origins=frozenset([given]))
+
+
 def test_loopback():
     assert all(map(is_loopback, ["localhost", "127.0.0.1", "127.1.2.3", "::1", "[::1]"]))
     assert not any(map(is_loopback, ["", "0.0.0.0", "10.0.0.1", "localhost.example"]))  # noqa: S104
@@ -159,7 +181,7 @@ def test_the_page_may_load_nothing_foreign(server):
     with urllib.request.urlopen(server.url + "/healthz") as answer:  # noqa: S310
         assert "default-src 'none'" in answer.headers["content-security-policy"]
         assert answer.headers["x-content-type-options"] == "nosniff"
-    assert json.loads(get(server, "/openapi.json")[1])["openapi"].startswith("3.0.")
+    assert json.loads(get(server, "/openapi.json")[1])["openapi"].startswith("3.1.")
     page = get(server, "/docs")[1].decode()
     assert "https://" not in page
     assert get(server, "/docs/files/swagger-ui-bundle.js")[0] == 200

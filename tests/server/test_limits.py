@@ -184,11 +184,11 @@ def test_many_clients_at_a_shutdown_all_get_their_finals(serving, recognizer):
 
 def test_one_long_message_is_taken_over_many_ticks(recognizer):
     batcher = Batcher(recognizer, Metrics(), behind_s=5.0)
-    seat = batcher.seat(RATE, EndpointRules.normal(), lambda said: None)
-    batcher.feed(seat, np.zeros(60 * RATE, np.int16))
-    taken = [sum(len(item) for item in _take(seat).items) for _ in range(30)]
+    served = batcher.open(RATE, EndpointRules.normal(), lambda update: None)
+    batcher.feed(served, np.zeros(60 * RATE, np.int16))
+    taken = [sum(len(item) for item in _take(served).items) for _ in range(30)]
     assert taken == [2 * RATE] * 30
-    assert not seat.inbox
+    assert not served.queue
 
 
 def test_orders_without_audio_do_not_pile_up(server):

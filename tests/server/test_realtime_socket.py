@@ -15,7 +15,7 @@ DONE = "conversation.item.input_audio_transcription.completed"
 
 
 def expected(recognizer, samples, rules, rate=RATE):
-    stream = recognizer.stream(rate, rules, quality="LQ")
+    stream = recognizer.stream(rate, rules)
     events = stream.feed(samples) + stream.finish()
     return [event.text for event in events if event.kind == "final"]
 
@@ -162,7 +162,7 @@ MISTAKES = {
     "input_audio_buffer_commit_empty": {"type": "input_audio_buffer.commit"},
     "model_not_found": {
         "type": "session.update",
-        "session": {"audio": {"input": {"transcription": {"model": "whisper-1"}}}},
+        "session": {"audio": {"input": {"transcription": {"model": "large-v3"}}}},
     },
     "invalid_format": {
         "type": "session.update",

@@ -87,7 +87,7 @@ def test_models(client):
 
 
 REFUSED = {
-    "another model": ({"model": "whisper-1"}, openai.NotFoundError, "model_not_found"),
+    "another model": ({"model": "large-v3"}, openai.NotFoundError, "model_not_found"),
     "another language": ({"language": "fr"}, openai.BadRequestError, "language"),
     "an unknown format": (
         {"response_format": "diarized_json"},

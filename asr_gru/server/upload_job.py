@@ -1,0 +1,103 @@
+"""One uploaded recording, transcribed in a thread while its request waits or streams."""
+
+from __future__ import annotations
+
+import asyncio
+import queue
+import tempfile
+import threading
+from collections.abc import AsyncGenerator
+from pathlib import Path
+
+from fastapi import UploadFile
+
+from asr_gru.audio.finding import SUFFIXES
+from asr_gru.errors import Error
+from asr_gru.results import Segment, Transcript
+from asr_gru.server.context import ServerContext
+from asr_gru.server.limits import SHUTTING_DOWN, RefusedError
+
+__all__ = ["UploadJob"]
+
+
+class _AbandonedError(Exception):
+    """No client is there to read the transcript."""
+
+
+class UploadJob:
+    """One recording; its thread stops early when the request has ended.
+
+    Attributes:
+        transcript: set once ``segments`` has come to its end.
+    """
+
+    def __init__(self, context: ServerContext, file: UploadFile) -> None:
+        self.context = context
+        self.file = file
+        self.transcript: Transcript | None = None
+        self._gone = threading.Event()
+        self._found: queue.SimpleQueue[Segment | None] = queue.SimpleQueue()
+
+    async def segments(self) -> AsyncGenerator[Segment, None]:
+        """Yield segments as they are found.
+
+        Raises:
+            RefusedError: the recording cannot be read, is too long, or the server has no slot
+                for it or shuts down.
+        """
+        uploads = self.context.uploads
+        await uploads.acquire()
+        loop = asyncio.get_running_loop()
+        try:
+            work = loop.run_in_executor(None, self._transcribe)
+        except RuntimeError:  # the loop's threads are shut down already
+            uploads.release()
+            raise
+        work.add_done_callback(self._free)  # needs no await, so no cancellation skips it
+        try:
+            while (segment := await loop.run_in_executor(None, self._found.get)) is not None:
+                yield segment
+            await asyncio.wait([work])
+            self.transcript = work.result()
+        finally:
+            self._gone.set()
+        metrics = self.context.metrics
+        metrics.audio.labels("upload").inc(self.transcript.duration_s)
+        metrics.finals.inc(len(self.transcript.segments))
+
+    async def run(self) -> None:
+        """Transcribe to the end; raises as ``segments``."""
+        async for _ in self.segments():
+            pass
+
+    def _free(self, work: asyncio.Future[Transcript]) -> None:
+        self.context.uploads.release()
+        if not work.cancelled():
+            work.exception()  # whoever waits for the work has it, too
+
+    def _transcribe(self) -> Transcript:
+        suffix = Path(self.file.filename or "").suffix.lower()
+        suffix = suffix if suffix in SUFFIXES else ".audio"
+        try:
+            with tempfile.TemporaryDirectory(prefix="asr-gru-") as folder:
+                path = Path(folder) / f"upload{suffix}"
+                with path.open("wb") as copy:
+                    while block := self.file.file.read(1 << 20):
+                        copy.write(block)
+                try:
+                    return self.context.recognizer.transcribe(
+                        path, on_progress=self._check, on_segment=self._found.put
+                    )
+                except Error as error:  # where the upload was kept is not the client's business
+                    message = str(error).replace(str(path), "the upload")
+                    raise RefusedError("bad_audio", message) from None
+        finally:
+            self._found.put(None)
+
+    def _check(self, done_s: float) -> None:
+        if self._gone.is_set():
+            raise _AbandonedError
+        if self.context.uploads.abandoned:
+            raise RefusedError("shutting_down", SHUTTING_DOWN)
+        if done_s > self.context.limits.upload_s:
+            raise RefusedError("audio_too_long", f"longer than {self.context.limits.upload_s:g} s")

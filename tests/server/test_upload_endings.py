@@ -1,0 +1,149 @@
+"""Uploads whose work fails, at every moment: told in OpenAI's form, slot freed."""
+
+import http.client
+import io
+import json
+import socket
+import threading
+import time
+
+import pytest
+import soundfile
+
+from asr_gru.errors import AudioError
+from tests.server.faults import FaultyRecognizer
+from tests.server.talking import RATE, voice
+
+CAUSES = {
+    "a recording that cannot be read": (AudioError, 400, "bad_audio"),
+    "a full disk": (OSError, 500, "internal"),
+    "a bug": (ValueError, 500, "internal"),
+}
+PATH = "/v1/audio/transcriptions"
+
+
+def flac(samples):
+    data = io.BytesIO()
+    soundfile.write(data, samples, RATE, format="FLAC")
+    return data.getvalue()
+
+
+def body(recording, **fields):
+    parts = [
+        f'--x\r\nContent-Disposition: form-data; name="{name}"\r\n\r\n{value}\r\n'.encode()
+        for name, value in {"model": "tiny", **fields}.items()
+    ]
+    head = b'--x\r\nContent-Disposition: form-data; name="file"; filename="a.flac"\r\n\r\n'
+    return b"".join([*parts, head, recording, b"\r\n--x--\r\n"])
+
+
+def begin(server, recording, **fields):
+    """Send a request, and leave its response to be read."""
+    connection = http.client.HTTPConnection("127.0.0.1", server.port, timeout=30)
+    headers = {"Content-Type": "multipart/form-data; boundary=x"}
+    connection.request("POST", PATH, body(recording, **fields), headers)
+    return connection
+
+
+def upload(server, recording, **fields):
+    """Return the status and the decoded response; of a streamed one the last event."""
+    connection = begin(server, recording, **fields)
+    try:
+        response = connection.getresponse()
+        text = response.read().decode()
+    finally:
+        connection.close()
+    if fields.get("stream"):
+        text = text.strip().rpartition("data: ")[2]
+    return response.status, json.loads(text)
+
+
+def until_served(server, recording):
+    while True:
+        status, answer = upload(server, recording)
+        if status == 200:
+            return answer["text"]
+        assert answer["error"]["code"] == "too_many_uploads"
+        time.sleep(0.05)
+
+
+@pytest.mark.parametrize("stream", ["", "true"])
+@pytest.mark.parametrize("cause", CAUSES)
+def test_an_upload_that_fails_frees_its_slot(serving, recognizer, cause, stream):
+    """Promise 9."""
+    kind, status, code = CAUSES[cause]
+    faulty = FaultyRecognizer(recognizer, "transcribe", kind)
+    recording = flac(voice(2.0))
+    with serving(recognizer=faulty, uploads=1, queued_uploads=0) as server:
+        got, answer = upload(server, recording, **({"stream": stream} if stream else {}))
+        assert got == (200 if stream else status)
+        assert answer["error"]["code"] == code
+        assert set(answer["error"]) == {"message", "type", "param", "code"}
+        assert "/tmp" not in answer["error"]["message"]  # noqa: S108
+        text = until_served(server, recording)
+    assert text == recognizer.transcribe(voice(2.0), RATE).text
+
+
+def test_an_upload_that_waits_is_served_when_the_one_before_fails(serving, recognizer):
+    faulty = FaultyRecognizer(recognizer, "transcribe", ValueError)
+    recording = flac(voice(2.0))
+    with serving(recognizer=faulty, uploads=1, queued_uploads=5) as server:
+        requests = [begin(server, recording) for _ in range(4)]
+        statuses = []
+        for connection in requests:
+            response = connection.getresponse()
+            response.read()
+            statuses.append(response.status)
+            connection.close()
+    assert sorted(statuses) == [200, 200, 200, 500]
+
+
+def test_one_that_waits_and_leaves_frees_its_place_in_the_queue(serving):
+    long, short = flac(voice(600.0)), flac(voice(2.0))
+    with serving(uploads=1, queued_uploads=1) as server:
+        first = begin(server, long)
+        for _ in range(3):  # each leaves while the first is at work
+            begin(server, short).close()
+            time.sleep(0.2)
+        first.close()
+        until_served(server, short)
+
+
+@pytest.mark.parametrize("stream", ["", "true"])
+def test_a_shutdown_ends_uploads_in_order(serving, stream):
+    """What is at work has its time, then it is told; what waits is told at once."""
+    long = flac(voice(900.0))
+    fields = {"stream": stream} if stream else {}
+    with serving(uploads=1, queued_uploads=5, slow_reader_s=0.5) as server:
+        answers = []
+
+        def send():
+            answers.append(upload(server, long, **fields))
+
+        threads = [threading.Thread(target=send) for _ in range(2)]
+        for thread in threads:
+            thread.start()
+        uploads = server.context.uploads
+        while (uploads.working, uploads.waiting) != (1, 1):
+            assert all(thread.is_alive() for thread in threads)
+            time.sleep(0.02)
+        server.stop()
+        for thread in threads:
+            thread.join(30)
+    assert [answer["error"]["code"] for _, answer in answers] == ["shutting_down"] * 2
+    assert [status for status, _ in answers] == [200 if stream else 503] * 2
+
+
+def test_an_upload_that_stops_coming_is_refused(serving):
+    """A request whose body stays away holds nothing for long."""
+    with serving(idle_s=0.5) as server, socket.create_connection(("127.0.0.1", server.port)) as raw:
+        raw.settimeout(30)
+        raw.sendall(
+            f"POST {PATH} HTTP/1.1\r\nHost: 127.0.0.1\r\nContent-Length: 1000\r\n"
+            "Content-Type: multipart/form-data; boundary=x\r\n\r\n--x\r\n".encode()
+        )
+        answer = b""
+        while data := raw.recv(65536):
+            answer += data
+    assert answer.startswith(b"HTTP/1.1 408 ")
+    assert json.loads(answer.partition(b"\r\n\r\n")[2])["error"]["code"] == "idle"
