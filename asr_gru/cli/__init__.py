@@ -20,6 +20,7 @@ COMMANDS: Mapping[str, str] = {
     "serve": "Serve a page, WebSockets and OpenAI's REST interface.",
     "evaluate": "Measure word error rates on manifests.",
     "train": "Train a model.",
+    "align": "Find the phones of recordings, and when each is spoken.",
     "export": "Make a model directory of a trained run.",
     "language-model": "Train, measure and convert word n-gram models.",
     "models": "List the bundled models.",

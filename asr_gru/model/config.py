@@ -23,7 +23,7 @@ class _Part(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tru
 class TokensConfig(_Part, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """The list of tokens: its kind, its file, how many."""
 
-    kind: Literal["characters", "pieces"]
+    kind: Literal["characters", "pieces", "phones"]
     file: str
     count: int
 

@@ -93,7 +93,7 @@ class ModelDirectory:
 
     def tokens(self) -> Tokenizer:
         """Read the tokens."""
-        tokens = load_tokenizer(self.path / self.config.tokens.file)
+        tokens = load_tokenizer(self.path / self.config.tokens.file, self.config.tokens.kind)
         if len(tokens) != self.config.tokens.count or tokens.kind != self.config.tokens.kind:
             raise ModelError(f"{self.path}: {self.config.tokens.file} is not what {CONFIG} says")
         return tokens

@@ -3,8 +3,10 @@
 from asr_gru.text.normaliser import normalise
 from asr_gru.text.tokenizers import (
     CharacterTokenizer,
+    PhoneTokenizer,
     PieceTokenizer,
     Tokenizer,
+    TokenKind,
     build_character_tokenizer,
     load_tokenizer,
     train_piece_tokenizer,
@@ -12,7 +14,9 @@ from asr_gru.text.tokenizers import (
 
 __all__ = [
     "CharacterTokenizer",
+    "PhoneTokenizer",
     "PieceTokenizer",
+    "TokenKind",
     "Tokenizer",
     "build_character_tokenizer",
     "load_tokenizer",

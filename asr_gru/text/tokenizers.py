@@ -1,4 +1,4 @@
-"""Tokenizers of characters and of word pieces, behind one protocol.
+"""Tokenizers of characters, word pieces and phones, behind one protocol.
 
 Each holds a list of tokens, of which the first is the blank. Decoding needs the list alone, so
 that a model of word pieces runs without sentencepiece; encoding text (in training) needs it.
@@ -16,7 +16,9 @@ from asr_gru.errors import DataError, MissingExtraError, ModelError
 
 __all__ = [
     "CharacterTokenizer",
+    "PhoneTokenizer",
     "PieceTokenizer",
+    "TokenKind",
     "Tokenizer",
     "build_character_tokenizer",
     "load_tokenizer",
@@ -25,14 +27,20 @@ __all__ = [
 
 BLANK, SPACE, WORD_START = "<blank>", "<space>", "▁"
 LARGEST_FILE = 4_000_000
+TokenKind = Literal["characters", "pieces", "phones"]
 
 
 class Tokenizer(Protocol):
     """Encodes texts as token ids and decodes them; id 0 is the blank."""
 
     @property
-    def kind(self) -> Literal["characters", "pieces"]:
+    def kind(self) -> TokenKind:
         """What a token is."""
+        ...
+
+    @property
+    def symbols(self) -> Sequence[str]:
+        """The token of each id, the blank included."""
         ...
 
     def __len__(self) -> int:
@@ -62,6 +70,11 @@ class _Listed:
 
     def __len__(self) -> int:
         return len(self._tokens)
+
+    @property
+    def symbols(self) -> Sequence[str]:
+        """The token of each id, the blank included."""
+        return tuple(self._tokens)
 
     def decode(self, ids: Sequence[int]) -> str:
         """Return the words of ``ids``, joined by spaces."""
@@ -96,7 +109,7 @@ class _Listed:
 class CharacterTokenizer(_Listed):
     """One token per character (Unicode code point, NFC); the space is one of them."""
 
-    kind: Literal["characters", "pieces"] = "characters"
+    kind: TokenKind = "characters"
 
     def __init__(self, characters: Sequence[str]) -> None:
         super().__init__(characters)
@@ -117,7 +130,7 @@ class CharacterTokenizer(_Listed):
 class PieceTokenizer(_Listed):
     """Word pieces of a sentencepiece model; ``▁`` begins a word."""
 
-    kind: Literal["characters", "pieces"] = "pieces"
+    kind: TokenKind = "pieces"
 
     def __init__(self, pieces: Sequence[str], model: bytes | None = None) -> None:
         super().__init__(pieces)
@@ -147,6 +160,37 @@ class PieceTokenizer(_Listed):
         if self._model is not None:
             (folder / "tokens.model").write_bytes(self._model)
         return "tokens.txt"
+
+
+class PhoneTokenizer(_Listed):
+    """Phones under their names (``AA``, ``B``); in a text they stand between spaces.
+
+    They are sounds, not letters: a lexicon makes words of them.
+    """
+
+    kind: TokenKind = "phones"
+
+    def __init__(self, phones: Sequence[str]) -> None:
+        super().__init__(phones)
+        self._ids = {phone: i for i, phone in enumerate(self._tokens) if i}
+
+    def encode(self, text: str) -> list[int]:
+        """Return the ids of the phones in ``text``; DataError names what is none."""
+        phones = text.split()
+        unknown = next((phone for phone in phones if phone not in self._ids), None)
+        if unknown is not None:
+            raise DataError(
+                f"no phone {unknown!r} in {text[:40]!r}; the model has {' '.join(self._ids)}"
+            )
+        return [self._ids[phone] for phone in phones]
+
+    def word_spans(self, ids: Sequence[int]) -> list[tuple[str, int, int]]:
+        """Return each phone by itself: which of them make a word is the lexicon's to say."""
+        return [
+            (self._tokens[token], at, at + 1)
+            for at, token in enumerate(ids)
+            if self._tokens[token] != " "
+        ]
 
 
 def build_character_tokenizer(texts: Iterable[str]) -> CharacterTokenizer:
@@ -179,8 +223,13 @@ def train_piece_tokenizer(texts: Sequence[str], size: int) -> PieceTokenizer:
     return _from_model(model.getvalue())
 
 
-def load_tokenizer(path: str | Path) -> Tokenizer:
+def load_tokenizer(path: str | Path, kind: TokenKind | None = None) -> Tokenizer:
     """Read ``tokens.txt``, with ``tokens.model`` beside it for pieces.
+
+    Args:
+        path: the file.
+        kind: what its tokens are; None tells from them: word pieces have a ``▁`` somewhere, phones
+            names of several letters.
 
     Raises:
         ModelError: not there, or not such a list.
@@ -203,7 +252,12 @@ def load_tokenizer(path: str | Path) -> Tokenizer:
     tokens = [" " if line == SPACE else line for line in lines]
     if tokens[0] != BLANK or len(set(tokens)) != len(tokens) or not all(tokens):
         raise ModelError(f"{path}: not a list of tokens (one a line, {BLANK} first, none twice)")
-    if any(len(token) > 1 for token in tokens[1:]):
+    several = any(len(token) > 1 for token in tokens[1:])
+    if kind is None and several:
+        kind = "pieces" if any(WORD_START in token for token in tokens[1:]) else "phones"
+    if kind == "phones":
+        return PhoneTokenizer(tokens[1:])
+    if several:
         return PieceTokenizer(tokens[1:], model)
     return CharacterTokenizer(tokens[1:])
 

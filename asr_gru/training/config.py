@@ -42,8 +42,11 @@ class DataConfig(_Strict, frozen=True, kw_only=True, forbid_unknown_fields=True)
     Attributes:
         train: manifests, relative to the data root (``--root``, else the configuration's folder).
         validation: manifests to choose by; their word error rates are averaged.
-        tokens: ``"characters"`` or ``"pieces"``.
+        tokens: ``"characters"``, ``"pieces"`` or ``"phones"``.
         pieces: how many word pieces.
+        lexicon: pronunciation dictionary for phones, relative to the data root.
+        pronunciations: phones as ``asr-gru align`` found them, relative to the data root; other
+            recordings get the first pronunciation of each word.
         normaliser: how texts are written for training and scoring.
         shortest_s: shorter recordings are left out.
         longest_s: longer recordings are left out.
@@ -55,8 +58,10 @@ class DataConfig(_Strict, frozen=True, kw_only=True, forbid_unknown_fields=True)
 
     train: tuple[str, ...]
     validation: tuple[str, ...] = ()
-    tokens: Literal["characters", "pieces"] = "characters"
+    tokens: Literal["characters", "pieces", "phones"] = "characters"
     pieces: Annotated[int, Meta(ge=2)] = 256
+    lexicon: str = ""
+    pronunciations: str = ""
     normaliser: Literal["none", "basic", "english"] = "english"
     shortest_s: Positive = 0.2
     longest_s: Positive = 20.0

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -15,8 +15,15 @@ from asr_gru.audio import find_recordings
 from asr_gru.data.manifest import Utterance, check_files, read_manifest
 from asr_gru.decoding.alignment import frames_needed
 from asr_gru.errors import DataError
+from asr_gru.language.dictionary import ENGLISH_PHONES
 from asr_gru.model.net_config import NetConfig
-from asr_gru.text import Tokenizer, build_character_tokenizer, normalise, train_piece_tokenizer
+from asr_gru.text import (
+    PhoneTokenizer,
+    Tokenizer,
+    build_character_tokenizer,
+    normalise,
+    train_piece_tokenizer,
+)
 from asr_gru.training.audio_cache import Corpus, pack_corpus
 from asr_gru.training.augment import Augmenter
 from asr_gru.training.config import DataConfig, TrainConfig
@@ -58,7 +65,9 @@ def read_utterances(manifests: Sequence[str], root: Path, data: DataConfig) -> l
 
 
 def make_tokens(utterances: Sequence[Utterance], data: DataConfig) -> Tokenizer:
-    """Derive characters or word pieces from the training texts."""
+    """Derive characters or word pieces from the training texts, or list the phones of English."""
+    if data.tokens == "phones":
+        return PhoneTokenizer(ENGLISH_PHONES)
     texts = [utterance.text for utterance in utterances]
     return (
         build_character_tokenizer(texts)
@@ -94,6 +103,7 @@ class Examples:
         config: TrainConfig,
         augmenter: Augmenter,
         phones: PhoneTimes | None = None,
+        unpronounced: Mapping[Path, str] | None = None,
     ) -> None:
         self.corpus = corpus
         self.net: NetConfig = config.net
@@ -110,7 +120,9 @@ class Examples:
             self.targets.append(target)
             duration_s = corpus.duration_s(index)
             frames = int(duration_s * self.net.frontend.sample_rate) // self.net.frame_samples
-            if duration_s < data.shortest_s:
+            if unpronounced and utterance.path in unpronounced:
+                reason = "with a word that has no pronunciation"
+            elif duration_s < data.shortest_s:
                 reason = f"shorter than {data.shortest_s} s"
             elif duration_s > data.longest_s:
                 reason = f"longer than {data.longest_s} s"

@@ -19,7 +19,7 @@ from asr_gru.training.config import TrainConfig
 from asr_gru.training.dataset import Examples
 from asr_gru.training.from_model import net_from_directory
 
-__all__ = ["fresh_start", "tokens_of"]
+__all__ = ["fresh_start", "net_of", "tokens_of"]
 
 STATISTICS_UTTERANCES = 400
 
@@ -31,6 +31,13 @@ def tokens_of(start_from: Path) -> Tokenizer:
         kept = [folder / name for name in ("tokens.model", "tokens.txt")]
         return load_tokenizer(next((path for path in kept if path.exists()), kept[-1]))
     return ModelDirectory.open(str(start_from)).tokens()
+
+
+def net_of(start_from: Path) -> AcousticNet:
+    """Return the network of a run (its averaged weights) or of a model directory."""
+    if _is_run(start_from):
+        return net_from_checkpoint(load_checkpoint(start_from))
+    return net_from_directory(ModelDirectory.open(str(start_from)))
 
 
 def fresh_start(
@@ -58,11 +65,7 @@ def fresh_start(
     if start_from is None:
         _measure_statistics(net, examples)
     else:
-        earlier = (
-            net_from_checkpoint(load_checkpoint(start_from))
-            if _is_run(start_from)
-            else net_from_directory(ModelDirectory.open(str(start_from)))
-        )
+        earlier = net_of(start_from)
         if not config.net.grows_from(earlier.config):
             raise ConfigError(f"{start_from}: another model than this configuration asks for")
         if not new_head and earlier.tokens != len(tokens):

@@ -12,6 +12,7 @@ import msgspec
 import numpy as np
 import torch
 
+from asr_gru.data.manifest import Utterance
 from asr_gru.errors import ConfigError
 from asr_gru.nn.fast_gru import bf16_available
 from asr_gru.nn.net import AcousticNet
@@ -32,10 +33,11 @@ from asr_gru.training.distributed import Processes
 from asr_gru.training.initialise import fresh_start, tokens_of
 from asr_gru.training.optimiser import make_optimiser, update_average
 from asr_gru.training.phones import PhoneHead, read_phones
+from asr_gru.training.pronunciations import Pronunciations, load_pronunciations
 from asr_gru.training.report import Report
 from asr_gru.training.sampler import plan_pass
 from asr_gru.training.step import Learner
-from asr_gru.training.validate import validate
+from asr_gru.training.validate import RATE_NAMES, validate
 
 __all__ = ["Run", "train"]
 
@@ -138,15 +140,20 @@ def _prepare(
     if not processes.first:
         processes.wait()
     rate, augment = config.frontend.sample_rate, config.augment
+    spoken = _pronunciations(config, run)
     utterances = read_utterances(config.data.train, run.root, config.data)
+    unpronounced: dict[Path, str] = {}
+    if spoken is not None:
+        texts = spoken.spell(utterances)
+        utterances, unpronounced = texts.utterances, texts.missing
+        for line in texts.notes():
+            report.note(line)
     progress = report.decoding(len(utterances))
     corpus = pack_corpus(utterances, run.cache, rate, progress)
     noise = folder_corpus(run.root / augment.noise, run.cache, rate) if augment.noise else None
     rooms = folder_corpus(run.root / augment.rooms, run.cache, rate) if augment.rooms else None
     validation = {
-        Path(name).stem: pack_corpus(
-            read_utterances([name], run.root, config.data), run.cache, rate
-        )
+        Path(name).stem: pack_corpus(_validation_texts(name, config, run, spoken), run.cache, rate)
         for name in config.data.validation
     }
     named = [run.folder / name for name in ("tokens.txt", "tokens.model")]
@@ -157,17 +164,38 @@ def _prepare(
         tokens = tokens_of(run.start_from)
     else:
         tokens = make_tokens(utterances, config.data)
+    if (tokens.kind == "phones") != (config.data.tokens == "phones"):
+        raise ConfigError(
+            f"data.tokens = {config.data.tokens!r}, and the start has {tokens.kind}; "
+            f"write data.tokens = {tokens.kind!r}, or give --new-head"
+        )
     if not there and processes.first:
         tokens.save(run.folder)
     phones = None
     if config.phones.file:
         folders = {(run.root / name).parent for name in config.data.train}
         phones = read_phones(run.root / config.phones.file, folders)
-    examples = Examples(corpus, tokens, config, Augmenter(augment, rate, noise, rooms), phones)
+    augmenter = Augmenter(augment, rate, noise, rooms)
+    examples = Examples(corpus, tokens, config, augmenter, phones, unpronounced)
     if processes.first:
         processes.wait()
     report.data(examples)
     return tokens, examples, validation
+
+
+def _pronunciations(config: TrainConfig, run: Run) -> Pronunciations | None:
+    return load_pronunciations(config.data, run.root) if config.data.tokens == "phones" else None
+
+
+def _validation_texts(
+    name: str, config: TrainConfig, run: Run, spoken: Pronunciations | None
+) -> list[Utterance]:
+    """Read a list, for models of phones without utterances that have no phones to judge by."""
+    utterances = read_utterances([name], run.root, config.data)
+    if spoken is None:
+        return utterances
+    texts = spoken.spell(utterances)
+    return [utterance for utterance in texts.utterances if utterance.path not in texts.missing]
 
 
 def _first_state(
@@ -250,10 +278,10 @@ def _validate(
     judged.load_state_dict(average or net.state_dict())
     for name, corpus in validation.items():
         result = validate(judged, corpus, tokens, processes)
-        row[f"{name} WER"] = result.word_error_rate
-        row[f"{name} CER"] = result.character_error_rate
+        row.update({f"{name} {rate}": value for rate, value in result.rates.items()})
         report.examples(name, result)
     if validation:
-        row["mean WER"] = float(np.mean([row[f"{name} WER"] for name in validation]))
+        rate = RATE_NAMES[tokens.kind]
+        row[f"mean {rate}"] = float(np.mean([row[f"{name} {rate}"] for name in validation]))
     report.validation(row)
     return row

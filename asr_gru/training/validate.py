@@ -1,4 +1,4 @@
-"""Word and character error rates of a network on packed recordings, greedily decoded."""
+"""Error rates of a network on packed recordings, greedily decoded: words and letters, or phones."""
 
 from __future__ import annotations
 
@@ -11,20 +11,25 @@ import torch
 from asr_gru.decoding.alignment import collapse
 from asr_gru.nn.net import AcousticNet
 from asr_gru.scoring import character_errors, word_errors
-from asr_gru.text import Tokenizer
+from asr_gru.text import Tokenizer, TokenKind
 from asr_gru.training.audio_cache import Corpus
 from asr_gru.training.dataset import collate
 from asr_gru.training.distributed import Processes
 
-__all__ = ["Validation", "validate"]
+__all__ = ["RATE_NAMES", "Validation", "validate"]
+
+RATE_NAMES: dict[TokenKind, str] = {"characters": "WER", "pieces": "WER", "phones": "PER"}
+"""What is in error between spaces, by the kind of tokens."""
 
 
 @dataclass(frozen=True, slots=True)
 class Validation:
-    """Rates in percent, and examples as (reference, hypothesis)."""
+    """Rates in percent by name, the one to choose by first; examples (reference, hypothesis).
 
-    word_error_rate: float
-    character_error_rate: float
+    Models of phones have a phone error rate, ``PER``; others ``WER`` and ``CER``.
+    """
+
+    rates: dict[str, float]
     examples: tuple[tuple[str, str], ...]
 
 
@@ -54,10 +59,12 @@ def validate(
             examples.append((index, said, heard))
     processes.sum_(counts)
     wrong, words_said, wrong_characters, characters_said = counts.tolist()
+    rates = {RATE_NAMES[tokens.kind]: 100.0 * wrong / max(1.0, words_said)}
+    if tokens.kind != "phones":
+        rates["CER"] = 100.0 * wrong_characters / max(1.0, characters_said)
     spread = sorted(examples)[:: max(1, len(examples) // 3)][:3]
     return Validation(
-        word_error_rate=100.0 * wrong / max(1.0, words_said),
-        character_error_rate=100.0 * wrong_characters / max(1.0, characters_said),
+        rates=rates,
         examples=tuple((said, heard) for _, said, heard in spread),
     )
 

@@ -131,3 +131,28 @@ def test_doctor_and_models(run, model):
     assert broken.status == 1
     assert "BROKEN" in broken.out
     assert run("models").status == 0
+
+
+def test_align_writes_phones_that_training_takes(run, data):
+    (data / "letters.dict").write_text("a  AA\na(2)  EY\nb  B IY\n")
+    phones = ("--set", "data.tokens=phones", "--set", "data.lexicon=letters.dict")
+    assert train(run, data, *phones).status == 0
+    aligned = run(
+        *("align", data / "run", data / "list.tsv", "--lexicon", data / "letters.dict"),
+        *("--output", data / "phones.tsv", "--cache", data / "cache"),
+    )
+    assert aligned.status == 0, aligned.err
+    assert "12 utterances aligned" in aligned.out
+    lines = (data / "phones.tsv").read_text().splitlines()
+    assert lines[0] == "path\tphones"
+    assert {line.split("\t")[0] for line in lines[1:]} == {f"{n}.wav" for n in range(12)}
+    chosen = ("--set", "data.pronunciations=phones.tsv", "--set", "phones.file=phones.tsv")
+    command = ("train", data / "tiny.toml", "--cache", data / "cache", "--run-dir", data / "two")
+    started = run(*command, *phones, *chosen, "--set", "phones.layer=1")
+    assert started.status == 0, started.err
+    empty = run(
+        *("align", data / "run", data / "list.tsv", "--lexicon", data / "none.dict"),
+        *("--output", data / "other.tsv", "--cache", data / "cache"),
+    )
+    assert empty.status == 1
+    assert "none.dict" in empty.err

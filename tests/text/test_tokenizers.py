@@ -3,7 +3,12 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from asr_gru.errors import DataError, ModelError
-from asr_gru.text import build_character_tokenizer, load_tokenizer, train_piece_tokenizer
+from asr_gru.text import (
+    PhoneTokenizer,
+    build_character_tokenizer,
+    load_tokenizer,
+    train_piece_tokenizer,
+)
 
 TEXTS = ["the cat sat on the mat", "a dog and a cat", "über naïve façade", "слово за слово"]
 
@@ -75,3 +80,14 @@ def test_foreign_lists_are_refused(tmp_path, data):
 def test_a_missing_list_is_refused(tmp_path):
     with pytest.raises(ModelError, match=r"none\.txt"):
         load_tokenizer(tmp_path / "none.txt")
+
+
+def test_phones_are_read_from_their_names(tmp_path):
+    tokens = PhoneTokenizer(["AA", "B", "ZH"])
+    again = load_tokenizer(tmp_path / tokens.save(tmp_path))
+    assert again.kind == "phones"
+    assert again.encode("B AA") == [2, 1]
+    assert again.decode([2, 1, 3]) == "B AA ZH"
+    assert again.word_spans([2, 1]) == [("B", 0, 1), ("AA", 1, 2)]
+    with pytest.raises(DataError, match="no phone 'HH'"):
+        again.encode("B HH")

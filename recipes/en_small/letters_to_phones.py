@@ -1,0 +1,66 @@
+"""Turn a run whose phones were written as letters into one whose tokens are phones.
+
+    python -m recipes.en_small.letters_to_phones RUN NEW_RUN
+
+Early models of this recipe were trained on texts in which each of the 39 phones was one letter
+(AA to OY: a to z, P to ZH: A to M) beside a space that never occurred. NEW_RUN has the same
+weights, with the head's rows in the order of the phones, and is what ``--start-from``,
+``asr-gru align`` and ``asr-gru export`` take.
+"""
+
+import argparse
+import string
+from pathlib import Path
+
+from torch import Tensor
+
+from asr_gru.errors import DataError
+from asr_gru.language.dictionary import ENGLISH_PHONES
+from asr_gru.text import PhoneTokenizer, load_tokenizer
+from asr_gru.training.checkpoint import NAME, Checkpoint, load_checkpoint, save_checkpoint
+
+LETTERS = dict(zip(ENGLISH_PHONES, string.ascii_lowercase + string.ascii_uppercase, strict=False))
+
+
+def convert(run: Path, new_run: Path) -> None:
+    """Write ``new_run``.
+
+    Raises:
+        DataError: the tokens of ``run`` are not those letters.
+    """
+    checkpoint = load_checkpoint(run)
+    symbols = list(load_tokenizer(run / "tokens.txt").symbols)
+    missing = [letter for letter in LETTERS.values() if letter not in symbols]
+    if missing:
+        raise DataError(f"{run / 'tokens.txt'}: no letter {missing[0]!r}; phones as letters needed")
+    rows = [0, *(symbols.index(LETTERS[phone]) for phone in ENGLISH_PHONES)]
+
+    def mapped(weights: dict[str, Tensor]) -> dict[str, Tensor]:
+        return {
+            name: value[rows].clone() if name.startswith("encoder.head.") else value
+            for name, value in weights.items()
+        }
+
+    new_run.mkdir(parents=True, exist_ok=True)
+    tokens = PhoneTokenizer(ENGLISH_PHONES)
+    tokens.save(new_run)
+    converted = Checkpoint(
+        config=checkpoint.config,
+        tokens=len(tokens),
+        weights=mapped(checkpoint.weights),
+        average=mapped(checkpoint.average),
+    )
+    save_checkpoint(converted, new_run / NAME)
+
+
+def main() -> None:
+    """Convert a run."""
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("run", type=Path)
+    parser.add_argument("new_run", type=Path)
+    options = parser.parse_args()
+    convert(options.run, options.new_run)
+
+
+if __name__ == "__main__":
+    main()

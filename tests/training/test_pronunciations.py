@@ -1,0 +1,166 @@
+"""Models of phones: texts through a lexicon, and the pronunciation that an alignment chose."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import numpy as np
+import pytest
+import soundfile
+import torch
+
+from asr_gru.data.manifest import Utterance
+from asr_gru.decoding.pronunciation_choice import AlignedWords
+from asr_gru.errors import ConfigError, ModelError
+from asr_gru.language import Lexicon
+from asr_gru.language.dictionary import ENGLISH_PHONES
+from asr_gru.text import PhoneTokenizer, build_character_tokenizer, load_tokenizer
+from asr_gru.training.align import align_corpus, phone_line
+from asr_gru.training.audio_cache import pack_corpus
+from asr_gru.training.checkpoint import load_checkpoint
+from asr_gru.training.config import parse_train_config
+from asr_gru.training.dataset import read_utterances
+from asr_gru.training.initialise import net_of, tokens_of
+from asr_gru.training.loop import Run, train
+from asr_gru.training.phones import read_phones
+from asr_gru.training.pronunciations import Pronunciations, load_pronunciations
+from recipes.en_small.letters_to_phones import LETTERS, convert
+
+from .conftest import ALONE, RATE
+
+LEXICON = "tomato  T AH M EY T OW\ntomato(2)  T AH M AA T OW\nred  R EH D\nsee  S IY\n"
+
+
+def utterance(text: str, name: str = "a.wav") -> Utterance:
+    return Utterance(path=Path(name), text=text)
+
+
+@pytest.fixture
+def root(tmp_path):
+    random = np.random.default_rng(0)
+    lines = ["path\ttext"]
+    for number, text in enumerate(["see red", "tomato", "red tomato", "see zyzzyva", ""]):
+        soundfile.write(tmp_path / f"{number}.wav", random.standard_normal(RATE) * 0.1, RATE)
+        lines.append(f"{number}.wav\t{text}")
+    (tmp_path / "list.tsv").write_text("\n".join(lines) + "\n")
+    (tmp_path / "words.dict").write_text(LEXICON)
+    return tmp_path
+
+
+def config(**data):
+    values = {"train": ["list.tsv"], "validation": ["list.tsv"], "tokens": "phones", **data}
+    return parse_train_config(
+        {
+            "passes": 1,
+            "layer": "torch",
+            "data": {"lexicon": "words.dict", **values},
+            "encoder": {"layers": 1, "width": 8, "lookahead": 1},
+        }
+    )
+
+
+def go(root, name="run", said=lambda _line: None, settings=None, **run):
+    where = Run(root / name, root, root / "cache", **run)
+    return train(settings or config(), where, ALONE, said)
+
+
+def test_words_become_their_first_pronunciation(tmp_path):
+    (tmp_path / "words.dict").write_text(LEXICON)
+    lexicon = Lexicon.read_text(tmp_path / "words.dict", ENGLISH_PHONES)
+    texts = Pronunciations(lexicon).spell(
+        [utterance("see tomato"), utterance("see zyx abc zyx", "b.wav"), utterance("")]
+    )
+    assert [u.text for u in texts.utterances] == ["S IY T AH M EY T OW", "", ""]
+    assert texts.missing == {Path("b.wav"): "zyx"}
+    assert texts.words == {"zyx": 2, "abc": 1}
+    assert texts.notes() == ["no pronunciation, utterances left out: zyx (2), abc (1)"]
+
+
+def test_a_run_of_phones(root):
+    said: list[str] = []
+    state = go(root, said=said.append)
+    assert load_tokenizer(root / "run" / "tokens.txt").symbols[1:] == ENGLISH_PHONES
+    assert state.tokens == 40
+    assert "no pronunciation, utterances left out: zyzzyva (1)" in said
+    assert "left out: 1 with a word that has no pronunciation (such as 3.wav)" in said
+    row = json.loads((root / "run" / "log.jsonl").read_text())
+    assert {"list PER", "mean PER"} <= row.keys()
+    assert not any("WER" in key or "CER" in key for key in row)
+    shown = [line for line in said if "said:  S IY R EH D" in line]
+    assert shown
+
+
+def test_a_lexicon_is_needed(root):
+    with pytest.raises(ConfigError, match=r"needs data\.lexicon"):
+        go(root, settings=config(lexicon=""))
+
+
+def test_phones_do_not_go_on_from_letters(root):
+    go(root, "letters", settings=config(tokens="characters"))
+    with pytest.raises(ConfigError, match="the start has characters"):
+        go(root, "phones", start_from=root / "letters")
+    go(root, "phones", start_from=root / "letters", new_head=True)
+
+
+def test_an_alignment_chooses_what_training_reads(root):
+    go(root)
+    data = config().data
+    state = load_checkpoint(root / "run")
+    net, tokens = net_of(root / "run"), tokens_of(root / "run")
+    place = {name: i for i, name in enumerate(tokens.symbols)}
+    assert state.tokens == len(tokens)
+    with torch.no_grad():  # a model that never hears EY
+        net.encoder.head.bias[place["EY"]] = -50.0
+    corpus = pack_corpus(read_utterances(["list.tsv"], root, data), root / "cache", RATE)
+    found = align_corpus(net, tokens, corpus, load_pronunciations(data, root))
+    assert found.left_out == {"a word has no pronunciation": 1, "no text": 1}
+    assert (found.words, found.changed, len(found.lines)) == (2, 2, 3)
+    lines = [f"{path.name}\t{line}" for path, line in found.lines.items()]
+    (root / "phones.tsv").write_text("\n".join(["path\tphones", *lines]) + "\n")
+    chosen = load_pronunciations(config(pronunciations="phones.tsv").data, root)
+    texts = chosen.spell(read_utterances(["list.tsv"], root, data))
+    assert texts.utterances[1].text == "T AH M AA T OW"
+    assert texts.utterances[2].text == "R EH D T AH M AA T OW"
+    ids, ends = read_phones(root / "phones.tsv", [root]).spoken[root / "1.wav"]
+    assert len(ids) == len(ends)
+    assert ends[-1] == pytest.approx(1.0, abs=0.02)
+    go(root, "second", settings=config(pronunciations="phones.tsv"))
+
+
+def test_letters_cannot_be_aligned(root):
+    go(root, "letters", settings=config(tokens="characters"))
+    data = config().data
+    corpus = pack_corpus(read_utterances(["list.tsv"], root, data), root / "cache", RATE)
+    with pytest.raises(ModelError, match="no token 'AA'"):
+        align_corpus(
+            net_of(root / "letters"),
+            build_character_tokenizer(["abc"]),
+            corpus,
+            load_pronunciations(data, root),
+        )
+
+
+def test_phones_last_until_halfway_to_their_neighbours():
+    aligned = AlignedWords([0], [1, 2, 1], [11, 13, 31], 0.0)
+    line = phone_line(aligned, ("", "A", "B"), 0.04, 1, 1.5)
+    assert line == "SIL 0.30 A 0.46 B 0.62 SIL 1.10 A 1.34 SIL 1.50"
+
+
+def test_phones_written_as_letters_become_phones(root):
+    lines = (root / "list.tsv").read_text().splitlines()
+    written = "".join(LETTERS.values())
+    soundfile.write(root / "0.wav", np.random.default_rng(1).standard_normal(5 * RATE) * 0.1, RATE)
+    (root / "all.tsv").write_text("\n".join([lines[0], f"0.wav\t{written}"]) + "\n")
+    letters = config(train=["all.tsv"], validation=[], tokens="characters", normaliser="none")
+    before = go(root, "letters", settings=letters)
+    convert(root / "letters", root / "converted")
+    after = load_checkpoint(root / "converted")
+    symbols = build_character_tokenizer([written])
+    for phone, letter in (("AA", "a"), ("OY", "z"), ("P", "A"), ("ZH", "M")):
+        row = PhoneTokenizer(ENGLISH_PHONES).encode(phone)[0]
+        was = symbols.encode(letter)[0]
+        for name in ("encoder.head.weight", "encoder.head.bias"):
+            assert torch.equal(after.weights[name][row], before.weights[name][was])
+            assert torch.equal(after.average[name][row], before.average[name][was])
+    go(root, "on", start_from=root / "converted")
