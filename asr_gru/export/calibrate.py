@@ -1,8 +1,8 @@
-"""What the inputs of the products span, for the fixed scales of the int8 graph."""
+"""The range of each product's input, for the fixed scales of the int8 graph."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -11,39 +11,36 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from asr_gru.export.acoustic_graph import Ranges
 from asr_gru.export.onnx_builder import Range
 from asr_gru.nn.net import AcousticNet, pad_to_frames
 
-__all__ = ["measure_ranges"]
+__all__ = ["Ranges", "measure_ranges"]
+
+Ranges = Mapping[str, Range]
+"""By module: the range of its input; for ``encoder.norms.*`` that of its output before the affine
+part, which the export folds into the product of the layer behind it."""
 
 
 def measure_ranges(net: AcousticNet, recordings: Sequence[npt.NDArray[np.float32]]) -> Ranges:
-    """Run ``net`` over recordings (a few minutes of training audio) and keep lows and highs.
+    """Run ``net`` over recordings (a few minutes of training audio) and keep minima and maxima."""
+    ranges: dict[str, Range] = {}
 
-    Layers are measured behind the bare layer norm: its affine part belongs to the product.
-    """
-    seen: dict[str, tuple[float, float]] = {}
-
-    def note(name: str, x: Tensor) -> None:
-        low, high = seen.get(name, (0.0, 0.0))
-        seen[name] = (min(low, float(x.min())), max(high, float(x.max())))
-
-    def watch(name: str, bare: bool) -> Callable[[nn.Module, Any], None]:
-        def hook(_module: nn.Module, inputs: Any) -> None:
+    def observe(name: str) -> Callable[[nn.Module, Any], None]:
+        def hook(_module: nn.Module, inputs: tuple[Tensor, ...]) -> None:
             x = inputs[0]
-            note(name, F.layer_norm(x, x.shape[-1:], eps=1e-5) if bare else x)
+            if name.startswith("encoder.norms."):
+                x = F.layer_norm(x, x.shape[-1:], eps=1e-5)
+            low, high = ranges.get(name, (0.0, 0.0))
+            ranges[name] = (min(low, float(x.min())), max(high, float(x.max())))
 
         return hook
 
-    encoder = net.encoder
-    watched: list[tuple[nn.Module, str, bool]] = [
-        (encoder.subsample, "subsample", False),
-        (encoder.head, "head", False),
-        *((norm, f"layer{i}", True) for i, norm in enumerate(encoder.norms)),
-    ]
+    observed = ["encoder.subsample", "encoder.head"]
+    observed += [f"encoder.norms.{index}" for index in range(net.config.encoder.layers)]
+    if net.config.encoder.subsampler == "conv":
+        observed += ["encoder.conv", "encoder.conv.second"]
     handles = [
-        module.register_forward_pre_hook(watch(name, bare)) for module, name, bare in watched
+        net.get_submodule(name).register_forward_pre_hook(observe(name)) for name in observed
     ]
     try:
         for samples in recordings:
@@ -52,5 +49,4 @@ def measure_ranges(net: AcousticNet, recordings: Sequence[npt.NDArray[np.float32
     finally:
         for handle in handles:
             handle.remove()
-    layers: tuple[Range, ...] = tuple(seen[f"layer{i}"] for i in range(len(encoder.norms)))
-    return Ranges(seen["subsample"], layers, seen["head"])
+    return ranges

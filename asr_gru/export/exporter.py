@@ -15,7 +15,7 @@ import numpy.typing as npt
 
 from asr_gru.decoding import GreedyDecoder
 from asr_gru.errors import ModelError
-from asr_gru.export.acoustic_graph import network_graph
+from asr_gru.export.acoustic_graph import acoustic_graph
 from asr_gru.export.calibrate import measure_ranges
 from asr_gru.model.config import ModelConfig, Source, TokensConfig
 from asr_gru.model.directory import write_model_directory
@@ -95,8 +95,8 @@ def export_model(
         raise ModelError("export needs recordings for calibration and for the check")
     info = acoustic_info(net)
     graphs = {
-        "float32": network_graph(net, None),
-        "int8": network_graph(net, measure_ranges(net, calibration)),
+        "float32": acoustic_graph(net, None),
+        "int8": acoustic_graph(net, measure_ranges(net, calibration)),
     }
     figures, paths = {}, {}
     for name, graph in graphs.items():

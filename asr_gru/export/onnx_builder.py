@@ -3,28 +3,40 @@
 from __future__ import annotations
 
 import hashlib
-from typing import Any
+from collections.abc import Sequence
+from typing import Any, NamedTuple
 
 import numpy as np
 import numpy.typing as npt
 import onnx
 from onnx import helper, numpy_helper
 
-__all__ = ["Graph", "Range"]
+__all__ = ["SCALE", "Graph", "Quantised", "Range"]
 
 Range = tuple[float, float]
-"""Lowest and highest value that a product's input takes."""
+"""Lowest and highest value of a product's input."""
 
 LARGEST = 63
-"""Of an int8 weight. An x86 without VNNI adds pairs of products in 16 bits, where 2 * 255 * 63
-still fits, so that every processor finds the same sums."""
+"""Magnitude of the largest int8 weight. An x86 without VNNI adds pairs of products in 16 bits,
+where 2 * 255 * 63 still fits, so that every processor finds the same sums."""
+
+SCALE = "_scale"
+"""Suffix of the initialiser that holds the scales of an int8 weight."""
 
 MICROSOFT = "com.microsoft"
 OPSET, IR_VERSION = 18, 9
 
 
+class Quantised(NamedTuple):
+    """Names of a value in unsigned bytes, of its scale, and of its zero point."""
+
+    value: str
+    scale: str
+    zero: str
+
+
 class Graph:
-    """Nodes in order and constants by name; a body of a Scan shares its outer graph's constants."""
+    """Nodes in order and initialisers by name; the body of a Scan shares its outer graph's."""
 
     def __init__(self, outer: Graph | None = None) -> None:
         self.nodes: list[onnx.NodeProto] = []
@@ -35,19 +47,26 @@ class Graph:
         self._numbers[0] += 1
         return self._numbers[0]
 
-    def constant(self, value: npt.ArrayLike, dtype: npt.DTypeLike = np.float32) -> str:
-        """Add a constant; equal ones are stored once."""
+    def constant(
+        self, value: npt.ArrayLike, dtype: npt.DTypeLike = np.float32, name: str = ""
+    ) -> str:
+        """Add an initialiser; those without a ``name`` are stored once per value.
+
+        Raises:
+            ValueError: ``name`` already holds another value.
+        """
         array = np.ascontiguousarray(value, dtype)
         if np.ndim(value) == 0:
             array = array.reshape(())
-        key = (
-            f"c_{array.dtype.name}_{array.shape}_{hashlib.sha256(array.tobytes()).hexdigest()[:16]}"
-        )
-        self.constants.setdefault(key, numpy_helper.from_array(array, key))
+        digest = hashlib.sha256(array.tobytes()).hexdigest()[:16]
+        key = name or f"c_{array.dtype.name}_{array.shape}_{digest}"
+        tensor = numpy_helper.from_array(array, key)
+        if self.constants.setdefault(key, tensor) != tensor:
+            raise ValueError(f"initialiser {key}: two values of one name")
         return key
 
     def integers(self, *values: int) -> str:
-        """Add a vector of int64, as shapes, axes and bounds want it."""
+        """Add a vector of int64, the type of shapes, axes and bounds."""
         return self.constant(values, np.int64)
 
     def op(self, kind: str, *inputs: str, domain: str = "", **attributes: Any) -> str:
@@ -63,8 +82,8 @@ class Graph:
         self.nodes.append(node)
         return names
 
-    def rename(self, value: str, name: str) -> None:
-        """Give a value a name of its own (an output of the graph)."""
+    def name_output(self, value: str, name: str) -> None:
+        """Give a value the name of an output of the graph."""
         self.nodes.append(helper.make_node("Identity", [value], [name], f"name_{name}"))
 
     def slice(self, x: str, start: int, end: int | None, axis: int, step: int = 1) -> str:
@@ -73,50 +92,66 @@ class Graph:
         bounds = [self.integers(value) for value in (start, last, axis, step)]
         return self.op("Slice", x, *bounds)
 
-    def product(
+    def quantise(self, x: str, span: Range) -> Quantised:
+        """Turn ``x`` into unsigned bytes with one fixed scale; values outside ``span`` saturate."""
+        low, high = min(span[0], 0.0), max(span[1], 1e-6)
+        step = np.float32((high - low) / 255)
+        zero = self.constant(np.uint8(np.clip(round(-low / float(step)), 0, 255)), np.uint8)
+        scale = self.constant(step)
+        return Quantised(self.op("QuantizeLinear", x, scale, zero), scale, zero)
+
+    def linear(
         self,
-        x: str,
+        x: str | Quantised,
         weight: npt.NDArray[np.float32],
         bias: npt.NDArray[np.float32],
-        span: Range | None,
+        span: Range | None = None,
+        *,
+        names: tuple[str, str] = ("", ""),
     ) -> str:
         """Multiply by ``weight (inputs, outputs)`` and add ``bias``.
 
-        With a ``span`` the product is taken in int8: weights symmetric with a scale per output,
-        inputs as unsigned bytes with one fixed scale, so a row's result depends on nothing else.
-        Weights use seven of the eight bits, see ``LARGEST``.
+        Given a ``span``, or an input that is quantised, the product is taken in int8: weights are
+        symmetric with a scale per output, the input has one fixed scale, so each row of the result
+        depends on its own row of the input alone. Weights use seven of the eight bits, see
+        ``LARGEST``.
+
+        Args:
+            x: float32, or quantised.
+            weight: the matrix.
+            bias: one value per output.
+            span: range of ``x`` to quantise it with; None for float32.
+            names: of the parameters, which become the initialisers' names.
         """
-        if span is None:
-            return self.op("Add", self.op("MatMul", x, self.constant(weight)), self.constant(bias))
-        low, high = min(span[0], 0.0), max(span[1], 1e-6)
-        scale = np.float32((high - low) / 255)
-        zero = self.constant(np.uint8(np.clip(round(-low / float(scale)), 0, 255)), np.uint8)
+        if isinstance(x, str) and span is not None:
+            x = self.quantise(x, span)
+        if isinstance(x, str):
+            product = self.op("MatMul", x, self.constant(weight, name=names[0]))
+            return self.op("Add", product, self.constant(bias, name=names[1]))
         scales = np.maximum(np.abs(weight).max(axis=0), 1e-8) / LARGEST
         whole = np.clip(np.rint(weight / scales), -LARGEST, LARGEST)
-        x_scale = self.constant(scale)
-        quantised = self.op("QuantizeLinear", x, x_scale, zero)
         return self.op(
             "MatMulIntegerToFloat",
-            quantised,
-            self.constant(whole, np.int8),
-            x_scale,
-            self.constant(scales),
-            zero,
+            x.value,
+            self.constant(whole, np.int8, names[0]),
+            x.scale,
+            self.constant(scales, name=names[0] and names[0] + SCALE),
+            x.zero,
             self.constant(np.zeros(len(scales)), np.int8),
-            self.constant(bias),
+            self.constant(bias, name=names[1]),
             domain=MICROSOFT,
         )
 
     def scan(
         self,
         body: Graph,
-        states: list[tuple[str, str, int]],
-        inputs: list[tuple[str, str, int]],
-        results: list[str],
-        output: tuple[str, int],
+        states: Sequence[tuple[str, str, int]],
+        inputs: Sequence[tuple[str, str, int]],
+        results: Sequence[str],
+        outputs: Sequence[tuple[str, int]],
         *,
         backward: bool = False,
-    ) -> tuple[list[str], str]:
+    ) -> tuple[list[str], list[str]]:
         """Run ``body`` over the frames of ``inputs``.
 
         Args:
@@ -124,40 +159,48 @@ class Graph:
             states: start value, name within the body, width.
             inputs: values ``(frames, batch, width)``, name within the body, width.
             results: the body's values for the next states.
-            output: the body's value for each frame, and its width.
+            outputs: the body's values to collect over frames, and their widths.
             backward: from the last frame to the first.
 
         Returns:
             the last states, and the outputs ``(frames, batch, width)``.
         """
-        state_names = [f"{name}_next" for _, name, _ in states]
-        for value, name in zip(results, state_names, strict=True):
-            body.rename(value, name)
-        each = f"each_{self._number()}"
-        body.rename(output[0], each)
-        sides = [_value(name, ["batch", width]) for _, name, width in (*states, *inputs)]
-        ends = [
-            _value(name, ["batch", width])
-            for name, (_, _, width) in zip(state_names, states, strict=True)
-        ]
+        scan = self._number()
+        ends = []
+        for (value, width), name in zip(
+            [
+                *((value, width) for value, (_, _, width) in zip(results, states, strict=True)),
+                *outputs,
+            ],
+            [
+                *(f"{name}_next" for _, name, _ in states),
+                *(f"each_{k}" for k in range(len(outputs))),
+            ],
+            strict=True,
+        ):
+            body.name_output(value, f"{name}_{scan}")
+            ends.append(_value(f"{name}_{scan}", ["batch", width]))
         graph = helper.make_graph(
-            body.nodes, f"body_{self._number()}", sides, [*ends, _value(each, ["batch", output[1]])]
+            body.nodes,
+            f"body_{scan}",
+            [_value(name, ["batch", width]) for _, name, width in (*states, *inputs)],
+            ends,
         )
         directions: dict[str, Any] = {}
         if backward:
             directions = {
                 "scan_input_directions": [1] * len(inputs),
-                "scan_output_directions": [1],
+                "scan_output_directions": [1] * len(outputs),
             }
-        *last, every = self.ops(
+        values = self.ops(
             "Scan",
             *(value for value, _, _ in (*states, *inputs)),
-            outputs=len(states) + 1,
+            outputs=len(ends),
             body=graph,
             num_scan_inputs=len(inputs),
             **directions,
         )
-        return last, every
+        return values[: len(states)], values[len(states) :]
 
     def model(
         self, inputs: list[tuple[str, list[Any]]], outputs: list[tuple[str, list[Any]]]

@@ -2,13 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
 
 import msgspec
 import numpy as np
-import numpy.typing as npt
 import onnx
 import torch
 from google.protobuf.message import DecodeError  # type: ignore[import-untyped]
@@ -16,16 +13,14 @@ from onnx import numpy_helper
 from torch import Tensor
 
 from asr_gru.errors import ModelError
+from asr_gru.export.feature_graph import matrix_to_weight
+from asr_gru.export.onnx_builder import SCALE
 from asr_gru.model.directory import GRAPH, WEIGHTS, ModelDirectory
-from asr_gru.model.net_config import EncoderConfig, NetConfig
+from asr_gru.model.net_config import NetConfig
 from asr_gru.nn.net import AcousticNet
 from asr_gru.nn.torch_model import TorchAcousticModel
 
 __all__ = ["net_from_directory"]
-
-Constants = dict[str, npt.NDArray[Any]]
-Product = tuple[Tensor, Tensor]
-"""Weight ``(outputs, inputs)`` and bias ``(outputs,)``."""
 
 
 def net_from_directory(directory: ModelDirectory) -> AcousticNet:
@@ -44,7 +39,7 @@ def net_from_directory(directory: ModelDirectory) -> AcousticNet:
     try:
         config = msgspec.convert(directory.config.network, NetConfig)
         net = AcousticNet(config, directory.info.tokens).eval()
-        weights = _weights(path / GRAPH, config.encoder)
+        weights = _weights(path / GRAPH, net)
         net.load_state_dict({**net.state_dict(), **weights})
     except (
         DecodeError,
@@ -62,82 +57,21 @@ def net_from_directory(directory: ModelDirectory) -> AcousticNet:
     return net
 
 
-def _weights(path: Path, config: EncoderConfig) -> dict[str, Tensor]:
+def _weights(path: Path, net: AcousticNet) -> dict[str, Tensor]:
+    """Return the parameters that the graph has as initialisers of their names."""
     graph = onnx.load(path, load_external_data=False).graph
-    constants = {c.name: numpy_helper.to_array(c) for c in graph.initializer}
-    nodes = list(_in_order(graph))
-    products = iter(_products(nodes, constants))
+    arrays = {c.name: numpy_helper.to_array(c) for c in graph.initializer}
     weights: dict[str, Tensor] = {}
-
-    def take(weight: str, bias: str) -> None:
-        found = next(products, None)
-        if found is None:
-            raise ValueError("fewer products than the network has")
-        weights[weight], weights[bias] = found
-
-    take("encoder.subsample.weight", "encoder.subsample.bias")
-    sides = ["forwards"] if config.direction == "uni" else ["forwards", "backwards"]
-    for layer in range(config.layers):
-        for side in sides:
-            tag = f"encoder.{side}.{layer}.rnn"
-            take(f"{tag}.weight_ih_l0", f"{tag}.bias_ih_l0")
-            take(f"{tag}.weight_hh_l0", f"{tag}.bias_hh_l0")
-    take("encoder.head.weight", "encoder.head.bias")
-    if next(products, None) is not None:
-        raise ValueError("more products than the network has")
-    norms = [node for node in nodes if node.op_type == "LayerNormalization"]
-    for name, node in (("subsample_norm", norms[0]), ("norm", norms[-1])):
-        weights[f"encoder.{name}.weight"] = _tensor(constants[node.input[1]])
-        weights[f"encoder.{name}.bias"] = _tensor(constants[node.input[2]])
-    weights.update(_level(nodes, constants, config.subsampling))
-    if config.lookahead:
-        rows = [
-            constants[node.input[1]]
-            for node in nodes
-            if node.op_type == "Mul" and _shape(node, constants) == (config.width,)
-        ]
-        weights["encoder.lookahead"] = _tensor(np.stack(rows))
+    for name, value in net.state_dict().items():
+        if name.startswith("encoder.norms."):
+            continue  # folded into the layers behind them
+        if name == "encoder.lookahead":
+            array = np.stack([arrays[f"{name}.{k}"] for k in range(len(value))])
+        elif name.startswith("level."):
+            array = arrays[name].reshape(-1, len(value))[0]
+        elif value.ndim > 1:
+            array = matrix_to_weight(arrays[name] * arrays[name + SCALE], tuple(value.shape))
+        else:
+            array = arrays[name]
+        weights[name] = torch.from_numpy(np.array(array, np.float32))
     return weights
-
-
-def _in_order(graph: onnx.GraphProto) -> Iterator[onnx.NodeProto]:
-    """Walk all nodes as they were written, the body of a Scan where the Scan is."""
-    for node in graph.node:
-        yield node
-        for attribute in node.attribute:
-            if attribute.name == "body":
-                yield from _in_order(attribute.g)
-
-
-def _products(nodes: list[onnx.NodeProto], constants: Constants) -> list[Product]:
-    """Return every int8 product once, in order; a chunked model's graph uses some twice."""
-    found: dict[str, Product] = {}
-    for node in nodes:
-        if node.op_type == "MatMulIntegerToFloat":
-            whole, scales, bias = (constants[node.input[i]] for i in (1, 3, 6))
-            weight = _tensor(whole.astype(np.float32) * scales)
-            found.setdefault(node.input[1], (weight.T.contiguous(), _tensor(bias)))
-    return list(found.values())
-
-
-def _level(
-    nodes: list[onnx.NodeProto],
-    constants: Constants,
-    factor: int,
-) -> dict[str, Tensor]:
-    """Mean and scale of each mel bin: what is taken from the last logarithm, and multiplied."""
-    last = max(i for i, node in enumerate(nodes) if node.op_type == "Log")
-    shift, scale = nodes[last + 1], nodes[last + 2]
-    if (shift.op_type, scale.op_type) != ("Sub", "Mul"):
-        raise ValueError("no normalisation after the logarithm")
-    values = [constants[node.input[1]].reshape(factor, -1)[0] for node in (shift, scale)]
-    return {"level.mean": _tensor(values[0]), "level.scale": _tensor(values[1])}
-
-
-def _shape(node: onnx.NodeProto, constants: Constants) -> tuple[int, ...] | None:
-    constant = constants.get(node.input[1])
-    return None if constant is None else constant.shape
-
-
-def _tensor(array: npt.NDArray[Any]) -> Tensor:
-    return torch.from_numpy(np.array(array, np.float32))

@@ -12,7 +12,7 @@ from onnx import helper
 
 from asr_gru.backends import load_acoustic_model
 from asr_gru.errors import ModelError
-from asr_gru.export.acoustic_graph import network_graph, state_shapes
+from asr_gru.export.acoustic_graph import acoustic_graph, state_shapes
 from asr_gru.export.calibrate import measure_ranges
 from asr_gru.export.exporter import Card, export_model
 from asr_gru.model.directory import ModelDirectory
@@ -30,16 +30,45 @@ KINDS = {
     "bidirectional x6": {"direction": "bi", "subsampling": 6},
     "bidirectional lstm": {"direction": "bi", "cell": "lstm"},
     "chunked": {"direction": "chunked", "chunk_frames": 4, "right_frames": 2},
+    "mean of bins": {"level": LevelConfig(cmvn="mean")},
+    "bins at a fixed level x6": {
+        "level": LevelConfig(cmvn="mean_variance", follow=False, prior_db=0.0),
+        "subsampling": 6,
+    },
+    "conv": {
+        "subsampler": "conv",
+        "lookahead": 3,
+        "level": LevelConfig(cmvn="mean_variance"),
+        "frontend": FrontendConfig(remove_dc_offset=True),
+    },
+    **{
+        f"conv x{factor}": {
+            "subsampler": "conv",
+            "subsampling": factor,
+            "conv_channels": 8,
+            "level": LevelConfig(cmvn="mean_variance"),
+        }
+        for factor in (2, 3, 6, 8)
+    },
+    "chunked conv": {
+        "direction": "chunked",
+        "chunk_frames": 4,
+        "right_frames": 2,
+        "subsampler": "conv",
+        "level": LevelConfig(cmvn="mean"),
+    },
 }
 TOKENS = build_character_tokenizer(["abcdefghij "])
 
 
-def make_net(level=None, **encoder):
+def make_net(level=LevelConfig(), frontend=FrontendConfig(), **encoder):  # noqa: B008
     torch.manual_seed(0)
     config = NetConfig(
-        level=level or LevelConfig(), encoder=EncoderConfig(width=32, layers=2, **encoder)
+        frontend=frontend, level=level, encoder=EncoderConfig(width=32, layers=2, **encoder)
     )
     net = AcousticNet(config, len(TOKENS)).eval()
+    net.level.mean += torch.linspace(-7.0, -5.0, len(net.level.mean))
+    net.level.scale *= 0.4
     if config.encoder.lookahead:
         net.encoder.lookahead.data.normal_()
     return net
@@ -55,7 +84,7 @@ def sound(net, batch=1, frames=16, seed=0):
 def models(net):
     ranges = measure_ranges(net, [sound(net)[0]])
     info = acoustic_info(net)
-    return [OnnxAcousticModel(network_graph(net, r), info) for r in (None, ranges)]
+    return [OnnxAcousticModel(acoustic_graph(net, r), info) for r in (None, ranges)]
 
 
 @pytest.mark.parametrize("kind", KINDS)
@@ -92,35 +121,39 @@ def test_fixed_statistics_are_exported_too():
 
 
 GRU = make_net()
-_, SMALL = models(GRU)
+CONV = make_net(**KINDS["conv"])
+NETS = {"linear": GRU, "conv": CONV}
+SMALL = {name: models(net)[1] for name, net in NETS.items()}
 LONG = sound(GRU, frames=24)
-WHOLE = SMALL.step(LONG, SMALL.start())
+WHOLE = {name: model.step(LONG, model.start()) for name, model in SMALL.items()}
 
 
+@pytest.mark.parametrize("name", NETS)
 @settings(max_examples=30)
-@given(st.lists(st.integers(0, 24), max_size=10))
-def test_cuts_do_not_matter(cuts):
+@given(cuts=st.lists(st.integers(0, 24), max_size=10))
+def test_cuts_do_not_matter(name, cuts):
     """Promise 2."""
-    frame = GRU.config.frame_samples
-    state, rows = SMALL.start(), []
+    frame, model = GRU.config.frame_samples, SMALL[name]
+    state, rows = model.start(), []
     for piece in np.split(LONG, [cut * frame for cut in sorted(cuts)], axis=1):
-        log_probs, state = SMALL.step(piece, state)
+        log_probs, state = model.step(piece, state)
         rows.append(log_probs)
-    np.testing.assert_array_equal(np.concatenate(rows, axis=1), WHOLE[0])
-    for one, other in zip(state, WHOLE[1], strict=True):
+    np.testing.assert_array_equal(np.concatenate(rows, axis=1), WHOLE[name][0])
+    for one, other in zip(state, WHOLE[name][1], strict=True):
         np.testing.assert_array_equal(one, other)
 
 
+@pytest.mark.parametrize("name", NETS)
 @pytest.mark.parametrize("place", [0, 31, 63])
-def test_company_does_not_matter(place):
+def test_company_does_not_matter(name, place):
     """Promise 3: alone and among 63 others, at other levels, the same to the bit."""
-    others = sound(GRU, batch=64, frames=24, seed=1)
+    others, model = sound(GRU, batch=64, frames=24, seed=1), SMALL[name]
     others[place] = LONG[0]
-    state, rows = SMALL.start(64), []
+    state, rows = model.start(64), []
     for piece in np.split(others, 6, axis=1):
-        log_probs, state = SMALL.step(piece, state)
+        log_probs, state = model.step(piece, state)
         rows.append(log_probs[place])
-    np.testing.assert_array_equal(np.concatenate(rows), WHOLE[0][0])
+    np.testing.assert_array_equal(np.concatenate(rows), WHOLE[name][0][0])
 
 
 def stepped(model, samples, pieces):
@@ -132,21 +165,23 @@ def stepped(model, samples, pieces):
 
 
 @pytest.mark.parametrize("threads", [1, 2])
-@pytest.mark.parametrize("kind", [*KINDS, "odd sizes"])
+@pytest.mark.parametrize("kind", [*KINDS, "odd sizes linear", "odd sizes conv"])
 def test_every_kind_is_the_same_to_the_bit(kind, threads):
     """Promises 2 and 3: every cell and factor, cut as finely as it can be, alone and in company."""
-    if kind == "odd sizes":  # no row is a whole number of vector registers
+    if kind.startswith("odd sizes"):  # no row is a whole number of vector registers
+        subsampler = kind.split()[-1]
         net = AcousticNet(
             NetConfig(
                 frontend=FrontendConfig(mels=23),
-                encoder=EncoderConfig(width=21, layers=2, subsampling=3),
+                level=LevelConfig(cmvn="mean_variance"),
+                encoder=EncoderConfig(width=21, layers=2, subsampling=3, subsampler=subsampler),
             ),
             len(TOKENS),
         ).eval()
     else:
         net = make_net(**KINDS[kind])
     samples = sound(net, batch=5)
-    graph = network_graph(net, measure_ranges(net, [samples[0]]))
+    graph = acoustic_graph(net, measure_ranges(net, [samples[0]]))
     info = acoustic_info(net)
     model = OnnxAcousticModel(graph, info, threads=threads)
     whole = stepped(model, samples, 1)
@@ -189,7 +224,7 @@ def test_a_graph_of_another_kind_is_refused(inputs, outputs):
 def test_a_graph_of_another_size_is_refused():
     info = replace(acoustic_info(GRU), tokens=len(TOKENS) + 1)
     with pytest.raises(ModelError, match=f"{len(TOKENS)} tokens"):
-        OnnxAcousticModel(network_graph(GRU, None), info)
+        OnnxAcousticModel(acoustic_graph(GRU, None), info)
 
 
 @pytest.mark.parametrize("kind", ["empty", "cut zip", "pickle", "one array", "another net"])
@@ -231,6 +266,12 @@ def test_states_are_named_in_order():
         "memory1",
     ]
     assert shapes["tail"] == (240,)
+    assert list(state_shapes(make_net(**KINDS["conv"])))[3:7] == [
+        "bin_mean",
+        "bin_variance",
+        "speech",
+        "block",
+    ]
 
 
 def check_set(net):

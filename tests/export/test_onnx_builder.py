@@ -15,7 +15,7 @@ WIDTH = 64
 def test_an_int8_product_is_right_at_its_limits(rows):
     graph = Graph()
     weight = np.ones((WIDTH, 8), np.float32)
-    graph.rename(graph.product("x", weight, np.zeros(8, np.float32), (0.0, 1.0)), "y")
+    graph.name_output(graph.linear("x", weight, np.zeros(8, np.float32), (0.0, 1.0)), "y")
     model = graph.model([("x", ["rows", WIDTH])], [("y", ["rows", 8])])
     session = InferenceSession(model, providers=["CPUExecutionProvider"])
     (sums,) = session.run(None, {"x": np.ones((rows, WIDTH), np.float32)})

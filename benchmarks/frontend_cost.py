@@ -1,0 +1,83 @@
+"""What each front end costs in a live stream: the int8 graphs of networks that differ in it alone.
+
+    python -m benchmarks.frontend_cost
+
+Weights are random, as the cost does not depend on them. The graphs take turns, and the fastest of
+many rounds counts, so that other work on the machine disturbs all of them alike.
+"""
+
+from __future__ import annotations
+
+import argparse
+import time
+
+import numpy as np
+import torch
+
+from asr_gru.export.acoustic_graph import acoustic_graph
+from asr_gru.export.calibrate import measure_ranges
+from asr_gru.model.net_config import EncoderConfig, FrontendConfig, LevelConfig, NetConfig
+from asr_gru.model.onnx import OnnxAcousticModel
+from asr_gru.nn.net import AcousticNet
+from asr_gru.nn.torch_model import acoustic_info
+
+KINDS = [
+    ("linear", "none"),
+    ("linear", "mean_variance"),
+    ("conv", "none"),
+    ("conv", "mean"),
+    ("conv", "mean_variance"),
+]
+
+
+def make_model(subsampler: str, cmvn: str, args: argparse.Namespace) -> OnnxAcousticModel:
+    torch.manual_seed(0)
+    config = NetConfig(
+        frontend=FrontendConfig(remove_dc_offset=subsampler == "conv"),
+        level=LevelConfig(cmvn=cmvn),  # type: ignore[arg-type]
+        encoder=EncoderConfig(
+            layers=args.layers,
+            width=args.width,
+            subsampling=args.subsampling,
+            lookahead=3,
+            subsampler=subsampler,  # type: ignore[arg-type]
+        ),
+    )
+    net = AcousticNet(config, 40).eval()
+    noise = np.random.default_rng(0).standard_normal(64_000).astype(np.float32) * 0.05
+    return OnnxAcousticModel(acoustic_graph(net, measure_ranges(net, [noise])), acoustic_info(net))
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--layers", type=int, default=4)
+    parser.add_argument("--width", type=int, default=384)
+    parser.add_argument("--subsampling", type=int, default=4)
+    parser.add_argument("--rounds", type=int, default=60)
+    args = parser.parse_args()
+    models = {kind: make_model(*kind, args) for kind in KINDS}
+    for batch in (1, 16):
+        best = dict.fromkeys(KINDS, float("inf"))
+        for _ in range(args.rounds):
+            for kind, model in models.items():
+                step = model.info.step_samples
+                samples = np.random.default_rng(1).standard_normal((batch, step)) * 0.05
+                block, state = samples.astype(np.float32), model.start(batch)
+                for _ in range(10):
+                    began = time.perf_counter()
+                    _, state = model.step(block, state)
+                    best[kind] = min(best[kind], time.perf_counter() - began)
+        print(
+            f"{'front end':28}{'ms a step':>12}{'cores a stream':>16}{'more':>10}   batch {batch}"
+        )
+        first = None
+        for kind, seconds in best.items():
+            info = models[kind].info
+            cores = seconds / batch / (info.step_samples / info.sample_rate)
+            first = cores if first is None else first
+            name = f"{kind[0]}, cmvn = {kind[1]}"
+            print(f"{name:28}{1e3 * seconds:12.3f}{cores:16.5f}{cores - first:10.5f}")
+
+
+if __name__ == "__main__":
+    main()
