@@ -120,7 +120,6 @@ class Recognizer:
         sample_rate: int,
         endpoint: EndpointRules | None = None,
         *,
-        quality: str = "HQ",
         partials: bool = True,
     ) -> Stream:
         """Start a stream.
@@ -128,7 +127,6 @@ class Recognizer:
         Args:
             sample_rate: of the blocks that will be fed, in Hz.
             endpoint: where segments end; the stream's ``endpoint`` can be changed later.
-            quality: of the resampler; ``"LQ"`` answers some 20 ms sooner than ``"HQ"``.
             partials: False gives finals alone, at less cost.
 
         Raises:
@@ -142,7 +140,7 @@ class Recognizer:
             )
         rules = endpoint or self._endpoint
         rate = check_rate(sample_rate)
-        return Stream(self._pipeline, rate, rules, quality=quality, partials=partials)
+        return Stream(self._pipeline, rate, rules, partials=partials)
 
     def transcribe(
         self,

@@ -66,7 +66,7 @@ def through_stream(recognizer: Recognizer, path: Path, rules: EndpointRules) -> 
     clock = Beginning()
     with closing(PacedRecording(path, clock=clock)) as source:
         rate = source.sample_rate
-        stream = recognizer.stream(rate, rules, quality="LQ")
+        stream = recognizer.stream(rate, rules)
         info = recognizer.acoustic.info
         seen = []
         while True:
@@ -162,7 +162,7 @@ def through_websocket(model: str, core: int | None, path: Path, rules: EndpointR
 def fed_s(recognizer: Recognizer, rate: int, seconds: float) -> list[float]:
     """Return after how many seconds of sound the live resampler has given each step."""
     info = recognizer.acoustic.info
-    resampler = Resampler(rate, info.sample_rate, "LQ")
+    resampler = Resampler(rate, info.sample_rate)
     piece = np.zeros(max(1, rate // 1000), np.float32)
     fed, given = 0, 0
     found: list[float] = []

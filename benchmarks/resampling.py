@@ -15,7 +15,6 @@ import soxr
 
 from asr_gru import EndpointRules, Recognizer
 from asr_gru.audio import read_recording
-from asr_gru.audio.resampler import Resampler
 from asr_gru.data.manifest import read_manifest
 from asr_gru.scoring import Score, word_errors
 from asr_gru.text import normalise
@@ -26,12 +25,12 @@ QUALITIES = ("HQ", "MQ", "LQ", "QQ")
 
 def lag_s(rate: int, to_rate: int, quality: str) -> float:
     """Return the largest lag while ten seconds come in blocks of 10 ms."""
-    resampler = Resampler(rate, to_rate, quality)
+    stream = soxr.ResampleStream(rate, to_rate, 1, "float32", quality)
     block = np.zeros(rate // 100, np.float32)
-    lags = []
-    for _ in range(1000):
-        resampler.feed(block)
-        lags.append(resampler.lag_s)
+    given, lags = 0, []
+    for number in range(1, 1001):
+        given += len(stream.resample_chunk(block))
+        lags.append(number * len(block) / rate - given / to_rate)
     return max(lags)
 
 

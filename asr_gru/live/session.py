@@ -257,7 +257,7 @@ class LiveSession:
 
     def _new_stream(self, rules: EndpointRules | None) -> Stream:
         self._first_id = self._next_id
-        return self._recognizer.stream(self._source.sample_rate, rules, quality="LQ")
+        return self._recognizer.stream(self._source.sample_rate, rules)
 
     def _placed(self, events: list[Event]) -> Iterator[Event]:
         """Move events of the stream to their place in the session."""

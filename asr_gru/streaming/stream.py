@@ -57,12 +57,11 @@ class Stream:
         sample_rate: int,
         rules: EndpointRules,
         *,
-        quality: str = "HQ",
         partials: bool = True,
     ) -> None:
         info = pipeline.acoustic.info
         self._pipeline = pipeline
-        self._resampler = Resampler(sample_rate, info.sample_rate, quality)
+        self._resampler = Resampler(sample_rate, info.sample_rate)
         self._segmenter = Segmenter(pipeline.decoder, pipeline.tokens, pipeline.times, rules)
         self._partials = partials
         self._waiting: list[Samples] = []

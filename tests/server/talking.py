@@ -46,9 +46,9 @@ def finals(messages):
 
 
 def expected(recognizer, samples, rate=RATE, rules=None):
-    stream = recognizer.stream(rate, rules)
-    events = stream.feed(samples) + stream.finish()
-    return [event.text for event in events if event.kind == "final"]
+    """Return the texts of the segments of a recording of ``samples``."""
+    transcript = recognizer.transcribe(samples, rate, endpoint=rules)
+    return [segment.text for segment in transcript.segments]
 
 
 async def talk(server, samples, block=1600, **start):

@@ -8,16 +8,10 @@ import openai
 import pytest
 
 from asr_gru.streaming.endpoint import EndpointRules
-from tests.server.talking import voice
+from tests.server.talking import expected, voice
 
 RATE = 24_000
 DONE = "conversation.item.input_audio_transcription.completed"
-
-
-def expected(recognizer, samples, rules, rate=RATE):
-    stream = recognizer.stream(rate, rules)
-    events = stream.feed(samples) + stream.finish()
-    return [event.text for event in events if event.kind == "final"]
 
 
 async def append(connection, samples, block=2400):
@@ -71,7 +65,7 @@ def test_turns_that_the_client_makes(server, recognizer):
     previous = None
     for turn, events in zip(samples, turns, strict=True):
         done = events[-1]
-        assert done.transcript == " ".join(expected(recognizer, turn, EndpointRules.off()))
+        assert done.transcript == " ".join(expected(recognizer, turn, RATE, EndpointRules.off()))
         deltas = [e.delta for e in events if e.type.endswith("transcription.delta")]
         assert "".join(deltas) == done.transcript
         committed = next(e for e in events if e.type == "input_audio_buffer.committed")
@@ -90,12 +84,12 @@ def test_turns_that_the_server_finds(server, recognizer):
         await append(connection, samples)
         await connection.input_audio_buffer.commit()
         events = []
-        while len(events) < len(expected(recognizer, samples, rules)):
+        while len(events) < len(expected(recognizer, samples, RATE, rules)):
             events.append(await until(connection, DONE))
         return events
 
     turns = session(server, conversation)
-    assert [events[-1].transcript for events in turns] == expected(recognizer, samples, rules)
+    assert [events[-1].transcript for events in turns] == expected(recognizer, samples, RATE, rules)
     for events in turns:
         kinds = [event.type.rpartition(".")[2] for event in events]
         assert kinds[0] == "speech_started"
@@ -118,7 +112,9 @@ def test_clear_forgets_what_was_said(server, recognizer):
 
     events = session(server, conversation)
     assert "input_audio_buffer.cleared" in [event.type for event in events]
-    assert events[-1].transcript == " ".join(expected(recognizer, samples, EndpointRules.off()))
+    assert events[-1].transcript == " ".join(
+        expected(recognizer, samples, RATE, EndpointRules.off())
+    )
 
 
 def test_a_commit_of_silence_is_answered(server):
