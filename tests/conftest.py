@@ -73,3 +73,62 @@ def model(tmp_path_factory):
         net, tokens, folder, card, calibration=[noise], check=[(noise, "a b")], bound=1000.0
     )
     return folder
+
+
+ARPA = """\\data\\
+ngram 1=8
+ngram 2=3
+
+\\1-grams:
+-2.0\t<unk>
+-99\t<s>\t-0.5
+-0.8\t</s>
+-0.6\ta\t-0.4
+-0.7\tback
+-0.9\tcat\t-0.2
+-1.1\ttack
+-1.3\tbob
+
+\\2-grams:
+-0.2\t<s> a
+-0.3\ta cat
+-0.5\tcat back
+
+\\end\\
+"""
+
+
+@pytest.fixture(scope="session")
+def word_model(tmp_path_factory):
+    """A model directory with phones, a lexicon and a language model; it hears words in noise."""
+    import torch
+
+    from asr_gru.export.exporter import Card, export_model
+    from asr_gru.language import LanguageModel, Lexicon, read_arpa
+    from asr_gru.model.net_config import EncoderConfig, NetConfig
+    from asr_gru.nn.net import AcousticNet
+    from asr_gru.text import PhoneTokenizer
+
+    torch.manual_seed(2)
+    tokens = PhoneTokenizer(["AA", "B", "K", "T"])
+    net = AcousticNet(NetConfig(encoder=EncoderConfig(width=32, layers=1)), len(tokens)).eval()
+    net.encoder.head.weight.data *= 8
+    spoken = {"a": "AA", "back": "B AA K", "cat": "K AA T", "tack": "T AA K", "bob": "B AA B"}
+    entries = [(word, tuple(phones.split())) for word, phones in spoken.items()]
+    lexicon = Lexicon.build([*entries, ("cat", ("K", "T"))], tokens.symbols[1:])
+    noise = np.random.default_rng(0).standard_normal(32_000).astype("float32") * 0.1
+    folder = tmp_path_factory.mktemp("models") / "words"
+    arpa = folder.with_name("words.arpa")
+    arpa.write_text(ARPA)
+    export_model(
+        net,
+        tokens,
+        folder,
+        Card(name="words", language="en", licence="CC0"),
+        calibration=[noise],
+        check=[(noise, "a cat")],
+        bound=1000.0,
+        lexicon=lexicon,
+        language_model=LanguageModel.build(read_arpa(arpa)),
+    )
+    return folder

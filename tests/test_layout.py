@@ -17,7 +17,7 @@ ROOMS = [
     {"model", "language"},
     {"data", "audio", "decoding"},
     {"nn", "streaming"},
-    {"export", "backends"},
+    {"export", "backends", "decoders"},
     {"recognizer"},
     {"evaluation", "live"},
     {"training", "server"},

@@ -39,6 +39,7 @@ def command(
     backend: Literal["onnx", "torch"],
     device: str,
     threads: int,
+    decoder: str | None,
     beam: int | None,
     normaliser: Literal["none", "basic", "english"],
     endpoint: str,
@@ -55,7 +56,9 @@ def command(
         lists[manifest.stem] = (
             utterances[:: max(1, len(utterances) // limit)] if limit else utterances
         )
-    recognizer = Recognizer.load(model, backend=backend, device=device, threads=threads, beam=beam)
+    recognizer = Recognizer.load(
+        model, backend=backend, device=device, threads=threads, decoder=decoder, beam=beam
+    )
     results: dict[str, Evaluation] = {}
     for name, utterances in lists.items():
         results[name] = evaluate(

@@ -3,10 +3,15 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import click
 
 from asr_gru.errors import DataError, MissingExtraError
+
+if TYPE_CHECKING:
+    from asr_gru.language import LanguageModel, Lexicon
+    from asr_gru.text import Tokenizer
 
 __all__ = ["command"]
 
@@ -32,6 +37,22 @@ CALIBRATION_S = 300.0
 @click.option("--card", type=click.Path(path_type=Path), help="TOML with licence and sources.")
 @click.option("--name", help="Name of the model (default: the folder's).")
 @click.option("--bound", default=0.5, show_default=True, help="Points of WER int8 may lose.")
+@click.option(
+    "--lexicon",
+    type=click.Path(path_type=Path),
+    help="Words and their phones: a dictionary, lexicon.bin, or 'letters' (as they are spelled).",
+)
+@click.option(
+    "--language-model",
+    type=click.Path(path_type=Path),
+    help="Which words follow which: ARPA, or language.bin.",
+)
+@click.option(
+    "--tokens",
+    "token_names",
+    type=click.Path(path_type=Path),
+    help="List of tokens in place of the run's, as for phones that were trained as letters.",
+)
 @click.option("--float", "with_float", is_flag=True, help="Add the float32 graph.")
 @click.option("--weights", is_flag=True, help="Add the weights for --backend torch.")
 def command(
@@ -42,10 +63,15 @@ def command(
     card: Path | None,
     name: str | None,
     bound: float,
+    lexicon: Path | None,
+    language_model: Path | None,
+    token_names: Path | None,
     with_float: bool,
     weights: bool,
 ) -> None:
     """Write the model of RUN_DIR into MODEL_DIR, int8, with its checksums.
+
+    With a lexicon the model finds words: those of the lexicon that the language model knows.
 
     Prints size, real-time factor and word error rate of float and int8 side by side, and writes
     nothing if int8 lost more than the bound.
@@ -58,12 +84,14 @@ def command(
         raise MissingExtraError(error.name or "torch", "train") from None
     from asr_gru.audio import read_recording
     from asr_gru.data.manifest import check_files, read_manifest
-    from asr_gru.text import load_tokenizer, normalise
+    from asr_gru.text import normalise
 
     checkpoint = load_checkpoint(run_dir)
     net = net_from_checkpoint(checkpoint)
-    data = checkpoint.config.data
+    normaliser = "english" if lexicon else checkpoint.config.data.normaliser
     rate = net.config.frontend.sample_rate
+    tokens = _tokens(run_dir, token_names)
+    words, model = _words(lexicon, language_model, tokens)
     spoken = read_manifest(calibration)
     checked = [utterance for manifest in check for utterance in read_manifest(manifest)]
     check_files([*spoken, *checked])
@@ -77,14 +105,16 @@ def command(
             break
     report = export_model(
         net,
-        load_tokenizer(run_dir / "tokens.txt"),
+        tokens,
         model_dir,
         load_card(card, name or model_dir.name, checkpoint),
         calibration=recordings,
-        check=[(read_recording(u.path, rate), normalise(u.text, data.normaliser)) for u in checked],
+        check=[(read_recording(u.path, rate), normalise(u.text, normaliser)) for u in checked],
         bound=bound,
         with_float=with_float,
         with_weights=weights,
+        lexicon=words,
+        language_model=model,
     )
     click.echo(f"{'':8}  {'MB':>6}  {'real-time factor':>16}  {'WER %':>6}")
     for form, figures in (("float32", report.float32), ("int8", report.int8)):
@@ -93,3 +123,39 @@ def command(
             f"{figures.words.rate:6.2f}"
         )
     click.echo(f"same likeliest token in {report.agreement:.2f} % of frames")
+
+
+def _tokens(run_dir: Path, names: Path | None) -> Tokenizer:
+    from asr_gru.text import load_tokenizer
+
+    tokens = load_tokenizer(run_dir / "tokens.txt")
+    if names is None:
+        return tokens
+    named = load_tokenizer(names)
+    if len(named) != len(tokens):
+        raise DataError(
+            f"{names}: {len(named)} tokens, and the run has {len(tokens)}; "
+            "list them in the run's order"
+        )
+    return named
+
+
+def _words(
+    lexicon: Path | None, language_model: Path | None, tokens: Tokenizer
+) -> tuple[Lexicon | None, LanguageModel | None]:
+    from asr_gru.language import Lexicon, open_language_model, open_lexicon, restrict_lexicon
+
+    if lexicon is None:
+        if language_model is not None:
+            raise DataError("--language-model without --lexicon; give both")
+        return None, None
+    model = open_language_model(language_model) if language_model else None
+    phones = [symbol for symbol in tokens.symbols[1:] if symbol != " "]
+    if str(lexicon) == "letters":
+        if model is None:
+            raise DataError("--lexicon letters needs --language-model, whose words it spells")
+        known = set(phones)
+        words = [word for word in model.words if set(word) <= known]
+        return Lexicon.of_letters(words, phones), model
+    found = open_lexicon(lexicon, phones)
+    return (restrict_lexicon(found, model) if model else found), model

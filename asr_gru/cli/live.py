@@ -60,6 +60,7 @@ def command(
     save_audio: Path | None,
     model: str,
     threads: int,
+    decoder: str | None,
     beam: int | None,
 ) -> int:
     """Transcribe the microphone until Ctrl-C; what is unsure is underlined."""
@@ -82,7 +83,7 @@ def command(
         audio = None if save_audio is None else stack.enter_context(AudioWriter(save_audio))
         source = _source(device, from_file)  # first: what is said while the model loads is kept
         stack.callback(source.close)
-        recognizer = Recognizer.load(model, threads=threads, beam=beam)
+        recognizer = Recognizer.load(model, threads=threads, decoder=decoder, beam=beam)
         session = LiveSession(recognizer, source, rules, audio=audio is not None)
         files = [SessionWriter(path) for path in outputs]
         with _stopping(session):

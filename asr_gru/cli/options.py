@@ -17,8 +17,15 @@ F = TypeVar("F", bound=Callable[..., Any])
 MODEL = click.option(
     "--model", default="en-small", show_default=True, help="Bundled model, or a folder."
 )
+DECODER = click.option(
+    "--decoder",
+    type=click.Choice(["greedy", "beam", "words"]),
+    help="Likeliest tokens, prefix beam, or words of lexicon and language model [model's own].",
+)
 BEAM = click.option(
-    "--beam", type=click.IntRange(1, 1000), help="Prefixes kept; 1 is greedy [model's own]."
+    "--beam",
+    type=click.IntRange(1, 100_000),
+    help="Readings kept; 1 is greedy [model's own].",
 )
 OPTIONS = (
     MODEL,
@@ -27,6 +34,7 @@ OPTIONS = (
     ),
     click.option("--device", type=click.Choice(["cpu", "cuda"]), default="cpu", show_default=True),
     click.option("--threads", type=click.IntRange(1), default=1, show_default=True),
+    DECODER,
     BEAM,
 )
 
@@ -39,7 +47,7 @@ def model_options(function: F) -> F:
 
 
 def stream_options(threads: int) -> Callable[[F], F]:
-    """Add the options of commands that stream: model, threads (with a default), beam, endpoint."""
+    """Add the options of commands that stream: model, threads (with a default), decoder, rules."""
 
     def add(function: F) -> F:
         for option in (
@@ -49,6 +57,7 @@ def stream_options(threads: int) -> Callable[[F], F]:
                 show_default=True,
                 help="Where segments end: short, normal, long, off, or seconds of silence.",
             ),
+            DECODER,
             BEAM,
             click.option("--threads", type=click.IntRange(1), default=threads, show_default=True),
             MODEL,

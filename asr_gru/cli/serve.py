@@ -54,6 +54,7 @@ def command(
     port: int,
     model: str,
     threads: int,
+    decoder: str | None,
     beam: int | None,
     endpoint: str,
     api_key_file: Path | None,
@@ -98,7 +99,7 @@ def command(
     logging.basicConfig(format="%(asctime)s %(levelname)s %(message)s", level=logging.WARNING)
     with contextlib.ExitStack() as stack:
         sockets = [stack.enter_context(each) for each in listen(host, port, chosen)]
-        recognizer = Recognizer.load(model, threads=threads, beam=beam)
+        recognizer = Recognizer.load(model, threads=threads, decoder=decoder, beam=beam)
         config = ModelDirectory.open(model, verify=False).config
         context = ServerContext(
             recognizer, access, config.name, config.language, rules, chosen, strict_model

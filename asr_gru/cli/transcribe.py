@@ -29,6 +29,7 @@ class _Settings:
     backend: Literal["onnx", "torch"]
     device: str
     threads: int
+    decoder: str | None
     beam: int | None
     rules: EndpointRules
 
@@ -38,6 +39,7 @@ class _Settings:
             backend=self.backend,
             device=self.device,
             threads=self.threads,
+            decoder=self.decoder,
             beam=self.beam,
         )
 
@@ -49,8 +51,12 @@ class _Settings:
     "--format",
     "formats",
     multiple=True,
-    default=("txt",),
-    help="txt, srt, vtt, json, tsv, ctm or TextGrid; several with --output-dir.",
+    help="txt, srt, vtt, json, tsv, ctm or TextGrid; several with --output-dir.  [default: txt]",
+)
+@click.option(
+    "--phones",
+    is_flag=True,
+    help="What the acoustic model hears, with times: --decoder greedy --format ctm.",
 )
 @click.option(
     "--output-dir", type=click.Path(path_type=Path), help="Write files instead of to stdout."
@@ -71,7 +77,9 @@ def command(
     backend: Literal["onnx", "torch"],
     device: str,
     threads: int,
+    decoder: str | None,
     beam: int | None,
+    phones: bool,
     formats: tuple[str, ...],
     output_dir: Path | None,
     endpoint: str,
@@ -82,11 +90,16 @@ def command(
     from asr_gru.audio import find_recordings
     from asr_gru.formats import writer
 
+    if phones:
+        if decoder not in {None, "greedy"} or beam is not None:
+            raise ConfigError("--phones is greedy; leave --decoder and --beam out")
+        decoder = "greedy"
+    formats = formats or ("ctm" if phones else "txt",)
     for name in formats:
         writer(name)
     if len(set(formats)) > 1 and output_dir is None:
         raise ConfigError("several formats at once need --output-dir")
-    settings = _Settings(model, backend, device, threads, beam, endpoint_rules(endpoint))
+    settings = _Settings(model, backend, device, threads, decoder, beam, endpoint_rules(endpoint))
     paths, failed = [], False
     for recording in recordings:
         try:

@@ -8,6 +8,7 @@ from asr_gru.decoding.pronunciation_tree import PronunciationTree, build_tree, l
 from asr_gru.decoding.protocol import AnyDecoder, Decoder, Hypothesis, LogProbs, WordScore
 from asr_gru.decoding.tree_knobs import TreeSearchKnobs, WordModel
 from asr_gru.decoding.tree_search import TreeSearch
+from asr_gru.decoding.word_search import word_search
 from asr_gru.decoding.words import WordSpan, WordTimes, word_spans, words_of
 
 __all__ = [
@@ -29,6 +30,7 @@ __all__ = [
     "build_tree",
     "look_ahead",
     "word_confidence",
+    "word_search",
     "word_spans",
     "words_of",
 ]

@@ -13,7 +13,7 @@ import numpy.typing as npt
 
 from asr_gru.errors import ModelError
 
-__all__ = ["PronunciationTree", "build_tree", "look_ahead"]
+__all__ = ["PronunciationTree", "best_words", "build_tree", "look_ahead"]
 
 Ints = npt.NDArray[np.int64]
 
@@ -114,6 +114,23 @@ def look_ahead(tree: PronunciationTree, word_scores: npt.ArrayLike) -> npt.NDArr
         nodes = np.flatnonzero(tree.depth == depth)
         np.maximum.at(best, tree.parent[nodes], best[nodes])
     best -= best[0]
+    return best
+
+
+def best_words(tree: PronunciationTree, word_scores: npt.ArrayLike) -> Ints:
+    """Return for each node the word below it, or at it, that has the best score."""
+    scores = np.asarray(word_scores, np.float64)
+    node = np.repeat(np.arange(len(tree)), np.diff(tree.first_word))
+    best = np.full(len(tree), -1)
+    order = np.argsort(scores[tree.words], kind="stable")
+    best[node[order]] = tree.words[order]  # of several at a node the last, the best, stays
+    value = np.where(best < 0, -np.inf, scores[best])
+    for depth in range(int(tree.depth.max()), 0, -1):
+        nodes = np.flatnonzero(tree.depth == depth)
+        nodes = nodes[np.argsort(value[nodes], kind="stable")]
+        better = nodes[value[nodes] > value[tree.parent[nodes]]]
+        best[tree.parent[better]] = best[better]
+        value[tree.parent[better]] = value[better]
     return best
 
 

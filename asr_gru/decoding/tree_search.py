@@ -20,22 +20,26 @@ from typing import NamedTuple
 
 import numpy as np
 
-from asr_gru.decoding.pronunciation_tree import PronunciationTree, look_ahead
+from asr_gru.decoding.pronunciation_tree import PronunciationTree, best_words, look_ahead
 from asr_gru.decoding.protocol import Decoder, Hypothesis, LogProbs, WordScore
 from asr_gru.decoding.tree_batch import Batch
 from asr_gru.decoding.tree_knobs import TreeSearchKnobs, WordModel
+from asr_gru.decoding.tree_merge import mix
 from asr_gru.decoding.tree_state import (
     ACOUSTIC,
     BLANK,
+    LM_SCORE,
     LM_STATE,
     NODE,
     PARENT,
     PHONE,
     SCORE,
     TRACE,
+    WORD,
     WORDS_HASH,
     Floats,
     Hypotheses,
+    Ints,
     Trace,
     TreeState,
     collect,
@@ -100,6 +104,8 @@ class TreeSearch(Decoder[TreeState]):
         self._tokens = tokens
         self._model = model
         unigrams = model.unigram_log_probs if model else np.zeros(len(words), np.float32)
+        self._unigrams = unigrams
+        self._best_words: Ints | None = None
         look = self.knobs.language_weight * look_ahead(tree, unigrams)
         self._net = Network(tree, model, self.knobs, tokens, look)
         self._skip = math.log(self.knobs.blank_skip)
@@ -170,15 +176,17 @@ class TreeSearch(Decoder[TreeState]):
     def finish(self, state: TreeState) -> TreeState:
         """Score the end of the sentence; a word that is not complete is left out.
 
-        No frames can follow. Finishing twice changes nothing.
+        Only where every hypothesis is within a word, each is taken as the best word that begins
+        so. No frames can follow. Finishing twice changes nothing.
         """
         if state.finished:
             return state
         ints, floats = state.hypotheses
         kept = np.flatnonzero(ints[NODE] == 0)
-        if not len(kept):  # each is within a word
-            kept = np.arange(ints.shape[1])
-        ints, floats = ints[:, kept], floats[:, kept]
+        if len(kept):
+            ints, floats = ints[:, kept], floats[:, kept]
+        else:
+            ints, floats = self._completed(ints, floats)
         floats[[SCORE, ACOUSTIC]] += state.blank_score
         if self._model:
             end = self._model.end(ints[LM_STATE]).astype(np.float64)
@@ -187,6 +195,21 @@ class TreeSearch(Decoder[TreeState]):
         return replace(
             state, hypotheses=hypotheses, blank_score=0.0, after_blank=False, finished=True
         )
+
+    def _completed(self, ints: Ints, floats: Floats) -> Hypotheses:
+        """Return hypotheses with the best word that each may become."""
+        if self._best_words is None:
+            self._best_words = best_words(self._tree, self._unigrams)
+        ints, floats = ints.copy(), floats.copy()
+        words, scores = self._best_words[ints[NODE]], np.zeros(ints.shape[1])
+        if self._model:
+            found, ints[LM_STATE] = self._model.score(ints[LM_STATE], words)
+            scores = found.astype(np.float64)
+        ints[WORD], ints[WORDS_HASH] = words, mix(ints[WORDS_HASH], words + 1)
+        ints[NODE] = 0
+        floats[LM_SCORE] = scores
+        floats[SCORE] += self.knobs.language_weight * scores + self.knobs.word_bonus
+        return Hypotheses(ints, floats)
 
     def _work(self, state: TreeState, log_probs: LogProbs) -> _Work:
         """Tell the frames that must be searched from those that are blank for certain."""

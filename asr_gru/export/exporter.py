@@ -6,19 +6,20 @@ import io
 import tempfile
 import time
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import asdict, dataclass, field
 from pathlib import Path
 
 import msgspec
 import numpy as np
 import numpy.typing as npt
 
-from asr_gru.decoding import GreedyDecoder
+from asr_gru.decoding import AnyDecoder, GreedyDecoder, TreeSearchKnobs, word_search, word_spans
 from asr_gru.errors import ModelError
 from asr_gru.export.acoustic_graph import acoustic_graph
 from asr_gru.export.calibrate import measure_ranges
-from asr_gru.model.config import ModelConfig, Source, TokensConfig
-from asr_gru.model.directory import write_model_directory
+from asr_gru.language import LanguageModel, Lexicon
+from asr_gru.model.config import DecoderConfig, ModelConfig, Source, TokensConfig, WordsConfig
+from asr_gru.model.directory import LANGUAGE, LEXICON, write_model_directory
 from asr_gru.model.onnx import OnnxAcousticModel
 from asr_gru.nn.net import AcousticNet
 from asr_gru.nn.torch_model import acoustic_info, pack_weights
@@ -74,6 +75,9 @@ def export_model(
     bound: float = 0.5,
     with_float: bool = False,
     with_weights: bool = False,
+    lexicon: Lexicon | None = None,
+    language_model: LanguageModel | None = None,
+    knobs: TreeSearchKnobs | None = None,
 ) -> ExportReport:
     """Write ``folder`` and return what was measured.
 
@@ -87,10 +91,20 @@ def export_model(
         bound: points of word error rate that int8 may lose.
         with_float: add ``acoustic.float.onnx``.
         with_weights: add ``weights.npz`` for the torch backend.
+        lexicon: the words that the model finds; its decoder is then the search for words.
+        language_model: which words follow which; its vocabulary holds the lexicon's words.
+        knobs: how the search for words is tuned.
 
     Raises:
-        ModelError: int8 lost more than ``bound``; nothing is written.
+        ModelError: int8 lost more than ``bound``, or lexicon, language model and tokens do not
+            belong together; nothing is written.
     """
+    decoder: AnyDecoder = GreedyDecoder()
+    if lexicon is not None:
+        spaced = tokens.kind == "characters"
+        decoder = word_search(tokens.symbols, lexicon, language_model, knobs, spaced=spaced)
+    elif language_model is not None:
+        raise ModelError("a language model without a lexicon; give both")
     if not calibration or not check:
         raise ModelError("export needs recordings for calibration and for the check")
     info = acoustic_info(net)
@@ -101,7 +115,7 @@ def export_model(
     figures, paths = {}, {}
     for name, graph in graphs.items():
         model = OnnxAcousticModel(graph, info)
-        figures[name], paths[name] = _measure(model, len(graph), tokens, check)
+        figures[name], paths[name] = _measure(model, len(graph), tokens, decoder, check)
     same = sum(int((a == b).sum()) for a, b in zip(paths["float32"], paths["int8"], strict=True))
     total = sum(len(path) for path in paths["int8"])
     report = ExportReport(figures["float32"], figures["int8"], 100.0 * same / max(1, total))
@@ -111,7 +125,7 @@ def export_model(
             f"int8 lost {lost:.2f} points of word error rate, more than {bound}; "
             "calibrate on more training audio"
         )
-    files = {"acoustic.onnx": graphs["int8"], **_tokens_files(tokens)}
+    files = {"acoustic.onnx": graphs["int8"], **_saved(tokens, lexicon, language_model)}
     if with_float:
         files["acoustic.float.onnx"] = graphs["float32"]
     if with_weights:
@@ -130,6 +144,7 @@ def export_model(
         normaliser=card.normaliser,  # type: ignore[arg-type]
         time_shift_s=card.time_shift_s,
         temperature=card.temperature,
+        decoder=_decoder_config(lexicon, knobs),
         network=msgspec.to_builtins(net.config),
         licence=card.licence,
         sources=card.sources,
@@ -141,25 +156,46 @@ def export_model(
 
 
 def _measure(
-    model: OnnxAcousticModel, size: int, tokens: Tokenizer, check: Sequence[tuple[Samples, str]]
+    model: OnnxAcousticModel,
+    size: int,
+    tokens: Tokenizer,
+    decoder: AnyDecoder,
+    check: Sequence[tuple[Samples, str]],
 ) -> tuple[Figures, list[npt.NDArray[np.intp]]]:
-    decoder = GreedyDecoder()
     words, seconds, spent = Score(), 0.0, 0.0
     paths = []
     for samples, text in check:
         began = time.perf_counter()
         log_probs = model.finish(samples[None], model.start(1))[0]
-        (path,) = decoder.advance([decoder.start()], [log_probs])
-        best = decoder.best(path)[0]
+        (state,) = decoder.advance([decoder.start()], [log_probs])
+        best = decoder.best(decoder.finish(state))[0]
+        found = " ".join(span.text for span in word_spans(best, tokens))
         spent += time.perf_counter() - began
         seconds += len(samples) / model.info.sample_rate
-        words += word_errors(text, tokens.decode(best.tokens))
+        words += word_errors(text, found)
         paths.append(log_probs.argmax(axis=1))
     return Figures(size / 1e6, spent / max(seconds, 1e-9), words), paths
 
 
-def _tokens_files(tokens: Tokenizer) -> dict[str, bytes]:
-    """``tokens.txt``, and for word pieces ``tokens.model``, which training can go on with."""
-    with tempfile.TemporaryDirectory() as folder:
-        tokens.save(Path(folder))
-        return {path.name: path.read_bytes() for path in Path(folder).iterdir()}
+def _decoder_config(lexicon: Lexicon | None, knobs: TreeSearchKnobs | None) -> DecoderConfig:
+    if lexicon is None:
+        return DecoderConfig(kind="greedy")
+    values = asdict(knobs or TreeSearchKnobs())
+    return DecoderConfig(
+        kind="words",
+        words=WordsConfig(**{name: values[name] for name in WordsConfig.__struct_fields__}),
+    )
+
+
+def _saved(
+    tokens: Tokenizer, lexicon: Lexicon | None, language_model: LanguageModel | None
+) -> dict[str, bytes]:
+    """``tokens.txt``, for word pieces ``tokens.model``, lexicon and language model."""
+    with tempfile.TemporaryDirectory() as name:
+        folder = Path(name)
+        tokens.save(folder)
+        if lexicon is not None:
+            lexicon.save(folder / LEXICON)
+        if language_model is not None:
+            language_model.save(folder / LANGUAGE)
+        return {path.name: path.read_bytes() for path in folder.iterdir()}

@@ -3,6 +3,7 @@
 from asr_gru.language.arpa import read_arpa, write_arpa
 from asr_gru.language.dictionary import ENGLISH_PHONES
 from asr_gru.language.estimate import EstimateConfig, Estimated, estimate
+from asr_gru.language.files import open_language_model, open_lexicon, restrict_lexicon
 from asr_gru.language.lexicon import Lexicon
 from asr_gru.language.ngram import LanguageModel
 from asr_gru.language.ngrams import NGrams
@@ -17,7 +18,10 @@ __all__ = [
     "NGrams",
     "Perplexity",
     "estimate",
+    "open_language_model",
+    "open_lexicon",
     "perplexity",
     "read_arpa",
+    "restrict_lexicon",
     "write_arpa",
 ]

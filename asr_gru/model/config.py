@@ -9,9 +9,20 @@ import msgspec
 
 from asr_gru.errors import ModelError, did_you_mean
 
-__all__ = ["DecoderConfig", "FileRecord", "ModelConfig", "Source", "TokensConfig", "parse_config"]
+__all__ = [
+    "DecoderConfig",
+    "DecoderKind",
+    "FileRecord",
+    "ModelConfig",
+    "Source",
+    "TokensConfig",
+    "WordsConfig",
+    "parse_config",
+]
 
-FORMAT = 1
+FORMAT = 2
+READABLE = (1, 2)
+DecoderKind = Literal["greedy", "beam", "words"]
 LONGEST_S = 60
 """No step, look-ahead or shift of a usable model is longer: bounds memory for a foreign file."""
 
@@ -28,10 +39,30 @@ class TokensConfig(_Part, frozen=True, kw_only=True, forbid_unknown_fields=True)
     count: int
 
 
-class DecoderConfig(_Part, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    """Defaults of the decoder: prefixes kept (1 is greedy)."""
+class WordsConfig(_Part, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """How the search for words is tuned; see ``decoding.TreeSearchKnobs``."""
 
+    language_weight: float = 0.9
+    word_bonus: float = 0.0
+    blank_bias: float = 1.5
+    beam: float = 14.0
+    width: int = 400
+    blank_skip: float = 0.98
+    phone_floor: float = 1e-3
+
+
+class DecoderConfig(_Part, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """The model's own decoder.
+
+    Attributes:
+        kind: which; None is greedy for a beam of 1, else the prefix beam.
+        beam: prefixes kept by the prefix beam.
+        words: how the search for words is tuned.
+    """
+
+    kind: DecoderKind | None = None
     beam: int = 1
+    words: WordsConfig = WordsConfig()
 
     def __post_init__(self) -> None:
         if not 1 <= self.beam <= 1_000:
@@ -102,10 +133,6 @@ class ModelConfig(_Part, frozen=True, kw_only=True, forbid_unknown_fields=True):
     files: dict[str, FileRecord] = {}
 
     def __post_init__(self) -> None:
-        if self.format != FORMAT:
-            raise ModelError(
-                f"model format {self.format}; this version reads format {FORMAT}: update asr-gru"
-            )
         if not (1_000 <= self.sample_rate <= 768_000 and self.frame_samples > 0):
             raise ModelError("sample_rate or frame_samples out of range")
         if self.step_samples <= 0 or self.step_samples % self.frame_samples:
@@ -119,12 +146,24 @@ class ModelConfig(_Part, frozen=True, kw_only=True, forbid_unknown_fields=True):
             raise ModelError(f"time_shift_s above {LONGEST_S} seconds")
 
 
-PARTS = (ModelConfig, TokensConfig, DecoderConfig, Source, FileRecord)
+class _Version(msgspec.Struct):
+    """Read first: of a format to come, nothing else may be as it is now."""
+
+    format: int = 1
+
+
+PARTS = (ModelConfig, TokensConfig, DecoderConfig, WordsConfig, Source, FileRecord)
 
 
 def parse_config(data: bytes) -> ModelConfig:
     """Parse the bytes of ``config.json``; ModelError names what is wrong and the nearest key."""
     try:
+        version = msgspec.json.decode(data, type=_Version).format
+        if version not in READABLE:
+            raise ModelError(
+                f"model format {version}; this version reads formats {READABLE[0]} to {FORMAT}: "
+                "update asr-gru"
+            )
         return msgspec.json.decode(data, type=ModelConfig)
     except msgspec.ValidationError as error:
         if isinstance(error.__cause__, ModelError):

@@ -16,10 +16,19 @@ from asr_gru.model.acoustic import AcousticInfo
 from asr_gru.model.config import FileRecord, ModelConfig, parse_config
 from asr_gru.text import Tokenizer, load_tokenizer
 
-__all__ = ["DEFAULT", "ModelDirectory", "bundled_models", "write_model_directory"]
+__all__ = [
+    "CONFIG",
+    "DEFAULT",
+    "LANGUAGE",
+    "LEXICON",
+    "ModelDirectory",
+    "bundled_models",
+    "write_model_directory",
+]
 
 DEFAULT = "en-small"
 CONFIG, GRAPH, WEIGHTS = "config.json", "acoustic.onnx", "weights.npz"
+LEXICON, LANGUAGE = "lexicon.bin", "language.bin"
 UNLISTED = frozenset({CONFIG, "README.md", "LICENSE", ".DS_Store"})
 LARGEST_CONFIG = 1_000_000
 BUNDLED = Path(__file__).parents[1] / "models"
@@ -117,7 +126,8 @@ def _find(model: str | Path) -> Path:
 
 
 def _check_files(path: Path, config: ModelConfig, *, verify: bool) -> None:
-    for needed in (GRAPH, config.tokens.file):
+    words = [LEXICON] if config.decoder.kind == "words" or LANGUAGE in config.files else []
+    for needed in (GRAPH, config.tokens.file, *words):
         if needed not in config.files:
             raise ModelError(f"{path / CONFIG}: does not list {needed}")
     for name, record in config.files.items():

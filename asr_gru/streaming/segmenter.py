@@ -69,7 +69,6 @@ class Segmenter:
         self._id = 0
         self._frames = 0
         self._certain = False
-        self._shown: tuple[Word, ...] = ()
         self._restart()
 
     def advance(self, log_probs: LogProbs) -> list[Segment]:
@@ -90,19 +89,16 @@ class Segmenter:
             return None
         settled = self.decoder.settled(self._beam)
         whole = sum(span.stop < settled + (best.words is not None) for span in spans)
-        self._certain = self._certain or spans[0].start < settled or self._is_certain(best)
+        self._certain = self._certain or spans[0].start < settled or self._is_certain()
         if not self._certain:
             return None
         words = self._words(best)
         text = " ".join(word.text for word in words)
         stable = " ".join(word.text for word in words[:whole])
-        self._shown = words
         return OpenSegment(self._id, text, stable, words)
 
-    def _is_certain(self, best: Hypothesis) -> bool:
-        if best.words is not None:
-            return True
-        readings = self.decoder.best(self._beam, sys.maxsize)
+    def _is_certain(self) -> bool:
+        readings = self.decoder.best(self.decoder.finish(self._beam), sys.maxsize)
         return all(word_spans(reading, self._tokens) for reading in readings)
 
     def _restart(self) -> None:
@@ -111,7 +107,6 @@ class Segmenter:
         self._first_frame = self._frames
         self._kept: list[LogProbs] = []
         self._certain = False
-        self._shown = ()
 
     def _until_endpoint(self, log_probs: LogProbs) -> tuple[int, Endpoint | None]:
         """Return how many of the rows come before a rule applies, and which."""
@@ -137,16 +132,8 @@ class Segmenter:
         return self.decoder.best(self._beam)[0]
 
     def _ended(self) -> Hypothesis:
-        """Return the best reading at the end of a sentence.
-
-        Where a word was shown already, it has one: a segment that was opened is never closed empty.
-        """
-        beam = self.decoder.finish(self._beam)
-        best = self.decoder.best(beam)[0]
-        if self._shown and not word_spans(best, self._tokens):
-            readings = self.decoder.best(beam, sys.maxsize)
-            return next((one for one in readings if word_spans(one, self._tokens)), best)
-        return best
+        """Return the best reading at the end of a sentence."""
+        return self.decoder.best(self.decoder.finish(self._beam))[0]
 
     def _words(self, best: Hypothesis, duration_s: float = math.inf) -> tuple[Word, ...]:
         return words_of(
@@ -201,7 +188,7 @@ class Segmenter:
         return position, again
 
     def _close(self, best: Hypothesis, closed: list[Segment], duration_s: float = math.inf) -> None:
-        words = self._words(best, duration_s) or self._shown
+        words = self._words(best, duration_s)
         if words:
             text = " ".join(word.text for word in words)
             closed.append(Segment(self._id, text, words[0].start_s, words[-1].end_s, words))

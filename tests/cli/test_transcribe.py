@@ -123,3 +123,17 @@ def test_as_a_program(model, talks):
     modules = {line.rpartition("|")[2].strip() for line in done.stderr.splitlines()}
     assert "onnxruntime" in modules
     assert not modules & {"torch", "sounddevice", "sentencepiece", "rich"}
+
+
+def test_phones_and_words_of_one_model(run, word_model, tmp_path):
+    rng = np.random.default_rng(1)
+    soundfile.write(tmp_path / "noise.wav", rng.standard_normal(48_000) * 0.1, 16_000)
+    words = run("transcribe", "--model", word_model, tmp_path / "noise.wav")
+    assert words.status == 0
+    assert set(words.out.split()) <= {"a", "back", "cat", "tack", "bob"}
+    phones = run("transcribe", "--model", word_model, "--phones", tmp_path / "noise.wav")
+    lines = [line.split() for line in phones.out.splitlines()]
+    assert {line[4] for line in lines} <= {"AA", "B", "K", "T"}
+    assert [float(line[2]) for line in lines] == sorted(float(line[2]) for line in lines)
+    greedy = run("transcribe", "--model", word_model, "--decoder", "greedy", tmp_path / "noise.wav")
+    assert greedy.out.split() == [line[4] for line in lines]

@@ -197,13 +197,17 @@ def test_a_certain_blank_separates_and_costs_its_log_probability():
         assert best.log_prob == pytest.approx(2 * math.log(0.88 * 0.997), abs=1e-5)
 
 
-def test_an_unfinished_word_is_shown_as_phones_and_dropped_at_the_end():
+@pytest.mark.parametrize(("beam", "said"), [(20.0, ()), (2.0, ("cab",))])
+def test_an_unfinished_word_is_dropped_unless_there_is_nothing_else(beam, said):
+    """Token 3 begins "cab" and the second pronunciation of "a"."""
     rows = np.log(np.array([[0.01, 0.01, 0.01, 0.97]], np.float32))
-    decoder = tree_search(None, beam=2.0)
+    model = Bigrams()
+    model.unigram_log_probs = np.where(np.arange(7) == WORDS.index("cab"), -1.0, -2.0)
+    decoder = tree_search(model, beam=beam, blank_bias=0.0, word_bonus=-5.0)
     (state,) = decoder.advance([decoder.start()], [rows])
     best = decoder.best(state)[0]
     assert (best.tokens, best.words) == ((3,), ())
-    assert decoder.best(decoder.finish(state))[0].tokens == ()
+    assert texts(decoder.best(decoder.finish(state)))[0] == said
 
 
 def test_each_knob_changes_something(random_rows):

@@ -77,7 +77,8 @@ def test_a_link_is_refused(folder, tmp_path):
     ("values", "named"),
     [
         ({"temprature": 1.0}, "'temperature'"),
-        ({"format": 9}, "format 9"),
+        ({"format": 9}, "format 9; this version reads formats 1 to 2"),
+        ({"format": 9, "decoder": {"kind": "grammar"}, "new": 1}, "format 9"),
         ({"sample_rate": "fast"}, "sample_rate"),
         ({"step_samples": 1000}, "step_samples"),
         ({"files": {}}, "acoustic.onnx"),

@@ -82,12 +82,21 @@ def test_a_missing_list_is_refused(tmp_path):
         load_tokenizer(tmp_path / "none.txt")
 
 
-def test_phones_are_read_from_their_names(tmp_path):
-    tokens = PhoneTokenizer(["AA", "B", "ZH"])
-    again = load_tokenizer(tmp_path / tokens.save(tmp_path))
-    assert again.kind == "phones"
-    assert again.encode("B AA") == [2, 1]
-    assert again.decode([2, 1, 3]) == "B AA ZH"
-    assert again.word_spans([2, 1]) == [("B", 0, 1), ("AA", 1, 2)]
-    with pytest.raises(DataError, match="no phone 'HH'"):
-        again.encode("B HH")
+def test_phones_stand_between_spaces(tmp_path):
+    tokens = PhoneTokenizer(["AA", "B", "a", " "])
+    assert tokens.kind == "phones"
+    assert tokens.symbols == ("<blank>", "AA", "B", "a", " ")
+    assert tokens.encode("B AA a") == [2, 1, 3]
+    assert tokens.decode([2, 1, 4, 3]) == "B AA a"
+    assert tokens.word_spans([2, 4, 1]) == [("B", 0, 1), ("AA", 2, 3)]
+    with pytest.raises(DataError, match="no phone 'C' in 'B C'"):
+        tokens.encode("B C")
+    tokens.save(tmp_path)
+    again = load_tokenizer(tmp_path / "tokens.txt")
+    assert (again.kind, again.symbols) == ("phones", tokens.symbols)
+
+
+def test_the_kind_of_single_letters_can_be_said(tmp_path):
+    PhoneTokenizer(["a", "b"]).save(tmp_path)
+    assert load_tokenizer(tmp_path / "tokens.txt").kind == "characters"
+    assert load_tokenizer(tmp_path / "tokens.txt", "phones").kind == "phones"

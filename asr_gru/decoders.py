@@ -1,0 +1,123 @@
+"""Which decoder reads a model's log-probabilities: the model's own, or another by name."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import TYPE_CHECKING
+
+from asr_gru.decoding import (
+    AnyDecoder,
+    BeamDecoder,
+    GreedyDecoder,
+    TreeSearch,
+    TreeSearchKnobs,
+    word_search,
+)
+from asr_gru.errors import ConfigError, ModelError, did_you_mean
+
+if TYPE_CHECKING:
+    from asr_gru.model.config import DecoderConfig, DecoderKind
+    from asr_gru.model.directory import ModelDirectory
+
+__all__ = ["Decoders", "default_kind", "knobs_of"]
+
+KINDS: tuple[DecoderKind, ...] = ("greedy", "beam", "words")
+DEFAULT_BEAM = 8
+MOST_BEAM = 100_000
+
+
+class Decoders:
+    """The decoders of a model, each made when it is first asked for.
+
+    Args:
+        directory: the model; without one there are greedy and beam.
+    """
+
+    def __init__(self, directory: ModelDirectory | None = None) -> None:
+        self._directory = directory
+        self._config = directory.config.decoder if directory else None
+        self._made: dict[tuple[DecoderKind, int | None], AnyDecoder] = {}
+
+    def get(self, decoder: str | AnyDecoder | None = None, beam: int | None = None) -> AnyDecoder:
+        """Return a decoder.
+
+        Args:
+            decoder: ``"greedy"``, ``"beam"``, ``"words"``, one that was made elsewhere, or None
+                for the model's own.
+            beam: readings kept from frame to frame; None is the model's own choice. Without a
+                decoder, 1 is greedy and more a beam for models that do not search for words.
+
+        Raises:
+            ConfigError: no such decoder, or a beam that cannot be.
+            ModelError: words from a model that has no lexicon.
+        """
+        if decoder is not None and not isinstance(decoder, str):
+            if beam is not None:
+                raise ConfigError("a beam beside a decoder that is made already; give one of them")
+            return decoder
+        if beam is not None and not 1 <= beam <= MOST_BEAM:
+            raise ConfigError(f"a beam of {beam}; give 1 to {MOST_BEAM}")
+        kind = self._kind(decoder, beam)
+        key = (kind, beam if kind != "greedy" else None)
+        if key not in self._made:
+            self._made[key] = self._make(kind, beam)
+        return self._made[key]
+
+    def _kind(self, name: str | None, beam: int | None) -> DecoderKind:
+        if name is None:
+            own = default_kind(self._config) if self._config else "greedy"
+            if own == "words" or beam is None:
+                return own
+            return "greedy" if beam == 1 else "beam"
+        for kind in KINDS:
+            if kind == name:
+                return kind
+        raise ConfigError(
+            f"no decoder {name!r}{did_you_mean(name, KINDS)}; there are {', '.join(KINDS)}"
+        )
+
+    def _make(self, kind: DecoderKind, beam: int | None) -> AnyDecoder:
+        if kind == "greedy":
+            return GreedyDecoder()
+        if kind == "beam":
+            own = self._config.beam if self._config and self._config.beam > 1 else DEFAULT_BEAM
+            return BeamDecoder(own if beam is None else beam)
+        if self._directory is None or "lexicon.bin" not in self._directory.config.files:
+            raise ModelError(
+                "this model has no lexicon to find words with; export it with --lexicon, "
+                "or choose greedy or beam"
+            )
+        return _word_search(self._directory, beam)
+
+
+def _word_search(directory: ModelDirectory, width: int | None) -> TreeSearch:
+    from asr_gru.language import LanguageModel, Lexicon
+    from asr_gru.model.directory import CONFIG, LANGUAGE, LEXICON
+
+    try:
+        knobs = knobs_of(directory.config.decoder)
+    except ConfigError as error:
+        raise ModelError(f"{directory.path / CONFIG}: decoder.words: {error}") from None
+    if width is not None:
+        knobs = replace(knobs, width=width)
+    tokens, model = directory.tokens(), None
+    if LANGUAGE in directory.config.files:
+        model = LanguageModel.load(directory.path / LANGUAGE)
+    lexicon = Lexicon.load(directory.path / LEXICON)
+    spaced = tokens.kind == "characters"
+    try:
+        return word_search(tokens.symbols, lexicon, model, knobs, spaced=spaced)
+    except ModelError as error:
+        raise ModelError(f"{directory.path}: {error}") from None
+
+
+def default_kind(config: DecoderConfig) -> DecoderKind:
+    """Return the kind that a model's configuration asks for."""
+    return config.kind or ("greedy" if config.beam == 1 else "beam")
+
+
+def knobs_of(config: DecoderConfig) -> TreeSearchKnobs:
+    """Return how a model's search for words is tuned; ConfigError names a knob out of range."""
+    import msgspec
+
+    return TreeSearchKnobs(**msgspec.structs.asdict(config.words))

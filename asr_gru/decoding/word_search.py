@@ -1,0 +1,71 @@
+"""The tree search of a model: its tokens, a lexicon and a language model made to fit."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from asr_gru.decoding.pronunciation_tree import build_tree
+from asr_gru.decoding.tree_search import TreeSearch
+from asr_gru.decoding.tree_state import Ints
+from asr_gru.errors import ModelError
+
+if TYPE_CHECKING:
+    from asr_gru.decoding.tree_knobs import TreeSearchKnobs
+    from asr_gru.language import LanguageModel, Lexicon
+
+__all__ = ["word_search"]
+
+SPACE = " "
+
+
+def word_search(
+    symbols: Sequence[str],
+    lexicon: Lexicon,
+    model: LanguageModel | None = None,
+    knobs: TreeSearchKnobs | None = None,
+    *,
+    spaced: bool = False,
+) -> TreeSearch:
+    """Put the parts of a search for words together.
+
+    Args:
+        symbols: the token of each column of the log-probabilities, the blank first.
+        lexicon: the words that can be found, each with its pronunciations.
+        model: says which words follow which; None takes all as equally likely.
+        knobs: see ``TreeSearchKnobs``.
+        spaced: whether a word may end with the token of the space, as in models of characters.
+
+    Raises:
+        ModelError: a lexicon with phones that the acoustic model lacks, or with words that the
+            language model does not know.
+    """
+    ids = lexicon.token_ids(symbols)
+    word_ids = np.arange(len(lexicon.words))
+    if model is not None:
+        word_ids = model.ids(lexicon.words)
+        doubtful = np.flatnonzero(word_ids == model.unk).tolist()
+        unknown = [lexicon.words[i] for i in doubtful if lexicon.words[i] not in model]
+        if unknown:
+            more = f" and {len(unknown) - 1} more words" if len(unknown) > 1 else ""
+            raise ModelError(
+                "the language model was made for another vocabulary: it lacks "
+                f"{unknown[0]!r}{more} of the lexicon; build both from one list of words"
+            )
+    phones, starts = ids[lexicon.units], lexicon.starts
+    spoken = word_ids[lexicon.spoken_words]
+    if spaced:
+        phones, starts = _with_spaces(phones, starts, symbols.index(SPACE))
+        spoken = np.tile(spoken, 2)
+    words = model.words if model is not None else lexicon.words
+    tree = build_tree(spoken, phones, starts)
+    return TreeSearch(tree, words, len(symbols), model, knobs)
+
+
+def _with_spaces(phones: Ints, starts: Ints, space: int) -> tuple[Ints, Ints]:
+    """Return every pronunciation as it is, then every one with a space behind it."""
+    spaced = np.insert(phones, starts[1:], space)
+    behind = starts[-1] + starts[1:] + np.arange(1, len(starts))
+    return np.concatenate((phones, spaced)), np.concatenate((starts, behind))

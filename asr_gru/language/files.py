@@ -1,0 +1,57 @@
+"""Lexicons and language models from files of any form, made to fit each other."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+
+from asr_gru.errors import DataError
+from asr_gru.language.arpa import read_arpa
+from asr_gru.language.lexicon import Lexicon
+from asr_gru.language.ngram import LanguageModel
+
+__all__ = ["open_language_model", "open_lexicon", "restrict_lexicon"]
+
+BINARY = ".bin"
+
+
+def open_lexicon(path: str | Path, phones: Sequence[str]) -> Lexicon:
+    """Read a lexicon: ``.bin`` as ``Lexicon.save`` writes it, anything else as a dictionary.
+
+    Args:
+        path: the file.
+        phones: the inventory of a dictionary, usually the acoustic model's tokens.
+
+    Raises:
+        ModelError, DataError: it cannot be read.
+    """
+    path = Path(path)
+    return Lexicon.load(path) if path.suffix == BINARY else Lexicon.read_text(path, phones)
+
+
+def open_language_model(path: str | Path) -> LanguageModel:
+    """Read a language model: ``.bin`` as ``LanguageModel.save`` writes it, anything else as ARPA.
+
+    Raises:
+        ModelError, DataError: it cannot be read.
+    """
+    path = Path(path)
+    if path.suffix == BINARY:
+        return LanguageModel.load(path)
+    return LanguageModel.build(read_arpa(path))
+
+
+def restrict_lexicon(lexicon: Lexicon, model: LanguageModel) -> Lexicon:
+    """Return the lexicon's words that the language model knows.
+
+    Raises:
+        DataError: it knows none, or less than half of its words have a pronunciation.
+    """
+    kept = [entry for entry in lexicon.entries() if entry[0] in model]
+    words = len({word for word, _ in kept})
+    if words * 2 < len(model.words):
+        raise DataError(
+            f"the lexicon has {words} of the language model's {len(model.words)} words; "
+            "both must be made for one vocabulary"
+        )
+    return lexicon if words == len(lexicon) else Lexicon.build(kept, lexicon.phones)
