@@ -16,10 +16,10 @@ from asr_gru.decoding import (
 from asr_gru.errors import ConfigError, ModelError, did_you_mean
 
 if TYPE_CHECKING:
-    from asr_gru.model.config import DecoderConfig, DecoderKind
+    from asr_gru.model.config import DecoderConfig, DecoderKind, ModelConfig
     from asr_gru.model.directory import ModelDirectory
 
-__all__ = ["Decoders", "default_kind", "knobs_of"]
+__all__ = ["Decoders", "configured", "default_kind", "knobs_of"]
 
 KINDS: tuple[DecoderKind, ...] = ("greedy", "beam", "words")
 DEFAULT_BEAM = 8
@@ -121,3 +121,13 @@ def knobs_of(config: DecoderConfig) -> TreeSearchKnobs:
     import msgspec
 
     return TreeSearchKnobs(**msgspec.structs.asdict(config.words))
+
+
+def configured(config: ModelConfig, knobs: TreeSearchKnobs) -> ModelConfig:
+    """Return a model's configuration with its search for words tuned so."""
+    import msgspec
+
+    names = config.decoder.words.__struct_fields__
+    words = type(config.decoder.words)(**{name: getattr(knobs, name) for name in names})
+    decoder = msgspec.structs.replace(config.decoder, words=words)
+    return msgspec.structs.replace(config, decoder=decoder)

@@ -19,7 +19,7 @@ ROOMS = [
     {"nn", "streaming"},
     {"export", "backends", "decoders"},
     {"recognizer"},
-    {"evaluation", "live"},
+    {"evaluation", "live", "tuning"},
     {"training", "server"},
     {"cli"},
     {"__main__"},

@@ -22,6 +22,7 @@ COMMANDS: Mapping[str, str] = {
     "train": "Train a model.",
     "align": "Find the phones of recordings, and when each is spoken.",
     "export": "Make a model directory of a trained run.",
+    "tune": "Tune a model's search for words on manifests.",
     "language-model": "Train, measure and convert word n-gram models.",
     "models": "List the bundled models.",
     "doctor": "Check this installation.",

@@ -110,6 +110,10 @@ class TreeSearch(Decoder[TreeState]):
         self._net = Network(tree, model, self.knobs, tokens, look)
         self._skip = math.log(self.knobs.blank_skip)
 
+    def tuned(self, knobs: TreeSearchKnobs) -> TreeSearch:
+        """Return a search over the same words with other knobs."""
+        return TreeSearch(self._tree, self.words, self._tokens, self._model, knobs)
+
     def start(self) -> TreeState:
         """Return the state before the first frame."""
         ints = np.full((9, 1), -1)

@@ -1,0 +1,151 @@
+"""Find how a model's search for words is best tuned: a coordinate search on recordings.
+
+The acoustic model is run once; its log-probabilities are decoded again for every setting.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, replace
+
+import numpy as np
+import numpy.typing as npt
+
+from asr_gru.audio import read_recording
+from asr_gru.data.manifest import Utterance, check_files
+from asr_gru.decoding import TreeSearch, TreeSearchKnobs
+from asr_gru.decoding.tree_knobs import RANGES
+from asr_gru.errors import ConfigError, DataError
+from asr_gru.model.acoustic import AcousticModel
+from asr_gru.scoring import Score, word_errors
+from asr_gru.text import normalise
+
+__all__ = ["STEPS", "Heard", "Trial", "coordinate_search", "hear", "word_error_rates"]
+
+STEPS: Mapping[str, float] = {"language_weight": 0.2, "blank_bias": 0.5, "word_bonus": 0.5}
+"""Knobs that are searched, and the first step of each; beam and width trade errors for time."""
+TOGETHER = 32
+LogProbs = npt.NDArray[np.float32]
+
+
+@dataclass(frozen=True, slots=True)
+class Heard:
+    """An utterance: its text, normalised, and what the acoustic model made of it.
+
+    Attributes:
+        text: what was said.
+        log_probs: ``(frames, tokens)``.
+    """
+
+    text: str
+    log_probs: LogProbs
+
+
+@dataclass(frozen=True, slots=True)
+class Trial:
+    """A setting, with the word error rate of each list in percent."""
+
+    knobs: TreeSearchKnobs
+    rates: Mapping[str, float]
+
+    @property
+    def mean(self) -> float:
+        """Mean of the lists, in percent."""
+        return sum(self.rates.values()) / len(self.rates)
+
+
+def hear(acoustic: AcousticModel, utterances: Sequence[Utterance]) -> list[Heard]:
+    """Run the acoustic model over recordings.
+
+    Raises:
+        DataError: no utterances, or recordings that are not there.
+    """
+    if not utterances:
+        raise DataError("the manifest is empty; there is nothing to tune on")
+    check_files(utterances)
+    heard = []
+    for utterance in utterances:
+        samples = read_recording(utterance.path, acoustic.info.sample_rate)
+        rows = acoustic.finish(samples[None], acoustic.start(1))[0]
+        heard.append(Heard(normalise(utterance.text, "english"), rows))
+    return heard
+
+
+def word_error_rates(decoder: TreeSearch, lists: Mapping[str, Sequence[Heard]]) -> dict[str, float]:
+    """Decode lists of utterances; return the word error rate of each in percent."""
+    rates = {}
+    for name, heard in lists.items():
+        errors = Score()
+        for first in range(0, len(heard), TOGETHER):
+            some = heard[first : first + TOGETHER]
+            states = [decoder.start() for _ in some]
+            for one, state in zip(
+                some, decoder.advance(states, [one.log_probs for one in some]), strict=True
+            ):
+                words = decoder.best(decoder.finish(state))[0].words or ()
+                errors += word_errors(one.text, " ".join(word.text for word in words))
+        rates[name] = errors.rate
+    return rates
+
+
+def coordinate_search(
+    decoder: TreeSearch,
+    lists: Mapping[str, Sequence[Heard]],
+    knobs: Sequence[str] = tuple(STEPS),
+    *,
+    rounds: int = 2,
+    on_trial: Callable[[Trial], None] | None = None,
+) -> Trial:
+    """Move one knob after the other while the mean word error rate falls.
+
+    Each round goes through all knobs, first up, then down; the next takes half the steps.
+
+    Args:
+        decoder: where the search begins.
+        lists: utterances by the name of their list; all lists count alike.
+        knobs: which, of ``STEPS``.
+        rounds: how often the steps are halved, 1 to 10.
+        on_trial: called with every setting that was tried.
+
+    Raises:
+        ConfigError: no such knob, or rounds out of range.
+    """
+    unknown = [name for name in knobs if name not in STEPS]
+    if unknown or not knobs:
+        raise ConfigError(f"no knob {', '.join(unknown) or 'given'}; there are {', '.join(STEPS)}")
+    if not 1 <= rounds <= 10:
+        raise ConfigError(f"{rounds} rounds; give 1 to 10")
+    tried: dict[TreeSearchKnobs, Trial] = {}
+
+    def trial(setting: TreeSearchKnobs) -> Trial:
+        if setting not in tried:
+            tried[setting] = Trial(setting, word_error_rates(decoder.tuned(setting), lists))
+            if on_trial is not None:
+                on_trial(tried[setting])
+        return tried[setting]
+
+    best = trial(decoder.knobs)
+    for halving in range(rounds):
+        for name in knobs:
+            for step in (STEPS[name] / 2**halving, -STEPS[name] / 2**halving):
+                moved = False
+                while (following := _moved(best.knobs, name, step)) is not None:
+                    found = trial(following)
+                    if found.mean >= best.mean:
+                        break
+                    best, moved = found, True
+                if moved:
+                    break
+    return best
+
+
+def _moved(knobs: TreeSearchKnobs, name: str, step: float) -> TreeSearchKnobs | None:
+    value = round(getattr(knobs, name) + step, 6)
+    low, high = RANGES[name]
+    if not low <= value <= high:
+        return None
+    if name == "language_weight":
+        return replace(knobs, language_weight=value)
+    if name == "blank_bias":
+        return replace(knobs, blank_bias=value)
+    return replace(knobs, word_bonus=value)

@@ -1,0 +1,52 @@
+import json
+import shutil
+
+import numpy as np
+import pytest
+import soundfile
+
+
+@pytest.fixture
+def list_of_noise(tmp_path):
+    rng = np.random.default_rng(3)
+    lines = ["path\ttext"]
+    for number in range(3):
+        name = f"{number}.wav"
+        soundfile.write(tmp_path / name, rng.standard_normal(32_000) * 0.1, 16_000)
+        lines.append(f"{name}\ta cat")
+    (tmp_path / "noise.tsv").write_text("\n".join(lines) + "\n")
+    return tmp_path / "noise.tsv"
+
+
+def words_of(folder):
+    return json.loads((folder / "config.json").read_text())["decoder"]["words"]
+
+
+def test_tune_prints_each_setting_and_writes_the_best(run, word_model, tmp_path, list_of_noise):
+    folder = tmp_path / "model"
+    shutil.copytree(word_model, folder)
+    before = words_of(folder)
+    tried = run("tune", folder, list_of_noise, "--rounds", "1", "--dry-run")
+    assert tried.status == 0, tried.err
+    assert words_of(folder) == before
+    tuned = run("tune", folder, list_of_noise, "--rounds", "1", "--limit", "3")
+    lines = tuned.out.splitlines()
+    assert lines[0].split() == [
+        *("language_weight", "blank_bias", "word_bonus", "noise", "mean", "WER", "%"),
+    ]
+    rates = [float(line.split()[-1]) for line in lines[1:] if line.split()[0][0].isdigit()]
+    assert rates[-1] == min(rates) < rates[0]
+    best = [line for line in lines if line.split()[0][0].isdigit()][-1].split()
+    after = words_of(folder)
+    assert [after["language_weight"], after["blank_bias"], after["word_bonus"]] == [
+        float(value) for value in best[:3]
+    ]
+    assert {**after, **{name: before[name] for name in after}} == before
+    assert run("transcribe", "--model", folder, tmp_path / "0.wav").status == 0
+
+
+def test_a_model_without_words_is_refused(run, model, list_of_noise):
+    refused = run("tune", model, list_of_noise)
+    assert refused.status == 1
+    assert "--lexicon" in refused.err
+    assert refused.err.count("\n") == 1

@@ -1,0 +1,56 @@
+from __future__ import annotations
+
+import numpy as np
+import pytest
+
+from asr_gru.decoding import TreeSearchKnobs
+from asr_gru.errors import ConfigError
+from asr_gru.tuning import Heard, coordinate_search, word_error_rates
+from tests.decoding.words import Bigrams, tree_search
+
+
+def heard_by(decoder, seeds):
+    """Utterances whose texts are what the decoder finds."""
+    found = []
+    for seed in seeds:
+        rng = np.random.default_rng(seed)
+        scores = rng.normal(size=(30, 4)) * rng.uniform(0.1, 3.0, (30, 1))
+        rows = (scores - np.logaddexp.reduce(scores, axis=1, keepdims=True)).astype(np.float32)
+        (state,) = decoder.advance([decoder.start()], [rows])
+        words = decoder.best(decoder.finish(state))[0].words
+        found.append(Heard(" ".join(word.text for word in words), rows))
+    return found
+
+
+@pytest.fixture
+def lists():
+    target = tree_search(Bigrams(), language_weight=1.0, blank_bias=0.5, word_bonus=0.5)
+    return {
+        "a": heard_by(target, range(30), random_rows),
+        "b": heard_by(target, range(9), random_rows),
+    }
+
+
+def test_the_search_finds_the_setting_that_wrote_the_texts(lists):
+    decoder = tree_search(Bigrams(), language_weight=0.6, blank_bias=0.0, word_bonus=0.0)
+    trials = []
+    best = coordinate_search(decoder, lists, rounds=3, on_trial=trials.append)
+    assert trials[0].knobs == decoder.knobs
+    assert best.mean == min(trial.mean for trial in trials) < trials[0].mean / 2
+    assert len({trial.knobs for trial in trials}) == len(trials)
+    assert word_error_rates(decoder.tuned(best.knobs), lists) == best.rates
+    assert best.mean == pytest.approx(np.mean(list(best.rates.values())))
+
+
+def test_only_the_named_knobs_move(lists):
+    trials = []
+    coordinate_search(tree_search(Bigrams()), lists, ["blank_bias"], on_trial=trials.append)
+    assert len({trial.knobs.blank_bias for trial in trials}) > 1
+    assert {trial.knobs.language_weight for trial in trials} == {TreeSearchKnobs().language_weight}
+
+
+def test_what_cannot_be_searched_is_refused(lists):
+    with pytest.raises(ConfigError, match="no knob width; there are language_weight"):
+        coordinate_search(tree_search(None), lists, ["width"])
+    with pytest.raises(ConfigError, match="11 rounds"):
+        coordinate_search(tree_search(None), lists, rounds=11)
