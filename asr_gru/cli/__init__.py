@@ -24,6 +24,8 @@ COMMANDS: Mapping[str, str] = {
     "export": "Make a model directory of a trained run.",
     "tune": "Tune a model's search for words on manifests.",
     "language-model": "Train, measure and convert word n-gram models.",
+    "pronounce": "Print how words are pronounced, and where that comes from.",
+    "lexicon": "Make pronunciation lexicons, and train grapheme to phoneme.",
     "models": "List the bundled models.",
     "doctor": "Check this installation.",
 }

@@ -9,6 +9,7 @@ from pathlib import Path
 
 import click
 
+from asr_gru.cli.options import size_in_bytes
 from asr_gru.data.manifest import read_manifest
 from asr_gru.errors import ConfigError, DataError
 from asr_gru.language import (
@@ -24,19 +25,8 @@ from asr_gru.language.corpus import blocks_of, read_words
 
 __all__ = ["command"]
 
-UNITS = {"": 1, "B": 1, "KB": 10**3, "MB": 10**6, "GB": 10**9, "KIB": 1 << 10, "MIB": 1 << 20}
 ARPA = re.compile(r"\.arpa(\.gz|\.xz)?$")
 TEXTS = click.Path(path_type=Path)
-
-
-def _bytes(_context: click.Context, _parameter: click.Parameter, value: str | None) -> int | None:
-    if value is None:
-        return None
-    found = re.fullmatch(r"(\d+(?:\.\d+)?) *([A-Za-z]*)", value)
-    unit = UNITS.get(found[2].upper()) if found else None
-    if not found or unit is None:
-        raise click.BadParameter(f"{value!r} is no size; write 8MB or a number of bytes")
-    return int(float(found[1]) * unit)
 
 
 @click.group("language-model")
@@ -50,7 +40,7 @@ def command() -> None:
 @click.option("--order", default=3, show_default=True, help="Words of the longest n-grams, 1 to 5.")
 @click.option("--vocabulary", default=65_000, show_default=True, help="The most words.")
 @click.option("--words", type=TEXTS, help="File with the allowed words, or a lexicon as text.")
-@click.option("--size", callback=_bytes, help="Prune to a file of so many bytes, as in 8MB.")
+@click.option("--size", callback=size_in_bytes, help="Prune to a file of so many bytes, as in 8MB.")
 @click.option(
     "--development",
     type=TEXTS,

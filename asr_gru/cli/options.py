@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable
 from typing import Any, TypeVar
 
@@ -10,7 +11,9 @@ import click
 from asr_gru.errors import ConfigError
 from asr_gru.streaming.endpoint import EndpointRules
 
-__all__ = ["endpoint_rules", "model_options", "stream_options"]
+__all__ = ["endpoint_rules", "model_options", "size_in_bytes", "stream_options"]
+
+UNITS = {"": 1, "B": 1, "KB": 10**3, "MB": 10**6, "GB": 10**9, "KIB": 1 << 10, "MIB": 1 << 20}
 
 F = TypeVar("F", bound=Callable[..., Any])
 
@@ -77,3 +80,16 @@ def endpoint_rules(text: str) -> EndpointRules:
     if not 0.1 <= seconds <= 60:
         raise ConfigError(f"--endpoint {text}: give 0.1 to 60 seconds of silence")
     return EndpointRules(trailing_s=seconds)
+
+
+def size_in_bytes(
+    _context: click.Context, _parameter: click.Parameter, value: str | None
+) -> int | None:
+    """Read a size such as ``8MB`` (decimal), ``8MiB``, or a number of bytes."""
+    if value is None:
+        return None
+    found = re.fullmatch(r"(\d+(?:\.\d+)?) *([A-Za-z]*)", value)
+    unit = UNITS.get(found[2].upper()) if found else None
+    if not found or unit is None:
+        raise click.BadParameter(f"{value!r} is no size; write 8MB or a number of bytes")
+    return int(float(found[1]) * unit)

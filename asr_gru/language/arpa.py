@@ -2,12 +2,8 @@
 
 from __future__ import annotations
 
-import gzip
-import lzma
 import math
-import os
 import re
-import tempfile
 from array import array
 from collections.abc import Iterator
 from pathlib import Path
@@ -29,7 +25,7 @@ from asr_gru.language.ngrams import (
     find,
     keys,
 )
-from asr_gru.language.reading import read_lines
+from asr_gru.language.texts import create_text, read_lines
 
 __all__ = ["read_arpa", "write_arpa"]
 
@@ -210,30 +206,13 @@ def _complete(reader: _Reader, ngrams: NGrams) -> NGrams:
 
 def write_arpa(ngrams: NGrams, path: str | Path) -> None:
     """Write a model; compressed if the name ends in ``.gz`` or ``.xz``. Whole or not at all."""
-    path = Path(path)
-    handle, temporary = tempfile.mkstemp(dir=path.parent, prefix=path.name, suffix=".part")
-    os.close(handle)
-    try:
-        with _create(Path(temporary), path.suffix) as file:
-            file.write("\\data\\\n")
-            file.writelines(f"ngram {n}={count}\n" for n, count in enumerate(ngrams.counts, 1))
-            for n in range(1, ngrams.order + 1):
-                file.write(f"\n\\{n}-grams:\n")
-                _write_level(file, ngrams, n)
-            file.write("\n\\end\\\n")
-        Path(temporary).chmod(0o644)
-        Path(temporary).replace(path)
-    except BaseException:
-        Path(temporary).unlink(missing_ok=True)
-        raise
-
-
-def _create(path: Path, suffix: str) -> IO[str]:
-    if suffix == ".gz":
-        return gzip.open(path, "wt", encoding="utf-8", newline="\n")
-    if suffix == ".xz":
-        return lzma.open(path, "wt", encoding="utf-8", newline="\n")
-    return path.open("w", encoding="utf-8", newline="\n")
+    with create_text(Path(path)) as file:
+        file.write("\\data\\\n")
+        file.writelines(f"ngram {n}={count}\n" for n, count in enumerate(ngrams.counts, 1))
+        for n in range(1, ngrams.order + 1):
+            file.write(f"\n\\{n}-grams:\n")
+            _write_level(file, ngrams, n)
+        file.write("\n\\end\\\n")
 
 
 def _write_level(file: IO[str], ngrams: NGrams, n: int) -> None:

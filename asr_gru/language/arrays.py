@@ -9,9 +9,7 @@ against the file before an array is made.
 from __future__ import annotations
 
 import math
-import os
 import struct
-import tempfile
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -21,8 +19,9 @@ import numpy as np
 import numpy.typing as npt
 
 from asr_gru.errors import ModelError
+from asr_gru.files import write_bytes
 
-__all__ = ["Array", "read_arrays", "write_arrays"]
+__all__ = ["Array", "pack_arrays", "read_arrays", "write_arrays"]
 
 Array = npt.NDArray[Any]
 
@@ -57,6 +56,11 @@ def write_arrays(
         meta: small values (JSON).
         arrays: of dtype uint8, uint16, uint32, int32, int64 or float32.
     """
+    write_bytes(path, pack_arrays(kind, meta, arrays))
+
+
+def pack_arrays(kind: str, meta: Mapping[str, Any], arrays: Mapping[str, Array]) -> bytes:
+    """Return what ``write_arrays`` writes."""
     entries, offset = [], 0
     for name, array in arrays.items():
         code = array.dtype.newbyteorder("<").str[1:]
@@ -69,19 +73,11 @@ def write_arrays(
     header += b" " * (-(PREFIX.size + len(header)) % ALIGNMENT)
     if len(header) > LARGEST_HEADER:
         raise ValueError("the header is too large")
-    handle, temporary = tempfile.mkstemp(dir=path.parent, prefix=path.name, suffix=".part")
-    try:
-        with os.fdopen(handle, "wb") as file:
-            file.write(PREFIX.pack(MAGIC, kind.encode().ljust(8, b"\0"), VERSION, len(header)))
-            file.write(header)
-            for array in arrays.values():
-                data = np.ascontiguousarray(array, array.dtype.newbyteorder("<")).tobytes()
-                file.write(data + b"\0" * (-len(data) % ALIGNMENT))
-        Path(temporary).chmod(0o644)
-        Path(temporary).replace(path)
-    except BaseException:
-        Path(temporary).unlink(missing_ok=True)
-        raise
+    parts = [PREFIX.pack(MAGIC, kind.encode().ljust(8, b"\0"), VERSION, len(header)), header]
+    for array in arrays.values():
+        data = np.ascontiguousarray(array, array.dtype.newbyteorder("<")).tobytes()
+        parts.append(data + b"\0" * (-len(data) % ALIGNMENT))
+    return b"".join(parts)
 
 
 def read_arrays(source: Path | bytes, kind: str) -> tuple[dict[str, Any], dict[str, Array]]:

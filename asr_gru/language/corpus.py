@@ -12,7 +12,7 @@ import numpy.typing as npt
 from asr_gru.errors import DataError
 from asr_gru.language.mixing import mixture_weights
 from asr_gru.language.ngrams import BOS, EOS, UNK
-from asr_gru.language.reading import read_blocks, read_lines
+from asr_gru.language.texts import read_blocks, read_lines
 
 __all__ = ["BOS_ID", "EOS_ID", "MARKS", "UNK_ID", "Corpus", "Stream", "blocks_of", "read_words"]
 

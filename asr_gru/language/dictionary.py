@@ -12,7 +12,7 @@ from collections.abc import Collection, Iterable, Iterator
 from pathlib import Path
 
 from asr_gru.errors import DataError
-from asr_gru.language.reading import read_lines
+from asr_gru.language.texts import read_lines
 
 __all__ = ["ENGLISH_PHONES", "Entry", "parse_dictionary", "read_dictionary"]
 

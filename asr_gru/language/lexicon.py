@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import os
-import tempfile
 from collections.abc import Iterable, Sequence
 from functools import cached_property
 from pathlib import Path
@@ -16,6 +14,7 @@ from asr_gru.language.arrays import Array, read_arrays, write_arrays
 from asr_gru.language.dictionary import Entry, read_dictionary
 from asr_gru.language.ngrams import Ints
 from asr_gru.language.packing import pack_words, unpack_words
+from asr_gru.language.texts import create_text
 
 __all__ = ["Lexicon"]
 
@@ -139,17 +138,9 @@ class Lexicon:
         return cls.build(read_dictionary(Path(path), phones), phones)
 
     def write_text(self, path: str | Path) -> None:
-        """Write lines of ``WORD  PH ON ES``, one for each pronunciation; whole or not at all."""
-        path = Path(path)
-        handle, temporary = tempfile.mkstemp(dir=path.parent, prefix=path.name, suffix=".part")
-        try:
-            with os.fdopen(handle, "w", encoding="utf-8", newline="\n") as file:
-                file.writelines(f"{word}  {' '.join(spoken)}\n" for word, spoken in self.entries())
-            Path(temporary).chmod(0o644)
-            Path(temporary).replace(path)
-        except BaseException:
-            Path(temporary).unlink(missing_ok=True)
-            raise
+        """Write lines of ``WORD  PH ON ES``, one for each pronunciation, as ``create_text``."""
+        with create_text(Path(path)) as file:
+            file.writelines(f"{word}  {' '.join(spoken)}\n" for word, spoken in self.entries())
 
     @cached_property
     def _ids(self) -> dict[str, int]:
@@ -171,6 +162,10 @@ class Lexicon:
             tuple(self.units[self.starts[row] : self.starts[row + 1]].tolist())
             for row in range(first, end)
         ]
+
+    def spoken(self, word: str) -> list[tuple[str, ...]]:
+        """Return the pronunciations of a word as phones; none if it is not here."""
+        return [tuple([self.phones[unit] for unit in units]) for units in self.pronunciations(word)]
 
     def entries(self) -> Iterable[Entry]:
         """Yield each word with each of its pronunciations, as phones."""

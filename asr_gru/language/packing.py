@@ -36,10 +36,9 @@ def pack(ngrams: NGrams, *, quantise: bool) -> tuple[dict[str, Any], dict[str, A
             raise DataError(f"the vocabulary has no {word}; add it")
     arrays: dict[str, Array] = {"words": np.frombuffer("\n".join(ngrams.words).encode(), np.uint8)}
     shifts: list[int] = []
-    word_type = np.uint16 if len(ngrams.words) <= 1 << 16 else np.uint32
+    word_type = _word_type(len(ngrams.words))
     last = [level.words.astype(word_type) for level in ngrams.levels[1:]]
     arrays["last_words"] = np.concatenate([np.zeros(0, word_type), *last])
-    starts = np.cumsum([1, *ngrams.counts])
     for n, level in enumerate(ngrams.levels, start=1):
         arrays[f"log_probs.{n}"], arrays[f"log_prob_grid.{n}"] = _codes(
             level.log_probs, IMPOSSIBLE, level.log_probs < IMPOSSIBLE / 2, quantise=quantise
@@ -55,24 +54,23 @@ def pack(ngrams: NGrams, *, quantise: bool) -> tuple[dict[str, Any], dict[str, A
             np.concatenate([[0], np.cumsum(longer)])
         )
         shifts.append(shift)
-        if n > 2:
-            arrays[f"suffixes.{n}"] = _suffixes(ngrams, n, starts).astype(np.int32)
     return {"order": ngrams.order, "shifts": shifts}, arrays
 
 
-def packed_bytes(words: int, counts: tuple[int, ...]) -> int:
+def packed_bytes(words: int, counts: tuple[int, ...], *, links: bool = True) -> int:
     """Return about how many bytes a packed, quantised model takes, without its list of words.
 
     Args:
         words: size of the vocabulary.
         counts: n-grams of each order, from 1.
+        links: with the links to shorter contexts that orders above 3 have.
     """
-    word_bytes = 2 if words <= 1 << 16 else 4
+    word_bytes = _word_type(words)().itemsize
     total = 0.0
     for n, count in enumerate(counts, start=1):
         each = 1.0 + (word_bytes if n > 1 else 0)
         if n < len(counts):
-            each += 3 + 4 / 2**LARGEST_SHIFT + (4 if n > 2 else 0)
+            each += 3 + 4 / 2**LARGEST_SHIFT + (4 if n > 2 and links else 0)
         total += count * each
     return int(total)
 
@@ -85,6 +83,10 @@ def pack_words(words: Iterable[str]) -> Array:
 def unpack_words(packed: Array) -> tuple[str, ...]:
     """Return the vocabulary of a file."""
     return tuple(packed.tobytes().decode().split("\n")) if len(packed) else ()
+
+
+def _word_type(words: int) -> type[np.uint8 | np.uint16 | np.uint32]:
+    return np.uint8 if words <= 1 << 8 else np.uint16 if words <= 1 << 16 else np.uint32
 
 
 def _codes(
@@ -110,13 +112,3 @@ def _offsets(firsts: Ints) -> tuple[Array, Array, int]:
         if steps.max() < 1 << 16:
             break
     return base.astype(np.uint32), steps.astype(np.uint16), shift
-
-
-def _suffixes(ngrams: NGrams, n: int, starts: Ints) -> Ints:
-    """Return the state of the longest listed n-gram that properly ends each of order ``n``."""
-    grams = ngrams.grams(n)
-    suffixes: Ints = grams[:, -1] + starts[0]
-    for length in range(2, n):
-        rows = ngrams.rows(grams[:, n - length :])
-        suffixes = np.where(rows >= 0, starts[length - 1] + rows, suffixes)
-    return suffixes

@@ -19,7 +19,12 @@ RANGE = 1e-16, 1.0
 
 
 def prune(
-    model: BackoffModel, margins: Sequence[Margins], contexts: Sequence[Doubles], size: int
+    model: BackoffModel,
+    margins: Sequence[Margins],
+    contexts: Sequence[Doubles],
+    size: int,
+    *,
+    links: bool = True,
 ) -> BackoffModel:
     """Leave out the n-grams whose loss changes the model least, until it packs into ``size``.
 
@@ -32,6 +37,7 @@ def prune(
         margins: of orders 2, 3, ..., from ``normalise``.
         contexts: how likely contexts of 1, 2, ... words are.
         size: bytes of the packed n-grams; single words always stay.
+        links: count the links of orders above 3.
     """
     words = len(model.unigrams)
     costs = [
@@ -49,7 +55,7 @@ def prune(
 
     def fits(masks: list[Mask]) -> bool:
         counts = (words, *(int(np.count_nonzero(mask)) for mask in masks))
-        return packed_bytes(words, counts) <= size
+        return packed_bytes(words, counts, links=links) <= size
 
     low, high = np.log(RANGE)
     best = [np.ones(len(keys), bool) for keys in model.keys]

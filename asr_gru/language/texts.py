@@ -1,17 +1,20 @@
-"""Texts as blocks of whole lines: plain, gzip or xz, checked to be UTF-8, in bounded memory."""
+"""Texts in plain files, gzip or xz: read in bounded memory and checked, written whole or not."""
 
 from __future__ import annotations
 
 import gzip
+import io
 import lzma
 import zlib
 from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import IO
 
 from asr_gru.errors import DataError
+from asr_gru.files import replace_file
 
-__all__ = ["read_blocks", "read_lines"]
+__all__ = ["create_text", "read_blocks", "read_lines"]
 
 BLOCK_BYTES = 1 << 23
 LARGEST_LINE = 1 << 20
@@ -64,6 +67,23 @@ def read_lines(path: Path, largest: int = LARGEST_TEXT) -> Iterator[tuple[int, s
             lines.pop()
         for number, line in enumerate(lines, start=first):
             yield number, line.removesuffix("\r")
+
+
+@contextmanager
+def create_text(path: Path) -> Iterator[IO[str]]:
+    """Open a text for writing, compressed by its name; it appears whole or not at all."""
+    with replace_file(path) as file:
+        packed: IO[bytes] | gzip.GzipFile | lzma.LZMAFile = file
+        if path.suffix == ".gz":
+            packed = gzip.GzipFile(fileobj=file, mode="wb", mtime=0)
+        elif path.suffix == ".xz":
+            packed = lzma.LZMAFile(file, "wb", preset=9)  # noqa: SIM115
+        text = io.TextIOWrapper(packed, encoding="utf-8", newline="\n")
+        yield text
+        text.flush()
+        text.detach()
+        if packed is not file:
+            packed.close()
 
 
 def _open(path: Path) -> gzip.GzipFile | IO[bytes]:

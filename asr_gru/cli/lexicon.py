@@ -1,0 +1,86 @@
+"""``asr-gru lexicon``: pronunciations of many words, and the model for those of no dictionary."""
+
+from __future__ import annotations
+
+from collections import Counter
+from pathlib import Path
+
+import click
+
+from asr_gru.cli.options import size_in_bytes
+from asr_gru.errors import ConfigError, DataError
+from asr_gru.language.corpus import read_words
+from asr_gru.language.dictionary import ENGLISH_PHONES, read_dictionary
+from asr_gru.language.g2p import train_g2p
+from asr_gru.language.lexicon import Lexicon
+from asr_gru.language.pronounce import Pronouncer, load_english
+
+__all__ = ["command", "pronouncer"]
+
+FILE = click.Path(path_type=Path)
+
+
+@click.group("lexicon")
+def command() -> None:
+    """Make pronunciation lexicons, and train grapheme to phoneme."""
+
+
+@command.command("build")
+@click.argument("words", nargs=-1, required=True, type=FILE)
+@click.option("--out", required=True, type=FILE, help=".bin for recognition, or .txt (.gz, .xz).")
+@click.option("--dictionary", type=FILE, help="Your own entries, asked before the others.")
+@click.option("--n", default=1, show_default=True, help="Ways for a word known by letters alone.")
+def _build(words: tuple[Path, ...], out: Path, dictionary: Path | None, n: int) -> None:
+    """Write the pronunciations of the words in WORDS: files with one word a line."""
+    _check_folder(out)
+    listed = [word for path in words for word in read_words(path)]
+    lexicon, kinds = pronouncer(dictionary).lexicon(listed, n=n)
+    if out.suffix == ".bin":
+        lexicon.save(out)
+    else:
+        lexicon.write_text(out)
+    click.echo(
+        f"{out}: {len(lexicon)} words, {len(lexicon.spoken_words)} pronunciations, "
+        f"{out.stat().st_size / 1e6:.2f} MB"
+    )
+    for kind, count in Counter(kinds.values()).most_common():
+        click.echo(f"{count:7}  {kind}")
+
+
+@command.command("train")
+@click.argument("dictionary", type=FILE)
+@click.option("--out", required=True, type=FILE, help="File to write: .bin or .bin.xz.")
+@click.option("--order", default=6, show_default=True, help="Graphones of the longest n-grams.")
+@click.option("--size", callback=size_in_bytes, help="Prune to so many bytes before compression.")
+def _train(dictionary: Path, out: Path, order: int, size: int | None) -> None:
+    """Train grapheme to phoneme on DICTIONARY (lines of WORD PH ON ES)."""
+    _check_folder(out)
+    if not 1 <= order <= 8:
+        raise ConfigError(f"order {order}; take 1 to 8")
+    entries = [
+        (word.lower(), phones) for word, phones in read_dictionary(dictionary, ENGLISH_PHONES)
+    ]
+    g2p = train_g2p(
+        [(word, phones) for word, phones in entries if word.replace("'", "").isalpha()],
+        order,
+        size,
+        lambda line: click.echo(line, err=True),
+    )
+    g2p.save(out)
+    click.echo(f"{out}: {sum(g2p.model.counts)} n-grams, {out.stat().st_size / 1e6:.2f} MB")
+
+
+def pronouncer(dictionary: Path | None) -> Pronouncer:
+    """Return the pronouncer of English, with entries of a file before those it has."""
+    english = load_english()
+    if dictionary is None:
+        return english
+    own = Lexicon.read_text(dictionary, ENGLISH_PHONES)
+    others = (entry for entry in english.dictionary.entries() if entry[0] not in own)
+    both = Lexicon.build([*own.entries(), *others], ENGLISH_PHONES)
+    return Pronouncer(both, english.g2p)
+
+
+def _check_folder(path: Path) -> None:
+    if not path.parent.is_dir():
+        raise DataError(f"{path.parent}: no such folder; make it first")

@@ -1,0 +1,72 @@
+import pytest
+
+from asr_gru.language import ENGLISH_PHONES, Lexicon
+from tests.language.test_g2p import regular
+
+
+def test_pronounce(run, tmp_path):
+    said = run("pronounce", "read", "dvds", "zorblax")
+    assert said.status == 0, said.err
+    lines = said.out.splitlines()
+    assert lines[0] == "read  R EH D  (dictionary)" or lines[1] == "read  R EH D  (dictionary)"
+    assert "dvds  D IY V IY D IY Z  (" in said.out
+    assert lines[-1].endswith("(grapheme to phoneme)")
+    own = tmp_path / "own.txt"
+    own.write_text("zorblax  Z AO R B L AE K S\nread  R EH1 D\n")
+    mine = run("pronounce", "--dictionary", own, "read", "zorblax", "cat").out.splitlines()
+    assert mine == [
+        "read  R EH D  (dictionary)",
+        "zorblax  Z AO R B L AE K S  (dictionary)",
+        "cat  K AE T  (dictionary)",
+    ]
+    assert len(run("pronounce", "--n", 3, "zorblax").out.splitlines()) == 3
+
+
+def test_lexicon_build(run, tmp_path):
+    words = tmp_path / "words.txt"
+    words.write_text("cat\nread\nzorblaxes\n\ncat\n")
+    built = run("lexicon", "build", words, "--out", tmp_path / "lexicon.bin")
+    assert built.status == 0, built.err
+    assert "3 words, " in built.out
+    assert "2  dictionary" in built.out
+    assert run("lexicon", "build", words, "--out", tmp_path / "lexicon.txt").status == 0
+    loaded = Lexicon.load(tmp_path / "lexicon.bin")
+    text = Lexicon.read_text(tmp_path / "lexicon.txt", ENGLISH_PHONES)
+    assert list(loaded.entries()) == list(text.entries())
+    assert loaded.words == ("cat", "read", "zorblaxes")
+
+
+def test_lexicon_train(run, tmp_path):
+    lines = [f"{word}  {' '.join(phones)}\n" for word, phones in regular(0)]
+    (tmp_path / "d.txt").write_text("".join(lines))
+    out = tmp_path / "g2p.bin.xz"
+    trained = run("lexicon", "train", tmp_path / "d.txt", "--out", out, "--order", 2)
+    assert trained.status == 0, trained.err
+    assert out.stat().st_size < 10_000
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        (["pronounce"], "WORDS"),
+        (["pronounce", "漢"], "'漢' cannot be pronounced"),
+        (["pronounce", "--dictionary", "none.txt", "cat"], "none.txt: No such file"),
+        (["pronounce", "--dictionary", "bad.txt", "cat"], "bad.txt: line 1: 'QQ'"),
+        (["lexicon", "build", "none.txt", "--out", "l.bin"], "none.txt: No such file"),
+        (["lexicon", "build", "strange.txt", "--out", "l.bin"], "'漢' cannot be pronounced"),
+        (["lexicon", "build", "bad.txt", "--out", "none/l.bin"], "none: no such folder"),
+        (["lexicon", "train", "bad.txt", "--out", "g.bin"], "bad.txt: line 1: 'QQ'"),
+        (["lexicon", "train", "bad.txt", "--out", "g.bin", "--order", "9"], "order 9"),
+    ],
+)
+def test_refusals(run, tmp_path, monkeypatch, arguments, message):
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "bad.txt").write_text("cat K QQ T\n")
+    (tmp_path / "strange.txt").write_text("cat\n漢\n")
+    before = sorted(tmp_path.iterdir())
+    result = run(*arguments)
+    assert result.status in (1, 2)
+    assert result.err.startswith("asr-gru: ")
+    assert result.err.count("\n") == 1
+    assert message in result.err
+    assert sorted(tmp_path.iterdir()) == before
