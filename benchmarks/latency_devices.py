@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import shutil
 import subprocess
 import tempfile
 import threading
@@ -200,28 +201,28 @@ document.addEventListener('DOMContentLoaded', () => {
 });
 """
 
-CHOOSE = """
-const node = document.getElementById('endpoint');
-node.value = 'MODE';
-node.dispatchEvent(new Event('change'));
-"""
-
 
 def through_page(model: str, core: int | None, path: Path, endpoint: str) -> Played:
     """Let a page in Chromium listen to a file; shown is when the page's document changed."""
-    from benchmarks.browser import Browser
+    from playwright.sync_api import sync_playwright
 
     length_s = soundfile.info(path).duration
-    with tempfile.TemporaryDirectory() as folder, serving(model, core) as port:
-        microphone = f"{path}%noloop"
-        with Browser(Path(folder) / "browser", microphone=microphone) as browser:
-            hook = HOOK.replace("HEAD_S", str(HEAD_S + 5))
-            browser.call("Page.addScriptToEvaluateOnNewDocument", source=hook)
-            browser.open(f"http://127.0.0.1:{port}/")
-            browser.run(CHOOSE.replace("MODE", endpoint))
-            browser.click("#toggle")
-            time.sleep(length_s + 2.0)
-            noted = json.loads(browser.run("JSON.stringify(noted)"))
+    flags = [
+        "--no-sandbox",
+        "--use-fake-device-for-media-stream",
+        "--use-fake-ui-for-media-stream",
+        f"--use-file-for-fake-audio-capture={path}%noloop",
+    ]
+    with serving(model, core) as port, sync_playwright() as playwright:
+        browser = playwright.chromium.launch(executable_path=shutil.which("chromium"), args=flags)
+        page = browser.new_page()
+        page.add_init_script(HOOK.replace("HEAD_S", str(HEAD_S + 5)))
+        page.goto(f"http://127.0.0.1:{port}/")
+        page.select_option("#endpoint", endpoint)
+        page.click("#toggle")
+        time.sleep(length_s + 2.0)
+        noted = json.loads(page.evaluate("JSON.stringify(noted)"))
+        browser.close()
     rate = int(noted["rate"])
     head = np.concatenate([np.array(block, np.float32) for block in noted["head"]]) / 32768
     offset_s = place(_low(head, rate), _head(path)) / LOW_RATE

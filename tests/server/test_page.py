@@ -14,10 +14,10 @@ import numpy as np
 import pytest
 import soundfile
 
+from tests.server.pages import CHROMIUM, opened, saved, wait_for
+
 ROOT = Path(__file__).parents[2]
 KEY = "a-key-of-more-than-sixteen-letters"
-LISTENING = "document.body.dataset.state === 'listening'"
-IDLE = "document.body.dataset.state === 'idle'"
 SAID = "document.querySelector('#log').innerText.length > 0"
 
 
@@ -65,14 +65,22 @@ def _wait_until_well(process, port, folder):
 
 
 @pytest.fixture(scope="module")
-def browser_class():
+def playwright():
     for needed in ("fastapi", "uvicorn", "websockets", "multipart", "prometheus_client"):
         pytest.importorskip(needed)
-    from benchmarks import browser
-
-    if browser.CHROMIUM is None:
+    api = pytest.importorskip("playwright.sync_api")
+    if CHROMIUM is None:
         pytest.skip("chromium is not installed")
-    return browser.Browser
+    api.expect.set_options(timeout=60_000)
+    with api.sync_playwright() as running:
+        yield running
+
+
+@pytest.fixture(scope="module")
+def expect(playwright):
+    from playwright.sync_api import expect
+
+    return expect
 
 
 @pytest.fixture(scope="module")
@@ -85,39 +93,40 @@ def microphone(tmp_path_factory):
 
 
 @pytest.fixture(scope="module")
-def address(tmp_path_factory, browser_class):
+def address(tmp_path_factory, playwright):
     with _served(tmp_path_factory.mktemp("server")) as port:
         yield f"http://127.0.0.1:{port}/"
 
 
 @pytest.fixture
-def browser(browser_class, microphone, tmp_path):
-    with browser_class(tmp_path / "browser", microphone=microphone) as opened:
-        yield opened
+def page(playwright, microphone):
+    with opened(playwright, microphone) as found:
+        yield found
 
 
-def test_listens_and_saves(browser, address):
-    browser.screen(1280, 800)
-    browser.open(address)
-    browser.wait("document.activeElement.id === 'toggle'")
-    browser.key(" ", 32, " ")
-    browser.wait("!document.querySelector('#partial').hidden")
-    assert browser.run("document.querySelector('#partial').ariaHidden") == "true"
-    assert browser.wait("Number(document.querySelector('#level').ariaValueNow) > -60")
-    browser.wait(SAID)
-    assert "text" not in browser.text("#notice")
-    browser.run(
-        "{const mode = document.querySelector('#endpoint'); mode.value = 'short';"
-        "mode.dispatchEvent(new Event('change'))}"
-    )
-    browser.wait("document.querySelectorAll('#log li').length >= 2")
-    browser.wait("document.querySelector('#lag').textContent.endsWith(' s')")
-    browser.click("#toggle")
-    browser.wait(IDLE)
-    assert browser.text("#partial") == ""
-    _check_downloads(browser)
-    roles = browser.accessible()
-    for expected in (
+def until(page, state):
+    """Wait until the page is in a state."""
+    page.wait_for_selector(f"body[data-state={state}]")
+
+
+def test_listens_and_saves(page, expect, address):
+    page.set_viewport_size({"width": 1280, "height": 800})
+    page.goto(address)
+    expect(page.locator("#toggle")).to_be_focused()
+    page.keyboard.press("Space")
+    expect(page.locator("#partial")).to_be_visible()
+    assert page.locator("#partial").get_attribute("aria-hidden") == "true"
+    wait_for(page, "Number(document.querySelector('#level').ariaValueNow) > -60")
+    wait_for(page, SAID)
+    expect(page.locator("#notice")).to_be_hidden()
+    page.select_option("#endpoint", "short")
+    wait_for(page, "document.querySelectorAll('#log li').length >= 2")
+    wait_for(page, "document.querySelector('#lag').textContent.endsWith(' s')")
+    page.click("#toggle")
+    until(page, "idle")
+    assert page.inner_text("#partial") == ""
+    _check_files(page)
+    for role, name in (
         ("log", "Finished segments"),
         ("meter", "Level"),
         ("button", "Start"),
@@ -125,20 +134,15 @@ def test_listens_and_saves(browser, address):
         ("combobox", "Ending pause"),
         ("button", "Save as SRT subtitles"),
     ):
-        assert expected in roles
-    assert browser.text("#notice") == ""
-    assert browser.problems == []
+        expect(page.get_by_role(role, name=name)).to_be_visible()
+    expect(page.locator("#notice")).to_be_hidden()
+    assert page.problems == []
 
 
-def _check_downloads(browser):
-    lines = browser.run(
-        "[...document.querySelectorAll('#log .said')].map((node) => node.textContent)"
-    )
+def _check_files(page):
+    lines = page.locator("#log .said").all_text_contents()
     assert len(lines) >= 2
-    files = {}
-    for name in ("txt", "srt", "vtt", "json"):
-        browser.click(f"[data-format={name}]")
-        files[name] = browser.downloaded(f"transcript.{name}")
+    files = {name: saved(page, name) for name in ("txt", "srt", "vtt", "json")}
     assert files["txt"].splitlines() == lines
     assert files["srt"].startswith("1\n00:00:0")
     assert files["vtt"].startswith("WEBVTT\n\n00:00:0")
@@ -148,154 +152,166 @@ def _check_downloads(browser):
     assert times == sorted(times)
 
 
-def test_transcribes_files_on_a_phone(browser, address, tmp_path):
-    browser.screen(360, 740, dark=True, still=True)
-    browser.open(address)
-    nonsense = tmp_path / "nonsense.wav"
-    nonsense.write_bytes(b"no sound at all")
+def test_transcribes_files_on_a_phone(page, expect, address, tmp_path):
+    page.set_viewport_size({"width": 360, "height": 740})
+    page.emulate_media(color_scheme="dark", reduced_motion="reduce")
+    page.goto(address)
+    bad = [tmp_path / "nonsense.wav", tmp_path / "nothing.flac"]
+    bad[0].write_bytes(b"no sound at all")
+    bad[1].write_bytes(b"")
     samples = ROOT / "audio_samples"
-    browser.give_files("#file", samples / "synthetic.wav", nonsense, samples / "read.flac")
-    browser.wait("document.querySelectorAll('#log .part').length === 2")
-    browser.wait("document.querySelector('#work').hidden")
-    assert "nonsense.wav: " in browser.text("#notice")
-    assert browser.run("[...document.querySelectorAll('#part option')].map((o) => o.text)") == [
-        "synthetic.wav",
-        "read.flac",
-    ]
-    browser.click("[data-format=json]")
-    document = json.loads(browser.downloaded("transcript.json"))
+    page.set_input_files("#file", [samples / "synthetic.wav", *bad, samples / "read.flac"])
+    expect(page.locator("#log .part")).to_have_count(2)
+    expect(page.locator("#work")).to_be_hidden()
+    failures = page.locator("#failures li").all_text_contents()
+    assert [text.partition(":")[0] for text in failures] == ["nonsense.wav", "nothing.flac"]
+    assert all(text.endswith(".") and not text.endswith("..") for text in failures)
+    names = page.locator("#part option").all_text_contents()
+    assert names == ["synthetic.wav", "read.flac"]
+    document = json.loads(saved(page, "json"))
     assert document["name"] == "read.flac"
     assert document["segments"][0]["words"]
-    assert browser.run("document.documentElement.scrollWidth") <= 360
-    browser.screen(320, 568)
-    assert browser.run("document.documentElement.scrollWidth") <= 320
-    browser.click("#clear")
-    browser.wait("!document.querySelector('#empty').hidden")
-    assert not browser.run(SAID)
-    assert [one for one in browser.problems if "400" not in one] == []
+    assert page.evaluate("document.documentElement.scrollWidth") <= 360
+    page.set_viewport_size({"width": 320, "height": 568})
+    assert page.evaluate("document.documentElement.scrollWidth") <= 320
+    page.click("#clear")
+    expect(page.locator("#empty")).to_be_visible()
+    assert not page.evaluate(SAID)
+    page.set_input_files("#file", samples / "read.flac")
+    expect(page.locator("#failures li")).to_have_count(0)
+    expect(page.locator("#log .part")).to_have_count(1)
+    assert [one for one in page.problems if "400" not in one] == []
 
 
-def test_uncertain_words_are_marked(browser, address):
-    browser.open(address)
-    browser.run(
-        "import('/page/transcript.js').then(({ Transcript }) => {"
-        "  const node = (id) => document.getElementById(id);"
-        "  const nodes = Object.fromEntries(['paper', 'log', 'empty', 'partial', 'stable',"
-        "    'unstable', 'legend'].map((id) => [id, node(id)]));"
-        "  const word = (text, confidence) => ({ text, confidence, start_s: 61, end_s: 62 });"
-        "  window.shown = new Transcript(nodes);"
-        "  shown.partial({ text: 'a b c', stable: 'a b', words: [] });"
-        "  window.line = [nodes.stable.textContent, nodes.unstable.textContent];"
-        "  shown.final({ text: '<i> so so', start_s: 61, end_s: 62,"
-        "    words: [word('<i>', 0.9), word('so', 0.51), word('so', 0.49)] });"
-        "})"
+def test_uncertain_words_are_marked(page, address):
+    page.goto(address)
+    page.evaluate(
+        """async () => {
+          const { Transcript } = await import('/page/transcript.js');
+          const ids = ['paper', 'log', 'empty', 'partial', 'stable', 'unstable', 'legend'];
+          const nodes = Object.fromEntries(ids.map((id) => [id, document.getElementById(id)]));
+          const word = (text, confidence) => ({ text, confidence, start_s: 61, end_s: 62 });
+          const shown = new Transcript(nodes);
+          shown.partial({ text: 'a b c', stable: 'a b', words: [] });
+          window.line = [nodes.stable.textContent, nodes.unstable.textContent];
+          shown.final({ text: '<i> so so', start_s: 61, end_s: 62,
+            words: [word('<i>', 0.9), word('so', 0.51), word('so', 0.49)] });
+        }"""
     )
-    assert browser.run("line") == ["a b", " c"]
-    assert browser.run("document.querySelector('.said').innerHTML") == (
+    assert page.evaluate("line") == ["a b", " c"]
+    assert page.inner_html(".said") == (
         '&lt;i&gt; so <span class="unsure" title="uncertain: confidence 0.49">so</span>'
     )
-    assert browser.text("#log time") == "1:01"
-    assert "Dotted" in browser.text("#legend")
+    assert page.inner_text("#log time") == "1:01"
+    assert "Dotted" in page.inner_text("#legend")
 
 
-def test_a_refused_microphone_is_explained(browser_class, microphone, address, tmp_path):
-    with browser_class(tmp_path / "browser", microphone=microphone, grants=False) as browser:
-        browser.call("Browser.setPermission", permission={"name": "microphone"}, setting="denied")
-        browser.open(address)
-        browser.click("#toggle")
-        browser.wait("!document.querySelector('#notice').hidden")
-        assert "was not allowed" in browser.text("#notice")
-        assert browser.run(IDLE)
-        assert browser.problems == []
+def test_a_refused_microphone_is_explained(playwright, expect, microphone, address):
+    with opened(playwright, microphone, grants=False) as page:
+        page.goto(address)
+        page.click("#toggle")
+        expect(page.locator("#notice")).to_contain_text("was not allowed")
+        until(page, "idle")
+        assert page.problems == []
 
 
-def test_no_microphone_is_explained(browser, address):
-    browser.open(address)
-    browser.run(
-        "navigator.mediaDevices.getUserMedia = () =>"
-        " Promise.reject(new DOMException('', 'NotFoundError'))"
+def test_no_microphone_is_explained(page, expect, address):
+    page.goto(address)
+    page.evaluate(
+        """() => { navigator.mediaDevices.getUserMedia = () =>
+          Promise.reject(new DOMException('', 'NotFoundError')); }"""
     )
-    browser.click("#toggle")
-    browser.wait("!document.querySelector('#notice').hidden")
-    assert "No microphone was found" in browser.text("#notice")
+    page.click("#toggle")
+    expect(page.locator("#notice")).to_contain_text("No microphone was found")
 
 
-def test_a_vanished_microphone_is_waited_for(browser, address):
-    browser.open(address)
-    browser.run(
-        "window.devices = navigator.mediaDevices; window.real = devices.getUserMedia.bind(devices);"
-        "devices.getUserMedia = async (wanted) => (window.media = await real(wanted))"
+def test_a_vanished_microphone_is_waited_for(page, expect, address):
+    page.goto(address)
+    page.evaluate(
+        """() => {
+          const devices = navigator.mediaDevices; const real = devices.getUserMedia.bind(devices);
+          devices.getUserMedia = async (wanted) => (window.media = await real(wanted));
+        }"""
     )
-    browser.click("#toggle")
-    browser.wait(SAID)
-    before = browser.text("#log")
-    browser.run(
-        "window.list = navigator.mediaDevices.enumerateDevices;"
-        "navigator.mediaDevices.enumerateDevices = async () => [];"
-        "window.media.getTracks().forEach((track) => {"
-        "  track.stop(); track.dispatchEvent(new Event('ended')) })"
+    page.click("#toggle")
+    wait_for(page, SAID)
+    before = page.inner_text("#log")
+    page.evaluate(
+        """() => {
+          window.list = navigator.mediaDevices.enumerateDevices;
+          navigator.mediaDevices.enumerateDevices = async () => [];
+          for (const track of window.media.getTracks()) {
+            track.stop(); track.dispatchEvent(new Event('ended'));
+          }
+        }"""
     )
-    browser.wait("document.body.dataset.state === 'waiting'")
-    assert "went away" in browser.text("#notice")
-    browser.run(
-        "navigator.mediaDevices.enumerateDevices = window.list;"
-        "navigator.mediaDevices.dispatchEvent(new Event('devicechange')); 0"
+    until(page, "waiting")
+    expect(page.locator("#notice")).to_contain_text("went away")
+    page.evaluate(
+        """() => {
+          navigator.mediaDevices.enumerateDevices = window.list;
+          navigator.mediaDevices.dispatchEvent(new Event('devicechange'));
+        }"""
     )
-    browser.wait(LISTENING)
-    assert browser.text("#log").startswith(before)
-    browser.click("#toggle")
-    browser.wait(IDLE)
-    assert browser.problems == []
+    until(page, "listening")
+    assert page.inner_text("#log").startswith(before)
+    page.click("#toggle")
+    until(page, "idle")
+    assert page.problems == []
 
 
-def test_a_server_that_goes_and_comes_back(browser, tmp_path):
+def test_a_server_that_goes_and_comes_back(page, expect, tmp_path):
     with _served(tmp_path) as port:
-        browser.open(f"http://127.0.0.1:{port}/")
-        browser.click("#toggle")
-        browser.wait(SAID)
-    browser.wait("document.body.dataset.state === 'reconnecting'")
-    before = browser.text("#log")
-    assert "again" in browser.text("#notice")
+        page.goto(f"http://127.0.0.1:{port}/")
+        page.click("#toggle")
+        wait_for(page, SAID)
+    until(page, "reconnecting")
+    before = page.inner_text("#log")
+    expect(page.locator("#notice")).to_contain_text("again")
     with _served(tmp_path, port=port):
-        browser.wait(LISTENING)
+        until(page, "listening")
         count = len(before.split("\n"))
-        browser.wait(f"document.querySelector('#log').innerText.split('\\n').length > {count}")
-        assert browser.text("#log").startswith(before)
-        assert browser.text("#notice") == ""
-        browser.click("#toggle")
-        browser.wait(IDLE)
-        browser.click("[data-format=json]")
-        segments = json.loads(browser.downloaded("transcript.json"))["segments"]
+        wait_for(page, f"document.querySelector('#log').innerText.split('\\n').length > {count}")
+        assert page.inner_text("#log").startswith(before)
+        expect(page.locator("#notice")).to_be_hidden()
+        page.click("#toggle")
+        until(page, "idle")
+        segments = json.loads(saved(page, "json"))["segments"]
         starts = [segment["start_s"] for segment in segments]
         assert starts == sorted(starts)
-    assert [one for one in browser.problems if "WebSocket" not in one] == []
+    assert [one for one in page.problems if "WebSocket" not in one] == []
 
 
-def test_keys_and_plain_http(browser_class, microphone, tmp_path):
+def test_keys_and_plain_http(playwright, expect, microphone, tmp_path):
     names = "MAP talk.test 127.0.0.1"
-    opened = browser_class(tmp_path / "browser", microphone=microphone, hosts=names)
-    with opened as browser, _served(tmp_path, key=KEY) as port:
-        browser.open(f"http://127.0.0.1:{port}/")
-        browser.click("#toggle")
+    with opened(playwright, microphone, hosts=names) as page, _served(tmp_path, key=KEY) as port:
+        page.goto(f"http://127.0.0.1:{port}/")
+        page.click("#toggle")
         for key in ("not the key at all", KEY):
-            browser.wait("!document.querySelector('#key-form').hidden")
-            assert "key" in browser.text("#notice")
-            assert browser.run("document.activeElement.id") == "key"
-            browser.type(key)
-            browser.key("Enter", 13, "\r")
-        browser.wait(SAID)
-        assert browser.run("JSON.stringify(localStorage)") == "{}"
-        browser.click("#toggle")
-        browser.wait(IDLE)
+            expect(page.locator("#key-form")).to_be_visible()
+            expect(page.locator("#notice")).to_contain_text("key")
+            expect(page.locator("#key")).to_be_focused()
+            page.keyboard.insert_text(key)
+            page.keyboard.press("Enter")
+        wait_for(page, SAID)
+        assert page.evaluate("JSON.stringify(localStorage)") == "{}"
+        page.click("#toggle")
+        until(page, "idle")
 
-        browser.open(f"http://talk.test:{port}/")
-        browser.wait("!document.querySelector('#notice').hidden")
-        assert "asr-gru serve --self-signed" in browser.text("#notice")
-        assert f"ssh -L {port}:localhost:{port} talk.test" in browser.text("#notice")
-        assert browser.run("document.querySelector('#toggle').disabled")
-        browser.give_files("#file", ROOT / "audio_samples" / "read.flac")
-        browser.wait("!document.querySelector('#key-form').hidden")
-        browser.type(KEY)
-        browser.click("#key-form button")
-        browser.wait(SAID)
-        assert [one for one in browser.problems if "401" not in one] == []
+        page.goto(f"http://talk.test:{port}/")
+        expect(page.locator("#notice")).to_contain_text("asr-gru serve --self-signed")
+        expect(page.locator("#notice")).to_contain_text(f"ssh -L {port}:localhost:{port} talk.test")
+        expect(page.locator("#toggle")).to_be_disabled()
+        page.set_input_files("#file", ROOT / "audio_samples" / "read.flac")
+        expect(page.locator("#key-form")).to_be_visible()
+        page.fill("#key", KEY)
+        page.click("#key-form button")
+        wait_for(page, SAID)
+        assert [one for one in page.problems if "401" not in one] == []
+
+
+def test_the_documentation_page_shows_every_route(page, expect, address):
+    page.goto(f"{address}docs")
+    for path in ("/v1/audio/transcriptions", "/v1/models", "/healthz", "/metrics"):
+        expect(page.get_by_text(path, exact=True).first).to_be_visible()
+    assert page.problems == []

@@ -60,7 +60,7 @@ const uploads = new Uploads({
     begun: (name) => showWork(`Transcribing ${name}…`),
     idle: () => showWork(''),
     part: (part) => { transcript.add(part, session.state !== 'idle'); showTools(); },
-    problem: (name, { message }) => say(`${name}: ${message}.`),
+    problem: showFailure,
     unauthorized: (error, again) => { say(ofServer(error)); askForKey(again); },
   },
 });
@@ -135,6 +135,18 @@ function showWork(sentence) {
   byId('work').hidden = !sentence;
 }
 
+function showFailure(name, { message }) {
+  const item = document.createElement('li');
+  item.textContent = `${name}: ${message.replace(/\.?$/, '.')}`;
+  byId('failures').append(item);
+}
+
+/** Transcribe files; failures of the last ones are shown until then. */
+function takeFiles(files) {
+  if (byId('work').hidden) byId('failures').replaceChildren();
+  uploads.take(files);
+}
+
 async function listMicrophones() {
   const found = (await microphones()).filter(({ label }) => label);
   const chosen = device.value;
@@ -203,14 +215,14 @@ function acceptDrops() {
     document.body.classList.remove('dropping');
     if (!hasFiles(event)) return;
     event.preventDefault();
-    uploads.take([...event.dataTransfer.files]);
+    takeFiles([...event.dataTransfer.files]);
   };
 }
 
 function chooseFiles({ target }) {
   const files = [...target.files];
   target.value = '';
-  uploads.take(files);
+  takeFiles(files);
 }
 
 function begin() {
