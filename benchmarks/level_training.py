@@ -1,10 +1,10 @@
-r"""The level question by training: the same small network behind four normalisers.
+r"""The front end by training: the same small network behind several normalisers and subsamplers.
 
 Each learns to name the phone of every frame (the quick part of training: no text, no CTC), with
 gains from -30 to +10 dB, and is asked about recordings it never saw at other levels.
 
-python -m recipes.en_small.align DATA/speech/train.tsv runs/phones.tsv
-python -m recipes.en_small.align DATA/speech/dev-read.tsv runs/dev-phones.tsv
+asr-gru align RUN DATA/speech/train.tsv --lexicon cmudict.dict --output runs/phones.tsv
+asr-gru align RUN DATA/speech/dev-read.tsv --lexicon cmudict.dict --output runs/dev-phones.tsv
 python -m benchmarks.level_training --train DATA/speech/train.tsv --phones runs/phones.tsv \
   --check DATA/speech/dev-read.tsv --check-phones runs/dev-phones.tsv
 """
@@ -13,19 +13,21 @@ import argparse
 import time
 from pathlib import Path
 
+import msgspec
 import numpy as np
 import torch
 from torch import nn
 
-from asr_gru.model.net_config import EncoderConfig, LevelConfig, NetConfig
+from asr_gru.model.net_config import EncoderConfig, FrontendConfig, LevelConfig, NetConfig
+from asr_gru.nn.fast_gru import bf16_available
 from asr_gru.nn.level import LevelNormaliser
 from asr_gru.nn.net import AcousticNet
-from asr_gru.nn.recurrent import RecurrentLayer
 from asr_gru.text import build_character_tokenizer
 from asr_gru.training.audio_cache import pack_corpus
 from asr_gru.training.augment import Augmenter
 from asr_gru.training.config import AugmentConfig, DataConfig, TrainConfig
 from asr_gru.training.dataset import Examples, collate, read_utterances
+from asr_gru.training.initialise import measure_statistics
 from asr_gru.training.phones import (
     UNKNOWN,
     PhoneHead,
@@ -72,32 +74,38 @@ class Pcen(LevelNormaliser):
 
 
 KINDS = {
-    "fixed statistics": (LevelNormaliser, LevelConfig(follow=False)),
-    "running mean": (RunningMean, LevelConfig()),
-    "PCEN": (Pcen, LevelConfig()),
-    "level follower": (LevelNormaliser, LevelConfig()),
+    "fixed statistics": (LevelNormaliser, LevelConfig(follow=False), "linear"),
+    "running mean": (RunningMean, LevelConfig(), "linear"),
+    "PCEN": (Pcen, LevelConfig(), "linear"),
+    "level follower": (LevelNormaliser, LevelConfig(), "linear"),
+    "and mean": (LevelNormaliser, LevelConfig(cmvn="mean"), "linear"),
+    "follower, conv": (LevelNormaliser, LevelConfig(), "conv"),
+    "conv and mean": (LevelNormaliser, LevelConfig(cmvn="mean"), "conv"),
+    "conv, mean, var.": (LevelNormaliser, LevelConfig(cmvn="mean_variance"), "conv"),
 }
 
 
 def network(kind, examples):
     """Return a net with this normaliser, its mean and scale measured as training does."""
-    normaliser, level = KINDS[kind]
+    normaliser, level, subsampler = KINDS[kind]
     torch.manual_seed(0)
-    net = AcousticNet(NetConfig(level=level, encoder=ENCODER), 2)
+    frontend = FrontendConfig(remove_dc_offset=True)
+    encoder = msgspec.structs.replace(ENCODER, subsampler=subsampler)
+    fast = torch.bfloat16 if bf16_available() else torch.float32
+    net = AcousticNet(NetConfig(frontend=frontend, level=level, encoder=encoder), 2, fast)
     net.level = normaliser(level, 80, net.level.block, ENCODER.subsampling * 0.01)
-    for module in net.modules():
-        if isinstance(module, RecurrentLayer):
-            module.fast = torch.float32
     random = np.random.default_rng(0)
     chosen = random.choice(len(examples.kept), min(300, len(examples.kept)), replace=False)
     # gains are part of what is measured, as fixed statistics have to cover them
-    batches = [examples.batch([int(i)], (0, int(i))) for i in chosen]
-    with torch.no_grad():
-        for statistic in ("mean", "scale"):
-            rows = torch.cat([net.features(batch.samples)[0][0] for batch in batches])
-            value = rows.mean(dim=0) if statistic == "mean" else 1 / rows.std(dim=0).clamp(1e-3)
-            getattr(net.level, statistic).copy_(value)
-    return net, PhoneHead(net.encoder, LAYERS, len(examples.phones.names))
+    batches = [examples.batch([int(i)], (0, int(i))).samples for i in chosen]
+    if normaliser is LevelNormaliser:
+        measure_statistics(net, [samples[0].numpy() for samples in batches])
+    else:
+        with torch.no_grad():
+            rows = torch.cat([net.features(samples)[0][0] for samples in batches])
+        net.level.mean.copy_(rows.mean(dim=0))
+        net.level.scale.copy_(1 / rows.std(dim=0).clamp(1e-3))
+    return net, PhoneHead(ENCODER.width, len(examples.phones.names))
 
 
 def train(kind, examples, steps, batch_s):
@@ -115,8 +123,9 @@ def train(kind, examples, steps, batch_s):
         batch = examples.batch(groups[0], (1, step))
         with torch.no_grad():
             features, _ = net.features(batch.samples)
-        net.encoder(features, net.encoder.start(len(features)))
-        loss = head.loss(batch.phones)
+        state = net.encoder.start(len(features))
+        hidden = net.encoder.encode(features, state, tap=LAYERS).hidden
+        loss = head.loss(hidden, batch.phones)
         optimiser.zero_grad()
         loss.backward()
         nn.utils.clip_grad_norm_(net.parameters(), 1.0)
@@ -140,8 +149,8 @@ def frame_errors(net, head, corpus, phones: PhoneTimes):
             wanted = stack_phones(rows, batch.frames)
             with torch.no_grad():
                 features, _ = net.features(batch.samples)
-                net.encoder(features, net.encoder.start(1))
-                named = head().argmax(dim=-1)
+                hidden = net.encoder.encode(features, net.encoder.start(1), tap=LAYERS).hidden
+                named = head(hidden).argmax(dim=-1)
             known = wanted != UNKNOWN
             wrong[level] = wrong.get(level, 0) + int(((named != wanted) & known).sum())
             asked[level] = asked.get(level, 0) + int(known.sum())

@@ -5,6 +5,7 @@ OMP_NUM_THREADS=1 python -m benchmarks.training_speed
 
 import argparse
 import time
+from functools import partial
 
 import numpy as np
 import torch
@@ -57,26 +58,11 @@ def main() -> None:
     options = parser.parse_args()
     torch.set_num_threads(1)
     torch.manual_seed(0)
-    layer = RecurrentLayer("gru", 384).train()
     x = torch.randn(250, BATCH, 384, requires_grad=True)
-    net = AcousticNet(NetConfig(encoder=EncoderConfig(layers=5)), TOKENS).train()
-    optimiser = make_optimiser(net, OptimiserConfig())
     features = torch.randn(BATCH, SECONDS * 100, 80)
     frames = torch.full((BATCH,), SECONDS * 25)
     targets = torch.randint(1, TOKENS, (BATCH * LETTERS,))
     lengths = torch.full((BATCH,), LETTERS)
-
-    def use(fast):
-        for module in [layer, *net.modules()]:
-            if isinstance(module, RecurrentLayer):
-                module.fast = fast
-
-    def variant(function, fast, low, *arguments):
-        def step():
-            use(fast)
-            function(*arguments, low)
-
-        return step
 
     kinds = {
         "nn.GRU float32": (None, False),
@@ -84,14 +70,18 @@ def main() -> None:
         "own layer float32": (torch.float32, False),
         "own layer bfloat16": (torch.bfloat16, False),
     }
-    one = {name: variant(layer_step, *kind, layer, x) for name, kind in kinds.items()}
+    one, whole = {}, {}
+    for name, (fast, low) in kinds.items():
+        layer = RecurrentLayer("gru", 384, fast).train()
+        one[name] = partial(layer_step, layer, x, low)
+        net = AcousticNet(NetConfig(encoder=EncoderConfig(layers=5)), TOKENS, fast).train()
+        optimiser = make_optimiser(net, OptimiserConfig())
+        whole[name] = partial(whole_step, net, optimiser, features, frames, targets, lengths, low)
     race(f"one layer of 384, 250 frames, batch {BATCH}", one, options.tries)
-    arguments = (net, optimiser, features, frames, targets, lengths)
-    all_ = {name: variant(whole_step, *kind, *arguments) for name, kind in kinds.items()}
     parameters = sum(p.numel() for p in net.parameters()) / 1e6
     race(
         f"whole step, {parameters:.1f} M parameters, {BATCH} x {SECONDS} s: masks, CTC, AdamW",
-        all_,
+        whole,
         options.tries,
     )
 

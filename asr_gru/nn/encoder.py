@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import NamedTuple
+
 import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
@@ -10,7 +12,21 @@ from asr_gru.model.net_config import EncoderConfig
 from asr_gru.nn.recurrent import RecurrentLayer, State, reverse_padded
 from asr_gru.nn.subsampling import ConvSubsampler
 
-__all__ = ["Encoder"]
+__all__ = ["Encoder", "EncoderOutput"]
+
+
+class EncoderOutput(NamedTuple):
+    """What an encoder returns.
+
+    Attributes:
+        log_probs: ``(batch, frames, tokens)``.
+        state: for the next call.
+        hidden: the tapped layer's input, normalised, ``(batch, frames, width)``, or None.
+    """
+
+    log_probs: Tensor
+    state: State
+    hidden: Tensor | None
 
 
 class Encoder(nn.Module):
@@ -21,10 +37,22 @@ class Encoder(nn.Module):
     convolutional one has ``nn/subsampling.py`` before its product.
     """
 
-    def __init__(self, config: EncoderConfig, mels: int, tokens: int) -> None:
+    def __init__(
+        self, config: EncoderConfig, mels: int, tokens: int, fast: torch.dtype | None = None
+    ) -> None:
+        """Build an encoder.
+
+        Args:
+            config: its layers.
+            mels: features per frame.
+            tokens: outputs per frame.
+            fast: see ``RecurrentLayer``; with bfloat16, the other products of training on a CPU
+                are taken in it as well.
+        """
         super().__init__()
         self.config = config
         self.mels = mels
+        self.fast = fast
         width = config.width
         self.history: int = config.subsampling
         inputs = 2 * config.subsampling * mels
@@ -35,10 +63,10 @@ class Encoder(nn.Module):
         self.subsample_norm = nn.LayerNorm(width)
         self.norms = nn.ModuleList(nn.LayerNorm(width) for _ in range(config.layers))
         self.forwards = nn.ModuleList(
-            RecurrentLayer(config.cell, width) for _ in range(config.layers)
+            RecurrentLayer(config.cell, width, fast) for _ in range(config.layers)
         )
         self.backwards = nn.ModuleList(
-            RecurrentLayer(config.cell, width)
+            RecurrentLayer(config.cell, width, fast)
             for _ in range(0 if config.direction == "uni" else config.layers)
         )
         self.dropout = nn.Dropout(config.dropout)
@@ -77,18 +105,39 @@ class Encoder(nn.Module):
             log-probabilities ``(batch, frames / subsampling, tokens)`` and the next state. Row
             ``t`` speaks of frame ``t - config.delay``.
         """
+        log_probs, state, _ = self.encode(features, state, lengths)
+        return log_probs, state
+
+    def encode(
+        self,
+        features: Tensor,
+        state: State,
+        lengths: Tensor | None = None,
+        tap: int | None = None,
+    ) -> EncoderOutput:
+        """Do what ``forward`` does, and return what layer ``tap`` reads as well.
+
+        Args:
+            features: as for ``forward``.
+            state: as for ``forward``.
+            lengths: as for ``forward``.
+            tap: a layer from 0, or the number of layers for the output of the last; None for none.
+        """
         config = self.config
         x, carried = self._subsample(features, state[0])
+        taps: list[Tensor] = []
         if config.direction == "chunked":
             x, rest = self._chunks(x, state[1:])
         else:
-            x, rest = self._layers(x, state[1:], lengths, keep=x.shape[0])
+            x, rest = self._layers(x, state[1:], lengths, keep=x.shape[0], taps=taps)
         x = self.norm(x)
+        taps.append(x)
         if config.lookahead:
             x, rows = self._look_ahead(x, state[-1])
             rest = (*rest, rows)
         log_probs = F.log_softmax(self._linear(self.head, x), dim=-1)
-        return log_probs.transpose(0, 1), (carried, *rest)
+        hidden = None if tap is None else taps[tap].transpose(0, 1)
+        return EncoderOutput(log_probs.transpose(0, 1), (carried, *rest), hidden)
 
     def _subsample(self, features: Tensor, earlier: Tensor) -> tuple[Tensor, Tensor]:
         """Return ``(frames, batch, width)`` and the frames of features to keep."""
@@ -105,7 +154,7 @@ class Encoder(nn.Module):
 
     def _low_precision(self, x: Tensor) -> torch.autocast:
         """Return the context in which products are taken in bfloat16, if they are to be."""
-        low = self.forwards[0].fast == torch.bfloat16 and self.training and not x.is_cuda
+        low = self.fast == torch.bfloat16 and self.training and not x.is_cuda
         return torch.autocast("cpu", torch.bfloat16, enabled=low)
 
     def _linear(self, layer: nn.Linear, x: Tensor) -> Tensor:
@@ -114,14 +163,23 @@ class Encoder(nn.Module):
         return y.float()
 
     def _layers(
-        self, x: Tensor, state: State, lengths: Tensor | None, keep: int
+        self,
+        x: Tensor,
+        state: State,
+        lengths: Tensor | None,
+        keep: int,
+        taps: list[Tensor] | None = None,
     ) -> tuple[Tensor, State]:
-        """Run all layers over ``x``; the states returned are those after ``keep`` frames."""
+        """Run all layers over ``x``; the states returned are those after ``keep`` frames.
+
+        ``taps`` receives the input of each layer.
+        """
         carried: list[Tensor] = []
-        each = len(state) // self.config.layers if self.config.direction == "bi" else 0
-        each = each or (2 if self.config.cell == "lstm" else 1)
+        each = 2 if self.config.cell == "lstm" else 1
         for index, layer in enumerate(self.forwards):
             normed = self.norms[index](x)
+            if taps is not None:
+                taps.append(normed)
             y, after = layer(normed[:keep], state[index * each : (index + 1) * each])
             carried.extend(after)
             if keep < x.shape[0]:

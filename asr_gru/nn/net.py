@@ -21,7 +21,8 @@ class AcousticNet(nn.Module):
     the normaliser's arrays, then the encoder's. All are zero before the first sample.
     """
 
-    def __init__(self, config: NetConfig, tokens: int) -> None:
+    def __init__(self, config: NetConfig, tokens: int, fast: torch.dtype | None = None) -> None:
+        """Build a network of ``tokens`` outputs; ``fast`` as for ``Encoder``."""
         super().__init__()
         self.config = config
         self.tokens = tokens
@@ -29,7 +30,7 @@ class AcousticNet(nn.Module):
         self.frontend = Frontend(frontend)
         block_s = encoder.subsampling * frontend.hop / frontend.sample_rate
         self.level = LevelNormaliser(config.level, frontend.mels, encoder.subsampling, block_s)
-        self.encoder = Encoder(encoder, frontend.mels, tokens)
+        self.encoder = Encoder(encoder, frontend.mels, tokens, fast)
 
     def start(self, batch: int = 1) -> State:
         """Return the state before the first sample of ``batch`` streams."""

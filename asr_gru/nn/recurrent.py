@@ -18,19 +18,21 @@ GATES = {"gru": 3, "lstm": 4, "rnn": 1}
 
 
 class RecurrentLayer(nn.Module):
-    """A layer of GRU, LSTM or plain recurrent cells over time-major input.
+    """A layer of GRU, LSTM or plain recurrent cells over time-major input."""
 
-    Attributes:
-        fast: train with the layer of ``nn/fast_gru.py`` (GRU on a CPU only) and products of this
-            type, or None; the parameters are the same either way, and without gradients it makes
-            no difference.
-    """
+    def __init__(self, cell: Cell, width: int, fast: torch.dtype | None = None) -> None:
+        """Build a layer of ``width`` units.
 
-    def __init__(self, cell: Cell, width: int) -> None:
+        Args:
+            cell: the recurrence.
+            width: units, and values per frame of the input.
+            fast: train a GRU on a CPU with ``nn/fast_gru.py`` and products of this type; None
+                for the layer of torch. The parameters are the same, and so is inference.
+        """
         super().__init__()
         self.cell = cell
         self.width = width
-        self.fast: torch.dtype | None = None
+        self.fast = fast
         self.rnn: Any = CLASSES[cell](width, width)
         self._initialise()
 
@@ -45,15 +47,12 @@ class RecurrentLayer(nn.Module):
         if self.cell == "lstm":
             self.rnn.bias_ih_l0.data[self.width : 2 * self.width] = 1.0
 
-    @property
-    def state_arrays(self) -> int:
-        """Arrays of state: two for the LSTM, one for the others."""
-        return 2 if self.cell == "lstm" else 1
-
     def start(self, batch: int) -> State:
         """Return zeros, each ``(batch, width)``."""
         like: Tensor = self.rnn.weight_hh_l0
-        return tuple(like.new_zeros(batch, self.width) for _ in range(self.state_arrays))
+        return tuple(
+            like.new_zeros(batch, self.width) for _ in range(2 if self.cell == "lstm" else 1)
+        )
 
     def forward(self, x: Tensor, state: State) -> tuple[Tensor, State]:
         """Take ``x (frames, batch, width)``; return the same shape and the next state."""

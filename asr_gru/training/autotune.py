@@ -37,10 +37,9 @@ def seconds_per_step(
 def race_layers(width: int) -> dict[Layer, float]:
     """Return seconds of each of ``LAYERS`` for a GRU of ``width`` units."""
     with torch.random.fork_rng(devices=[]):
-        layer = RecurrentLayer("gru", width)
         seconds: dict[Layer, float] = {}
         for name, dtype in LAYERS.items():
-            layer.fast = dtype
+            layer = RecurrentLayer("gru", width, dtype)
             able = dtype != torch.bfloat16 or bf16_available()
             seconds[name] = seconds_per_step(layer) if able else float("inf")
     return seconds

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from pathlib import Path
 
 import numpy as np
+import numpy.typing as npt
 import torch
 from torch import Tensor
 
@@ -19,7 +20,7 @@ from asr_gru.training.config import TrainConfig
 from asr_gru.training.dataset import Examples
 from asr_gru.training.from_model import net_from_directory
 
-__all__ = ["fresh_start", "net_of", "tokens_of"]
+__all__ = ["fresh_start", "measure_statistics", "net_of", "tokens_of"]
 
 STATISTICS_UTTERANCES = 400
 
@@ -63,7 +64,7 @@ def fresh_start(
     torch.manual_seed(config.seed)
     net = AcousticNet(config.net, len(tokens))
     if start_from is None:
-        _measure_statistics(net, examples)
+        measure_statistics(net, some_recordings(examples))
     else:
         earlier = net_of(start_from)
         if not config.net.grows_from(earlier.config):
@@ -84,7 +85,7 @@ def fresh_start(
                 for name, value in kept.items()
                 if not name.startswith(("level.", "encoder.conv.", "encoder.subsample."))
             }
-            _measure_statistics(net, examples)
+            measure_statistics(net, some_recordings(examples))
         net.load_state_dict({**net.state_dict(), **kept})
         say(f"{start_from}: weights taken over; {_new_layers(net, kept)}")
     weights = {name: value.clone() for name, value in net.state_dict().items()}
@@ -129,16 +130,22 @@ def _newest_columns(weight: Tensor, columns: int) -> Tensor:
     return torch.cat([grown, weight], dim=1)[:, -columns:]
 
 
-def _measure_statistics(net: AcousticNet, examples: Examples) -> None:
-    """Set mean and scale of each mel bin from a few hundred clean utterances.
+def some_recordings(examples: Examples) -> Iterator[npt.NDArray[np.float32]]:
+    """Yield a few hundred clean utterances, the same for every run over these examples."""
+    random = np.random.default_rng(0)
+    count = min(STATISTICS_UTTERANCES, len(examples.kept))
+    for index in random.choice(len(examples.kept), count, replace=False):
+        yield examples.corpus.samples(examples.kept[int(index)])
+
+
+def measure_statistics(net: AcousticNet, recordings: Iterable[npt.NDArray[np.float32]]) -> None:
+    """Set mean and scale of each mel bin to those of ``recordings``.
 
     With ``cmvn`` they are those of speech, as its running statistics are.
     """
-    random = np.random.default_rng(0)
-    count = min(STATISTICS_UTTERANCES, len(examples.kept))
     rows, counts = [], []
-    for index in random.choice(len(examples.kept), count, replace=False):
-        samples = torch.from_numpy(examples.corpus.samples(examples.kept[int(index)]))
+    for recording in recordings:
+        samples = torch.from_numpy(recording)
         whole = len(samples) - len(samples) % net.config.frame_samples
         with torch.no_grad():
             mel, _ = net.frontend(samples[None, :whole], net.frontend.start(1))

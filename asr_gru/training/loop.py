@@ -16,7 +16,6 @@ from asr_gru.data.manifest import Utterance
 from asr_gru.errors import ConfigError
 from asr_gru.nn.fast_gru import bf16_available
 from asr_gru.nn.net import AcousticNet
-from asr_gru.nn.recurrent import RecurrentLayer
 from asr_gru.text import Tokenizer, load_tokenizer
 from asr_gru.training.audio_cache import Corpus, pack_corpus
 from asr_gru.training.augment import Augmenter
@@ -77,14 +76,14 @@ def train(
     report = Report(run.folder if processes.first else None, say if processes.first else None)
     tokens, examples, validation = _prepare(config, run, processes, report)
     state = _first_state(config, run, tokens, examples, report)
-    net = AcousticNet(config.net, len(tokens)).to(processes.device)
+    fast = _choose_layer(state, processes, report)
+    net = AcousticNet(config.net, len(tokens), fast).to(processes.device)
     net.load_state_dict(state.weights)
-    head = _phone_head(config, net, state, examples, processes)
+    head = _phone_head(config, state, examples, processes)
     optimiser = make_optimiser(net, config.optimiser, head, processes)
     if state.optimiser:
         optimiser.load_state_dict(state.optimiser)
     average = {name: value.to(processes.device) for name, value in state.average.items()}
-    _choose_layer(net, state, processes, report)
     learner = Learner(net, head, optimiser, config, processes)
 
     def checkpoint() -> None:
@@ -224,7 +223,6 @@ def _first_state(
 
 def _phone_head(
     config: TrainConfig,
-    net: AcousticNet,
     state: Checkpoint,
     examples: Examples,
     processes: Processes,
@@ -233,17 +231,15 @@ def _phone_head(
     if examples.phones is None:
         return None
     torch.manual_seed(config.seed)
-    head = PhoneHead(net.encoder, config.phones.layer, len(examples.phones.names))
+    head = PhoneHead(config.encoder.width, len(examples.phones.names))
     head = head.to(processes.device)
     if state.phones:
         head.load_state_dict(state.phones)
     return head
 
 
-def _choose_layer(
-    net: AcousticNet, state: Checkpoint, processes: Processes, report: Report
-) -> None:
-    """Race the layers on a CPU where the choice is open, and keep the outcome for later starts."""
+def _choose_layer(state: Checkpoint, processes: Processes, report: Report) -> torch.dtype | None:
+    """Return the recurrent layer's ``fast``; an open choice is measured, and kept for later."""
     config = state.config
     name: Layer = config.layer
     if config.encoder.cell != "gru" or processes.device.type != "cpu":
@@ -258,10 +254,8 @@ def _choose_layer(
         processes.sum_(seconds)
         name = list(race)[int(seconds.argmin())]
         state.config = msgspec.structs.replace(config, layer=name)
-    for module in net.modules():
-        if isinstance(module, RecurrentLayer):
-            module.fast = LAYERS[name]
     report.note(f"recurrent layer: {name}")
+    return LAYERS[name]
 
 
 def _validate(

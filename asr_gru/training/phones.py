@@ -20,7 +20,6 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from asr_gru.errors import DataError
-from asr_gru.nn.encoder import Encoder
 
 __all__ = ["UNKNOWN", "PhoneHead", "PhoneTimes", "frame_phones", "read_phones", "stack_phones"]
 
@@ -106,34 +105,25 @@ def frame_phones(
 
 
 class PhoneHead(nn.Module):
-    """Names the phone of each frame from what the recurrent layer ``layer`` reads.
+    """Names the phone of each frame from a hidden layer of the encoder; see ``Encoder.encode``."""
 
-    So ``layer`` layers lie below it; it shares that layer's norm (or the last norm).
-    """
-
-    def __init__(self, encoder: Encoder, layer: int, phones: int) -> None:
+    def __init__(self, width: int, phones: int) -> None:
         super().__init__()
-        self.linear = nn.Linear(encoder.config.width, phones)
-        norm = encoder.norms[layer] if layer < encoder.config.layers else encoder.norm
-        norm.register_forward_hook(self._keep)
-        self._read: list[Tensor] = []
+        self.linear = nn.Linear(width, phones)
 
-    def _keep(self, _norm: nn.Module, _inputs: object, output: Tensor) -> None:
-        self._read = [output]
+    def forward(self, hidden: Tensor) -> Tensor:
+        """Return a score per phone, ``(batch, frames, phones)``."""
+        scores: Tensor = self.linear(hidden).float()
+        return scores
 
-    def forward(self) -> Tensor:
-        """Return a score for every phone and frame just encoded, ``(batch, frames, phones)``."""
-        (x,) = self._read
-        scores: Tensor = self.linear(x).float()
-        return scores.transpose(0, 1)
-
-    def loss(self, phones: Tensor) -> Tensor:
-        """Return the mean cross-entropy of the frames just encoded, in nats.
+    def loss(self, hidden: Tensor, phones: Tensor) -> Tensor:
+        """Return the mean cross-entropy in nats per frame.
 
         Args:
+            hidden: ``(batch, frames, width)``.
             phones: ``(batch, frames)``, ``UNKNOWN`` where nothing is asked.
         """
-        scores = self()
+        scores = self(hidden)
         known = (phones != UNKNOWN).sum().clamp(min=1)
         lost = F.cross_entropy(
             scores.reshape(-1, scores.shape[-1]),

@@ -63,7 +63,9 @@ class Learner:
         frames = batch.frames.to(device)
         state = net.encoder.start(features.shape[0])
         with torch.autocast(device.type, torch.bfloat16, enabled=device.type == "cuda"):
-            log_probs, _ = net.encoder(features, state, frames.repeat(len(views)))
+            log_probs, _, hidden = net.encoder.encode(
+                features, state, frames.repeat(len(views)), self._tap
+            )
         loss = objective(
             log_probs.float(),
             batch.targets.to(device),
@@ -71,7 +73,7 @@ class Learner:
             batch.target_lengths.to(device),
             config.consistency,
         )
-        phones = self._phones(batch, len(views))
+        phones = self._phone_loss(batch, hidden, len(views))
         whole = loss if phones is None else loss + self._weight(progress) * phones
         self.optimiser.zero_grad(set_to_none=True)
         whole.backward()  # type: ignore[no-untyped-call]
@@ -80,10 +82,14 @@ class Learner:
         named = None if phones is None else float(phones.detach())
         return Losses(float(loss.detach()), named, rate)
 
-    def _phones(self, batch: Batch, views: int) -> Tensor | None:
-        if self.head is None or batch.phones is None:
+    @property
+    def _tap(self) -> int | None:
+        return None if self.head is None else self.config.phones.layer
+
+    def _phone_loss(self, batch: Batch, hidden: Tensor | None, views: int) -> Tensor | None:
+        if self.head is None or hidden is None or batch.phones is None:
             return None
-        return self.head.loss(batch.phones.to(self.processes.device).repeat(views, 1))
+        return self.head.loss(hidden, batch.phones.to(self.processes.device).repeat(views, 1))
 
     def _weight(self, progress: float) -> float:
         phones = self.config.phones

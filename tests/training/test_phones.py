@@ -71,9 +71,9 @@ def test_rows_are_padded_with_what_is_not_asked():
 def test_the_head_teaches_the_layers_below_it(layer: int):
     torch.manual_seed(0)
     encoder = Encoder(EncoderConfig(layers=3, width=8), mels=4, tokens=5).train()
-    head = PhoneHead(encoder, layer, 6)
-    encoder(torch.randn(2, 12, 4), encoder.start(2))
-    loss = head.loss(torch.tensor([[1, 2, UNKNOWN], [3, UNKNOWN, UNKNOWN]]))
+    head = PhoneHead(8, 6)
+    hidden = encoder.encode(torch.randn(2, 12, 4), encoder.start(2), tap=layer).hidden
+    loss = head.loss(hidden, torch.tensor([[1, 2, UNKNOWN], [3, UNKNOWN, UNKNOWN]]))
     loss.backward()
     taught = [cell.rnn.weight_hh_l0.grad is not None for cell in encoder.forwards]
     assert taught == [True] * layer + [False] * (3 - layer)
@@ -83,9 +83,9 @@ def test_the_head_teaches_the_layers_below_it(layer: int):
 def test_frames_without_a_phone_teach_nothing():
     torch.manual_seed(0)
     encoder = Encoder(EncoderConfig(layers=1, width=8), mels=4, tokens=5).train()
-    head = PhoneHead(encoder, 1, 6)
-    encoder(torch.randn(1, 8, 4), encoder.start(1))
-    loss = head.loss(torch.full((1, 2), UNKNOWN))
+    head = PhoneHead(8, 6)
+    hidden = encoder.encode(torch.randn(1, 8, 4), encoder.start(1), tap=1).hidden
+    loss = head.loss(hidden, torch.full((1, 2), UNKNOWN))
     assert loss.item() == 0.0
     loss.backward()
     assert not encoder.subsample.weight.grad.any()
