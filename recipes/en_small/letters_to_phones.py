@@ -12,6 +12,7 @@ import argparse
 import string
 from pathlib import Path
 
+import msgspec
 from torch import Tensor
 
 from asr_gru.errors import DataError
@@ -44,13 +45,28 @@ def convert(run: Path, new_run: Path) -> None:
     new_run.mkdir(parents=True, exist_ok=True)
     tokens = PhoneTokenizer(ENGLISH_PHONES)
     tokens.save(new_run)
+    data = msgspec.structs.replace(
+        checkpoint.config.data, tokens="phones", normaliser="english", lexicon="lexicon.txt"
+    )
     converted = Checkpoint(
-        config=checkpoint.config,
+        config=msgspec.structs.replace(checkpoint.config, data=data),
         tokens=len(tokens),
         weights=mapped(checkpoint.weights),
         average=mapped(checkpoint.average),
+        step=checkpoint.step,
+        number=checkpoint.number,
+        history=[_phone_errors(row) for row in checkpoint.history],
     )
     save_checkpoint(converted, new_run / NAME)
+
+
+def _phone_errors(row: dict[str, float]) -> dict[str, float]:
+    """Call errors of letters what they are: each letter was a phone."""
+    return {
+        key.replace(".ph CER", " PER"): value
+        for key, value in row.items()
+        if not key.endswith("WER")
+    }
 
 
 def main() -> None:
