@@ -64,6 +64,10 @@ class MissingExtraError(Error):
 
     def __init__(self, library: str, extra: str) -> None:
         super().__init__(f"{library} is not installed; run: pip install 'asr-gru[{extra}]'")
+        self._arguments = library, extra
+
+    def __reduce__(self) -> tuple[type[MissingExtraError], tuple[str, str]]:
+        return type(self), self._arguments
 
 
 def did_you_mean(word: str, known: Iterable[str]) -> str:

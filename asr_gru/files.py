@@ -27,7 +27,7 @@ def replace_file(path: str | Path) -> Iterator[BinaryIO]:
         OSError: with ``path`` as its ``filename``.
     """
     path = Path(path)
-    stem = path.name.encode()[:LONGEST_NAME].decode(errors="ignore")
+    stem = os.fsdecode(os.fsencode(path.name)[:LONGEST_NAME])
     partial = path.with_name(f".{stem}.{os.getpid()}.partial")
     try:
         try:

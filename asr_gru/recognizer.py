@@ -10,7 +10,7 @@ from asr_gru.decoders import Decoders
 from asr_gru.decoding import AnyDecoder, WordTimes
 from asr_gru.errors import ConfigError, Error, ModelError
 from asr_gru.streaming.endpoint import EndpointRules
-from asr_gru.streaming.recordings import AudioInput, transcribe_recordings
+from asr_gru.streaming.recordings import AudioInput, Update, transcribe_recordings
 from asr_gru.streaming.stream import Pipeline, Stream
 
 if TYPE_CHECKING:
@@ -206,12 +206,14 @@ class Recognizer:
         decoder: DecoderChoice = None,
         endpoint: EndpointRules | None = None,
         on_progress: Callable[[float], None] | None = None,
+        on_update: Callable[[Update], None] | None = None,
     ) -> Iterator[tuple[AudioInput, Transcript | Error]]:
         """Transcribe many recordings, ``batch_size`` at a time in each call of model and decoder.
 
         Yields:
             each source with its transcript, or with its error, in the order of ``sources``; the
-            transcripts are those of ``transcribe``.
+            transcripts are those of ``transcribe``. ``on_update`` is called while each is on its
+            way, with the segments that became final.
 
         Raises:
             ConfigError: a batch size below 1, or no such decoder.
@@ -225,6 +227,7 @@ class Recognizer:
             endpoint or self._endpoint,
             batch_size=batch_size,
             on_progress=on_progress,
+            on_update=on_update,
         )
 
     def _pipeline_with(self, decoder: DecoderChoice) -> Pipeline:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import importlib
+import io
 import os
 import sys
 from collections.abc import Mapping
@@ -10,6 +11,7 @@ from collections.abc import Mapping
 import click
 
 from asr_gru import __version__
+from asr_gru.cli.interrupts import Interrupted
 from asr_gru.errors import Error
 
 __all__ = ["main"]
@@ -69,6 +71,8 @@ def _cli(debug: bool) -> None:
 
 def main() -> None:
     """Run the command line; errors are one line and an exit status of 1 (input) or 2 (call)."""
+    if isinstance(sys.stdout, io.TextIOWrapper):  # names of files that are not UTF-8
+        sys.stdout.reconfigure(errors="surrogateescape")
     debug = "--debug" in sys.argv[1:]
     arguments = [argument for argument in sys.argv[1:] if argument != "--debug"]
     try:
@@ -81,6 +85,8 @@ def main() -> None:
         sys.exit(2)
     except click.ClickException as error:
         _fail(error.format_message(), error.exit_code, debug=debug)
+    except Interrupted as error:
+        sys.exit(error.exit_status)
     except (KeyboardInterrupt, click.Abort):
         sys.exit(130)
     except BrokenPipeError:
@@ -92,6 +98,10 @@ def main() -> None:
 
 
 def _fail(message: str, status: int, *, debug: bool) -> None:
+    try:
+        sys.stdout.flush()
+    except OSError:  # full or closed; Python would try again at its end
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
     if debug:
         import traceback
 

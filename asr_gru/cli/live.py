@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import contextlib
-import io
 import os
 import signal
 import sys
@@ -14,6 +13,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from asr_gru.cli.options import endpoint_rules, stream_options
+from asr_gru.cli.quiet import quiet_libraries
 from asr_gru.errors import ConfigError, Error
 from asr_gru.results import Event
 
@@ -70,8 +70,7 @@ def command(
         raise ConfigError("--output names a file twice; give each once")
     rules = endpoint_rules(endpoint)
     with contextlib.ExitStack() as stack:
-        if not _is_debugging(context):
-            stack.enter_context(_quiet_libraries())
+        stack.enter_context(quiet_libraries(context))
         if list_devices:
             return _list()
         from asr_gru.live import LiveSession
@@ -88,10 +87,6 @@ def command(
         files = [SessionWriter(path) for path in outputs]
         with _stopping(session):
             return _Show(_screen(), files, audio).run(session, source)
-
-
-def _is_debugging(context: click.Context) -> bool:
-    return "--debug" in sys.argv or bool(context.find_root().params.get("debug"))
 
 
 def _list() -> int:
@@ -212,27 +207,3 @@ def _stopping(session: LiveSession) -> Iterator[None]:
     finally:
         for number, handler in before.items():
             signal.signal(number, handler)
-
-
-@contextlib.contextmanager
-def _quiet_libraries() -> Iterator[None]:
-    """Keep what PortAudio and ALSA print themselves off the terminal; ours still gets there."""
-    try:
-        if sys.stderr.fileno() != 2:
-            raise io.UnsupportedOperation
-        ours = os.dup(2)
-    except (AttributeError, OSError, ValueError):
-        yield
-        return
-    before, nothing = sys.stderr, os.open(os.devnull, os.O_WRONLY)
-    before.flush()
-    os.dup2(nothing, 2)
-    os.close(nothing)
-    sys.stderr = open(ours, "w", encoding=before.encoding, errors="backslashreplace", buffering=1)  # noqa: PTH123, SIM115
-    try:
-        yield
-    finally:
-        sys.stderr.flush()
-        os.dup2(ours, 2)
-        sys.stderr.close()
-        sys.stderr = before

@@ -2,50 +2,35 @@
 
 from __future__ import annotations
 
-import sys
-from collections.abc import Iterator, Sequence
-from concurrent.futures import ProcessPoolExecutor
-from dataclasses import dataclass
-from multiprocessing import get_context
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Literal
 
 import click
 
+from asr_gru.audio import RawAudio, find_recordings
+from asr_gru.audio.opening import is_pipe
+from asr_gru.audio.pcm import ENCODINGS
+from asr_gru.cli.interrupts import Interrupted, interruptible
 from asr_gru.cli.options import endpoint_rules, model_options
+from asr_gru.cli.outputs import Outputs
+from asr_gru.cli.progress import AudioProgress
+from asr_gru.cli.quiet import quiet_libraries
+from asr_gru.cli.workers import (
+    Finished,
+    Settings,
+    transcribe_here,
+    transcribe_in_workers,
+)
 from asr_gru.errors import ConfigError, Error
-from asr_gru.recognizer import Recognizer
-from asr_gru.results import Transcript
-from asr_gru.streaming.endpoint import EndpointRules
+from asr_gru.formats import writer
+from asr_gru.streaming.recordings import Update
 
 __all__ = ["command"]
 
-_Result = tuple[Path, Transcript | Error]
-
-
-@dataclass(frozen=True, slots=True)
-class _Settings:
-    model: str
-    backend: Literal["onnx", "torch"]
-    device: str
-    threads: int
-    decoder: str | None
-    beam: int | None
-    rules: EndpointRules
-
-    def load(self) -> Recognizer:
-        return Recognizer.load(
-            self.model,
-            backend=self.backend,
-            device=self.device,
-            threads=self.threads,
-            decoder=self.decoder,
-            beam=self.beam,
-        )
-
 
 @click.command("transcribe")
-@click.argument("recordings", nargs=-1, required=True, type=click.Path(path_type=Path))
+@click.argument("recordings", nargs=-1, required=True)
 @model_options
 @click.option(
     "--format",
@@ -67,12 +52,26 @@ class _Settings:
     show_default=True,
     help="Where segments end: short, normal, long, off, or seconds of silence.",
 )
-@click.option("--jobs", type=click.IntRange(1), default=1, help="Recordings at a time (processes).")
+@click.option("--raw-rate", type=int, help="RECORDINGS are bare samples of so many Hz.")
+@click.option(
+    "--raw-format",
+    type=click.Choice([*ENCODINGS]),
+    help="How bare samples are written [s16le].",
+)
+@click.option("--raw-channels", type=int, help="Interleaved channels of bare samples [1].")
+@click.option(
+    "--jobs",
+    type=click.IntRange(1),
+    default=1,
+    help="Recordings at a time (processes); pipes are read by one.",
+)
 @click.option(
     "--batch-size", type=click.IntRange(1, 1024), default=1, help="Recordings a call of the model."
 )
+@click.pass_context
 def command(
-    recordings: tuple[Path, ...],
+    context: click.Context,
+    recordings: tuple[str, ...],
     model: str,
     backend: Literal["onnx", "torch"],
     device: str,
@@ -83,13 +82,16 @@ def command(
     formats: tuple[str, ...],
     output_dir: Path | None,
     endpoint: str,
+    raw_rate: int | None,
+    raw_format: str | None,
+    raw_channels: int | None,
     jobs: int,
     batch_size: int,
 ) -> int:
-    """Transcribe RECORDINGS: files, or folders of them."""
-    from asr_gru.audio import find_recordings
-    from asr_gru.formats import writer
+    """Transcribe RECORDINGS: files, folders of them, pipes, or - for the standard input.
 
+    Text is printed segment by segment; of several recordings, JSON is printed a line each.
+    """
     if phones:
         if decoder not in {None, "greedy"} or beam is not None:
             raise ConfigError("--phones is greedy; leave --decoder and --beam out")
@@ -97,107 +99,55 @@ def command(
     formats = formats or ("ctm" if phones else "txt",)
     for name in formats:
         writer(name)
+    settings = Settings(model, backend, device, threads, decoder, beam, endpoint_rules(endpoint))
+    if raw_rate is None and (raw_format is not None or raw_channels is not None):
+        raise ConfigError("--raw-format and --raw-channels are of bare samples; give --raw-rate")
     if len(set(formats)) > 1 and output_dir is None:
         raise ConfigError("several formats at once need --output-dir")
-    settings = _Settings(model, backend, device, threads, decoder, beam, endpoint_rules(endpoint))
-    paths, failed = [], False
-    for recording in recordings:
+    with interruptible() as check, quiet_libraries(context):
+        paths, failed = _find(recordings)
+        if not paths:
+            return 1
+        sources: list[Path | RawAudio] = [*paths]
+        if raw_rate is not None:
+            raw = (raw_rate, raw_format or "s16le", 1 if raw_channels is None else raw_channels)
+            sources = [RawAudio(path, *raw) for path in paths]
+        if len(paths) <= batch_size or any(map(_is_pipe, paths)):
+            jobs = 1
+        with AudioProgress(paths) as progress:
+            outputs = Outputs(paths, formats, output_dir, progress)
+
+            def emit(message: Update | Finished) -> None:
+                progress.update(message)
+                outputs.take(message)
+                check()
+
+            try:
+                if jobs == 1:
+                    transcribe_here(settings, sources, batch_size, emit)
+                else:
+                    transcribe_in_workers(settings, sources, batch_size, jobs, emit)
+            except Interrupted:
+                outputs.interrupted()
+                raise
+    return int(failed or outputs.failed)
+
+
+def _find(names: Sequence[str]) -> tuple[list[Path], bool]:
+    """Return the recordings, each once, and whether a name had none."""
+    paths: dict[Path, None] = {}
+    failed = False
+    for name in names:
         try:
-            paths += find_recordings([recording])
+            paths |= dict.fromkeys(find_recordings([name]))
         except Error as error:
-            _complain(error)
+            click.echo(f"asr-gru: {error}", err=True)
             failed = True
-    if not paths:
-        return 1
-    stems = _stems(paths)
-    for path, result in _progress(_results(settings, paths, jobs, batch_size), len(paths)):
-        if isinstance(result, Error):
-            _complain(result)
-            failed = True
-            continue
-        for warning in result.warnings:
-            click.echo(f"asr-gru: {warning}", err=True)
-        for name in dict.fromkeys(formats):
-            text = writer(name)(result, path.stem)
-            if output_dir is not None:
-                _write(output_dir / f"{stems[path]}.{name}", text)
-                continue
-            if len(paths) > 1 and name == "txt":
-                click.echo(f"# {path}")
-            click.echo(text, nl=False)
-    return int(failed)
+    return [*paths], failed
 
 
-def _results(
-    settings: _Settings, paths: Sequence[Path], jobs: int, batch_size: int
-) -> Iterator[_Result]:
-    recognizer = settings.load()
-    if jobs == 1 or len(paths) <= batch_size:
-        yield from _transcribe(recognizer, paths, batch_size, settings.rules)
-        return
-    groups = [paths[i : i + batch_size] for i in range(0, len(paths), batch_size)]
-    with ProcessPoolExecutor(jobs, get_context("spawn"), _prepare, (settings,)) as pool:
-        for results in pool.map(_in_process, groups):
-            yield from results
-
-
-def _transcribe(
-    recognizer: Recognizer, paths: Sequence[Path], batch_size: int, rules: EndpointRules
-) -> Iterator[_Result]:
-    results = recognizer.transcribe_batch(paths, batch_size=batch_size, endpoint=rules)
-    for path, (_, result) in zip(paths, results, strict=True):
-        yield path, result
-
-
-_prepared: list[tuple[Recognizer, EndpointRules]] = []
-"""The recogniser of a process of the pool, loaded once."""
-
-
-def _prepare(settings: _Settings) -> None:
-    _prepared[:] = [(settings.load(), settings.rules)]
-
-
-def _in_process(paths: Sequence[Path]) -> list[_Result]:
-    recognizer, rules = _prepared[0]
-    return list(_transcribe(recognizer, paths, len(paths), rules))
-
-
-def _progress(results: Iterator[_Result], total: int) -> Iterator[_Result]:
-    if total < 2 or not sys.stderr.isatty():
-        yield from results
-        return
-    from rich.console import Console
-    from rich.progress import track
-
-    console = Console(stderr=True)
-    yield from track(results, "transcribing", total=total, console=console, transient=True)
-
-
-def _stems(paths: Sequence[Path]) -> dict[Path, str]:
-    """Name outputs after recordings, by their full name where two would collide."""
-    names = [path.stem for path in paths]
-    stems: dict[Path, str] = {}
-    taken: set[str] = set()
-    for path in paths:
-        stem = path.stem if names.count(path.stem) == 1 else path.name
-        number, unique = 1, stem
-        while unique in taken:
-            number += 1
-            unique = f"{stem}-{number}"
-        taken.add(unique)
-        stems.setdefault(path, unique)
-    return stems
-
-
-def _write(path: Path, text: str) -> None:
-    path.parent.mkdir(parents=True, exist_ok=True)
-    partial = path.with_name(f".{path.name}.partial")
+def _is_pipe(path: Path) -> bool:
     try:
-        partial.write_text(text, encoding="utf-8")
-        partial.replace(path)
-    finally:
-        partial.unlink(missing_ok=True)
-
-
-def _complain(error: Error) -> None:
-    click.echo(f"asr-gru: {error}", err=True)
+        return is_pipe(path)
+    except OSError:
+        return False

@@ -3,15 +3,25 @@
 from __future__ import annotations
 
 import json
+from typing import Any
 
 from asr_gru.results import Transcript, Word
 
-__all__ = ["write_json"]
+__all__ = ["write_json", "write_json_line"]
 
 
 def write_json(transcript: Transcript, name: str) -> str:
     """Return name, duration, text, and segments with their words."""
-    document = {
+    return json.dumps(_document(transcript, name), ensure_ascii=False, indent=2) + "\n"
+
+
+def write_json_line(transcript: Transcript, name: str) -> str:
+    """Return the same on one line, for several transcripts one after the other (JSON Lines)."""
+    return json.dumps(_document(transcript, name), ensure_ascii=False) + "\n"
+
+
+def _document(transcript: Transcript, name: str) -> dict[str, Any]:
+    return {
         "name": name,
         "duration_s": round(transcript.duration_s, 3),
         "text": transcript.text,
@@ -26,7 +36,6 @@ def write_json(transcript: Transcript, name: str) -> str:
             for segment in transcript.segments
         ],
     }
-    return json.dumps(document, ensure_ascii=False, indent=2) + "\n"
 
 
 def _word(word: Word) -> dict[str, str | float]:

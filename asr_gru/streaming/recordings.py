@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import numpy as np
 import numpy.typing as npt
 
-from asr_gru.audio import Samples, check_rate, check_samples, open_recording
+from asr_gru.audio import RawAudio, Samples, check_rate, check_samples, open_recording
 from asr_gru.errors import AudioError, Error
 from asr_gru.results import Event, Segment, Transcript
 from asr_gru.streaming.batching import step_streams
@@ -17,17 +18,35 @@ from asr_gru.streaming.stream import Pipeline, Stream
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator
 
+    from asr_gru.audio import Recording
     from asr_gru.model.acoustic import AcousticModel
     from asr_gru.streaming.endpoint import EndpointRules
 
-__all__ = ["AudioInput", "transcribe_recordings"]
+__all__ = ["AudioInput", "Update", "transcribe_recordings"]
 
-AudioInput = str | Path | npt.NDArray[np.generic]
+AudioInput = str | Path | RawAudio | npt.NDArray[np.generic]
 BLOCK_S = 1.0
 STEPS = (32, 16, 8, 4, 2, 1)
 """Live steps that are taken in one call of the model: the most that are there."""
 WINDOW_S, QUIET_S, PAUSE_S = 40.0, 10.0, 0.3
 """A model that does not stream hears at most 40 s, cut in the quietest pause of the last 10 s."""
+
+
+@dataclass(frozen=True, slots=True)
+class Update:
+    """How far one of several recordings has come.
+
+    Attributes:
+        index: its place among the sources, from 0.
+        segments: those that have become final since its last update.
+        audio_s: seconds of it that were recognised.
+        duration_s: seconds that its header announces, or None.
+    """
+
+    index: int
+    segments: tuple[Segment, ...]
+    audio_s: float
+    duration_s: float | None
 
 
 def transcribe_recordings(
@@ -39,6 +58,7 @@ def transcribe_recordings(
     batch_size: int,
     on_progress: Callable[[float], None] | None = None,
     on_segment: Callable[[Segment], None] | None = None,
+    on_update: Callable[[Update], None] | None = None,
 ) -> Iterator[tuple[AudioInput, Transcript | Error]]:
     """Yield each source with its transcript, or with the error it met, in their order.
 
@@ -50,6 +70,7 @@ def transcribe_recordings(
         batch_size: recordings open at a time; each call of the model serves all of them.
         on_progress: called with the seconds of audio that have been recognised in all.
         on_segment: called with each segment when it is final (of any of the recordings).
+        on_update: called for each recording after every few seconds of it.
     """
     coming = enumerate(sources)
     running: dict[int, _RecordingRun] = {}
@@ -80,6 +101,9 @@ def transcribe_recordings(
             else:
                 for job in running.values():
                     _step_window(pipeline.acoustic, job)
+            if on_update is not None:
+                for index, job in running.items():
+                    on_update(job.update(index))
             for index, job in list(running.items()):
                 if job.ended:
                     results[index] = (job.source, job.transcript())
@@ -108,12 +132,14 @@ class _RecordingRun:
         self.source = source
         self.ended = False
         self._segments: list[Segment] = []
+        self._updated = 0
         self._on_segment = on_segment
+        self._recording: Recording | None = None
         self.warnings: list[str] = []
         self.close: Callable[[], None] = lambda: None
         self._blocks: Iterator[Samples]
-        if isinstance(source, str | Path):
-            recording = open_recording(source)
+        if isinstance(source, str | Path | RawAudio):
+            recording = self._recording = open_recording(source)
             rate, self.warnings, self.close = (
                 recording.sample_rate,
                 recording.warnings,
@@ -146,7 +172,16 @@ class _RecordingRun:
                     self.stream.accept(block)
         except Error as error:
             return error
+        except OSError as error:
+            return AudioError(f"{self.source}: {error.strerror or error}")
         return None
+
+    def update(self, index: int) -> Update:
+        """Say how far it is, with the segments that no update had."""
+        fresh = tuple(self._segments[self._updated :])
+        self._updated = len(self._segments)
+        duration_s = None if self._recording is None else self._recording.duration_s
+        return Update(index, fresh, self.stream.audio_s, duration_s)
 
     def transcript(self) -> Transcript:
         """End the stream and return all that was said."""

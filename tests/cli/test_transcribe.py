@@ -117,7 +117,9 @@ def test_version(run):
 
 
 def test_as_a_program(model, talks):
-    command = [sys.executable, "-X", "importtime", "-m", "asr_gru", "transcribe", "--model", model]
+    command = [sys.executable, "-X", "importtime", "-m", "asr_gru", "--debug", "transcribe"]
+    command += ["--model", model]
+    command += ["--model", model]
     done = subprocess.run([*command, talks / "a.wav"], capture_output=True, text=True, check=True)
     assert done.stdout.strip()
     modules = {line.rpartition("|")[2].strip() for line in done.stderr.splitlines()}

@@ -1,0 +1,278 @@
+"""Where transcripts go: to standard output as they come, or to a file each."""
+
+from __future__ import annotations
+
+import errno
+import os
+import tempfile
+import time
+from collections import Counter, defaultdict
+from collections.abc import Callable, Sequence
+from pathlib import Path
+
+from asr_gru.audio.opening import STDIN
+from asr_gru.cli.progress import AudioProgress, hours
+from asr_gru.cli.workers import Finished
+from asr_gru.errors import ConfigError, Error
+from asr_gru.files import write_bytes
+from asr_gru.formats import writer
+from asr_gru.formats.json import write_json_line
+from asr_gru.results import Segment, Transcript
+from asr_gru.streaming.recordings import Update
+
+__all__ = ["Outputs", "check_folder", "name_outputs"]
+
+SAVED_S = 10.0
+"""How often the beginning of a long transcript is saved."""
+ENDINGS = {errno.ENOSPC, errno.EROFS, errno.EIO, errno.EFBIG, getattr(errno, "EDQUOT", -1)}
+"""Errors that the next file would meet too."""
+STREAMED = ("txt", "json", "ctm")
+"""Formats of which several, one after the other, can be told apart."""
+
+
+class Outputs:
+    """Takes what is recognised to where it was asked for.
+
+    With a folder, each transcript becomes a file when it is whole; until then its beginning is
+    saved now and then as ``NAME.partial.FORMAT``. Without one, transcripts are printed in the
+    order of the recordings; text is printed segment by segment.
+
+    Args:
+        paths: the recordings.
+        formats: names of ``formats.WRITERS``; one only, without a folder.
+        folder: where files go.
+        progress: prints.
+
+    Raises:
+        ConfigError: several transcripts on standard output in a format that cannot hold them.
+        Error: the folder cannot be written.
+    """
+
+    def __init__(
+        self,
+        paths: Sequence[Path],
+        formats: Sequence[str],
+        folder: Path | None,
+        progress: AudioProgress,
+    ) -> None:
+        self._paths, self._folder, self._progress = paths, folder, progress
+        self._formats = {name: writer(name) for name in dict.fromkeys(formats)}
+        self._format = next(iter(self._formats))
+        if folder is None:
+            if len(paths) > 1 and self._format not in STREAMED:
+                raise ConfigError(
+                    f"{len(paths)} recordings as {self._format} are no one {self._format} file; "
+                    "give --output-dir"
+                )
+        else:
+            check_folder(folder)
+        self._names = name_outputs(paths)
+        self._segments: dict[int, list[Segment]] = defaultdict(list)
+        self._audio_s: dict[int, float] = {}
+        self._finished: dict[int, Transcript | Error] = {}
+        self._count = self._turn = self._printed = 0
+        self._saved_s: dict[int, float] = {}
+        self.failed = False
+
+    def take(self, message: Update | Finished) -> None:
+        """Print or save what is new.
+
+        Raises:
+            Error: the disk is full, or its like; the transcripts that were finished are whole.
+        """
+        index = message.index
+        if isinstance(message, Update):
+            self._audio_s[index] = message.audio_s
+            self._segments[index] += message.segments
+            if self._folder is None:
+                self._print()
+            elif self._segments[index]:
+                last_s = self._saved_s.setdefault(index, time.monotonic())
+                if time.monotonic() - last_s >= SAVED_S:
+                    self._saved_s[index] = time.monotonic()
+                    self._save_partial(index)
+            return
+        self._count += 1
+        if self._folder is None:
+            self._finished[index] = message.result
+            self._print()
+        else:
+            self._conclude(message.result, lambda result: self._save(index, result))
+            self._forget(index)
+
+    def interrupted(self) -> None:
+        """Keep what was recognised of recordings that are not finished, and say where."""
+        begun = [index for index, segments in self._segments.items() if segments]
+        told = f"interrupted; {self._count} of {len(self._paths)} recordings are done"
+        for index in begun if self._folder is not None else []:
+            files = " and ".join(str(path) for path in self._save_partial(index))
+            told += f"; {self._beginning(index)} is in {files}"
+        if self._folder is None and self._turn in begun:
+            told += f"; {self._beginning(self._turn)} was printed"
+            if self._format != "txt":
+                self._write(self._text(self._turn, self._so_far(self._turn)))
+        self._complain(told)
+
+    def _beginning(self, index: int) -> str:
+        return f"{self._paths[index]} up to {hours(self._audio_s[index])}"
+
+    def _so_far(self, index: int) -> Transcript:
+        return Transcript(tuple(self._segments[index]), self._audio_s[index])
+
+    def _print(self) -> None:
+        """Print what is whole, up to the first recording that is not."""
+        while self._turn < len(self._paths):
+            index = self._turn
+            result = self._finished.pop(index, None)
+            if isinstance(result, Transcript):
+                self._segments[index] = list(result.segments)
+            if self._format == "txt" and not isinstance(result, Error):
+                self._print_segments(index, is_whole=result is not None)
+            if result is None:
+                return
+            self._conclude(result, lambda result: self._print_whole(result))
+            self._forget(index)
+            self._turn, self._printed = index + 1, 0
+
+    def _print_segments(self, index: int, *, is_whole: bool) -> None:
+        fresh = self._segments[index][self._printed :]
+        if not self._printed and len(self._paths) > 1 and (fresh or is_whole):
+            self._write(f"# {self._paths[index]}\n")
+        self._printed = max(self._printed + len(fresh), 1 if is_whole else 0)
+        if fresh:
+            self._write(self._formats["txt"](Transcript(tuple(fresh), 0.0), ""))
+
+    def _print_whole(self, transcript: Transcript) -> None:
+        if self._format != "txt":
+            self._write(self._text(self._turn, transcript))
+
+    def _text(self, index: int, transcript: Transcript) -> str:
+        if self._format == "json" and len(self._paths) > 1:
+            return write_json_line(transcript, _readable(self._paths[index]))
+        return self._formats[self._format](transcript, self._name(index))
+
+    def _name(self, index: int) -> str:
+        path = self._paths[index]
+        return "stdin" if path == STDIN else _readable(Path(path.stem))
+
+    def _conclude(self, result: Transcript | Error, keep: Callable[[Transcript], object]) -> None:
+        if isinstance(result, Error):
+            self.failed = True
+            self._complain(str(result))
+            return
+        keep(result)
+        for warning in result.warnings:
+            self._complain(warning)
+
+    def _save(self, index: int, transcript: Transcript) -> None:
+        self._write_files(index, transcript, "")
+        for path in self._files(index, ".partial"):
+            path.unlink(missing_ok=True)
+
+    def _save_partial(self, index: int) -> list[Path]:
+        return self._write_files(index, self._so_far(index), ".partial")
+
+    def _files(self, index: int, mark: str) -> list[Path]:
+        assert self._folder is not None
+        name = self._names[index]
+        return [
+            self._folder / name.with_name(f"{name.name}{mark}.{form}") for form in self._formats
+        ]
+
+    def _write_files(self, index: int, transcript: Transcript, mark: str) -> list[Path]:
+        files = self._files(index, mark)
+        for path, write in zip(files, self._formats.values(), strict=True):
+            try:
+                path.parent.mkdir(parents=True, exist_ok=True)
+                write_bytes(path, write(transcript, self._name(index)).encode())
+            except OSError as error:
+                problem = Error(f"{error.filename or path}: {error.strerror or error}")
+                if error.errno in ENDINGS:
+                    raise problem from None
+                self.failed = True
+                self._complain(str(problem))
+        return files
+
+    def _forget(self, index: int) -> None:
+        for kept in (self._segments, self._audio_s, self._saved_s):
+            kept.pop(index, None)
+
+    def _write(self, text: str) -> None:
+        try:
+            self._progress.write(text)
+        except BrokenPipeError:
+            raise
+        except OSError as error:
+            raise Error(f"standard output: {error.strerror or error}") from None
+
+    def _complain(self, text: str) -> None:
+        self._progress.write(f"asr-gru: {' '.join(text.split())}\n", err=True)
+
+
+def check_folder(folder: Path) -> None:
+    """Raise Error unless files can be made in ``folder``, or it can be made itself."""
+    there = folder.absolute()
+    while not there.exists() and there != there.parent:
+        there = there.parent
+    try:
+        with tempfile.TemporaryFile(dir=there):
+            pass
+    except OSError as error:
+        raise Error(
+            f"{folder}: {error.strerror or error}; name an --output-dir that can be written"
+        ) from None
+
+
+def name_outputs(paths: Sequence[Path]) -> list[Path]:
+    """Name the output of each recording, without its suffix, below the output folder.
+
+    Recordings are told apart by the shortest of: their names without suffix, their whole names,
+    and these below their folders, as far as those differ. Upper and lower case are not told
+    apart, as some disks do not.
+    """
+    plain = [Path("stdin") if path == STDIN else Path(path.stem or path.name) for path in paths]
+    named = [Path(path.name) if path != STDIN else Path("stdin") for path in paths]
+    names = list(plain)
+    clashes: dict[str, list[int]] = defaultdict(list)
+    for index, name in enumerate(plain):
+        clashes[_key(name)].append(index)
+    for group in clashes.values():
+        if len(group) == 1:
+            continue
+        counts = Counter(_key(named[index]) for index in group)
+        if max(counts.values()) == 1:
+            for index in group:
+                names[index] = named[index]
+            continue
+        folders = {index: Path(os.path.abspath(paths[index])).parent for index in group}  # noqa: PTH100
+        common = os.path.commonpath([*folders.values()])
+        beside = Counter((folders[index], _key(plain[index])) for index in group)
+        for index in group:
+            is_alone = beside[folders[index], _key(plain[index])] == 1
+            name = plain[index] if is_alone else named[index]
+            names[index] = folders[index].relative_to(common) / name
+    return _distinct(names)
+
+
+def _distinct(names: Sequence[Path]) -> list[Path]:
+    """Number those that are still equal."""
+    taken: set[str] = set()
+    counts: Counter[str] = Counter()
+    distinct = []
+    for name in names:
+        unique = name
+        while _key(unique) in taken:
+            counts[_key(name)] += 1
+            unique = name.with_name(f"{name.name}-{counts[_key(name)] + 1}")
+        taken.add(_key(unique))
+        distinct.append(unique)
+    return distinct
+
+
+def _key(name: Path) -> str:
+    return str(name).casefold()
+
+
+def _readable(path: Path) -> str:
+    """Return a name as text that every encoding of files can hold."""
+    return os.fsencode(path).decode(errors="replace")

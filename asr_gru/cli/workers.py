@@ -1,0 +1,261 @@
+"""Recordings transcribed by several processes, any of which may die."""
+
+from __future__ import annotations
+
+import os
+import signal
+import threading
+import traceback
+from collections import deque
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager, suppress
+from dataclasses import dataclass, replace
+from multiprocessing import connection, get_context, parent_process
+from multiprocessing.connection import Connection
+from multiprocessing.process import BaseProcess
+from typing import TYPE_CHECKING, Any, Literal
+
+from asr_gru.errors import Error
+from asr_gru.recognizer import Recognizer
+from asr_gru.results import Transcript
+from asr_gru.streaming.endpoint import EndpointRules
+from asr_gru.streaming.recordings import Update
+
+if TYPE_CHECKING:
+    from asr_gru.streaming.recordings import AudioInput
+
+__all__ = ["Emit", "Finished", "Settings", "transcribe_here", "transcribe_in_workers"]
+
+ENDING_S = 1.0
+"""How long a worker may take to end before it is killed."""
+
+
+@dataclass(frozen=True, slots=True)
+class Settings:
+    """What each process needs to transcribe."""
+
+    model: str
+    backend: Literal["onnx", "torch"]
+    device: str
+    threads: int
+    decoder: str | None
+    beam: int | None
+    rules: EndpointRules
+
+    def load(self) -> Recognizer:
+        """Load the model; raises as ``Recognizer.load`` does."""
+        return Recognizer.load(
+            self.model,
+            backend=self.backend,
+            device=self.device,
+            threads=self.threads,
+            decoder=self.decoder,
+            beam=self.beam,
+        )
+
+
+@dataclass(frozen=True, slots=True)
+class Finished:
+    """The end of the recording at ``index``."""
+
+    index: int
+    result: Transcript | Error
+
+
+Emit = Callable[[Update | Finished], None]
+
+
+def transcribe_here(
+    settings: Settings, sources: Sequence[AudioInput], batch_size: int, emit: Emit
+) -> None:
+    """Transcribe in this process; ``emit`` is told how far each recording is, and its end."""
+    _transcribe(settings.load(), settings.rules, sources, batch_size, emit)
+
+
+def _transcribe(
+    recognizer: Recognizer,
+    rules: EndpointRules,
+    sources: Sequence[AudioInput],
+    batch_size: int,
+    emit: Emit,
+) -> None:
+    results = recognizer.transcribe_batch(
+        sources, batch_size=batch_size, endpoint=rules, on_update=emit
+    )
+    for index, (_, result) in enumerate(results):
+        emit(Finished(index, result))
+
+
+@dataclass(slots=True)
+class _Worker:
+    process: BaseProcess
+    pipe: Connection
+    group: list[int]
+    """The recordings that it was given and has not finished."""
+    is_ready: bool = False
+
+
+def transcribe_in_workers(
+    settings: Settings, sources: Sequence[AudioInput], batch_size: int, jobs: int, emit: Emit
+) -> None:
+    """Transcribe in ``jobs`` processes, ``batch_size`` recordings in each at a time.
+
+    A worker that dies costs the recording that it worked on, which ends with an Error. Signals
+    are left to this process; when it ends, for whatever reason, its workers end too.
+
+    Raises:
+        Error: the workers cannot load the model.
+    """
+    waiting = deque(
+        list(range(first, min(first + batch_size, len(sources))))
+        for first in range(0, len(sources), batch_size)
+    )
+    workers: list[_Worker] = []
+    try:
+        while waiting or workers:
+            while waiting and len(workers) < jobs:
+                workers.append(_start(settings))
+                _assign(workers[-1], waiting, sources)
+            for pipe in connection.wait([worker.pipe for worker in workers]):
+                worker = next(w for w in workers if w.pipe is pipe)
+                try:
+                    message = worker.pipe.recv()
+                except (EOFError, OSError):
+                    workers.remove(worker)
+                    _bury(worker, waiting, sources, emit)
+                    continue
+                worker.is_ready = True
+                if isinstance(message, Error):
+                    raise message
+                if message is None:
+                    if waiting:
+                        _assign(worker, waiting, sources)
+                    else:
+                        workers.remove(worker)
+                        _end([worker])
+                    continue
+                if isinstance(message, Finished):
+                    worker.group.remove(message.index)
+                emit(message)
+    finally:
+        _end(workers)
+
+
+def _start(settings: Settings) -> _Worker:
+    context = get_context("spawn")
+    ours, theirs = context.Pipe()
+    process = context.Process(target=_work, args=(theirs, settings), daemon=True)
+    with _signals_held():  # the process inherits this until it ignores them itself
+        process.start()
+    theirs.close()
+    return _Worker(process, ours, [])
+
+
+def _assign(worker: _Worker, waiting: deque[list[int]], sources: Sequence[AudioInput]) -> None:
+    worker.group = waiting.popleft()
+    with suppress(OSError):  # a dead one is met when it is listened to
+        worker.pipe.send((worker.group, [sources[index] for index in worker.group]))
+
+
+def _bury(
+    worker: _Worker, waiting: deque[list[int]], sources: Sequence[AudioInput], emit: Emit
+) -> None:
+    """Take the consequences of a worker's death."""
+    worker.process.join(ENDING_S)
+    code = worker.process.exitcode
+    _end([worker])
+    how = f"exit status {code}"
+    if code is not None and code < 0:
+        how = signal.Signals(-code).name
+    if not worker.is_ready:
+        raise Error(f"a worker process ended while it loaded the model ({how}); try fewer --jobs")
+    if len(worker.group) > 1:  # the guilty one is found among them one by one
+        waiting.extendleft([index] for index in reversed(worker.group))
+        return
+    for index in worker.group:
+        emit(
+            Finished(
+                index,
+                Error(
+                    f"{sources[index]}: the process that transcribed it ended ({how}); "
+                    "was there enough memory? try fewer --jobs"
+                ),
+            )
+        )
+
+
+def _end(workers: Sequence[_Worker]) -> None:
+    for worker in workers:
+        worker.pipe.close()
+        worker.process.terminate()
+    for worker in workers:
+        worker.process.join(ENDING_S)
+        if worker.process.is_alive():
+            worker.process.kill()
+            worker.process.join()
+
+
+@contextmanager
+def _signals_held() -> Iterator[None]:
+    if not hasattr(signal, "pthread_sigmask"):
+        yield
+        return
+    before = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})
+    try:
+        yield
+    finally:
+        signal.pthread_sigmask(signal.SIG_SETMASK, before)
+
+
+def _work(pipe: Connection, settings: Settings) -> None:
+    """Serve one worker process: groups of recordings in, updates and transcripts out."""
+    signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C reaches all; the parent ends us
+    if hasattr(signal, "pthread_sigmask"):
+        signal.pthread_sigmask(signal.SIG_UNBLOCK, {signal.SIGINT})
+    threading.Thread(target=_end_with_parent, daemon=True).start()
+    try:
+        recognizer = settings.load()
+    except Error as error:
+        pipe.send(error)
+        return
+    while True:
+        try:
+            indices, sources = pipe.recv()
+            _serve(pipe, recognizer, settings.rules, indices, sources)
+        except (EOFError, OSError):
+            return
+
+
+def _serve(
+    pipe: Connection,
+    recognizer: Recognizer,
+    rules: EndpointRules,
+    indices: Sequence[int],
+    sources: Sequence[Any],
+) -> None:
+    unfinished = set(indices)
+
+    def emit(message: Update | Finished) -> None:
+        message = replace(message, index=indices[message.index])
+        if isinstance(message, Finished):
+            unfinished.discard(message.index)
+        pipe.send(message)
+
+    try:
+        _transcribe(recognizer, rules, sources, len(sources), emit)
+    except (OSError, EOFError):
+        raise
+    except Exception as error:  # noqa: BLE001  a fault costs its group, not the others
+        for index in sorted(unfinished):
+            name = sources[indices.index(index)]
+            problem = Error(f"{name}: {type(error).__name__}: {error}; please report this")
+            problem.add_note(traceback.format_exc())
+            pipe.send(Finished(index, problem))
+    pipe.send(None)
+
+
+def _end_with_parent() -> None:
+    parent = parent_process()
+    if parent is not None:
+        connection.wait([parent.sentinel])
+        os._exit(1)
