@@ -6,7 +6,10 @@ from asr_gru.errors import ConfigError, MissingExtraError, ModelError, did_you_m
 from asr_gru.model.acoustic import AcousticModel
 from asr_gru.model.directory import WEIGHTS, ModelDirectory
 
-__all__ = ["load_acoustic_model"]
+__all__ = ["MOST_THREADS", "load_acoustic_model"]
+
+MOST_THREADS = 256
+"""Far more cores than a small model can use; each thread costs memory and start-up time."""
 
 
 def load_acoustic_model(
@@ -15,10 +18,12 @@ def load_acoustic_model(
     """Load the acoustic model of a model directory; see ``Recognizer.load``.
 
     Raises:
-        ConfigError: no such backend.
+        ConfigError: no such backend, or an impossible number of threads.
         MissingExtraError: the backend's library is not installed.
         ModelError: the directory has no weights for the backend, or there is no such device.
     """
+    if not 1 <= threads <= MOST_THREADS:
+        raise ConfigError(f"{threads} threads; give 1 to {MOST_THREADS}, at most one per core")
     if backend == "onnx":
         from asr_gru.model.onnx import OnnxAcousticModel
 

@@ -34,6 +34,7 @@ def test_bad_recordings(run, model, bad_inputs, tmp_path, monkeypatch):
         (["transcribe", "--endpoint", "shrt", "y.wav"], "'short'"),
         (["transcribe", "--endpoint", "-3", "y.wav"], "-3"),
         (["transcribe", "--beam", "0", "y.wav"], "0"),
+        (["transcribe", "--threads", "100000", "RECORDING"], "1 to 256"),
         (["transcribe", "--decoder", "greed", "y.wav"], "greed"),
         (["transcribe", "--decoder", "words", "RECORDING"], "--lexicon"),
         (["transcribe", "--phones", "--decoder", "words", "y.wav"], "--phones"),

@@ -42,6 +42,7 @@ REFUSED = {
     "an origin that is none": (["--origin", "foo"], "https://example.org"),
     "an origin with a path": (["--origin", "https://a.example/page"], "https://example.org"),
     "an impossible port of an origin": (["--origin", "https://a.example:99999"], "not an origin"),
+    "more threads than anybody has": (["--threads", "100000"], "1 to 256"),
     "no key file": (["--api-key-file", "nowhere.txt"], "nowhere.txt"),
     "no model": (["--model", "nowhere"], "nowhere"),
 }

@@ -90,3 +90,10 @@ def test_every_limit_and_code_is_described():
     limits = {f"--{name.replace('_', '-')}" for name in ("clients", "session_s", "idle_s")}
     assert limits <= named
     assert all(f"`{code}`" in TEXT for code in CLOSE_CODES)
+
+
+def test_no_document_installs_from_an_index_what_is_not_published_yet():
+    """Before the package is published, ``pip install`` works with the project's folder alone."""
+    files = [ROOT / "README.md", ROOT / "CONTRIBUTING.md", *(ROOT / "docs").rglob("*.*")]
+    for path in files:
+        assert not re.search(r"pip install( -\S+)* ["']?asr-gru", path.read_text("utf-8")), path
