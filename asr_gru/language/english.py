@@ -1,8 +1,8 @@
 """How English words are pronounced that a dictionary has in another form.
 
-Endings, British spellings, words joined of others: each rule names the word it falls back on and
-what becomes of its phones. A rule is here because it is right more often than the
-grapheme-to-phoneme model (``benchmarks/pronunciation.py``).
+Endings and British spellings: each rule names the word it falls back on and what becomes of its
+phones. ``benchmarks/pronunciation.py`` compares each with the grapheme-to-phoneme model; cutting
+a word in two that the dictionary has lost to it by far, so there is no such rule.
 """
 
 from __future__ import annotations
@@ -10,7 +10,7 @@ from __future__ import annotations
 import re
 from collections.abc import Callable, Iterator
 
-__all__ = ["LETTER_NAMES", "Rule", "american_spellings", "endings", "is_spelled_out", "splits"]
+__all__ = ["LETTER_NAMES", "Rule", "american_spellings", "endings", "is_spelled_out"]
 
 Phones = tuple[str, ...]
 Rule = tuple[str, Callable[[Phones], Phones], str]
@@ -18,7 +18,6 @@ Rule = tuple[str, Callable[[Phones], Phones], str]
 
 SIBILANTS = frozenset({"S", "Z", "SH", "ZH", "CH", "JH"})
 VOICELESS = frozenset({"P", "T", "K", "F", "TH", "S", "SH", "CH"})
-SHORTEST_PART = 3
 LONGEST_ABBREVIATION = 6
 
 NAMES = """a EY, b B IY, c S IY, d D IY, e IY, f EH F, g JH IY, h EY CH, i AY, j JH EY,
@@ -96,13 +95,6 @@ def american_spellings(word: str) -> Iterator[str]:
         rewritten, times = pattern.subn(replacement, word)
         if times:
             yield rewritten
-
-
-def splits(word: str) -> Iterator[tuple[str, str]]:
-    """Yield two words that may be joined in one, those of equal length first."""
-    places = range(SHORTEST_PART, len(word) - SHORTEST_PART + 1)
-    for place in sorted(places, key=lambda place: (abs(2 * place - len(word)), place)):
-        yield word[:place], word[place:]
 
 
 def is_spelled_out(word: str) -> bool:

@@ -17,7 +17,6 @@ from asr_gru.language.english import (
     american_spellings,
     endings,
     is_spelled_out,
-    splits,
 )
 from asr_gru.language.g2p import GraphemeToPhoneme
 from asr_gru.language.lexicon import Lexicon
@@ -57,7 +56,7 @@ class Pronouncer:
     """Finds pronunciations of English words.
 
     Asked in turn: the dictionary, endings, British spellings, letters spelled out, words joined
-    by hyphens or without; last the grapheme-to-phoneme model. Case and accents do not matter, but
+    by hyphens; last the grapheme-to-phoneme model. Case and accents do not matter, but
     a short word in capitals that no dictionary has is spelled out.
     """
 
@@ -120,7 +119,7 @@ class Pronouncer:
         if any(character.isdigit() for character in plain):
             spoken = re.findall(r"[^\W\d]+(?:'[^\W\d]+)*", normalise(plain, "english"))
             return self._joined(spoken, "number")
-        return self._joined_without_hyphen(plain)
+        return []
 
     def _by_rule(self, word: str, depth: int) -> list[Pronunciation]:
         if spoken := self.dictionary.spoken(word):
@@ -160,12 +159,6 @@ class Pronouncer:
         return _distinct(
             Pronunciation(tuple([phone for part in way for phone in part]), source) for way in ways
         )
-
-    def _joined_without_hyphen(self, word: str) -> list[Pronunciation]:
-        for first, second in splits(word):
-            if self.dictionary.spoken(first) and self.dictionary.spoken(second):
-                return self._joined([first, second], "joined from")
-        return []
 
     def lexicon(
         self, words: Sequence[str], phones: Sequence[str] = ENGLISH_PHONES, n: int = 1
