@@ -96,4 +96,4 @@ def test_no_document_installs_from_an_index_what_is_not_published_yet():
     """Before the package is published, ``pip install`` works with the project's folder alone."""
     files = [ROOT / "README.md", ROOT / "CONTRIBUTING.md", *(ROOT / "docs").rglob("*.*")]
     for path in files:
-        assert not re.search(r"pip install( -\S+)* ["']?asr-gru", path.read_text("utf-8")), path
+        assert not re.search(r"pip install( -\S+)* '?asr-gru", path.read_text("utf-8")), path
