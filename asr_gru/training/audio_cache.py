@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import hashlib
-import os
+import json
 from collections.abc import Callable, Sequence
 from pathlib import Path
 
@@ -12,22 +12,31 @@ import numpy.typing as npt
 
 from asr_gru.audio import read_recording
 from asr_gru.data.manifest import Utterance
+from asr_gru.errors import AudioError
+from asr_gru.files import replace_file, write_bytes
 
 __all__ = ["Corpus", "pack_corpus"]
 
 Samples = npt.NDArray[np.float32]
+
+DECODING = 2
+"""Version of how recordings become samples; a new one leaves what older versions decoded."""
 
 
 class Corpus:
     """Utterances and their samples, read through a memory map.
 
     Attributes:
-        utterances: path, text, speaker, source of each.
+        utterances: path, text, speaker, source of each that could be read.
+        unreadable: why the others could not.
         bounds: ``(utterances + 1,)``, where each begins in the file of samples.
     """
 
     def __init__(self, utterances: Sequence[Utterance], stem: Path, sample_rate: int) -> None:
-        self.utterances = list(utterances)
+        failed = json.loads(stem.with_suffix(".json").read_text(encoding="utf-8"))
+        reasons = {int(index): str(reason) for index, reason in failed.items()}
+        self.utterances = [u for index, u in enumerate(utterances) if index not in reasons]
+        self.unreadable = {utterances[index].path: reason for index, reason in reasons.items()}
         self.sample_rate = sample_rate
         self.bounds: npt.NDArray[np.int64] = np.load(stem.with_suffix(".npy"), allow_pickle=False)
         size = int(self.bounds[-1])
@@ -54,12 +63,19 @@ def pack_corpus(
 ) -> Corpus:
     """Decode ``utterances`` into ``folder``, or find them there from an earlier run.
 
-    The name of the file follows from the recordings' paths and sizes, so that a changed list is
-    decoded anew and an unchanged one never is.
+    The name of the file follows from the recordings (where they really are, their sizes and times
+    of modification), the sample rate and ``DECODING``: whatever changes is decoded again, and
+    projects whose relative paths are equal share nothing. Recordings that cannot be read are left
+    out and named in ``Corpus.unreadable``.
+
+    Raises:
+        OSError: the folder cannot be written, with its name.
     """
-    digest = hashlib.sha256(str(sample_rate).encode())
+    digest = hashlib.sha256(f"{DECODING} {sample_rate}".encode())
     for utterance in utterances:
-        digest.update(f"{utterance.path}\t{utterance.path.stat().st_size}\n".encode())
+        status = utterance.path.stat()
+        entry = [str(utterance.path.resolve()), status.st_size, status.st_mtime_ns]
+        digest.update(json.dumps(entry).encode())
     stem = folder / digest.hexdigest()[:16]
     if not stem.with_suffix(".npy").exists():
         _decode(utterances, stem, sample_rate, on_progress)
@@ -72,17 +88,22 @@ def _decode(
     sample_rate: int,
     on_progress: Callable[[int], None] | None,
 ) -> None:
+    """Write ``.i16`` (samples), ``.json`` (what cannot be read) and at last ``.npy`` (bounds)."""
     stem.parent.mkdir(parents=True, exist_ok=True)
-    bounds = np.zeros(len(utterances) + 1, np.int64)
-    partial = stem.with_suffix(f".{os.getpid()}.partial")  # another run may decode the same
-    with partial.open("wb") as file:
+    bounds = [0]
+    unreadable: dict[int, str] = {}
+    with replace_file(stem.with_suffix(".i16")) as file:
         for index, utterance in enumerate(utterances):
-            samples = read_recording(utterance.path, sample_rate)
-            file.write(np.clip(np.rint(samples * 32768.0), -32768, 32767).astype("<i2").tobytes())
-            bounds[index + 1] = bounds[index] + len(samples)
+            try:
+                samples = read_recording(utterance.path, sample_rate)
+            except AudioError as error:
+                unreadable[index] = str(error)
+            else:
+                whole = np.clip(np.rint(samples * 32768.0), -32768, 32767)
+                file.write(whole.astype("<i2").tobytes())
+                bounds.append(bounds[-1] + len(samples))
             if on_progress is not None:
                 on_progress(index + 1)
-    partial.replace(stem.with_suffix(".i16"))
-    unfinished = stem.with_suffix(f".{os.getpid()}.partial.npy")
-    np.save(unfinished, bounds)
-    unfinished.replace(stem.with_suffix(".npy"))
+    write_bytes(stem.with_suffix(".json"), json.dumps(unreadable).encode())
+    with replace_file(stem.with_suffix(".npy")) as file:
+        np.save(file, np.array(bounds, np.int64))

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-import os
+import io
 import pickle
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -13,6 +13,7 @@ import torch
 from torch import Tensor
 
 from asr_gru.errors import ModelError
+from asr_gru.files import replace_file
 from asr_gru.nn.net import AcousticNet
 from asr_gru.training.config import TrainConfig, parse_train_config
 
@@ -62,14 +63,16 @@ class Checkpoint:
 
 
 def save_checkpoint(checkpoint: Checkpoint, path: Path) -> None:
-    """Write beside ``path``, flush to disk, then rename: a crash leaves the old or the new."""
+    """Write a checkpoint; a crash or a full disk leaves the earlier one whole.
+
+    Raises:
+        OSError: it cannot be written, with ``path``.
+    """
     values = {**vars(checkpoint), "config": msgspec.to_builtins(checkpoint.config)}
-    partial = path.with_suffix(".partial")
-    with partial.open("wb") as file:
-        torch.save(values, file)
-        file.flush()
-        os.fsync(file.fileno())
-    partial.replace(path)
+    data = io.BytesIO()  # torch hides the system's own words on a full disk behind its own
+    torch.save(values, data)
+    with replace_file(path) as file:
+        file.write(data.getbuffer())
 
 
 def load_checkpoint(path: Path) -> Checkpoint:

@@ -84,7 +84,12 @@ def folder_corpus(
     nothing = [
         Utterance(path=p, text="", duration_s=0.0, speaker="", source="", written="") for p in paths
     ]
-    return pack_corpus(nothing, cache, sample_rate, on_progress)
+    corpus = pack_corpus(nothing, cache, sample_rate, on_progress)
+    if not len(corpus):
+        raise DataError(
+            f"{next(iter(corpus.unreadable.values()))}; {folder} has no other recording"
+        )
+    return corpus
 
 
 class Examples:

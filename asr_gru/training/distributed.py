@@ -44,6 +44,18 @@ class Processes:
             dist.all_reduce(moved)
             values.copy_(moved)
 
+    def shares(self, counts: Tensor) -> Tensor:
+        """Return, for each count, this process's share of the sum over all, times their number.
+
+        A loss that is a mean over this process's own tokens, times its share, averages over the
+        processes to the mean over the tokens of all.
+        """
+        if self.count == 1:
+            return torch.ones_like(counts)
+        total = counts.clone()
+        self.sum_(total)
+        return counts * self.count / total.clamp(min=1)
+
     def wait(self) -> None:
         """Wait until all processes are here."""
         if self.count > 1:

@@ -4,64 +4,39 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable
-from dataclasses import dataclass
-from pathlib import Path
+from contextlib import nullcontext
 from typing import Any
 
 import msgspec
 import numpy as np
 import torch
 
-from asr_gru.data.manifest import Utterance
 from asr_gru.errors import ConfigError
 from asr_gru.nn.fast_gru import bf16_available
 from asr_gru.nn.net import AcousticNet
-from asr_gru.text import Tokenizer, load_tokenizer
-from asr_gru.training.audio_cache import Corpus, pack_corpus
-from asr_gru.training.augment import Augmenter
+from asr_gru.text import Tokenizer
+from asr_gru.training.audio_cache import Corpus
 from asr_gru.training.autotune import LAYERS, race_layers
 from asr_gru.training.checkpoint import NAME, Checkpoint, load_checkpoint, save_checkpoint
 from asr_gru.training.config import Layer, TrainConfig
 from asr_gru.training.dataset import (
     Examples,
-    folder_corpus,
-    make_tokens,
-    read_utterances,
 )
 from asr_gru.training.distributed import Processes
-from asr_gru.training.initialise import fresh_start, tokens_of
+from asr_gru.training.initialise import fresh_start
 from asr_gru.training.optimiser import make_optimiser, update_average
-from asr_gru.training.phones import PhoneHead, read_phones
-from asr_gru.training.pronunciations import Pronunciations, load_pronunciations
+from asr_gru.training.phones import PhoneHead
+from asr_gru.training.prepare import prepare
 from asr_gru.training.report import Report
+from asr_gru.training.run import Run, locked
 from asr_gru.training.sampler import plan_pass
 from asr_gru.training.step import Learner
 from asr_gru.training.validate import RATE_NAMES, validate
 
 __all__ = ["Run", "train"]
 
-
-@dataclass(frozen=True, slots=True)
-class Run:
-    """Where a run lives.
-
-    Attributes:
-        folder: checkpoint, tokens, log.
-        root: what the configuration's paths are relative to.
-        cache: decoded recordings, shared between runs.
-        start_from: a run or a model whose weights are the start, or None.
-        new_head: take all but the head from ``start_from``, and make tokens from the texts.
-        save_every_s: seconds between checkpoints within a pass.
-        stop_after: steps after which to stop with a checkpoint, or None.
-    """
-
-    folder: Path
-    root: Path
-    cache: Path
-    start_from: Path | None = None
-    new_head: bool = False
-    save_every_s: float = 120.0
-    stop_after: int | None = None
+MOST_UNMOVED = 100
+"""Steps one after the other without a finite gradient, after which a run ends."""
 
 
 def train(
@@ -71,10 +46,22 @@ def train(
 
     Whatever is random follows from the seed, the pass and the step, so that a run that was killed
     goes on exactly as if it had not been.
+
+    Raises:
+        ConfigError: another run is going on in the folder, what is there does not fit the
+            configuration, or no gradient was finite for ``MOST_UNMOVED`` steps.
+        DataError: manifests or texts that cannot be trained on.
+        OSError: no checkpoint could be written at the end; the one before it stays whole.
     """
-    run.folder.mkdir(parents=True, exist_ok=True)
+    with locked(run.folder) if processes.first else nullcontext():
+        return _train(config, run, processes, say)
+
+
+def _train(
+    config: TrainConfig, run: Run, processes: Processes, say: Callable[[str], None]
+) -> Checkpoint:
     report = Report(run.folder if processes.first else None, say if processes.first else None)
-    tokens, examples, validation = _prepare(config, run, processes, report)
+    tokens, examples, validation = prepare(config, run, processes, report)
     state = _first_state(config, run, tokens, examples, report)
     fast = _choose_layer(state, processes, report)
     net = AcousticNet(config.net, len(tokens), fast).to(processes.device)
@@ -86,14 +73,20 @@ def train(
     average = {name: value.to(processes.device) for name, value in state.average.items()}
     learner = Learner(net, head, optimiser, config, processes)
 
-    def checkpoint() -> None:
+    def checkpoint(*, last: bool) -> None:
         state.weights = {name: value.cpu() for name, value in net.state_dict().items()}
         state.average = {name: value.cpu() for name, value in average.items()}
         state.optimiser = optimiser.state_dict()
         state.phones = {k: v.cpu() for k, v in head.state_dict().items()} if head else {}
         if processes.first:
-            save_checkpoint(state, run.folder / NAME)
+            try:
+                save_checkpoint(state, run.folder / NAME)
+            except OSError as error:
+                if last:
+                    raise
+                report.note(f"{error.filename}: {error.strerror}; the checkpoint before it stays")
 
+    unmoved = 0
     saved_at = time.monotonic()
     while state.number < config.passes:
         steps = plan_pass(
@@ -117,9 +110,15 @@ def train(
             state.step += 1
             state.position += 1
             report.step(state.number, state.position, len(steps), state.step, losses)
+            unmoved = 0 if losses.moved else unmoved + 1
+            if unmoved == MOST_UNMOVED:
+                raise ConfigError(
+                    f"no finite gradient in {unmoved} steps; go on from the last checkpoint with a "
+                    "lower learning rate"
+                )
             last = run.stop_after is not None and state.step >= run.stop_after
             if last or time.monotonic() - saved_at > run.save_every_s:
-                checkpoint()
+                checkpoint(last=last)
                 saved_at = time.monotonic()
             if last:
                 report.close()
@@ -127,74 +126,9 @@ def train(
         state.number += 1
         state.position = 0
         state.history.append(_validate(net, average, validation, tokens, processes, report, state))
-        checkpoint()
+        checkpoint(last=state.number == config.passes)
     report.close()
     return state
-
-
-def _prepare(
-    config: TrainConfig, run: Run, processes: Processes, report: Report
-) -> tuple[Tokenizer, Examples, dict[str, Corpus]]:
-    """Read manifests, decode recordings (the first process does; the others wait), list tokens."""
-    if not processes.first:
-        processes.wait()
-    rate, augment = config.frontend.sample_rate, config.augment
-    spoken = _pronunciations(config, run)
-    utterances = read_utterances(config.data.train, run.root, config.data)
-    unpronounced: dict[Path, str] = {}
-    if spoken is not None:
-        texts = spoken.spell(utterances)
-        utterances, unpronounced = texts.utterances, texts.missing
-        for line in texts.notes():
-            report.note(line)
-    progress = report.decoding(len(utterances))
-    corpus = pack_corpus(utterances, run.cache, rate, progress)
-    noise = folder_corpus(run.root / augment.noise, run.cache, rate) if augment.noise else None
-    rooms = folder_corpus(run.root / augment.rooms, run.cache, rate) if augment.rooms else None
-    validation = {
-        Path(name).stem: pack_corpus(_validation_texts(name, config, run, spoken), run.cache, rate)
-        for name in config.data.validation
-    }
-    named = [run.folder / name for name in ("tokens.txt", "tokens.model")]
-    there = [path for path in named if path.exists()]
-    if there:
-        tokens = load_tokenizer(there[-1])
-    elif run.start_from is not None and not run.new_head:
-        tokens = tokens_of(run.start_from)
-    else:
-        tokens = make_tokens(utterances, config.data)
-    if (tokens.kind == "phones") != (config.data.tokens == "phones"):
-        raise ConfigError(
-            f"data.tokens = {config.data.tokens!r}, and the start has {tokens.kind}; "
-            f"write data.tokens = {tokens.kind!r}, or give --new-head"
-        )
-    if not there and processes.first:
-        tokens.save(run.folder)
-    phones = None
-    if config.phones.file:
-        folders = {(run.root / name).parent for name in config.data.train}
-        phones = read_phones(run.root / config.phones.file, folders)
-    augmenter = Augmenter(augment, rate, noise, rooms)
-    examples = Examples(corpus, tokens, config, augmenter, phones, unpronounced)
-    if processes.first:
-        processes.wait()
-    report.data(examples)
-    return tokens, examples, validation
-
-
-def _pronunciations(config: TrainConfig, run: Run) -> Pronunciations | None:
-    return load_pronunciations(config.data, run.root) if config.data.tokens == "phones" else None
-
-
-def _validation_texts(
-    name: str, config: TrainConfig, run: Run, spoken: Pronunciations | None
-) -> list[Utterance]:
-    """Read a list, for models of phones without utterances that have no phones to judge by."""
-    utterances = read_utterances([name], run.root, config.data)
-    if spoken is None:
-        return utterances
-    texts = spoken.spell(utterances)
-    return [utterance for utterance in texts.utterances if utterance.path not in texts.missing]
 
 
 def _first_state(

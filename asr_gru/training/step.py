@@ -15,18 +15,26 @@ from asr_gru.training.dataset import Batch
 from asr_gru.training.distributed import Processes
 from asr_gru.training.loss import objective
 from asr_gru.training.optimiser import Optimiser, learning_rate
-from asr_gru.training.phones import PhoneHead
+from asr_gru.training.phones import UNKNOWN, PhoneHead
 
 __all__ = ["Learner", "Losses"]
 
 
 @dataclass(frozen=True, slots=True)
 class Losses:
-    """Of one batch: CTC in nats a token, phones in nats a frame (None without), learning rate."""
+    """Losses of one batch.
+
+    Attributes:
+        tokens: CTC, in nats per token.
+        phones: of the phone head in nats per frame, or None.
+        rate: learning rate.
+        moved: False where the gradient was not finite, so that the weights stayed as they were.
+    """
 
     tokens: float
     phones: float | None
     rate: float
+    moved: bool = True
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,13 +82,16 @@ class Learner:
             config.consistency,
         )
         phones = self._phone_loss(batch, hidden, len(views))
-        whole = loss if phones is None else loss + self._weight(progress) * phones
+        of_tokens, of_phones = self._shares(batch)
+        whole = of_tokens * loss
+        if phones is not None:
+            whole = whole + of_phones * self._weight(progress) * phones
         self.optimiser.zero_grad(set_to_none=True)
         whole.backward()  # type: ignore[no-untyped-call]
         rate = learning_rate(config.optimiser, step, progress)
-        self._move(rate)
+        moved = self._move(rate)
         named = None if phones is None else float(phones.detach())
-        return Losses(float(loss.detach()), named, rate)
+        return Losses(float(loss.detach()), named, rate, moved)
 
     @property
     def _tap(self) -> int | None:
@@ -91,15 +102,26 @@ class Learner:
             return None
         return self.head.loss(hidden, batch.phones.to(self.processes.device).repeat(views, 1))
 
+    def _shares(self, batch: Batch) -> list[float]:
+        """Return what the losses are multiplied by, so that all processes' batches weigh as one."""
+        known = 0 if batch.phones is None else int((batch.phones != UNKNOWN).sum())
+        counts = [int(batch.target_lengths.sum()), known]
+        shares: list[float] = self.processes.shares(
+            torch.tensor(counts, dtype=torch.float)
+        ).tolist()
+        return shares
+
     def _weight(self, progress: float) -> float:
         phones = self.config.phones
         return phones.weight * (1.0 - (1.0 - phones.last_weight) * progress)
 
-    def _move(self, rate: float) -> None:
+    def _move(self, rate: float) -> bool:
         parameters = [*self.net.parameters(), *(self.head.parameters() if self.head else ())]
         self.processes.average_gradients(parameters)
         norm = nn.utils.clip_grad_norm_(parameters, self.config.optimiser.clip)
         for group in self.optimiser.param_groups:
             group["lr"] = rate
-        if torch.isfinite(norm):
+        finite = bool(torch.isfinite(norm))
+        if finite:
             self.optimiser.step()
+        return finite

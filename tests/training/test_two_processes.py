@@ -1,0 +1,144 @@
+"""Two processes (gloo) train as one does at the same global batch, resume and average."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+import torch
+
+from asr_gru.nn.net import AcousticNet
+from asr_gru.text import build_character_tokenizer, load_tokenizer
+from asr_gru.training.audio_cache import pack_corpus
+from asr_gru.training.augment import Augmenter
+from asr_gru.training.checkpoint import load_checkpoint, net_from_checkpoint
+from asr_gru.training.config import AugmentConfig, TrainConfig
+from asr_gru.training.dataset import Examples, read_utterances
+from asr_gru.training.distributed import Processes
+from asr_gru.training.loop import Run, train
+from asr_gru.training.optimiser import make_optimiser
+from asr_gru.training.step import Learner
+from asr_gru.training.validate import validate
+
+from .conftest import ALONE, RATE, write_world
+
+BATCHES = [([0, 1, 2], [3]), ([4], [5, 6, 7, 8]), ([9, 10], [11]), ([12], [13, 14, 15])]
+"""For each step what each of two processes learns from; their numbers of tokens differ."""
+
+WORKER = """
+import sys
+from pathlib import Path
+from tests.training.test_two_processes import step_batches, train_in_parts
+from asr_gru.training.distributed import join_processes
+processes = join_processes()
+step_batches(Path(sys.argv[1]), Path(sys.argv[2]) / "two.pt", processes)
+train_in_parts(Path(sys.argv[1]), Path(sys.argv[2]), processes)
+processes.leave()
+"""
+
+
+def configuration(root: Path, **changes) -> TrainConfig:
+    from .conftest import World
+
+    encoder = {"layers": 1, "width": 16, "dropout": 0.0}
+    return World(root).config(encoder=encoder, **changes)
+
+
+def step_batches(root: Path, output: Path, processes: Processes) -> None:
+    """Train a few steps on ``BATCHES`` and write the weights to ``output``."""
+    torch.set_num_threads(1)
+    config = configuration(root)
+    corpus = pack_corpus(read_utterances(["train.tsv"], root, config.data), root / "c", RATE)
+    tokens = build_character_tokenizer([u.text for u in corpus.utterances])
+    examples = Examples(corpus, tokens, config, Augmenter(AugmentConfig(), RATE, None, None))
+    torch.manual_seed(0)
+    net = AcousticNet(config.net, len(tokens))
+    learner = Learner(
+        net, None, make_optimiser(net, config.optimiser, None, processes), config, processes
+    )
+    for step, (first, second) in enumerate(BATCHES):
+        indices = [first + second] if processes.count == 1 else [first, second]
+        batch = examples.batch(indices[processes.rank], (0, step, processes.rank))
+        learner.step(batch, step, step / len(BATCHES), (0, step, processes.rank))
+    if processes.first:
+        torch.save(net.state_dict(), output)
+
+
+def train_in_parts(root: Path, output: Path, processes: Processes) -> None:
+    """Train a run in one go, and another that is stopped and goes on."""
+    config = configuration(
+        root,
+        sorted_passes=0,
+        data={"validation": ["validation.tsv"], "batch_s": 3.0},
+        augment={"speed_share": 0.5},
+    )
+    place = {"root": root, "cache": output / "cache"}
+    for name, stop_after in (("whole", None), ("parts", 3), ("parts", None)):
+        run = Run(output / name, stop_after=stop_after, **place)
+        train(config, run, processes, lambda _line: None)
+
+
+@pytest.fixture(scope="module")
+def root(tmp_path_factory) -> Path:
+    return write_world(tmp_path_factory.mktemp("two"))
+
+
+@pytest.fixture(scope="module")
+def output(root, tmp_path_factory) -> Path:
+    """Return the folder that two processes under torchrun wrote."""
+    folder = tmp_path_factory.mktemp("output")
+    (folder / "worker.py").write_text(WORKER)
+    project = Path(__file__).parents[2]
+    done = subprocess.run(
+        [
+            *(sys.executable, "-m", "torch.distributed.run", "--standalone", "--nproc_per_node=2"),
+            *(str(folder / "worker.py"), str(root), str(folder)),
+        ],
+        env={
+            **os.environ,
+            "OMP_NUM_THREADS": "1",
+            "PYTHONPATH": str(project),
+            "CUDA_VISIBLE_DEVICES": "",
+        },
+        cwd=project,
+        capture_output=True,
+        text=True,
+        check=False,
+        timeout=600,
+    )
+    assert done.returncode == 0, done.stderr
+    return folder
+
+
+def test_two_processes_equal_one_at_the_same_global_batch(root, output, tmp_path):
+    step_batches(root, tmp_path / "one.pt", ALONE)
+    one, two = torch.load(tmp_path / "one.pt"), torch.load(output / "two.pt")
+    for name, value in one.items():
+        torch.testing.assert_close(two[name], value, rtol=0, atol=1e-5)
+
+
+def test_a_run_of_two_processes_resumes_exactly_and_validates(output):
+    one, other = load_checkpoint(output / "whole"), load_checkpoint(output / "parts")
+    assert (one.number, one.step) == (other.number, other.step)
+    assert one.step > 3
+    for name, value in one.weights.items():
+        assert torch.equal(other.weights[name], value)
+    for name, value in one.average.items():
+        assert torch.equal(other.average[name], value)
+    assert other.history == one.history
+    assert "validation WER" in one.history[-1]
+    assert len((output / "parts" / "log.jsonl").read_text().splitlines()) == 2
+
+
+def test_what_two_processes_validate_is_what_one_finds(root, output):
+    state = load_checkpoint(output / "whole")
+    config = state.config
+    listed = read_utterances(config.data.validation, root, config.data)
+    corpus = pack_corpus(listed, output / "cache", RATE)
+    tokens = load_tokenizer(output / "whole" / "tokens.txt")
+    found = validate(net_from_checkpoint(state), corpus, tokens, ALONE)
+    for name, rate in found.rates.items():
+        assert state.history[-1][f"validation {name}"] == pytest.approx(rate)
