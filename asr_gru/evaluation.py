@@ -10,7 +10,7 @@ from typing import Literal
 
 from asr_gru.audio import read_recording
 from asr_gru.data.manifest import Utterance, check_files
-from asr_gru.errors import DataError
+from asr_gru.errors import AudioError, DataError
 from asr_gru.recognizer import Recognizer
 from asr_gru.scoring import (
     Pair,
@@ -51,11 +51,13 @@ class Evaluation:
         results: one by one.
         audio_s: length of all recordings.
         spent_s: time for all of them, reading excluded.
+        unreadable: what was wrong with recordings that were left out, a line each.
     """
 
     results: tuple[UtteranceResult, ...]
     audio_s: float
     spent_s: float
+    unreadable: tuple[str, ...] = ()
 
     @property
     def words(self) -> Score:
@@ -97,17 +99,23 @@ def evaluate(
 ) -> Evaluation:
     """Transcribe every utterance and compare.
 
+    A recording that cannot be read is left out; its error is in ``Evaluation.unreadable``.
+
     Raises:
-        DataError: no utterances, or recordings that are not there.
+        DataError: no utterances, recordings that are not there, or none that can be read.
     """
     if not utterances:
         raise DataError("the manifest is empty; there is nothing to evaluate")
     check_files(utterances)
     rate = recognizer.acoustic.info.sample_rate
     rules = endpoint if endpoint is not None else EndpointRules.named("off")
-    results, audio_s, spent_s = [], 0.0, 0.0
+    results, unreadable, audio_s, spent_s = [], [], 0.0, 0.0
     for number, utterance in enumerate(utterances, 1):
-        samples = read_recording(utterance.path, rate)
+        try:
+            samples = read_recording(utterance.path, rate)
+        except AudioError as error:
+            unreadable.append(str(error))
+            continue
         began = time.perf_counter()
         heard = recognizer.transcribe(samples, rate, endpoint=rules).text
         spent_s += time.perf_counter() - began
@@ -119,4 +127,6 @@ def evaluate(
         results.append(UtteranceResult(utterance, reference, hypothesis, words, characters))
         if on_progress is not None:
             on_progress(number)
-    return Evaluation(tuple(results), audio_s, spent_s)
+    if not results:
+        raise DataError(f"no recording of the manifest can be read ({unreadable[0]})")
+    return Evaluation(tuple(results), audio_s, spent_s, tuple(unreadable))

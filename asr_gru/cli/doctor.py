@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import importlib.metadata
 import platform
+import subprocess
 import time
 from collections.abc import Callable
 
@@ -11,14 +12,18 @@ import click
 import numpy as np
 
 from asr_gru.audio.devices import list_microphones
+from asr_gru.audio.ffmpeg import find_ffmpeg
 from asr_gru.errors import DeviceError, Error
 from asr_gru.model.directory import DEFAULT, ModelDirectory
 from asr_gru.recognizer import Recognizer
 
 __all__ = ["command"]
 
-LIBRARIES = ["numpy", "onnxruntime", "soundfile", "soxr", "sounddevice", "torch", "torchaudio"]
-OPTIONAL = {"torch", "torchaudio"}
+LIBRARIES = ["numpy", "onnxruntime", "soundfile", "soxr", "sounddevice"]
+EXTRAS = {
+    "train": ["torch", "torchaudio", "onnx", "sentencepiece"],
+    "server": ["fastapi", "uvicorn", "websockets", "python-multipart", "cryptography"],
+}
 SECONDS = 10
 
 
@@ -28,6 +33,7 @@ def command(model: str) -> int:
     """Check libraries, model, microphones, and recognise a test signal."""
     click.echo(f"Python {platform.python_version()} on {platform.system()} {platform.machine()}")
     failed = not _libraries()
+    _ffmpeg()
     for check in (lambda: _model(model), lambda: _self_test(model)):
         failed |= not _try(check)
     _devices()
@@ -46,15 +52,32 @@ def _try(check: Callable[[], str]) -> bool:
 def _libraries() -> bool:
     whole = True
     for name in LIBRARIES:
-        try:
-            click.echo(f"ok       {name} {importlib.metadata.version(name)}")
-        except importlib.metadata.PackageNotFoundError:
-            if name in OPTIONAL:
-                click.echo(f"none     {name} (only for training: pip install 'asr-gru[train]')")
-                continue
+        if not _library(name):
             click.echo(f"BROKEN   {name} is not installed; run: pip install --upgrade asr-gru")
             whole = False
+    for extra, names in EXTRAS.items():
+        for name in names:
+            if not _library(name):
+                click.echo(f"none     {name} (extra {extra}: pip install 'asr-gru[{extra}]')")
     return whole
+
+
+def _library(name: str) -> bool:
+    try:
+        click.echo(f"ok       {name} {importlib.metadata.version(name)}")
+    except importlib.metadata.PackageNotFoundError:
+        return False
+    return True
+
+
+def _ffmpeg() -> None:
+    program = find_ffmpeg()
+    if program is None:
+        click.echo("none     ffmpeg (for m4a, webm, video: install it with your system's packages)")
+        return
+    done = subprocess.run([program, "-version"], capture_output=True, text=True, check=False)
+    version = done.stdout.split()[2:3] if done.returncode == 0 else []
+    click.echo(f"ok       ffmpeg {version[0]}" if version else f"none     {program} does not run")
 
 
 def _model(model: str) -> str:

@@ -10,7 +10,7 @@ from typing import Any, Literal
 import click
 
 from asr_gru.cli.options import endpoint_rules, model_options
-from asr_gru.data.manifest import check_files, read_manifest
+from asr_gru.data.manifest import Utterance, check_files, read_manifest
 from asr_gru.evaluation import Evaluation, UtteranceResult, evaluate
 from asr_gru.recognizer import Recognizer
 
@@ -46,16 +46,14 @@ def command(
     limit: int | None,
     worst: int,
     as_json: bool,
-) -> None:
+) -> int:
     """Compare what is recognised with the texts of MANIFESTS (tab-separated: path, text)."""
     rules = endpoint_rules(endpoint)
     lists = {}
     for manifest in manifests:
         utterances = read_manifest(manifest)
         check_files(utterances)
-        lists[manifest.stem] = (
-            utterances[:: max(1, len(utterances) // limit)] if limit else utterances
-        )
+        lists[manifest.stem] = utterances if limit is None else evenly_spread(utterances, limit)
     recognizer = Recognizer.load(
         model, backend=backend, device=device, threads=threads, decoder=decoder, beam=beam
     )
@@ -68,12 +66,22 @@ def command(
             endpoint=rules,
             on_progress=_progress(name),
         )
+    unreadable = [problem for result in results.values() for problem in result.unreadable]
+    for problem in unreadable:
+        click.echo(f"asr-gru: {problem}; left out", err=True)
     if as_json:
         click.echo(json.dumps({name: _document(r, worst) for name, r in results.items()}, indent=2))
-        return
+        return int(bool(unreadable))
     _table(results)
     for name, result in results.items():
         _details(name, result, worst)
+    return int(bool(unreadable))
+
+
+def evenly_spread(utterances: list[Utterance], limit: int) -> list[Utterance]:
+    """Return ``limit`` of the utterances, or all if they are fewer."""
+    count = min(limit, len(utterances))
+    return [utterances[index * len(utterances) // count] for index in range(count)]
 
 
 def _progress(name: str) -> Any:

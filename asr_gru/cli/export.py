@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -16,6 +17,12 @@ if TYPE_CHECKING:
 __all__ = ["command"]
 
 CALIBRATION_S = 300.0
+
+
+def _finite(context: click.Context, option: click.Parameter, value: float) -> float:
+    if not math.isfinite(value):
+        raise click.BadParameter(f"{value} bounds nothing; give points", context, option)
+    return value
 
 
 @click.command("export")
@@ -36,7 +43,14 @@ CALIBRATION_S = 300.0
 )
 @click.option("--card", type=click.Path(path_type=Path), help="TOML with licence and sources.")
 @click.option("--name", help="Name of the model (default: the folder's).")
-@click.option("--bound", default=0.5, show_default=True, help="Points of WER int8 may lose.")
+@click.option(
+    "--bound",
+    type=float,
+    default=0.5,
+    show_default=True,
+    callback=_finite,
+    help="Points of WER int8 may lose.",
+)
 @click.option(
     "--lexicon",
     type=click.Path(path_type=Path),

@@ -1,0 +1,79 @@
+"""What `evaluate` prints, with errors that are known, and what its options change."""
+
+import json
+
+import numpy as np
+import pytest
+import soundfile
+
+RATE = 16_000
+
+
+@pytest.fixture
+def manifest(run, model, tmp_path):
+    """Five recordings; the texts are what is heard, and two words more in the last."""
+    lines = ["path\ttext"]
+    for number in range(5):
+        noise = np.random.default_rng(number).standard_normal(2 * RATE) * 0.1
+        soundfile.write(tmp_path / f"{number}.wav", noise, RATE)
+        heard = run("transcribe", "--model", model, "--endpoint", "off", tmp_path / f"{number}.wav")
+        text = heard.out.strip() + " missed words" * (number == 4)
+        lines.append(f"{number}.wav\t{text}")
+    (tmp_path / "list.tsv").write_text("\n".join(lines) + "\n")
+    return tmp_path / "list.tsv"
+
+
+def document(run, model, manifest, *options):
+    result = run("evaluate", "--model", model, "--json", *options, manifest)
+    assert result.status == 0, result.err
+    return json.loads(result.out)["list"]
+
+
+def test_the_word_error_rate_is_the_known_one(run, model, manifest):
+    found = document(run, model, manifest)
+    words = sum(len(line.split("\t")[1].split()) for line in manifest.read_text().splitlines()[1:])
+    assert (found["substitutions"], found["deletions"], found["insertions"]) == (0, 2, 0)
+    assert found["words"] == words
+    assert found["word_error_rate"] == pytest.approx(200 / words, abs=0.001)
+    table = run("evaluate", "--model", model, "--worst", "1", manifest).out
+    assert f"{200 / words:.2f}" in table
+    assert "4.wav: 2 errors" in table
+    assert ".wav" not in run("evaluate", "--model", model, "--worst", "0", manifest).out
+
+
+@pytest.mark.parametrize(("limit", "count"), [(1, 1), (2, 2), (3, 3), (9, 5)])
+def test_the_limit_is_kept(run, model, manifest, limit, count):
+    assert document(run, model, manifest, "--limit", limit)["utterances"] == count
+
+
+def test_the_normaliser_changes_the_rate(run, model, manifest):
+    manifest.write_text(
+        manifest.read_text().upper().replace("PATH\tTEXT", "path\ttext").replace(".WAV", ".wav")
+    )
+    assert document(run, model, manifest, "--normaliser", "basic")["word_error_rate"] < 50
+    assert document(run, model, manifest, "--normaliser", "none")["word_error_rate"] >= 100
+
+
+def test_a_recording_that_cannot_be_read_is_left_out(run, model, manifest):
+    (manifest.parent / "2.wav").write_bytes(b"not audio " * 99)
+    result = run("evaluate", "--model", model, "--json", manifest)
+    assert result.status == 1
+    assert json.loads(result.out)["list"]["utterances"] == 4
+    assert result.err.count("\n") == 1
+    assert "2.wav" in result.err
+
+
+@pytest.mark.parametrize("bound", ["nan", "inf"])
+def test_a_bound_that_bounds_nothing_is_refused(run, bound):
+    lists = ["--calibration", "a.tsv", "--check", "b.tsv"]
+    result = run("export", "run", "model", *lists, "--bound", bound)
+    assert (result.status, result.err.count("\n")) == (2, 1)
+    assert "--bound" in result.err
+
+
+def test_doctor_names_ffmpeg_and_the_extras(run, model, monkeypatch):
+    monkeypatch.setenv("PATH", "")
+    told = run("doctor", "--model", model).out
+    for name in ("ffmpeg", "fastapi", "uvicorn", "torch"):
+        assert name in told
+    assert "none     ffmpeg" in told
