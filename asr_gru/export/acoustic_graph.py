@@ -82,7 +82,7 @@ class _Writer:
         return self.graph.op("Relu", self._norm("encoder.subsample_norm", x))
 
     def _layers(self, x: str, keep: int | None) -> str:
-        """All layers; with ``keep`` the states handed on are those after that many frames."""
+        """Write all layers; with ``keep``, the next states are those after that many frames."""
         graph = self.graph
         for index in range(self.encoder.layers):
             width = self.encoder.width
@@ -105,7 +105,7 @@ class _Writer:
     def _recurrent(
         self, side: str, index: int, x: str, start: list[str], *, backward: bool = False
     ) -> tuple[list[str], str]:
-        """One layer: the layer norm's affine part is folded into the input product."""
+        """Write one layer; the layer norm's affine part is folded into the input product."""
         graph, width, cell = self.graph, self.encoder.width, self.encoder.cell
         tag = f"encoder.{side}.{index}.rnn"
         w_in, w_h, b_in, b_h = (
@@ -114,7 +114,7 @@ class _Writer:
         )
         b_in = b_in + w_in @ self.weights[f"encoder.norms.{index}.bias"]
         w_in = w_in * self.weights[f"encoder.norms.{index}.weight"]
-        within = b_h.copy()  # what has to stay inside the recurrence: the new gate's bias
+        within = b_h.copy()  # only the new gate's bias has to stay inside the recurrence
         within[: 2 * width if cell == "gru" else None] = 0.0
         span = self.ranges[f"encoder.norms.{index}"] if self.ranges else None
         from_input = graph.linear(
@@ -125,7 +125,7 @@ class _Writer:
             names=(f"{tag}.weight_ih_l0", f"{tag}.bias_ih_l0"),
         )
         body = Graph(graph)
-        prefix = f"b{graph._number()}"
+        prefix = f"b{graph.number()}"
         recurrent = body.linear(
             f"{prefix}_h",
             w_h.T,
@@ -152,7 +152,7 @@ class _Writer:
         return last, y
 
     def _chunk(self, x: str) -> str:
-        """A chunk with its right context, as ``Encoder._chunks`` does it."""
+        """Write a chunk with its right context; see ``Encoder._chunks``."""
         graph, chunk = self.graph, self.encoder.chunk_frames
         held = graph.op("Transpose", "held", perm=[1, 0, 2])
         window = graph.op("Concat", held, x, axis=0)

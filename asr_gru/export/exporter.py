@@ -1,4 +1,4 @@
-"""A trained network becomes a model directory: measured in float and int8, or refused."""
+"""Export of a trained network to a model directory, checked in float and int8."""
 
 from __future__ import annotations
 
@@ -33,7 +33,7 @@ Samples = npt.NDArray[np.float32]
 
 @dataclass(frozen=True, slots=True)
 class Card:
-    """What a model directory says of the model beside its numbers."""
+    """Metadata of a model directory: name, language, licence, sources, training summary."""
 
     name: str
     language: str = ""
@@ -56,12 +56,12 @@ class Figures:
 
 @dataclass(frozen=True, slots=True)
 class ExportReport:
-    """Float and int8 side by side, on the same recordings."""
+    """Figures of the float and the int8 graph on the same recordings."""
 
     float32: Figures
     int8: Figures
     agreement: float
-    """Share of frames, in percent, in which both find the same token likeliest."""
+    """Percentage of frames in which both graphs rank the same token first."""
 
 
 def export_model(
@@ -83,9 +83,9 @@ def export_model(
 
     Args:
         net: the network, in evaluation mode.
-        tokens: what it writes with.
+        tokens: its tokenizer.
         folder: a new model directory, or an old one to replace.
-        card: what is said of it.
+        card: its metadata.
         calibration: a few minutes of training audio at the model's rate.
         check: recordings with their texts, for the word error rates.
         bound: points of word error rate that int8 may lose.

@@ -43,7 +43,8 @@ class Graph:
         self.constants: dict[str, onnx.TensorProto] = outer.constants if outer else {}
         self._numbers: list[int] = outer._numbers if outer else [0]
 
-    def _number(self) -> int:
+    def number(self) -> int:
+        """Return a number for names that must be unique in the graph and its bodies."""
         self._numbers[0] += 1
         return self._numbers[0]
 
@@ -77,7 +78,7 @@ class Graph:
         self, kind: str, *inputs: str, outputs: int, domain: str = "", **attributes: Any
     ) -> list[str]:
         """Add a node with several outputs and return their names."""
-        names = [f"{kind}_{self._number()}" for _ in range(outputs)]
+        names = [f"{kind}_{self.number()}" for _ in range(outputs)]
         node = helper.make_node(kind, list(inputs), names, names[0], domain=domain, **attributes)
         self.nodes.append(node)
         return names
@@ -165,7 +166,7 @@ class Graph:
         Returns:
             the last states, and the outputs ``(frames, batch, width)``.
         """
-        scan = self._number()
+        scan = self.number()
         ends = []
         for (value, width), name in zip(
             [

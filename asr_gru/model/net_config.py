@@ -55,10 +55,10 @@ class LevelConfig(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fiel
         follow: False leaves the level at ``prior_db`` (fixed statistics).
         attack_s: time constant while the energy is above the level.
         decay_s: time constant while it is below.
-        start_s: how much audio the prior weighs as.
+        start_s: weight of the prior, in seconds of audio.
         prior_db: level assumed before the first sample, in dB of mel energy.
         lowest_db: the level never falls below this, so that silence is not amplified.
-        floor_db: energies this far below the level are not distinguished.
+        floor_db: energies further than this below the level are clamped to that floor.
         cmvn: running normalisation of each mel bin behind the follower: none, its mean, or its
             mean and variance.
         cmvn_window_s: time constant of the running statistics, in seconds of speech.
@@ -97,13 +97,13 @@ class EncoderConfig(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fi
         conv_channels: channels of each convolution (``"conv"`` only).
         layers: recurrent layers.
         width: units of each.
-        cell: which recurrence.
+        cell: the recurrence.
         direction: ``"uni"`` streams, ``"bi"`` needs the whole recording, ``"chunked"`` is
             latency-controlled: the backward direction sees a chunk and its right context.
-        chunk_frames: output frames a chunk (``"chunked"`` only).
+        chunk_frames: output frames per chunk (``"chunked"`` only).
         right_frames: output frames of right context (``"chunked"`` only).
         lookahead: output frames that the look-ahead convolution sees (``"uni"`` only).
-        dropout: share of units dropped after each layer in training.
+        dropout: probability that a unit is dropped after a layer in training.
     """
 
     subsampling: Literal[2, 3, 4, 6, 8] = 4

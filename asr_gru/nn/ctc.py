@@ -15,9 +15,9 @@ def ctc_loss(log_probs: Tensor, targets: Tensor, frames: Tensor, target_lengths:
 
     Args:
         log_probs: ``(batch, frames, tokens)``.
-        targets: all targets one behind the other, ``(sum of target_lengths,)``.
+        targets: all targets concatenated, ``(sum of target_lengths,)``.
         frames: valid frames of each row, ``(batch,)``.
-        target_lengths: tokens of each target, ``(batch,)``; 0 asks for silence.
+        target_lengths: tokens of each target, ``(batch,)``; 0 for an utterance without speech.
 
     Targets must fit (``frames_needed``); the data loader leaves out those that do not.
     """

@@ -103,7 +103,7 @@ class Encoder(nn.Module):
 
         Returns:
             log-probabilities ``(batch, frames / subsampling, tokens)`` and the next state. Row
-            ``t`` speaks of frame ``t - config.delay``.
+            ``t`` belongs to frame ``t - config.delay``.
         """
         log_probs, state, _ = self.encode(features, state, lengths)
         return log_probs, state

@@ -22,7 +22,7 @@ Product = Callable[[Tensor], Tensor]
 
 
 def bf16_available() -> bool:
-    """Say whether the packed products are there: torch with oneDNN, a processor with AVX-512."""
+    """Return whether packed bfloat16 products are available (oneDNN and AVX-512)."""
     if not torch.backends.mkldnn.is_available():  # type: ignore[no-untyped-call]
         return False
     there = hasattr(torch.ops.mkldnn, "_linear_pointwise")
@@ -30,9 +30,9 @@ def bf16_available() -> bool:
 
 
 def _product(weight: Tensor, batch: int) -> Product:
-    """Return the product ``x (batch, inputs) -> (batch, outputs)`` with ``weight`` laid out for it.
+    """Return the product ``x (batch, inputs) -> (batch, outputs)`` with ``weight`` prepacked.
 
-    The result is float32, and each call may overwrite the one before.
+    The result is float32, and each call may overwrite the result of the one before.
     """
     if weight.dtype == torch.bfloat16:
         packed = torch.ops.mkldnn._reorder_linear_weight(weight.contiguous(), batch)

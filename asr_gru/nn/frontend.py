@@ -1,4 +1,4 @@
-"""Mel energies by real matrix products, so that the same numbers come out of torch and ONNX.
+"""Mel energies as real matrix products, which torch and ONNX compute alike.
 
 Frames are causal: frame ``t`` covers the ``window`` samples that end with sample
 ``(t + 1) * hop``. The state of a stream is the last ``window - hop`` samples.
@@ -45,7 +45,7 @@ def mel_filters(config: FrontendConfig) -> Matrix:
 def dft_matrix(config: FrontendConfig, bins: npt.NDArray[np.int64]) -> Matrix:
     """Return ``(window, 2 * bins)``: cosine and sine parts under a periodic Hann window.
 
-    With ``remove_dc_offset`` the mean of each column is taken off, so that the product with a
+    With ``remove_dc_offset`` the mean of each column is subtracted, so that the product with a
     window of samples is the transform of the samples less their mean.
     """
     time = np.arange(config.window)
@@ -58,7 +58,7 @@ def dft_matrix(config: FrontendConfig, bins: npt.NDArray[np.int64]) -> Matrix:
 
 
 class Frontend(nn.Module):
-    """Samples to mel energies (power, not yet a logarithm: the level comes in between)."""
+    """Samples to mel energies (power; the logarithm follows the level normalisation)."""
 
     dft: Tensor
     mel: Tensor

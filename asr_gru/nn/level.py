@@ -1,13 +1,13 @@
-"""Features that change neither with the loudness of the talker nor with the microphone's colour.
+"""Features that depend neither on the loudness of the speaker nor on the microphone's response.
 
 A follower tracks the logarithm of the summed mel energy, once per output frame: up within
 ``attack_s``, down over ``decay_s``, and near its prior for the first ``start_s``. Energies are
-divided by it before the logarithm and its floor, so the floor moves with the talker as well.
+divided by it before the logarithm and its floor, so the floor moves with the level.
 
-Behind it, ``cmvn`` normalises each mel bin by its running mean and variance (online CMVN, Viikki
-and Laurila 1998). They start at the training set's, count pauses little, and are updated once per
-output frame as well. Both look at the past only, and both are part of the graph.
-``docs/architecture.md`` has what was measured.
+After it, ``cmvn`` normalises each mel bin by its running mean and variance (online CMVN, Viikki and
+Laurila 1998), which start at the training set's, give pauses little weight, and are updated once
+per output frame. Both are causal and part of the exported graph. Measurements are in
+``docs/architecture.md``.
 """
 
 from __future__ import annotations
@@ -32,7 +32,14 @@ class LevelNormaliser(nn.Module):
     scale: Tensor
 
     def __init__(self, config: LevelConfig, mels: int, block: int, block_s: float) -> None:
-        """Follow the level once every ``block`` mel frames, which last ``block_s`` seconds."""
+        """Build a normaliser whose statistics move once every ``block`` mel frames.
+
+        Args:
+            config: its constants.
+            mels: mel bins.
+            block: mel frames per output frame.
+            block_s: duration of a block in seconds.
+        """
         super().__init__()
         self.config = config
         self.block = block
@@ -73,10 +80,11 @@ class LevelNormaliser(nn.Module):
         return x.reshape(mel.shape), followed
 
     def level_features(self, mel: Tensor, state: State) -> tuple[Tensor, Tensor, State]:
-        """Return features ``(batch, blocks, block, mels)`` before ``cmvn``, and more.
+        """Compute the features before ``cmvn``.
 
-        The second is the weight of each block in the running statistics, ``(batch, blocks)``,
-        between 0 (a pause) and 1; the third the next level and age.
+        Returns:
+            features ``(batch, blocks, block, mels)``; the weight of each block in the running
+            statistics, ``(batch, blocks)``, from 0 (a pause) to 1; the next level and age.
         """
         batch, frames, mels = mel.shape
         blocks = mel.reshape(batch, frames // self.block, self.block, mels)

@@ -15,7 +15,7 @@ __all__ = ["AcousticNet", "pad_to_frames"]
 
 
 class AcousticNet(nn.Module):
-    """Frontend, level normaliser and encoder in a row.
+    """Frontend, level normaliser and encoder.
 
     The state of a stream is a tuple of arrays with the batch on axis 0: the frontend's tail,
     the normaliser's arrays, then the encoder's. All are zero before the first sample.
@@ -37,10 +37,14 @@ class AcousticNet(nn.Module):
         return (self.frontend.start(batch), *self.level.start(batch), *self.encoder.start(batch))
 
     def features(self, samples: Tensor, state: State | None = None) -> tuple[Tensor, State]:
-        """Return normalised log-mels ``(batch, n / hop, mels)`` and the states so far.
+        """Compute normalised log-mels.
 
-        Those are the frontend's and the normaliser's; a ``state`` given may have the encoder's
-        behind them.
+        Args:
+            samples: ``(batch, n)``, n a multiple of ``config.frame_samples``.
+            state: as returned by ``start``; the encoder's arrays at its end are ignored.
+
+        Returns:
+            features ``(batch, n / hop, mels)``, and the next ``feature_states`` arrays of state.
         """
         state = self.start(samples.shape[0]) if state is None else state
         mel, tail = self.frontend(samples, state[0])
@@ -49,7 +53,7 @@ class AcousticNet(nn.Module):
 
     @property
     def feature_states(self) -> int:
-        """Arrays of state before the encoder's."""
+        """Number of arrays of state before the encoder's."""
         return 3 if self.config.level.cmvn == "none" else 6
 
     def forward(
@@ -67,7 +71,7 @@ class AcousticNet(nn.Module):
 
 
 def pad_to_frames(samples: Tensor, config: NetConfig) -> Tensor:
-    """Append zeros to a whole number of frames and for the delay, as the end of a stream does."""
+    """Append zeros up to a whole frame and for the delay, as at the end of a stream."""
     frame = config.frame_samples
     missing = -samples.shape[-1] % frame + config.encoder.delay * frame
     return torch.nn.functional.pad(samples, (0, missing))

@@ -38,8 +38,8 @@ class ConvSubsampler(nn.Module):
     def forward(self, features: Tensor) -> Tensor:
         """Take ``(batch, history + frames, mels)``; return ``(batch, frames / factor, outputs)``.
 
-        The first convolution is a product over gathered patches, which nothing differentiates
-        through, and the second works on channels-last memory: on a CPU the pair takes half the
+        The first convolution is a product over gathered patches, as no gradient is needed for the
+        features, and the second works on channels-last memory: on a CPU the pair takes half the
         time of two plain convolutions.
         """
         first, device = self.first, features.device.type

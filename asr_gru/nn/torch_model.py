@@ -23,7 +23,7 @@ UNREADABLE = (OSError, EOFError, TypeError, ValueError, zipfile.BadZipFile)
 
 
 def acoustic_info(net: AcousticNet) -> AcousticInfo:
-    """Return what callers must know of a network."""
+    """Return the rate, step, delay and outputs of a network."""
     config = net.config
     frames = max(1, round(STEP_S * config.frontend.sample_rate / config.frame_samples))
     if config.encoder.direction == "chunked":
@@ -47,7 +47,7 @@ class TorchAcousticModel:
     """An ``AcousticModel`` around a network."""
 
     def __init__(self, net: AcousticNet, device: str = "cpu") -> None:
-        """Move ``net`` to a device; ModelError if there is none such."""
+        """Move ``net`` to ``device``; ModelError if torch has no such device."""
         try:
             self._device = torch.device(device)
             self._net = net.to(self._device).eval()
@@ -73,7 +73,7 @@ class TorchAcousticModel:
 
     @property
     def net(self) -> AcousticNet:
-        """The network itself."""
+        """The network."""
         return self._net
 
     @property
