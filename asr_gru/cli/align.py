@@ -18,8 +18,7 @@ __all__ = ["command"]
 @click.option(
     "--lexicon",
     type=click.Path(path_type=Path),
-    required=True,
-    help="Pronunciation dictionary (lines of WORD PH ON ES).",
+    help="Pronunciation dictionary, lines of WORD PH ON ES (default: the English one).",
 )
 @click.option(
     "--output", type=click.Path(path_type=Path), required=True, help="File of phones to write."
@@ -41,7 +40,7 @@ __all__ = ["command"]
 def command(
     model: Path,
     manifests: tuple[Path, ...],
-    lexicon: Path,
+    lexicon: Path | None,
     output: Path,
     normaliser: str,
     cache: Path,
@@ -65,7 +64,7 @@ def command(
     names = tuple(str(path.absolute()) for path in manifests)
     data = DataConfig(
         train=names,
-        lexicon=str(lexicon.absolute()),
+        lexicon=str(lexicon.absolute()) if lexicon else "",
         normaliser=normaliser,  # type: ignore[arg-type]
     )
     net, tokens = net_of(model), tokens_of(model)

@@ -70,6 +70,7 @@ def align_corpus(
             f"the model has no token {missing[0]!r}; align with a model of the lexicon's phones"
         )
     found = Alignment()
+    pronunciations.look_up(word for u in corpus.utterances for word in u.text.split())
     frame_s = net.config.frame_samples / net.config.frontend.sample_rate
     for batch in _batches(corpus):
         log_probs, frames = _log_probs(net, corpus, batch)

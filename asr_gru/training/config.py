@@ -44,7 +44,8 @@ class DataConfig(_Strict, frozen=True, kw_only=True, forbid_unknown_fields=True)
         validation: manifests to choose by; their word error rates are averaged.
         tokens: ``"characters"``, ``"pieces"`` or ``"phones"``.
         pieces: how many word pieces.
-        lexicon: pronunciation dictionary for phones, relative to the data root.
+        lexicon: pronunciation dictionary for phones, relative to the data root; without one the
+            package's own of English.
         pronunciations: phones as ``asr-gru align`` found them, relative to the data root; other
             recordings get the first pronunciation of each word.
         normaliser: how texts are written for training and scoring.

@@ -8,9 +8,10 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 from asr_gru.data.manifest import Utterance
-from asr_gru.errors import ConfigError
+from asr_gru.errors import DataError
 from asr_gru.language import Lexicon
 from asr_gru.language.dictionary import ENGLISH_PHONES
+from asr_gru.language.pronounce import FROM_LETTERS, Pronouncer, Pronunciation, load_english
 from asr_gru.training.config import DataConfig
 from asr_gru.training.phones import PhoneTimes, read_phones
 
@@ -51,9 +52,10 @@ class PhoneTexts:
 class Pronunciations:
     """How words are said, and which way was chosen in recordings that have been aligned."""
 
-    def __init__(self, lexicon: Lexicon, chosen: PhoneTimes | None = None) -> None:
-        self.phones = lexicon.phones
-        self._lexicon = lexicon
+    def __init__(self, pronouncer: Pronouncer, chosen: PhoneTimes | None = None) -> None:
+        self.phones = pronouncer.dictionary.phones
+        self._pronouncer = pronouncer
+        self._known: dict[str, list[Pronunciation]] = {}
         self._chosen: dict[Path, tuple[str, ...]] = {}
         if chosen is not None:
             names = chosen.names
@@ -63,29 +65,41 @@ class Pronunciations:
 
     def ways(self, word: str) -> list[tuple[str, ...]]:
         """Return the pronunciations of a word, the commonest first, or an empty list."""
-        phones = self._lexicon.phones
-        return [
-            tuple([phones[unit] for unit in units]) for units in self._lexicon.pronunciations(word)
-        ]
+        self.look_up([word])
+        return [way.phones for way in self._known[word]]
+
+    def look_up(self, words: Iterable[str]) -> None:
+        """Find the pronunciations of many words at once, which is faster than one by one."""
+        new = [word for word in dict.fromkeys(words) if word not in self._known]
+        try:
+            self._known.update(zip(new, self._pronouncer.pronounce_all(new), strict=True))
+        except DataError:  # some cannot be pronounced: find out which
+            for word in new:
+                try:
+                    self._known[word] = self._pronouncer.pronounce(word)
+                except DataError:
+                    self._known[word] = []
 
     def spell(self, utterances: Iterable[Utterance]) -> PhoneTexts:
         """Write texts as phones: the chosen ones, else the first pronunciation of each word."""
         texts = PhoneTexts([])
-        first: dict[str, tuple[str, ...]] = {}
-        for utterance in utterances:
+        listed = list(utterances)
+        texts_to_say = [u.text.split() for u in listed if u.path not in self._chosen]
+        self.look_up(word for words in texts_to_say for word in words)
+        for utterance in listed:
             said = self._chosen.get(utterance.path)
             if said is None:
                 words = utterance.text.split()
-                for word in words:
-                    if word not in first:
-                        first[word] = next(iter(self.ways(word)), ())
-                unknown = [word for word in words if not first[word]]
+                ways = [self._known[word] for word in words]
+                unknown = [word for word, way in zip(words, ways, strict=True) if not way]
+                guessed = [w for w, way in zip(words, ways, strict=True) if _is_guess(way)]
                 texts.words.update(unknown)
+                texts.guessed.update(guessed)
                 if unknown:
                     texts.missing[utterance.path] = unknown[0]
                     said = ()
                 else:
-                    said = tuple([phone for word in words for phone in first[word]])
+                    said = tuple([phone for way in ways for phone in way[0].phones])
             texts.utterances.append(replace(utterance, text=" ".join(said)))
         return texts
 
@@ -95,19 +109,24 @@ def load_pronunciations(
 ) -> Pronunciations:
     """Read the lexicon of ``data`` and, where there is one, the file of chosen phones.
 
+    Without a lexicon it is the English one of the package. Words that are in neither dictionary
+    nor rules are pronounced by their letters.
+
     Raises:
-        ConfigError: no lexicon given.
         DataError: a lexicon or file of phones that cannot be read.
     """
-    if not data.lexicon:
-        raise ConfigError(
-            'data.tokens = "phones" needs data.lexicon: a dictionary such as cmudict.dict'
-        )
+    pronouncer = load_english()
+    if data.lexicon:
+        pronouncer = Pronouncer(Lexicon.read_text(root / data.lexicon, phones), pronouncer.g2p)
     chosen = None
     if data.pronunciations:
         folders = {(root / name).parent for name in (*data.train, *data.validation)}
         chosen = read_phones(root / data.pronunciations, folders)
-    return Pronunciations(Lexicon.read_text(root / data.lexicon, phones), chosen)
+    return Pronunciations(pronouncer, chosen)
+
+
+def _is_guess(ways: Sequence[Pronunciation]) -> bool:
+    return bool(ways) and ways[0].kind == FROM_LETTERS
 
 
 def _named(words: Counter[str]) -> str:

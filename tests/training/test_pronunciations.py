@@ -15,6 +15,7 @@ from asr_gru.decoding.pronunciation_choice import AlignedWords
 from asr_gru.errors import ConfigError, ModelError
 from asr_gru.language import Lexicon
 from asr_gru.language.dictionary import ENGLISH_PHONES
+from asr_gru.language.pronounce import Pronouncer
 from asr_gru.text import PhoneTokenizer, build_character_tokenizer, load_tokenizer
 from asr_gru.training.align import align_corpus, phone_line
 from asr_gru.training.audio_cache import pack_corpus
@@ -40,7 +41,7 @@ def utterance(text: str, name: str = "a.wav") -> Utterance:
 def root(tmp_path):
     random = np.random.default_rng(0)
     lines = ["path\ttext"]
-    for number, text in enumerate(["see red", "tomato", "red tomato", "see zyzzyva", ""]):
+    for number, text in enumerate(["see red", "tomato", "red tomato", "see слово", ""]):
         soundfile.write(tmp_path / f"{number}.wav", random.standard_normal(RATE) * 0.1, RATE)
         lines.append(f"{number}.wav\t{text}")
     (tmp_path / "list.tsv").write_text("\n".join(lines) + "\n")
@@ -68,7 +69,7 @@ def go(root, name="run", said=lambda _line: None, settings=None, **run):
 def test_words_become_their_first_pronunciation(tmp_path):
     (tmp_path / "words.dict").write_text(LEXICON)
     lexicon = Lexicon.read_text(tmp_path / "words.dict", ENGLISH_PHONES)
-    texts = Pronunciations(lexicon).spell(
+    texts = Pronunciations(Pronouncer(lexicon)).spell(
         [utterance("see tomato"), utterance("see zyx abc zyx", "b.wav"), utterance("")]
     )
     assert [u.text for u in texts.utterances] == ["S IY T AH M EY T OW", "", ""]
@@ -82,7 +83,7 @@ def test_a_run_of_phones(root):
     state = go(root, said=said.append)
     assert load_tokenizer(root / "run" / "tokens.txt").symbols[1:] == ENGLISH_PHONES
     assert state.tokens == 40
-    assert "no pronunciation, utterances left out: zyzzyva (1)" in said
+    assert "no pronunciation, utterances left out: слово (1)" in said
     assert "left out: 1 with a word that has no pronunciation (such as 3.wav)" in said
     row = json.loads((root / "run" / "log.jsonl").read_text())
     assert {"list PER", "mean PER"} <= row.keys()
@@ -91,9 +92,15 @@ def test_a_run_of_phones(root):
     assert shown
 
 
-def test_a_lexicon_is_needed(root):
-    with pytest.raises(ConfigError, match=r"needs data\.lexicon"):
-        go(root, settings=config(lexicon=""))
+def test_words_that_no_dictionary_has_are_pronounced_by_their_letters_and_named(tmp_path):
+    own = config(lexicon="").data
+    texts = load_pronunciations(own, tmp_path).spell(
+        [utterance("see flimblat"), utterance("слово", "b.wav")]
+    )
+    assert texts.utterances[0].text.startswith("S IY F L IH M B")
+    assert texts.guessed == {"flimblat": 1}
+    assert texts.missing == {Path("b.wav"): "слово"}
+    assert "pronounced by their letters: flimblat (1)" in texts.notes()
 
 
 def test_phones_do_not_go_on_from_letters(root):
