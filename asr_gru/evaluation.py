@@ -94,7 +94,7 @@ def evaluate(
     utterances: Sequence[Utterance],
     *,
     normaliser: Literal["none", "basic", "english"] = "english",
-    endpoint: EndpointRules | None = None,
+    endpoint: EndpointRules | str | float = "off",
     on_progress: Callable[[int], None] | None = None,
 ) -> Evaluation:
     """Transcribe every utterance and compare.
@@ -108,7 +108,7 @@ def evaluate(
         raise DataError("the manifest is empty; there is nothing to evaluate")
     check_files(utterances)
     rate = recognizer.acoustic.info.sample_rate
-    rules = endpoint if endpoint is not None else EndpointRules.named("off")
+    rules = EndpointRules.parse(endpoint)
     results, unreadable, audio_s, spent_s = [], [], 0.0, 0.0
     for number, utterance in enumerate(utterances, 1):
         try:

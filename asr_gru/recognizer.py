@@ -1,8 +1,8 @@
-"""The pipeline of a recogniser, loaded once: recordings to transcripts, streams to events."""
+"""A loaded model that turns recordings into transcripts and streams into events."""
 
 from __future__ import annotations
 
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Literal
 
 from asr_gru.audio import check_rate
@@ -10,8 +10,14 @@ from asr_gru.decoders import Decoders
 from asr_gru.decoding import AnyDecoder, WordTimes
 from asr_gru.errors import ConfigError, Error, ModelError
 from asr_gru.streaming.endpoint import EndpointRules
-from asr_gru.streaming.recordings import AudioInput, Update, transcribe_recordings
-from asr_gru.streaming.stream import Pipeline, Stream
+from asr_gru.streaming.engine import Pipeline, StreamEngine
+from asr_gru.streaming.recordings import (
+    AudioInput,
+    Update,
+    iterate_segments,
+    transcribe_recordings,
+)
+from asr_gru.streaming.stream import Stream
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator
@@ -21,32 +27,58 @@ if TYPE_CHECKING:
     from asr_gru.results import Segment, Transcript
     from asr_gru.text import Tokenizer
 
-__all__ = ["DecoderChoice", "Recognizer"]
+__all__ = ["DecoderChoice", "ModelInfo", "Recognizer"]
 
 DecoderChoice = AnyDecoder | str | None
 """A decoder, or the name of one: greedy, beam, words; None is the default."""
 
 
+@dataclass(frozen=True, slots=True)
+class ModelInfo:
+    """What a loaded model is.
+
+    Attributes:
+        name: of the model, or "" for a recogniser built from parts.
+        language: as in BCP 47, or "".
+        sample_rate: rate that audio is resampled to, in Hz.
+        streaming: False if only whole recordings can be recognised.
+        step_s: seconds of audio per call of the model in a live stream.
+        lookahead_s: seconds by which results trail the audio.
+        vocabulary: number of tokens, the blank included.
+    """
+
+    name: str
+    language: str
+    sample_rate: int
+    streaming: bool
+    step_s: float
+    lookahead_s: float
+    vocabulary: int
+
+
 class Recognizer:
     """Turns speech into text.
-
-    One recogniser serves any number of recordings and streams.
 
         recognizer = Recognizer.load()
         recognizer.transcribe("talk.flac").text
 
+    One recogniser serves any number of recordings and streams.
+
     Args:
-        acoustic: samples to log-probabilities.
-        tokens: what the log-probabilities stand for.
-        time_shift_s: added to all times, mostly negative: CTC answers a little after the sound.
-            The model's look-ahead is taken off beside it.
-        temperature: of the words' confidences, see ``decoding.word_confidence``.
-        decoder: reads the log-probabilities unless a call says otherwise; greedy when not given.
-        decoders: those that calls can choose by name; greedy and beam when not given.
-        endpoint: where segments end unless a call says otherwise.
+        acoustic: the acoustic model.
+        tokens: the tokenizer that belongs to it.
+        time_shift_s: added to all times; usually negative, as CTC emits a token a little after
+            its sound. The look-ahead is subtracted as well. Times are never moved forward.
+        temperature: see ``decoding.word_confidence``.
+        decoder: the decoder unless a call names another; greedy by default.
+        decoders: the decoders that calls can choose by name; greedy and beam by default.
+        endpoint: default for where segments end: rules, a mode, or seconds of silence.
+        name: shown in ``info``.
+        language: shown in ``info``.
 
     Raises:
-        ModelError: the tokens do not fit the acoustic model.
+        ModelError: the tokenizer does not fit the acoustic model.
+        ConfigError: an endpoint that cannot be.
     """
 
     def __init__(
@@ -58,7 +90,9 @@ class Recognizer:
         temperature: float = 1.0,
         decoder: AnyDecoder | None = None,
         decoders: Decoders | None = None,
-        endpoint: EndpointRules | None = None,
+        endpoint: EndpointRules | str | float = "normal",
+        name: str = "",
+        language: str = "",
     ) -> None:
         info = acoustic.info
         if info.tokens != len(tokens):
@@ -66,11 +100,12 @@ class Recognizer:
                 f"the acoustic model has {info.tokens} tokens and the list of tokens "
                 f"{len(tokens)}; take both from one model"
             )
-        shift_s = min(time_shift_s - info.lookahead_s, 0.0)  # nothing is placed after it was heard
+        shift_s = min(time_shift_s - info.lookahead_s, 0.0)  # no word is placed after its sound
         times = WordTimes(info.frame_s, shift_s, temperature)
         self._decoders = decoders or Decoders()
         self._pipeline = Pipeline(acoustic, tokens, self._decoders.get(decoder), times)
-        self._endpoint = endpoint or EndpointRules.normal()
+        self._endpoint = EndpointRules.parse(endpoint)
+        self._name, self._language = name, language
 
     @classmethod
     def load(
@@ -86,15 +121,15 @@ class Recognizer:
         """Load a model.
 
         Args:
-            model: name of a bundled model, or a model directory.
-            backend: ``"onnx"`` runs the int8 graph; ``"torch"`` the network, which needs the
-                extra ``train``.
+            model: the name of a bundled model, or the path of a model directory.
+            backend: ``"onnx"`` runs the int8 graph; ``"torch"`` runs the float network and needs
+                the extra ``train``.
             device: ``"cpu"`` or ``"cuda"``.
-            threads: processor threads for one call of the model.
+            threads: threads per call of the model.
             decoder: ``"greedy"``, ``"beam"`` (prefixes) or ``"words"`` (lexicon and language
-                model), or a decoder of your own; None is the model's own choice.
-            beam: readings kept from frame to frame; None is the model's own choice. Without a
-                decoder, 1 is greedy and more is beam, unless the model searches for words.
+                model), or a decoder of your own; None is the model's default.
+            beam: hypotheses kept from frame to frame; None is the model's default. Without a
+                decoder, 1 means greedy and more means beam, unless the model searches for words.
 
         Raises:
             ModelError: missing, cut or foreign files, or a device that is not there.
@@ -111,6 +146,8 @@ class Recognizer:
         return cls(
             load_acoustic_model(directory, backend=backend, device=device, threads=threads),
             directory.tokens(),
+            name=config.name,
+            language=config.language,
             time_shift_s=config.time_shift_s,
             temperature=config.temperature,
             decoder=chosen,
@@ -123,6 +160,20 @@ class Recognizer:
         return self._pipeline.acoustic
 
     @property
+    def info(self) -> ModelInfo:
+        """Name, language, rate and delays of the model."""
+        info = self.acoustic.info
+        return ModelInfo(
+            name=self._name,
+            language=self._language,
+            sample_rate=info.sample_rate,
+            streaming=info.streaming,
+            step_s=info.step_samples / info.sample_rate,
+            lookahead_s=info.lookahead_s,
+            vocabulary=info.tokens,
+        )
+
+    @property
     def tokens(self) -> Tokenizer:
         """What the model writes with."""
         return self._pipeline.tokens
@@ -130,7 +181,7 @@ class Recognizer:
     def stream(
         self,
         sample_rate: int,
-        endpoint: EndpointRules | None = None,
+        endpoint: EndpointRules | str | float | None = None,
         *,
         decoder: DecoderChoice = None,
         partials: bool = True,
@@ -138,24 +189,29 @@ class Recognizer:
         """Start a stream.
 
         Args:
-            sample_rate: of the blocks that will be fed, in Hz.
-            endpoint: where segments end; the stream's ``endpoint`` can be changed later.
-            decoder: as in ``load``; None is the one that was loaded.
-            partials: False gives finals alone, at less cost.
+            sample_rate: rate of the blocks that will be fed, in Hz.
+            endpoint: where segments end: rules, a mode (``"short"``, ``"normal"``, ``"long"``,
+                ``"off"``) or seconds of silence. ``Stream.endpoint`` can be changed later.
+            decoder: as in ``load``; by default the one that was loaded.
+            partials: False yields finals only, at a lower cost.
 
         Raises:
             ModelError: the model needs whole recordings.
             AudioError: an impossible rate.
-            ConfigError: no such decoder.
+            ConfigError: an endpoint or decoder that cannot be.
         """
         if not self.acoustic.info.streaming:
             raise ModelError(
                 "this model is bidirectional and needs whole recordings; use transcribe, "
                 "or load a model that streams"
             )
-        rules = endpoint or self._endpoint
         rate = check_rate(sample_rate)
-        return Stream(self._pipeline_with(decoder), rate, rules, partials=partials)
+        pipeline = self._pipeline_with(decoder)
+
+        def new_engine(rules: EndpointRules) -> StreamEngine:
+            return StreamEngine(pipeline, rate, rules, partials=partials)
+
+        return Stream(new_engine, self._rules(endpoint))
 
     def transcribe(
         self,
@@ -163,7 +219,7 @@ class Recognizer:
         sample_rate: int | None = None,
         *,
         decoder: DecoderChoice = None,
-        endpoint: EndpointRules | None = None,
+        endpoint: EndpointRules | str | float | None = None,
         on_progress: Callable[[float], None] | None = None,
         on_segment: Callable[[Segment], None] | None = None,
     ) -> Transcript:
@@ -172,18 +228,19 @@ class Recognizer:
         Text, times and confidences are those of a stream of the same audio.
 
         Args:
-            source: a file, or samples ``(n,)`` or ``(n, channels)``.
-            sample_rate: of the samples, in Hz; files say theirs.
-            decoder: as in ``load``; None is the one that was loaded.
-            endpoint: where segments end.
-            on_progress: called now and then with the seconds done.
+            source: the name of a file, a binary file object, the bytes of a file, or samples
+                ``(n,)`` or ``(n, channels)``.
+            sample_rate: rate of the samples, in Hz; not needed for files.
+            decoder: as in ``load``; by default the one that was loaded.
+            endpoint: where segments end; see ``stream``.
+            on_progress: called now and then with the seconds of audio recognised so far.
             on_segment: called with each segment as soon as it is final.
 
         Raises:
-            AudioError: what cannot be read as sound.
-            ConfigError: no such decoder.
+            AudioError: the source cannot be read as audio.
+            ConfigError: an endpoint or decoder that cannot be.
         """
-        rules = endpoint or self._endpoint
+        rules = self._rules(endpoint)
         ((_, result),) = transcribe_recordings(
             self._pipeline_with(decoder),
             [source],
@@ -197,6 +254,22 @@ class Recognizer:
             raise result
         return result
 
+    def segments(
+        self,
+        source: AudioInput,
+        sample_rate: int | None = None,
+        *,
+        decoder: DecoderChoice = None,
+        endpoint: EndpointRules | str | float | None = None,
+    ) -> Iterator[Segment]:
+        """Yield the segments of a recording as soon as each is final.
+
+        The recording is read as the iterator advances; arguments and errors are those of
+        ``transcribe``.
+        """
+        pipeline = self._pipeline_with(decoder)
+        return iterate_segments(pipeline, source, sample_rate, self._rules(endpoint))
+
     def transcribe_batch(
         self,
         sources: Iterable[AudioInput],
@@ -204,19 +277,19 @@ class Recognizer:
         *,
         batch_size: int = 16,
         decoder: DecoderChoice = None,
-        endpoint: EndpointRules | None = None,
+        endpoint: EndpointRules | str | float | None = None,
         on_progress: Callable[[float], None] | None = None,
         on_update: Callable[[Update], None] | None = None,
     ) -> Iterator[tuple[AudioInput, Transcript | Error]]:
-        """Transcribe many recordings, ``batch_size`` at a time in each call of model and decoder.
+        """Transcribe many recordings, ``batch_size`` of them in each call of model and decoder.
 
         Yields:
-            each source with its transcript, or with its error, in the order of ``sources``; the
-            transcripts are those of ``transcribe``. ``on_update`` is called while each is on its
-            way, with the segments that became final.
+            each source with its transcript, or with its error, in the order of ``sources``. The
+            transcripts are those of ``transcribe``. Meanwhile ``on_update`` is called for each
+            recording, with the segments that became final.
 
         Raises:
-            ConfigError: a batch size below 1, or no such decoder.
+            ConfigError: a batch size below 1, or an endpoint or decoder that cannot be.
         """
         if batch_size < 1:
             raise ConfigError(f"a batch size of {batch_size}; give 1 or more")
@@ -224,11 +297,14 @@ class Recognizer:
             self._pipeline_with(decoder),
             sources,
             sample_rate,
-            endpoint or self._endpoint,
+            self._rules(endpoint),
             batch_size=batch_size,
             on_progress=on_progress,
             on_update=on_update,
         )
+
+    def _rules(self, endpoint: EndpointRules | str | float | None) -> EndpointRules:
+        return self._endpoint if endpoint is None else EndpointRules.parse(endpoint)
 
     def _pipeline_with(self, decoder: DecoderChoice) -> Pipeline:
         if decoder is None:

@@ -1,21 +1,25 @@
-"""The result types: words, segments, transcripts, events. Nothing else leaves the package."""
+"""The result types: words, segments, transcripts, events.
+
+``to_dict`` gives the one JSON form of each: times in seconds and confidences with three decimals.
+"""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Literal
+from pathlib import Path
+from typing import Any, Literal
 
 __all__ = ["Event", "Segment", "Transcript", "Word"]
 
 
 @dataclass(frozen=True, slots=True)
 class Word:
-    """One word as it was heard.
+    """One recognised word.
 
     Attributes:
         text: the word.
-        start_s: its beginning, in seconds from the start of the audio.
-        end_s: its end, in seconds; never before ``start_s`` nor after the next word's start.
+        start_s: seconds from the start of the audio.
+        end_s: seconds; never before ``start_s`` nor after the start of the next word.
         confidence: between 0 (a guess) and 1 (certain).
     """
 
@@ -24,13 +28,22 @@ class Word:
     end_s: float
     confidence: float
 
+    def to_dict(self) -> dict[str, Any]:
+        """Return the word as JSON shows it."""
+        return {
+            "text": self.text,
+            "start_s": round(self.start_s, 3),
+            "end_s": round(self.end_s, 3),
+            "confidence": round(self.confidence, 3),
+        }
+
 
 @dataclass(frozen=True, slots=True)
 class Segment:
-    """What was said between two endpoints.
+    """The words between two endpoints.
 
     Attributes:
-        id: rises by one from segment to segment of a stream, from 0.
+        id: counts the segments of a stream from 0.
         text: the words, joined as the model writes them.
         start_s: start of the first word, in seconds.
         end_s: end of the last word, in seconds.
@@ -43,15 +56,25 @@ class Segment:
     end_s: float
     words: tuple[Word, ...]
 
+    def to_dict(self) -> dict[str, Any]:
+        """Return the segment as JSON shows it."""
+        return {
+            "id": self.id,
+            "start_s": round(self.start_s, 3),
+            "end_s": round(self.end_s, 3),
+            "text": self.text,
+            "words": [word.to_dict() for word in self.words],
+        }
+
 
 @dataclass(frozen=True, slots=True)
 class Transcript:
     """A whole recording as text.
 
     Attributes:
-        segments: what was said, in order; empty for a recording without speech.
+        segments: in order; empty for a recording without speech.
         duration_s: length of the recording in seconds.
-        warnings: what was wrong with the recording but bearable, one line each.
+        warnings: faults of the recording that could be worked around, one line each.
     """
 
     segments: tuple[Segment, ...]
@@ -68,26 +91,53 @@ class Transcript:
         """The words of all segments, in order."""
         return tuple(word for segment in self.segments for word in segment.words)
 
+    def to_dict(self, name: str = "") -> dict[str, Any]:
+        """Return the transcript as JSON shows it; ``name`` is that of the recording."""
+        return {
+            "name": name,
+            "duration_s": round(self.duration_s, 3),
+            "text": self.text,
+            "segments": [segment.to_dict() for segment in self.segments],
+        }
+
+    def save(self, path: str | Path, *, name: str | None = None) -> None:
+        """Write the transcript to a file, in the format that its suffix names.
+
+        Args:
+            path: ends in ``.txt``, ``.srt``, ``.vtt``, ``.json``, ``.tsv``, ``.ctm`` or
+                ``.TextGrid``; an existing file is replaced.
+            name: of the recording, for formats that hold it; by default the name of the file
+                without its suffix.
+
+        Raises:
+            ConfigError: another suffix.
+            Error: the file cannot be written.
+        """
+        from asr_gru.formats import save
+
+        path = Path(path)
+        save(self, path, path.stem if name is None else name)
+
 
 @dataclass(frozen=True, slots=True)
 class Event:
-    """One thing that a stream has to say.
+    """A change of the text of a stream.
 
-    The contract, which holds for every stream:
+    Every stream keeps this contract:
 
-    * one segment is open at a time; its first ``partial`` opens it, its one ``final`` closes it,
-      and nothing about it is said afterwards (a segment may be a ``final`` alone);
-    * ``segment`` rises by one from segment to segment;
-    * ``stable`` is the beginning of ``text`` which every later event of the segment only extends;
-      in a ``final`` it is the whole text;
-    * a ``final`` is never empty, and neither is the first ``partial`` of a segment;
-    * after ``Stream.finish`` no segment is open.
+    * One segment is open at a time. Its first ``partial`` opens it and its only ``final`` closes
+      it; no event follows for that segment. A segment may consist of a ``final`` alone.
+    * ``segment`` rises by one from segment to segment.
+    * ``stable`` is a prefix of ``text`` that later events of the segment only extend; in a
+      ``final`` it is the whole text.
+    * A ``final`` is never empty, and neither is the first ``partial`` of a segment.
+    * After ``Stream.finish`` no segment is open.
 
     Attributes:
         kind: ``"partial"`` or ``"final"``.
         segment: the id of the segment that the event belongs to.
         text: the best text for the segment so far.
-        stable: the beginning of ``text`` that no later event alters.
+        stable: the prefix of ``text`` that no later event alters.
         words: ``text`` as words with times and confidences.
         start_s: start of the first word, in seconds from the start of the stream.
         end_s: end of the last word so far, in seconds from the start of the stream.
@@ -100,3 +150,32 @@ class Event:
     words: tuple[Word, ...]
     start_s: float
     end_s: float
+
+    @classmethod
+    def final(cls, segment: Segment) -> Event:
+        """Return the event that closes ``segment``."""
+        return cls(
+            kind="final",
+            segment=segment.id,
+            text=segment.text,
+            stable=segment.text,
+            words=segment.words,
+            start_s=segment.start_s,
+            end_s=segment.end_s,
+        )
+
+    def to_segment(self) -> Segment:
+        """Return the segment as this event describes it."""
+        return Segment(self.segment, self.text, self.start_s, self.end_s, self.words)
+
+    def to_dict(self) -> dict[str, Any]:
+        """Return the event as JSON shows it."""
+        return {
+            "type": self.kind,
+            "segment": self.segment,
+            "text": self.text,
+            "stable": self.stable,
+            "start_s": round(self.start_s, 3),
+            "end_s": round(self.end_s, 3),
+            "words": [word.to_dict() for word in self.words],
+        }

@@ -132,7 +132,7 @@ def cut(
 ) -> list[Final]:
     """Run a stream frame by frame, so that a decision's time is known to the frame."""
     info = recognizer.acoustic.info
-    stream = recognizer.stream(info.sample_rate, rules)
+    engine = recognizer.stream(info.sample_rate, rules).engine
     finals: list[Final] = []
     row = 0
 
@@ -143,14 +143,14 @@ def cut(
                 finals.append(Final(at_s, places))
 
     for first in range(0, len(samples) - info.step_samples + 1, info.step_samples):
-        stream.accept(samples[first : first + info.step_samples])
+        engine.accept(samples[first : first + info.step_samples])
         log_probs, state = recognizer.acoustic.step(
-            stream.take(info.step_samples)[None], stream.state
+            engine.take(info.step_samples)[None], engine.state
         )
         for each in log_probs[0]:
             row += 1
-            note(stream.advance(each[None], state), row * info.frame_s)
-    note(stream.finish(), len(samples) / info.sample_rate)
+            note(engine.advance(each[None], state), row * info.frame_s)
+    note(engine.finish(), len(samples) / info.sample_rate)
     return finals
 
 

@@ -70,7 +70,7 @@ def through_stream(recognizer: Recognizer, path: Path, rules: EndpointRules) -> 
         info = recognizer.acoustic.info
         seen = []
         while True:
-            missing = info.step_samples - stream.waiting
+            missing = info.step_samples - stream.engine.buffered
             try:
                 block = source.read(1.0, math.ceil(missing * rate / info.sample_rate))
             except EOFError:

@@ -198,13 +198,13 @@ def test_endpoint_can_change_while_a_stream_runs():
 def test_a_server_can_step_many_streams_at_once(recognizer):
     """Promise 3: a stream's finals are those it has alone."""
     sounds = [random_sound(seed) for seed in range(5)]
-    streams = [recognizer.stream(RATE, QUICK) for _ in sounds]
+    streams = [recognizer.stream(RATE, QUICK).engine for _ in sounds]
     events = [[] for _ in sounds]
     acoustic = recognizer.acoustic
     for start in range(0, 4800, 300):
         for stream, sound in zip(streams, sounds, strict=True):
             stream.accept(sound[start : start + 300])
-        count = min(s.waiting for s in streams) // (4 * FRAME) * 4 * FRAME
+        count = min(s.buffered for s in streams) // (4 * FRAME) * 4 * FRAME
         state = tuple(map(np.concatenate, zip(*(s.state for s in streams), strict=True)))
         rows, state = acoustic.step(np.stack([s.take(count) for s in streams]), state)
         for i, stream in enumerate(streams):

@@ -5,7 +5,7 @@ from asr_gru.audio.opening import open_recording, read_recording
 from asr_gru.audio.pcm import RawAudio
 from asr_gru.audio.recording import Recording
 from asr_gru.audio.resampler import Resampler
-from asr_gru.audio.samples import Samples, check_rate, check_samples
+from asr_gru.audio.samples import Samples, check_rate, check_samples, check_shape
 
 __all__ = [
     "RawAudio",
@@ -14,6 +14,7 @@ __all__ = [
     "Samples",
     "check_rate",
     "check_samples",
+    "check_shape",
     "find_recordings",
     "open_recording",
     "read_recording",

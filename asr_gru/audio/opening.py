@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 import os
 import stat
 import tempfile
@@ -29,8 +30,10 @@ RAW_SUFFIXES = {".raw", ".pcm"}
 COPIED = 1 << 20
 
 
-def open_recording(source: str | Path | RawAudio) -> Recording:
+def open_recording(source: str | Path | RawAudio | IO[bytes] | bytes) -> Recording:
     """Open a recording of any rate and channel count.
+
+    A source may be a name, bare samples, a binary file object, or the bytes of a whole file.
 
     wav, flac, mp3, ogg, opus, aiff and their kin are read by libsndfile; anything else by ffmpeg
     where it is installed. Pipes are read too: bare samples and WAV as they come, other kinds once
@@ -39,6 +42,10 @@ def open_recording(source: str | Path | RawAudio) -> Recording:
     Raises:
         AudioError: not there, a folder, empty, not audio, or with an impossible header.
     """
+    if isinstance(source, bytes | bytearray | memoryview):
+        return _open_object(io.BytesIO(source), Path("the recording"))
+    if not isinstance(source, str | Path | RawAudio):
+        return _open_object(source, Path(str(getattr(source, "name", "the recording"))))
     path = source.path if isinstance(source, RawAudio) else Path(source)
     try:
         if path.is_dir():
@@ -91,7 +98,8 @@ def _open_file(path: Path, name: Path, copy: IO[bytes] | None = None) -> Recordi
     try:
         reader = FfmpegReader(program, path)
     except DamagedError as error:
-        raise AudioError(f"{name}: {error}") from None
+        reason = str(error).replace(f"file:{path}", str(name))
+        raise AudioError(f"{name}: {reason}") from None
     return Recording(name, [lambda: reader], is_cut=layout.is_cut, copy=copy)
 
 
@@ -127,14 +135,26 @@ def _open_pipe(path: Path, source: str | Path | RawAudio) -> Recording:
         if reader is not None:
             found = reader
             return Recording(path, [lambda: found])
-        return _open_copy(file, path, head)
+        opened = _open_copy(file, path, head)
     except BaseException:
         file.close()
         raise
+    file.close()
+    return opened
+
+
+def _open_object(file: IO[bytes], name: Path) -> Recording:
+    """Open a file object of the caller's, which is read from where it stands and left open."""
+    head = file.read(COPIED)
+    if not isinstance(head, bytes):
+        raise AudioError(f"{name}: opened as text; open it with mode 'rb'")
+    if not head:
+        raise AudioError(f"{name}: holds no bytes from where it stands; rewind it with seek(0)")
+    return _open_copy(file, name, head)
 
 
 def _open_copy(file: IO[bytes], name: Path, head: bytes) -> Recording:
-    """Open what comes through a pipe once all of it lies in a temporary file."""
+    """Open what can be read only once when all of it lies in a temporary file."""
     copy = tempfile.NamedTemporaryFile(prefix="asr-gru-", suffix=name.suffix)  # noqa: SIM115
     try:
         copy.write(head)
@@ -145,7 +165,6 @@ def _open_copy(file: IO[bytes], name: Path, head: bytes) -> Recording:
         with suppress(OSError):
             copy.close()
         raise AudioError(f"{copy.name}: {error.strerror or error}; free some space there") from None
-    file.close()
     try:
         return _open_file(Path(copy.name), name, copy)
     except BaseException:

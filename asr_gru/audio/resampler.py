@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from typing import Any
 
 import numpy as np
@@ -9,6 +10,9 @@ import numpy as np
 from asr_gru.audio.samples import Samples, check_rate
 
 __all__ = ["Resampler"]
+
+HISTORY_S = 0.5
+"""Seconds of input kept for copies, far beyond the reach of soxr's filters."""
 
 
 class Resampler:
@@ -23,18 +27,15 @@ class Resampler:
     def __init__(self, from_rate: int, to_rate: int) -> None:
         self.from_rate = check_rate(from_rate)
         self.to_rate = check_rate(to_rate)
-        self._stream: Any = None
         self._fed = 0
         self._given = 0
-        if from_rate != to_rate:
-            import soxr
-
-            quality = "LQ" if from_rate > to_rate else "HQ"
-            self._stream = soxr.ResampleStream(from_rate, to_rate, 1, "float32", quality)
+        self._history: list[Samples] = []
+        self._ahead = np.zeros(0, np.float32)
+        self._stream = self._new_stream()
 
     @property
     def lag_s(self) -> float:
-        """Seconds of what was fed that have not come out yet."""
+        """Seconds of audio that were fed and have not come out yet."""
         return max(0.0, self._fed / self.from_rate - self._given / self.to_rate)
 
     def feed(self, samples: Samples) -> Samples:
@@ -42,13 +43,58 @@ class Resampler:
         return self._resample(samples, last=False)
 
     def finish(self) -> Samples:
-        """Return what is still inside."""
+        """Return what the filter still holds."""
         return self._resample(np.zeros(0, np.float32), last=True)
+
+    def copy(self) -> Resampler:
+        """Return an independent resampler that goes on where this one is.
+
+        Its output differs from this one's by rounding alone (below -120 dB): the filter is filled
+        again from the last half second of input.
+        """
+        twin = Resampler(self.from_rate, self.to_rate)
+        twin._fed, twin._given = self._fed, self._given
+        twin._history, twin._ahead = list(self._history), self._ahead
+        if self._stream is not None:
+            kept = np.concatenate([np.zeros(0, np.float32), *self._history])
+            begin = (self._fed - len(kept)) * self.to_rate // self.from_rate
+            out = twin._stream.resample_chunk(kept)
+            done = self._given + len(self._ahead) - begin
+            twin._ahead = np.concatenate((self._ahead, out[done:]))
+            twin._skip = max(0, done - len(out))
+        return twin
+
+    def _new_stream(self) -> Any:
+        self._skip = 0
+        if self.from_rate == self.to_rate:
+            return None
+        import soxr
+
+        quality = "LQ" if self.from_rate > self.to_rate else "HQ"
+        return soxr.ResampleStream(self.from_rate, self.to_rate, 1, "float32", quality)
 
     def _resample(self, samples: Samples, *, last: bool) -> Samples:
         self._fed += len(samples)
         ready: Samples = samples
         if self._stream is not None:
+            self._remember(samples)
             ready = self._stream.resample_chunk(samples, last=last)
+            skipped = min(self._skip, len(ready))
+            self._skip -= skipped
+            ready = np.concatenate((self._ahead, ready[skipped:]))
+            self._ahead = self._ahead[:0]
         self._given += len(ready)
         return ready
+
+    def _remember(self, samples: Samples) -> None:
+        """Keep the last input, from a sample on that falls together with one of the output."""
+        self._history.append(samples)
+        unit = self.from_rate // math.gcd(self.from_rate, self.to_rate)
+        kept = sum(map(len, self._history))
+        most = max(round(HISTORY_S * self.from_rate), unit) + unit
+        if kept < 2 * most:
+            return
+        begin = self._fed - most
+        begin += -begin % unit
+        joined = np.concatenate(self._history)
+        self._history = [joined[len(joined) - (self._fed - begin) :].copy()]

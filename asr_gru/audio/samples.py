@@ -9,7 +9,7 @@ import numpy.typing as npt
 
 from asr_gru.errors import AudioError
 
-__all__ = ["LOUDEST", "Samples", "check_rate", "check_samples"]
+__all__ = ["LOUDEST", "Samples", "check_rate", "check_samples", "check_shape"]
 
 Samples = npt.NDArray[np.float32]
 MOST_CHANNELS = 64
@@ -40,8 +40,7 @@ def check_samples(samples: npt.ArrayLike) -> Samples:
         AudioError: another type or shape, or samples that are not numbers.
     """
     array = np.asarray(samples)
-    if array.ndim not in (1, 2) or (array.ndim == 2 and not 1 <= array.shape[1] <= MOST_CHANNELS):
-        raise AudioError(f"samples have shape {array.shape}; give (n,) or (n, channels)")
+    check_shape(array.shape)
     if array.dtype == np.int16:  # what most streams bring, so without needless copies
         scaled: Samples = np.multiply(array, np.float32(2.0**-15), dtype=np.float32)
         if scaled.ndim == 1:
@@ -59,6 +58,20 @@ def check_samples(samples: npt.ArrayLike) -> Samples:
     if array.ndim == 2:
         array = array.mean(axis=1, dtype=np.float32)
     return np.ascontiguousarray(array, np.float32)
+
+
+def check_shape(shape: tuple[int, ...]) -> None:
+    """Refuse an array that is neither ``(n,)`` nor ``(n, channels)``.
+
+    Raises:
+        AudioError: with the remedy, where the axes look exchanged.
+    """
+    if len(shape) == 1 or (len(shape) == 2 and 1 <= shape[1] <= MOST_CHANNELS):
+        return
+    remedy = "give (n,) or (n, channels)"
+    if len(shape) == 2 and 1 <= shape[0] <= MOST_CHANNELS:
+        remedy = "that looks like (channels, n); transpose it to (n, channels) with samples.T"
+    raise AudioError(f"samples have shape {shape}; {remedy}")
 
 
 def _refuse_non_numbers(array: npt.NDArray[Any]) -> None:

@@ -8,7 +8,6 @@ from typing import Any, TypeVar
 
 import click
 
-from asr_gru.errors import ConfigError
 from asr_gru.streaming.endpoint import EndpointRules
 
 __all__ = ["endpoint_rules", "model_options", "size_in_bytes", "stream_options"]
@@ -73,13 +72,7 @@ def stream_options(threads: int) -> Callable[[F], F]:
 
 def endpoint_rules(text: str) -> EndpointRules:
     """Read ``--endpoint``: a mode, or seconds of trailing silence."""
-    try:
-        seconds = float(text)
-    except ValueError:
-        return EndpointRules.named(text)
-    if not 0.1 <= seconds <= 60:
-        raise ConfigError(f"--endpoint {text}: give 0.1 to 60 seconds of silence")
-    return EndpointRules(trailing_s=seconds)
+    return EndpointRules.parse(text)
 
 
 def size_in_bytes(

@@ -13,6 +13,7 @@ from dataclasses import dataclass, replace
 from multiprocessing import connection, get_context, parent_process
 from multiprocessing.connection import Connection
 from multiprocessing.process import BaseProcess
+from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
 from asr_gru.errors import Error
@@ -22,7 +23,7 @@ from asr_gru.streaming.endpoint import EndpointRules
 from asr_gru.streaming.recordings import Update
 
 if TYPE_CHECKING:
-    from asr_gru.streaming.recordings import AudioInput
+    from asr_gru.audio import RawAudio
 
 __all__ = ["Emit", "Finished", "Settings", "transcribe_here", "transcribe_in_workers"]
 
@@ -66,7 +67,7 @@ Emit = Callable[[Update | Finished], None]
 
 
 def transcribe_here(
-    settings: Settings, sources: Sequence[AudioInput], batch_size: int, emit: Emit
+    settings: Settings, sources: Sequence[str | Path | RawAudio], batch_size: int, emit: Emit
 ) -> None:
     """Transcribe in this process; ``emit`` is told how far each recording is, and its end."""
     _transcribe(settings.load(), settings.rules, sources, batch_size, emit)
@@ -75,7 +76,7 @@ def transcribe_here(
 def _transcribe(
     recognizer: Recognizer,
     rules: EndpointRules,
-    sources: Sequence[AudioInput],
+    sources: Sequence[str | Path | RawAudio],
     batch_size: int,
     emit: Emit,
 ) -> None:
@@ -96,7 +97,11 @@ class _Worker:
 
 
 def transcribe_in_workers(
-    settings: Settings, sources: Sequence[AudioInput], batch_size: int, jobs: int, emit: Emit
+    settings: Settings,
+    sources: Sequence[str | Path | RawAudio],
+    batch_size: int,
+    jobs: int,
+    emit: Emit,
 ) -> None:
     """Transcribe in ``jobs`` processes, ``batch_size`` recordings in each at a time.
 
@@ -151,14 +156,16 @@ def _start(settings: Settings) -> _Worker:
     return _Worker(process, ours, [])
 
 
-def _assign(worker: _Worker, waiting: deque[list[int]], sources: Sequence[AudioInput]) -> None:
+def _assign(
+    worker: _Worker, waiting: deque[list[int]], sources: Sequence[str | Path | RawAudio]
+) -> None:
     worker.group = waiting.popleft()
     with suppress(OSError):  # a dead one is met when it is listened to
         worker.pipe.send((worker.group, [sources[index] for index in worker.group]))
 
 
 def _bury(
-    worker: _Worker, waiting: deque[list[int]], sources: Sequence[AudioInput], emit: Emit
+    worker: _Worker, waiting: deque[list[int]], sources: Sequence[str | Path | RawAudio], emit: Emit
 ) -> None:
     """Take the consequences of a worker's death."""
     worker.process.join(ENDING_S)

@@ -1,10 +1,12 @@
-"""Transcripts as text in the formats that other programs read."""
+"""Transcripts in the formats that other programs read."""
 
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
+from pathlib import Path
 
-from asr_gru.errors import ConfigError, did_you_mean
+from asr_gru.errors import ConfigError, Error, did_you_mean
+from asr_gru.files import write_bytes
 from asr_gru.formats.ctm import write_ctm
 from asr_gru.formats.json import write_json
 from asr_gru.formats.srt import write_srt
@@ -14,10 +16,10 @@ from asr_gru.formats.txt import write_txt
 from asr_gru.formats.vtt import write_vtt
 from asr_gru.results import Transcript
 
-__all__ = ["WRITERS", "Writer", "writer"]
+__all__ = ["WRITERS", "Writer", "save", "writer"]
 
 Writer = Callable[[Transcript, str], str]
-"""Takes a transcript and the recording's name; returns the whole file."""
+"""Maps a transcript and the name of its recording to the contents of a file."""
 
 WRITERS: Mapping[str, Writer] = {
     "txt": write_txt,
@@ -31,9 +33,34 @@ WRITERS: Mapping[str, Writer] = {
 
 
 def writer(name: str) -> Writer:
-    """Return the writer of a format; ConfigError names the nearest one."""
+    """Return the writer of a format.
+
+    Raises:
+        ConfigError: no such format; a similar one is named.
+    """
     if name not in WRITERS:
         raise ConfigError(
             f"no format {name!r}{did_you_mean(name, WRITERS)}; one of {', '.join(WRITERS)}"
         )
     return WRITERS[name]
+
+
+def save(transcript: Transcript, path: Path, name: str) -> None:
+    """Write a transcript in the format that the suffix of ``path`` names.
+
+    Raises:
+        ConfigError: no format has this suffix.
+        Error: the file cannot be written.
+    """
+    suffixes = {f".{known.lower()}": known for known in WRITERS}
+    suffix = path.suffix.lower()
+    if suffix not in suffixes:
+        raise ConfigError(
+            f"{path}: no format has this suffix{did_you_mean(suffix, suffixes)}; "
+            f"the name must end in {', '.join(f'.{known}' for known in WRITERS)}"
+        )
+    text = WRITERS[suffixes[suffix]](transcript, name)
+    try:
+        write_bytes(path, text.encode())
+    except OSError as error:
+        raise Error(f"{path}: {error.strerror or error}; name another file") from None

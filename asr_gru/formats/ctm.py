@@ -1,4 +1,4 @@
-"""CTM of NIST's scoring tools: one word a line with start, length and confidence."""
+"""CTM of NIST's scoring tools: one word per line with start, length and confidence."""
 
 from __future__ import annotations
 

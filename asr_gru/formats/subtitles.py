@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 from asr_gru.results import Transcript, Word
 
-__all__ = ["Cue", "cues", "stamp"]
+__all__ = ["Cue", "cues", "timestamp"]
 
 LINE, LINES = 42, 2
 LONGEST_S, SHORTEST_S = 7.0, 1.0
@@ -16,7 +16,7 @@ PAUSE_S = 0.6
 
 @dataclass(frozen=True, slots=True)
 class Cue:
-    """What is shown from ``start_s`` to ``end_s``."""
+    """Lines of text that are shown from ``start_s`` to ``end_s``."""
 
     start_s: float
     end_s: float
@@ -24,7 +24,7 @@ class Cue:
 
 
 def cues(transcript: Transcript) -> list[Cue]:
-    """Cut a transcript into cues that never overlap and hold every word in order."""
+    """Split a transcript into cues, which hold every word in order and never overlap."""
     groups: list[list[Word]] = []
     for segment in transcript.segments:
         groups.append([])
@@ -70,7 +70,7 @@ def _lines(words: Sequence[str]) -> tuple[str, ...]:
     return tuple(lines)
 
 
-def stamp(seconds: float, point: str) -> str:
+def timestamp(seconds: float, point: str) -> str:
     """Return ``hh:mm:ss.mmm`` with ``point`` before the milliseconds."""
     milliseconds = round(seconds * 1000)
     minutes, rest = divmod(milliseconds, 60_000)

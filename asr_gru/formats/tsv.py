@@ -8,7 +8,7 @@ __all__ = ["write_tsv"]
 
 
 def write_tsv(transcript: Transcript, name: str) -> str:  # noqa: ARG001
-    """Return a header and one line a segment."""
+    """Return a header and one line per segment."""
     lines = ["start\tend\ttext"]
     for segment in transcript.segments:
         text = " ".join(segment.text.split())

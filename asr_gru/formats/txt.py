@@ -1,4 +1,4 @@
-"""Plain text: one line a segment."""
+"""Plain text: one line per segment."""
 
 from __future__ import annotations
 

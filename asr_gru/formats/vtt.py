@@ -4,16 +4,21 @@ from __future__ import annotations
 
 import html
 
-from asr_gru.formats.subtitles import cues, stamp
+from asr_gru.formats.subtitles import Cue, cues, timestamp
 from asr_gru.results import Transcript
 
-__all__ = ["write_vtt"]
+__all__ = ["VTT_HEADER", "vtt_cue", "write_vtt"]
+
+VTT_HEADER = "WEBVTT\n"
 
 
 def write_vtt(transcript: Transcript, name: str) -> str:  # noqa: ARG001
     """Return the header and the cues, with ``& < >`` escaped."""
-    return "WEBVTT\n" + "".join(
-        f"\n{stamp(cue.start_s, '.')} --> {stamp(cue.end_s, '.')}\n"
-        + "".join(f"{html.escape(line, quote=False)}\n" for line in cue.lines)
-        for cue in cues(transcript)
-    )
+    return VTT_HEADER + "".join(map(vtt_cue, cues(transcript)))
+
+
+def vtt_cue(cue: Cue) -> str:
+    """Return one cue, with the empty line in front that separates it from the last."""
+    span = f"{timestamp(cue.start_s, '.')} --> {timestamp(cue.end_s, '.')}"
+    lines = (html.escape(line, quote=False) for line in cue.lines)
+    return "\n" + "".join(f"{line}\n" for line in (span, *lines))

@@ -120,7 +120,7 @@ class LiveSession:
         self,
         recognizer: Recognizer,
         source: AudioSource,
-        endpoint: EndpointRules | None = None,
+        endpoint: EndpointRules | str | float | None = None,
         *,
         audio: bool = False,
         retry_s: float = 1.0,
@@ -151,8 +151,8 @@ class LiveSession:
         return self._stream.endpoint
 
     @endpoint.setter
-    def endpoint(self, rules: EndpointRules) -> None:
-        self._stream.endpoint = rules
+    def endpoint(self, endpoint: EndpointRules | str | float) -> None:
+        self._stream.endpoint = endpoint
 
     @property
     def now_s(self) -> float:
@@ -201,7 +201,7 @@ class LiveSession:
     def _useful(self) -> int:
         """Return how many samples of the source complete the next step of the model."""
         info = self._recognizer.acoustic.info
-        missing = info.step_samples - self._stream.waiting
+        missing = info.step_samples - self._stream.engine.buffered
         return max(1, math.ceil(missing * self._source.sample_rate / info.sample_rate))
 
     def _take(self, block: Block) -> Iterator[Record]:
@@ -255,9 +255,9 @@ class LiveSession:
                     time.sleep(min(READ_S, self._retry_s))
         return None
 
-    def _new_stream(self, rules: EndpointRules | None) -> Stream:
+    def _new_stream(self, endpoint: EndpointRules | str | float | None) -> Stream:
         self._first_id = self._next_id
-        return self._recognizer.stream(self._source.sample_rate, rules)
+        return self._recognizer.stream(self._source.sample_rate, endpoint)
 
     def _placed(self, events: list[Event]) -> Iterator[Event]:
         """Move events of the stream to their place in the session."""

@@ -1,12 +1,11 @@
-"""Files that a live session is written to while it goes.
+"""Files that a live session is written to while it runs.
 
-After every final the file on disk is whole: nothing waits in this process, so nothing is lost
-with it.
+After every final the file on disk is complete. Nothing is buffered in this process, so nothing is
+lost if it dies.
 """
 
 from __future__ import annotations
 
-import html
 import json
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Mapping
@@ -19,8 +18,10 @@ from asr_gru.audio import Resampler
 from asr_gru.errors import ConfigError, Error, did_you_mean
 from asr_gru.files import write_bytes
 from asr_gru.formats.json import write_json
-from asr_gru.formats.subtitles import Cue, cues, stamp
+from asr_gru.formats.srt import srt_cue
+from asr_gru.formats.subtitles import Cue, cues
 from asr_gru.formats.txt import write_txt
+from asr_gru.formats.vtt import VTT_HEADER, vtt_cue
 from asr_gru.results import Event, Segment, Transcript
 
 if TYPE_CHECKING:
@@ -32,17 +33,17 @@ __all__ = ["SUFFIXES", "AudioWriter", "SessionWriter", "check_new"]
 class SessionWriter:
     """Writes the finals of a session to a new file.
 
-    The suffix says how: ``.txt`` a line a segment, ``.srt`` and ``.vtt`` subtitles, ``.jsonl`` a
-    line of JSON a segment, all of them only ever appended to; ``.json`` is replaced as a whole
-    after each final. Times are the session's.
+    The suffix chooses the format: ``.txt`` (one line per segment), ``.srt`` and ``.vtt``
+    (subtitles) and ``.jsonl`` (one JSON object per line) are appended to; ``.json`` is replaced as
+    a whole after each final. Times are those of the session.
 
     Args:
-        path: the file; must not be there, or be empty.
+        path: a file that does not exist yet or is empty.
 
     Raises:
         ConfigError: another suffix.
-        Error: the file is there already.
-        OSError: it cannot be made.
+        Error: the file exists and is not empty.
+        OSError: the file cannot be created.
     """
 
     def __init__(self, path: str | Path) -> None:
@@ -59,18 +60,17 @@ class SessionWriter:
         self.close()
 
     def write(self, event: Event) -> None:
-        """Write a final; partials are passed over.
+        """Write a final; partials are ignored.
 
         Raises:
-            Error: the file cannot be written now. The text is kept, and tried again with the
-                next final and by ``close``.
+            Error: the file cannot be written now. The text is kept and written with the next
+                final or by ``close``.
         """
         if event.kind == "final":
-            segment = Segment(event.segment, event.text, event.start_s, event.end_s, event.words)
-            self._put(self._format.add(segment))
+            self._put(self._format.add(event.to_segment()))
 
     def close(self) -> None:
-        """Write what is left and close the file; raises as ``write`` does."""
+        """Write what is pending and close the file; raises as ``write`` does."""
         try:
             if self._pending:
                 self._put("")
@@ -90,12 +90,12 @@ class SessionWriter:
         except OSError as error:
             raise Error(
                 f"{self.path}: {error.strerror or error}; {len(self._pending)} bytes are kept "
-                "and tried again with the next words"
+                "and will be written with the next words"
             ) from None
 
 
 class _Text:
-    """One line a segment; the base of all formats."""
+    """One line per segment; the base of all formats."""
 
     def __init__(self, name: str) -> None:
         self._name = name
@@ -122,7 +122,7 @@ class _Subtitles(_Text, ABC):
 
     @abstractmethod
     def _cue(self, cue: Cue) -> str:
-        """Return one cue as the format writes it."""
+        """Return one cue in this format."""
 
 
 class _Srt(_Subtitles):
@@ -130,27 +130,24 @@ class _Srt(_Subtitles):
 
     def _cue(self, cue: Cue) -> str:
         self._count += 1
-        lines = "".join(f"{line}\n" for line in cue.lines)
-        return f"{self._count}\n{stamp(cue.start_s, ',')} --> {stamp(cue.end_s, ',')}\n{lines}\n"
+        return srt_cue(self._count, cue) + "\n"
 
 
 class _Vtt(_Subtitles):
     def begin(self) -> str:
-        return "WEBVTT\n"
+        return VTT_HEADER
 
     def _cue(self, cue: Cue) -> str:
-        lines = "".join(f"{html.escape(line, quote=False)}\n" for line in cue.lines)
-        return f"\n{stamp(cue.start_s, '.')} --> {stamp(cue.end_s, '.')}\n{lines}"
+        return vtt_cue(cue)
 
 
 class _JsonLines(_Text):
     def add(self, segment: Segment) -> str:
-        document: dict[str, Any] = json.loads(write_json(_alone(segment), self._name))
-        return json.dumps(document["segments"][0], ensure_ascii=False) + "\n"
+        return json.dumps(segment.to_dict(), ensure_ascii=False) + "\n"
 
 
 class _Json(_Text):
-    """Gives the whole file each time."""
+    """Returns the whole file each time."""
 
     def __init__(self, name: str) -> None:
         super().__init__(name)
@@ -171,21 +168,21 @@ SUFFIXES: Mapping[str, Callable[[str], _Text]] = {
     ".json": _Json,
     ".jsonl": _JsonLines,
 }
-"""What a session can be written as."""
+"""The formats of ``SessionWriter`` by suffix."""
 
 
 class AudioWriter:
-    """Writes the sound of a session to a WAV file, 16 bits, mono, at the first block's rate.
+    """Writes the audio of a session to a WAV file: 16 bits, mono, at the rate of the first block.
 
-    A place in the file is a time of the session: gaps are filled with silence, and sound of a
-    device with another rate is resampled. The header is right after every second.
+    Positions in the file are times of the session: gaps are filled with silence, and audio from
+    a device with another rate is resampled. The header is updated every second.
 
     Args:
-        path: the file, ending in ``.wav``; must not be there, or be empty.
+        path: a file that ends in ``.wav`` and does not exist yet or is empty.
 
     Raises:
         ConfigError: another suffix.
-        Error: the file is there already.
+        Error: the file exists and is not empty.
     """
 
     def __init__(self, path: str | Path) -> None:
@@ -200,17 +197,17 @@ class AudioWriter:
     def __exit__(self, *_: object) -> None:
         self.close()
 
-    def write(self, heard: AudioBlock) -> None:
-        """Write a block.
+    def write(self, block: AudioBlock) -> None:
+        """Append a block.
 
         Raises:
-            Error: the file cannot be made or written.
+            Error: the file cannot be created or written.
         """
         try:
-            self._write(heard)
+            self._write(block)
         except (OSError, RuntimeError) as error:
             raise Error(
-                f"{self.path}: {error}; the sound from {heard.start_s:.1f} s on is not saved"
+                f"{self.path}: {error}; the audio from {block.start_s:.1f} s on is not saved"
             ) from None
 
     def close(self) -> None:
@@ -219,24 +216,24 @@ class AudioWriter:
             self._file.close()
             self._file = None
 
-    def _write(self, heard: AudioBlock) -> None:
+    def _write(self, block: AudioBlock) -> None:
         import soundfile
 
         if self._file is None:
-            self._to_rate = heard.sample_rate
+            self._to_rate = block.sample_rate
             self._file = soundfile.SoundFile(
                 str(self.path), "w", self._to_rate, 1, "PCM_16", format="WAV"
             )
-        if heard.sample_rate != self._from_rate:
-            self._from_rate = heard.sample_rate
+        if block.sample_rate != self._from_rate:
+            self._from_rate = block.sample_rate
             self._resampler = Resampler(self._from_rate, self._to_rate)
-        missing = round(heard.start_s * self._to_rate) - self._written
+        missing = round(block.start_s * self._to_rate) - self._written
         if missing > 0.5 * self._to_rate:  # smaller ones are the resampler's lag
             self._resampler = Resampler(self._from_rate, self._to_rate)
             while missing > 0:
                 self._append(np.zeros(min(missing, self._to_rate), np.float32))
                 missing -= self._to_rate
-        self._append(self._resampler.feed(heard.samples))
+        self._append(self._resampler.feed(block.samples))
         if self._written - self._flushed >= self._to_rate:
             self._file.flush()
             self._flushed = self._written
@@ -251,7 +248,7 @@ def check_new(path: str | Path, suffixes: Mapping[str, object] | list[str]) -> P
 
     Raises:
         ConfigError: its suffix is not one of ``suffixes``.
-        Error: it is there already and not empty; a session cannot be spoken again.
+        Error: the file exists and is not empty; nobody can speak a session again.
     """
     path = Path(path)
     suffix = path.suffix.lower()
@@ -261,7 +258,7 @@ def check_new(path: str | Path, suffixes: Mapping[str, object] | list[str]) -> P
             f"the name must end in {', '.join(suffixes)}"
         )
     if path.is_dir() or (path.is_file() and path.stat().st_size):
-        raise Error(f"{path}: is there already; name another file, or remove it")
+        raise Error(f"{path}: exists already; name another file, or remove it")
     return path
 
 

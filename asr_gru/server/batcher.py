@@ -18,7 +18,7 @@ from asr_gru.errors import Error
 from asr_gru.recognizer import Recognizer
 from asr_gru.results import Event
 from asr_gru.server.metrics import Metrics
-from asr_gru.streaming.batching import step_streams
+from asr_gru.streaming.batching import step_engines
 from asr_gru.streaming.endpoint import EndpointRules
 from asr_gru.streaming.stream import Stream
 
@@ -196,12 +196,10 @@ class Batcher:
         for each in work:
             _guarded(_accept, each)
         going = [each for each in work if each.error is None]
-        streams = [each.served.stream for each in going]
-        for steps in STEPS:
-            for each, events in zip(
-                going, step_streams(self.recognizer.acoustic, streams, steps), strict=True
-            ):
-                each.events += events
+        engines = [each.served.stream.engine for each in going]
+        stepped = step_engines(self.recognizer.acoustic, engines, STEPS)
+        for each, events in zip(going, stepped, strict=True):
+            each.events += events
         for each in going:
             if each.ending:
                 _guarded(_finish, each)
@@ -213,7 +211,7 @@ class Batcher:
         if served.behind_s <= self._behind_s:
             served.has_room.set()
         rate = self.recognizer.acoustic.info.sample_rate
-        recognised_s = max(0.0, stream.audio_s - stream.waiting / rate)
+        recognised_s = max(0.0, stream.audio_s - stream.engine.buffered / rate)
         ended = each.ending and each.error is None
         update = StreamUpdate(each.events, recognised_s, now - each.arrived, each.error, ended)
         if update.ended or update.error is not None:
@@ -265,8 +263,8 @@ def _accept(work: _Work) -> None:
         if isinstance(item, EndpointRules):
             stream.endpoint = item
         else:
-            stream.accept(item)
+            stream.engine.accept(item)
 
 
 def _finish(work: _Work) -> None:
-    work.events += work.served.stream.finish()
+    work.events += work.served.stream.engine.finish()

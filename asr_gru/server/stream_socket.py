@@ -136,9 +136,7 @@ def _parsed(message: str, kind: Any) -> Any:
 
 def _rules(mode: str | float) -> EndpointRules:
     try:
-        if isinstance(mode, str):
-            return EndpointRules.named(mode)
-        return EndpointRules(trailing_s=mode)
+        return EndpointRules.parse(mode)
     except ConfigError as error:
         raise RefusedError("bad_message", str(error)) from None
 

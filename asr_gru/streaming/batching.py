@@ -7,42 +7,53 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from asr_gru.streaming.stream import advance_streams
+from asr_gru.streaming.engine import StreamEngine, advance_engines
 
 if TYPE_CHECKING:
     from asr_gru.model.acoustic import AcousticModel
     from asr_gru.results import Event
-    from asr_gru.streaming.stream import Stream
 
-__all__ = ["step_streams"]
+__all__ = ["step_engines"]
 
 
-def step_streams(
-    acoustic: AcousticModel, streams: Sequence[Stream], steps: int
+def step_engines(
+    acoustic: AcousticModel, engines: Sequence[StreamEngine], sizes: Sequence[int]
 ) -> list[list[Event]]:
-    """Take ``steps`` live steps in every stream for as long as all of one's steps are there.
+    """Advance each stream that has enough audio buffered; repeat until none has.
 
-    The model is called once for all streams that have as much audio, then once for those that
-    have as much left, and so on.
+    For each of ``sizes`` in turn, streams with that many steps buffered share calls of the model.
+    Falling sizes, such as 8, 4, 2, 1, clear a backlog in few calls and leave less than the last
+    size in each buffer.
 
     Args:
-        acoustic: the model of all streams; it streams.
-        streams: each at a place of its own.
-        steps: live steps a call.
+        acoustic: the streaming model shared by all streams.
+        engines: distinct streams.
+        sizes: steps (``info.step_samples``) per call.
 
     Returns:
-        the events of each stream, in their order.
+        the events of each stream, in order.
     """
-    count = steps * acoustic.info.step_samples
-    events: list[list[Event]] = [[] for _ in streams]
-    ready = [i for i, stream in enumerate(streams) if stream.waiting >= count]
-    while ready:
-        samples = np.stack([streams[i].take(count) for i in ready])
-        states = zip(*(streams[i].state for i in ready), strict=True)
-        log_probs, state = acoustic.step(samples, tuple(map(np.concatenate, states)))
-        own = [tuple(array[row : row + 1] for array in state) for row in range(len(ready))]
-        advanced = advance_streams([streams[i] for i in ready], list(log_probs), own)
-        for i, new in zip(ready, advanced, strict=True):
-            events[i] += new
-        ready = [i for i in ready if streams[i].waiting >= count]
+    events: list[list[Event]] = [[] for _ in engines]
+    for size in sizes:
+        count = size * acoustic.info.step_samples
+        ready = [i for i, engine in enumerate(engines) if engine.buffered >= count]
+        while ready:
+            batch = [engines[i] for i in ready]
+            for i, found in zip(ready, _step(acoustic, batch, count), strict=True):
+                events[i] += found
+            ready = [i for i in ready if engines[i].buffered >= count]
     return events
+
+
+def _step(
+    acoustic: AcousticModel, engines: Sequence[StreamEngine], count: int
+) -> list[list[Event]]:
+    """Take ``count`` samples of each stream through one call of the model."""
+    if len(engines) == 1:
+        log_probs, state = acoustic.step(engines[0].take(count)[None], engines[0].state)
+        return [engines[0].advance(log_probs[0], state)]
+    samples = np.stack([engine.take(count) for engine in engines])
+    states = zip(*(engine.state for engine in engines), strict=True)
+    log_probs, state = acoustic.step(samples, tuple(map(np.concatenate, states)))
+    own = [tuple(array[row : row + 1] for array in state) for row in range(len(engines))]
+    return advance_engines(engines, list(log_probs), own)

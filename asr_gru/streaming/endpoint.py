@@ -7,10 +7,10 @@
 * ``trailing_s`` of silence after speech ends an utterance.
 * After four fifths of ``longest_s`` any pause of ``pause_s`` between two words ends it; at the
   full length it ends at its last word boundary, and the frames after that begin the next one.
-* ``leading_s`` of silence without any speech yields nothing, but lets the decoder start afresh.
+* ``leading_s`` of silence without any speech yields nothing, but restarts the decoder.
 
-A frame is silent when its blank has at least half of the probability. What was written is the
-decoder's to know, so the caller looks there before it acts on an endpoint.
+A frame is silent when its blank has at least half of the probability. Only the decoder knows
+whether there are words, so the caller asks it before acting on an endpoint.
 """
 
 from __future__ import annotations
@@ -29,6 +29,8 @@ __all__ = ["MODES", "Endpoint", "EndpointRules", "EndpointState", "find_endpoint
 
 Reason = Literal["silence", "pause", "length", "nothing"]
 EASED = 0.8
+SHORTEST_S, LONGEST_S = 0.1, 60.0
+"""Seconds of trailing silence that ``EndpointRules.parse`` accepts."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,8 +40,8 @@ class EndpointRules:
     Attributes:
         trailing_s: silence after speech that ends the utterance.
         longest_s: longest utterance, from its first speech on.
-        leading_s: silence before any speech after which the decoder starts afresh.
-        pause_s: pause that is enough for an utterance that is nearly too long.
+        leading_s: silence before any speech after which the decoder is restarted.
+        pause_s: pause that ends an utterance of more than four fifths of ``longest_s``.
     """
 
     trailing_s: float | None = 0.8
@@ -61,6 +63,34 @@ class EndpointRules:
                 f"there are {', '.join(MODES)}"
             )
         return MODES[mode]
+
+    @classmethod
+    def parse(cls, value: EndpointRules | str | float) -> EndpointRules:
+        """Return rules from what users write.
+
+        Args:
+            value: rules; the name of a mode; or seconds of trailing silence, 0.1 to 60, as a
+                number or as text.
+
+        Raises:
+            ConfigError: anything else.
+        """
+        if isinstance(value, EndpointRules):
+            return value
+        try:
+            seconds = math.nan if isinstance(value, bool) else float(value)
+        except (TypeError, ValueError):
+            if isinstance(value, str):
+                return cls.named(value)
+            raise ConfigError(
+                f"endpoint is {value!r}; give EndpointRules, a mode ({', '.join(MODES)}) "
+                "or seconds of silence"
+            ) from None
+        if not SHORTEST_S <= seconds <= LONGEST_S:
+            raise ConfigError(
+                f"endpoint {value}: give {SHORTEST_S:g} to {LONGEST_S:g} seconds of silence"
+            )
+        return cls(trailing_s=seconds)
 
     @classmethod
     def short(cls) -> EndpointRules:
@@ -93,11 +123,11 @@ MODES = {
 
 @dataclass(frozen=True, slots=True)
 class EndpointState:
-    """What the rules remember of an utterance.
+    """What the rules need to know of the frames so far.
 
     Attributes:
-        length: frames since its first speech, 0 before.
-        silent: silent frames up to now.
+        length: frames since the first speech of the utterance, 0 before it.
+        silent: length of the current run of silent frames.
     """
 
     length: int = 0
@@ -109,9 +139,9 @@ class Endpoint:
     """A frame at which a rule applies.
 
     Attributes:
-        frames: how many of the frames just looked at come before the endpoint.
-        reason: ``"silence"`` after speech, ``"pause"`` (end here if this is between two words),
-            ``"length"`` (end at the last word boundary), ``"nothing"`` was said.
+        frames: how many of the given frames come before the endpoint.
+        reason: ``"silence"`` after speech; ``"pause"``, to be used if it falls between two words;
+            ``"length"``, to be moved to the last word boundary; ``"nothing"``, no speech at all.
     """
 
     frames: int
@@ -121,18 +151,18 @@ class Endpoint:
 def find_endpoint(
     state: EndpointState, silence: Sequence[bool], rules: EndpointRules, frame_s: float
 ) -> tuple[EndpointState, Endpoint | None]:
-    """Look at frames until a rule applies.
+    """Go through frames until a rule applies.
 
     Args:
-        state: where the last call left off; ``EndpointState()`` begins an utterance.
-        silence: for each frame whether it is silent.
+        state: the state that the last call returned; ``EndpointState()`` begins an utterance.
+        silence: whether each frame is silent.
         rules: may differ from call to call.
-        frame_s: seconds a frame.
+        frame_s: seconds per frame.
 
     Returns:
-        The state after the last frame looked at, and the endpoint, or None when no rule applies
-        to any of the frames. ``"silence"`` is also given, once, where no frame was loud: a
-        decoder may have found a word in frames that are each more likely blank.
+        The state after the last frame used, and the endpoint, or None if no rule applied.
+        ``"silence"`` is also returned once when no frame was loud, because a decoder may find a
+        word in frames in each of which blank is likelier.
     """
     trailing, longest, leading, pause = _in_frames(rules, frame_s)
     eased = EASED * longest

@@ -4,32 +4,58 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import IO, TYPE_CHECKING
 
 import numpy as np
 import numpy.typing as npt
 
-from asr_gru.audio import RawAudio, Samples, check_rate, check_samples, open_recording
+from asr_gru.audio import (
+    RawAudio,
+    Samples,
+    check_rate,
+    check_samples,
+    check_shape,
+    open_recording,
+)
 from asr_gru.errors import AudioError, Error
 from asr_gru.results import Event, Segment, Transcript
-from asr_gru.streaming.batching import step_streams
-from asr_gru.streaming.stream import Pipeline, Stream
+from asr_gru.streaming.batching import step_engines
+from asr_gru.streaming.engine import Pipeline, StreamEngine
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Iterator
+    from collections.abc import Callable, Iterable, Iterator, Sequence
 
     from asr_gru.audio import Recording
     from asr_gru.model.acoustic import AcousticModel
     from asr_gru.streaming.endpoint import EndpointRules
 
-__all__ = ["AudioInput", "Update", "transcribe_recordings"]
+__all__ = ["AudioInput", "Update", "iterate_segments", "transcribe_recordings"]
 
-AudioInput = str | Path | RawAudio | npt.NDArray[np.generic]
+AudioInput = str | Path | RawAudio | IO[bytes] | bytes | npt.NDArray[np.generic]
+"""A file by name, bare samples in a file, a binary file object, a file's bytes, or samples."""
 BLOCK_S = 1.0
-STEPS = (32, 16, 8, 4, 2, 1)
-"""Live steps that are taken in one call of the model: the most that are there."""
+SIZES = (32, 16, 8, 4, 2, 1)
+"""Live steps per call of the model; the smaller sizes are for the end of a recording."""
 WINDOW_S, QUIET_S, PAUSE_S = 40.0, 10.0, 0.3
-"""A model that does not stream hears at most 40 s, cut in the quietest pause of the last 10 s."""
+"""A model that does not stream gets at most 40 s, cut at the quietest pause of the last 10 s."""
+
+
+def iterate_segments(
+    pipeline: Pipeline, source: AudioInput, sample_rate: int | None, rules: EndpointRules
+) -> Iterator[Segment]:
+    """Yield the segments of a recording as soon as each is final; errors are raised."""
+    run = _RecordingRun(pipeline, source, sample_rate, rules)
+    try:
+        while not run.ended:
+            error = run.read(_samples_per_call(pipeline.acoustic))
+            if error:
+                raise error
+            _step(pipeline.acoustic, [run])
+            yield from run.take_segments()
+        run.finish()
+        yield from run.take_segments()
+    finally:
+        run.close()
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,174 +86,181 @@ def transcribe_recordings(
     on_segment: Callable[[Segment], None] | None = None,
     on_update: Callable[[Update], None] | None = None,
 ) -> Iterator[tuple[AudioInput, Transcript | Error]]:
-    """Yield each source with its transcript, or with the error it met, in their order.
+    """Yield each source with its transcript, or with the error it met, in order.
 
     Args:
-        pipeline: the recogniser's.
-        sources: files, or samples at ``sample_rate``.
-        sample_rate: of samples, in Hz; files say theirs.
+        pipeline: the parts of the recogniser.
+        sources: recordings.
+        sample_rate: of sources that are samples, in Hz; files know theirs.
         rules: where segments end.
-        batch_size: recordings open at a time; each call of the model serves all of them.
-        on_progress: called with the seconds of audio that have been recognised in all.
-        on_segment: called with each segment when it is final (of any of the recordings).
+        batch_size: recordings open at a time; they share each call of the model.
+        on_progress: called with the seconds of audio recognised so far, of all recordings.
+        on_segment: called with each segment of any recording as soon as it is final.
         on_update: called for each recording after every few seconds of it.
     """
     coming = enumerate(sources)
     running: dict[int, _RecordingRun] = {}
     results: dict[int, tuple[AudioInput, Transcript | Error]] = {}
-    given, more, finished_s = 0, True, 0.0
-    info = pipeline.acoustic.info
-    wanted = (
-        STEPS[0] * info.step_samples if info.streaming else _window_samples(pipeline.acoustic)[0]
-    )
+    yielded, more, finished_s = 0, True, 0.0
+    wanted = _samples_per_call(pipeline.acoustic)
     try:
         while more or running:
             while more and len(running) < batch_size:
                 index, source = next(coming, (-1, ""))
                 more = index >= 0
                 if more:
-                    opened = _open(pipeline, source, sample_rate, rules, on_segment)
-                    if isinstance(opened, Error):
-                        results[index] = (source, opened)
-                    else:
-                        running[index] = opened
-            for index, job in list(running.items()):
-                error = job.read(wanted)
-                if error:
-                    results[index] = (job.source, error)
+                    try:
+                        running[index] = _RecordingRun(pipeline, source, sample_rate, rules)
+                    except Error as error:
+                        results[index] = (source, error)
+            for index, run in list(running.items()):
+                failed = run.read(wanted)
+                if failed:
+                    results[index] = (run.source, failed)
                     running.pop(index).close()
-            if info.streaming:
-                _step_together(pipeline.acoustic, list(running.values()))
-            else:
-                for job in running.values():
-                    _step_window(pipeline.acoustic, job)
+            _step(pipeline.acoustic, list(running.values()))
             if on_update is not None:
-                for index, job in running.items():
-                    on_update(job.update(index))
-            for index, job in list(running.items()):
-                if job.ended:
-                    results[index] = (job.source, job.transcript())
-                    finished_s += running.pop(index).stream.audio_s
+                for index, run in running.items():
+                    on_update(run.update(index))
+            for index, run in list(running.items()):
+                if run.ended:
+                    run.finish()
+                    results[index] = (run.source, run.transcript())
+                    finished_s += running.pop(index).engine.audio_s
+                if on_segment is not None:
+                    for segment in run.take_segments():
+                        on_segment(segment)
             if on_progress is not None:
-                on_progress(finished_s + sum(job.stream.audio_s for job in running.values()))
-            while given in results:
-                yield results.pop(given)
-                given += 1
+                on_progress(finished_s + sum(run.engine.audio_s for run in running.values()))
+            while yielded in results:
+                yield results.pop(yielded)
+                yielded += 1
     finally:
-        for job in running.values():
-            job.close()
+        for run in running.values():
+            run.close()
 
 
 class _RecordingRun:
-    """One recording on its way through a stream."""
+    """One recording on its way through a stream.
+
+    Attributes:
+        ended: whether all of the recording was read.
+    """
 
     def __init__(
-        self,
-        pipeline: Pipeline,
-        source: AudioInput,
-        sample_rate: int | None,
-        rules: EndpointRules,
-        on_segment: Callable[[Segment], None] | None,
+        self, pipeline: Pipeline, source: AudioInput, sample_rate: int | None, rules: EndpointRules
     ) -> None:
         self.source = source
         self.ended = False
-        self._segments: list[Segment] = []
-        self._updated = 0
-        self._on_segment = on_segment
-        self._recording: Recording | None = None
         self.warnings: list[str] = []
         self.close: Callable[[], None] = lambda: None
+        self._segments: list[Segment] = []
+        self._taken = self._updated = 0
+        self._recording: Recording | None = None
         self._blocks: Iterator[Samples]
-        if isinstance(source, str | Path | RawAudio):
-            recording = self._recording = open_recording(source)
+        if _is_samples(source):
+            if sample_rate is None:
+                raise AudioError("samples come without a rate; give sample_rate= in Hz")
+            rate = check_rate(sample_rate)
+            samples = np.asarray(source)
+            check_shape(samples.shape)
+            check_samples(samples[:0])
+            size = round(BLOCK_S * rate)
+            self._blocks = (
+                check_samples(samples[i : i + size]) for i in range(0, len(samples), size)
+            )
+        else:
+            recording = self._recording = open_recording(source)  # type: ignore[arg-type]
             rate, self.warnings, self.close = (
                 recording.sample_rate,
                 recording.warnings,
                 recording.close,
             )
             self._blocks = recording.blocks(BLOCK_S)
-        elif sample_rate is None:
-            raise AudioError("samples come without a rate; give sample_rate= in Hz")
-        else:
-            rate = check_rate(sample_rate)
-            size = round(BLOCK_S * rate)
-            whole = np.asarray(source)
-            check_samples(whole[:0] if whole.ndim else whole)
-            self._blocks = (check_samples(whole[i : i + size]) for i in range(0, len(whole), size))
-        self.stream = Stream(pipeline, rate, rules, partials=False)
+        self.engine = StreamEngine(pipeline, rate, rules, partials=False)
 
     def read(self, count: int) -> Error | None:
-        """Read until ``count`` samples at the model's rate wait, or the recording ends.
+        """Read until ``count`` samples at the model's rate are buffered, or the recording ends.
 
         Returns:
             the error that the recording met.
         """
         try:
-            while not self.ended and self.stream.waiting < count:
+            while not self.ended and self.engine.buffered < count:
                 block = next(self._blocks, None)
                 if block is None:
                     self.ended = True
                     self.close()
                 else:
-                    self.stream.accept(block)
+                    self.engine.accept(block)
         except Error as error:
             return error
         except OSError as error:
-            return AudioError(f"{self.source}: {error.strerror or error}")
+            named = self._recording.path if self._recording else "the samples"
+            return AudioError(f"{named}: {error.strerror or error}")
         return None
 
     def update(self, index: int) -> Update:
-        """Say how far it is, with the segments that no update had."""
-        fresh = tuple(self._segments[self._updated :])
+        """Return how far the recording has come, with the segments since the last update."""
+        new = tuple(self._segments[self._updated :])
         self._updated = len(self._segments)
         duration_s = None if self._recording is None else self._recording.duration_s
-        return Update(index, fresh, self.stream.audio_s, duration_s)
+        return Update(index, new, self.engine.audio_s, duration_s)
+
+    def add(self, events: list[Event]) -> None:
+        """Keep the segments of events; streams of recordings have no partials."""
+        self._segments += [event.to_segment() for event in events]
+
+    def finish(self) -> None:
+        """End the stream."""
+        self.add(self.engine.finish())
+
+    def take_segments(self) -> list[Segment]:
+        """Return the segments that became final since the last call."""
+        new = self._segments[self._taken :]
+        self._taken = len(self._segments)
+        return new
 
     def transcript(self) -> Transcript:
-        """End the stream and return all that was said."""
-        self.take(self.stream.finish())
-        return Transcript(tuple(self._segments), self.stream.audio_s, tuple(self.warnings))
-
-    def take(self, events: list[Event]) -> None:
-        """Keep what was said; the streams of recordings have no partials."""
-        for event in events:
-            segment = Segment(event.segment, event.text, event.start_s, event.end_s, event.words)
-            self._segments.append(segment)
-            if self._on_segment is not None:
-                self._on_segment(segment)
+        """Return everything that was recognised."""
+        return Transcript(tuple(self._segments), self.engine.audio_s, tuple(self.warnings))
 
 
-def _open(
-    pipeline: Pipeline,
-    source: AudioInput,
-    sample_rate: int | None,
-    rules: EndpointRules,
-    on_segment: Callable[[Segment], None] | None,
-) -> _RecordingRun | Error:
-    try:
-        return _RecordingRun(pipeline, source, sample_rate, rules, on_segment)
-    except Error as error:
-        return error
+def _is_samples(source: AudioInput) -> bool:
+    """Tell samples, also as a list of numbers, from what stands for a file."""
+    if isinstance(source, str | Path | RawAudio | bytes | bytearray | memoryview):
+        return False
+    return not hasattr(source, "read")
 
 
-def _step_together(acoustic: AcousticModel, jobs: list[_RecordingRun]) -> None:
-    for steps in STEPS:
-        for job, events in zip(
-            jobs, step_streams(acoustic, [job.stream for job in jobs], steps), strict=True
-        ):
-            job.take(events)
-        jobs = [job for job in jobs if job.ended]  # the others wait for a whole call's worth
+def _samples_per_call(acoustic: AcousticModel) -> int:
+    if acoustic.info.streaming:
+        return SIZES[0] * acoustic.info.step_samples
+    return _window_samples(acoustic)[0]
 
 
-def _step_window(acoustic: AcousticModel, job: _RecordingRun) -> None:
+def _step(acoustic: AcousticModel, runs: Sequence[_RecordingRun]) -> None:
+    """Recognise what is buffered, in large steps while a recording goes on."""
+    if not acoustic.info.streaming:
+        for run in runs:
+            _step_window(acoustic, run)
+        return
+    ended = [run for run in runs if run.ended]
+    for group, sizes in ((runs, SIZES[:1]), (ended, SIZES[1:])):
+        events = step_engines(acoustic, [run.engine for run in group], sizes)
+        for run, own in zip(group, events, strict=True):
+            run.add(own)
+
+
+def _step_window(acoustic: AcousticModel, run: _RecordingRun) -> None:
     longest, quiet = _window_samples(acoustic)
-    while job.stream.waiting >= longest:
-        samples = job.stream.take(longest)
+    while run.engine.buffered >= longest:
+        samples = run.engine.take(longest)
         cut = longest - quiet + _quietest(samples[-quiet:], acoustic.info.frame_samples)
-        job.stream.give_back(samples[cut:])
+        run.engine.put_back(samples[cut:])
         start = acoustic.start(1)
         log_probs = acoustic.finish(samples[None, :cut], start)
-        job.take(job.stream.advance(log_probs[0], start))
+        run.add(run.engine.advance(log_probs[0], start))
 
 
 def _window_samples(acoustic: AcousticModel) -> tuple[int, int]:

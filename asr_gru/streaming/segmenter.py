@@ -6,6 +6,7 @@ how many rows come at a time. Streams with the same decoder are decoded in one c
 
 from __future__ import annotations
 
+import copy
 import math
 import sys
 from collections import defaultdict
@@ -80,6 +81,12 @@ class Segmenter:
         closed: list[Segment] = []
         self._close(self._ended(), closed, duration_s)
         return closed
+
+    def copy(self) -> Segmenter:
+        """Return an independent segmenter in the same state; decoder states are shared."""
+        twin = copy.copy(self)
+        twin._kept = list(self._kept)
+        return twin
 
     def open(self) -> OpenSegment | None:
         """Return the segment being spoken, once it is certain that it has a word."""

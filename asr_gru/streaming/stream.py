@@ -1,205 +1,146 @@
-"""One speaker's flow: samples in, events out. The contract is in ``transcript.Event``."""
+"""A stream of audio that is recognised while it comes in."""
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-from typing import TYPE_CHECKING
+import pickle
+from typing import TYPE_CHECKING, Any, NoReturn
 
 import numpy as np
 import numpy.typing as npt
 
-from asr_gru.audio import Resampler, Samples, check_samples
-from asr_gru.errors import Error
-from asr_gru.results import Event, Segment
-from asr_gru.streaming.segmenter import Segmenter, advance_segmenters
+from asr_gru.errors import AudioError
+from asr_gru.streaming.batching import step_engines
+from asr_gru.streaming.endpoint import EndpointRules
+from asr_gru.streaming.engine import StreamEngine
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Callable
 
-    from asr_gru.decoding import AnyDecoder, WordTimes
-    from asr_gru.model.acoustic import AcousticModel, State
-    from asr_gru.streaming.endpoint import EndpointRules
-    from asr_gru.text import Tokenizer
+    from asr_gru.results import Event
 
-__all__ = ["Pipeline", "Stream", "advance_streams"]
-
-
-@dataclass(frozen=True, slots=True)
-class Pipeline:
-    """What all streams of a recogniser share."""
-
-    acoustic: AcousticModel
-    tokens: Tokenizer
-    decoder: AnyDecoder
-    times: WordTimes
+__all__ = ["Stream"]
 
 
 class Stream:
-    """Feed blocks of any length at ``sample_rate``; read events.
+    r"""Feed blocks of audio, receive events. Made by ``Recognizer.stream``.
 
-    A caller that runs the acoustic model itself, once for many streams, uses the pipeline that
-    ``feed`` is made of::
+        stream = recognizer.stream(48_000)
+        for block in blocks:
+            for event in stream.feed(block):
+                print(event.text, end="\n" if event.kind == "final" else "\r")
+        stream.finish()
+        print(stream.text)
 
-        stream.accept(block)                                  # for each stream, as audio comes
-        ready = [s for s in streams if s.waiting >= n]        # n: a multiple of info.step_samples
-        samples = np.stack([s.take(n) for s in ready])
-        state = tuple(np.concatenate(a) for a in zip(*(s.state for s in ready)))
-        log_probs, state = acoustic.step(samples, state)
-        states = [tuple(a[i : i + 1] for a in state) for i in range(len(ready))]
-        events = advance_streams(ready, log_probs, states)
+    Blocks may have any length. What the events promise is written at ``Event``.
 
-    Whatever the cuts and whoever does the steps, the finals are the same.
+    Args:
+        new_engine: returns an engine at the beginning of a stream, with the given rules.
+        rules: where segments end.
+
+    Attributes:
+        engine: the stream as a scheduler drives it that steps many streams in one call of the
+            model; see ``streaming.batching``.
     """
 
     def __init__(
-        self,
-        pipeline: Pipeline,
-        sample_rate: int,
-        rules: EndpointRules,
-        *,
-        partials: bool = True,
+        self, new_engine: Callable[[EndpointRules], StreamEngine], rules: EndpointRules
     ) -> None:
-        info = pipeline.acoustic.info
-        self._pipeline = pipeline
-        self._resampler = Resampler(sample_rate, info.sample_rate)
-        self._segmenter = Segmenter(pipeline.decoder, pipeline.tokens, pipeline.times, rules)
-        self._partials = partials
-        self._waiting: list[Samples] = []
-        self._count = 0
-        self._fed = 0
-        self._finished = False
-        self._shown = ("", "")
-        self.state: State = pipeline.acoustic.start(1)
+        self._new_engine = new_engine
+        self._finals: list[str] = []
+        self._open = ""
+        self.engine = new_engine(rules)
 
     @property
     def endpoint(self) -> EndpointRules:
-        """The endpoint rules; may be changed while the stream runs."""
-        return self._segmenter.rules
+        """The endpoint rules. They may be replaced while the stream runs.
+
+        Rules, a mode (``"short"``) and seconds of silence (``1.2``) can be assigned.
+        """
+        return self.engine.rules
 
     @endpoint.setter
-    def endpoint(self, rules: EndpointRules) -> None:
-        self._segmenter.rules = rules
+    def endpoint(self, endpoint: EndpointRules | str | float) -> None:
+        self.engine.rules = EndpointRules.parse(endpoint)
 
     @property
     def audio_s(self) -> float:
         """Seconds of audio fed so far."""
-        return self._fed / self._resampler.from_rate
+        return self.engine.audio_s
 
     @property
-    def waiting(self) -> int:
-        """Samples at the model's rate that wait for the next step."""
-        return self._count
+    def text(self) -> str:
+        """All text so far: of the closed segments, then of the one being spoken.
 
-    def feed(self, block: npt.ArrayLike) -> list[Event]:
-        """Take a block of samples and return what there is to say about it.
+        A stream without partials shows closed segments only.
+        """
+        return " ".join(filter(None, [*self._finals, self._open]))
+
+    def feed(self, block: npt.ArrayLike | bytes) -> list[Event]:
+        """Recognise a block of samples.
 
         Args:
-            block: ``(n,)`` or ``(n, channels)``, any length; see ``audio.check_samples``.
+            block: ``(n,)`` or ``(n, channels)``, floats in [-1, 1] or integers of 8, 16 or 32
+                bits; or bytes, which are read as mono 16-bit little-endian PCM.
+
+        Returns:
+            the events that the block brought about, often none.
 
         Raises:
-            AudioError: samples that are not numbers; the block is left out as a whole.
+            AudioError: samples that are not sound; nothing of the block is recognised.
             Error: the stream is finished.
         """
-        self.accept(block)
-        acoustic = self._pipeline.acoustic
-        events: list[Event] = []
-        while self._count >= acoustic.info.step_samples:
-            samples = self.take(acoustic.info.step_samples)
-            log_probs, state = acoustic.step(samples[None], self.state)
-            events += self.advance(log_probs[0], state)
-        return events
+        self.engine.accept(_samples(block))
+        events = step_engines(self.engine.pipeline.acoustic, [self.engine], [1])[0]
+        return self._note(events)
 
     def finish(self) -> list[Event]:
-        """End the stream: recognise what step and look-ahead held back, close what is open.
+        """End the stream: recognise what is still buffered and close the open segment.
 
         Raises:
             Error: the stream is finished already.
         """
-        self._refuse_if_finished()
-        self._finished = True
-        self._queue(self._resampler.finish())
-        segments: list[Segment] = []
-        if self._fed:
-            rest = self.take(self._count)
-            log_probs = self._pipeline.acoustic.finish(rest[None], self.state)
-            segments = self._segmenter.advance(log_probs[0])
-        return self._finals(segments + self._segmenter.finish(self.audio_s))
+        return self._note(self.engine.finish())
 
-    def accept(self, block: npt.ArrayLike) -> None:
-        """Take a block without recognising it yet; raises as ``feed`` does."""
-        self._refuse_if_finished()
-        samples = check_samples(block)
-        self._fed += len(samples)
-        self._queue(self._resampler.feed(samples))
+    def reset(self) -> None:
+        """Begin again, as a new stream with the same settings and the current endpoint rules.
 
-    def take(self, count: int) -> Samples:
-        """Return the next ``count`` of the ``waiting`` samples."""
-        joined = np.concatenate([*self._waiting, np.zeros(0, np.float32)])
-        self._waiting, self._count = [], 0
-        self._queue(joined[count:])
-        return joined[:count]
+        What is buffered or not yet final is dropped; call ``finish`` first to keep it.
+        """
+        self.engine = self._new_engine(self.engine.rules)
+        self._finals, self._open = [], ""
 
-    def give_back(self, samples: Samples) -> None:
-        """Put samples that were taken back in front of those that wait."""
-        self._waiting.insert(0, samples)
-        self._count += len(samples)
+    def copy(self) -> Stream:
+        """Return an independent stream in the same state; both share the loaded model."""
+        twin = object.__new__(Stream)
+        twin._new_engine = self._new_engine
+        twin._finals, twin._open = list(self._finals), self._open
+        twin.engine = self.engine.copy()
+        return twin
 
-    def advance(self, log_probs: npt.NDArray[np.float32], state: State) -> list[Event]:
-        """Take the rows ``(frames, tokens)`` of the samples last taken, and the state after."""
-        return advance_streams([self], [log_probs], [state])[0]
+    __copy__ = copy
 
-    def _refuse_if_finished(self) -> None:
-        if self._finished:
-            raise Error("this stream is finished; start another with Recognizer.stream()")
+    def __deepcopy__(self, memo: dict[int, Any]) -> Stream:
+        return self.copy()
 
-    def _queue(self, samples: Samples) -> None:
-        if len(samples):
-            self._waiting.append(samples)
-            self._count += len(samples)
+    def __reduce__(self) -> NoReturn:
+        raise pickle.PicklingError(
+            "a stream holds the loaded model and cannot be pickled; use Stream.copy() within a "
+            "process, or feed its audio to a new stream in another"
+        )
 
-    def _finals(self, segments: list[Segment]) -> list[Event]:
-        if segments:
-            self._shown = ("", "")
-        return [Event("final", s.id, s.text, s.text, s.words, s.start_s, s.end_s) for s in segments]
-
-    def _partial(self) -> list[Event]:
-        spoken = self._segmenter.open()
-        if spoken is None or (spoken.text, spoken.stable) == self._shown:
-            return []
-        self._shown = (spoken.text, spoken.stable)
-        first, last = spoken.words[0], spoken.words[-1]
-        return [
-            Event(
-                "partial",
-                spoken.id,
-                spoken.text,
-                spoken.stable,
-                spoken.words,
-                first.start_s,
-                last.end_s,
-            )
-        ]
+    def _note(self, events: list[Event]) -> list[Event]:
+        for event in events:
+            if event.kind == "final":
+                self._finals.append(event.text)
+                self._open = ""
+            else:
+                self._open = event.text
+        return events
 
 
-def advance_streams(
-    streams: Sequence[Stream],
-    log_probs: Sequence[npt.NDArray[np.float32]],
-    states: Sequence[State],
-) -> list[list[Event]]:
-    """Do what ``Stream.advance`` does for many streams; those of one decoder share its calls.
-
-    Args:
-        streams: each once.
-        log_probs: the rows ``(frames, tokens)`` of each.
-        states: the acoustic model's state after them, of each.
-
-    Returns:
-        the events of each stream.
-    """
-    closed = advance_segmenters([stream._segmenter for stream in streams], log_probs)
-    events = []
-    for stream, state, segments in zip(streams, states, closed, strict=True):
-        stream.state = state
-        finals = stream._finals(segments)
-        events.append(finals + stream._partial() if stream._partials else finals)
-    return events
+def _samples(block: npt.ArrayLike | bytes) -> npt.ArrayLike:
+    if not isinstance(block, bytes | bytearray | memoryview):
+        return block
+    if len(block) % 2:
+        raise AudioError(f"an odd number of bytes ({len(block)}); give whole 16-bit samples")
+    return np.frombuffer(block, "<i2")

@@ -26,7 +26,7 @@ class FaultyRecognizer:
             if self._method == "step":
                 self._armed = True
             else:
-                setattr(stream, self._method, self.fail)
+                setattr(stream.engine, self._method, self.fail)
         return stream
 
     def transcribe(self, *arguments, **options):

@@ -1,0 +1,224 @@
+"""One stream as a scheduler drives it: audio is buffered, taken in steps, and its result put back.
+
+Programs that follow one microphone use ``Stream`` and never meet this module.
+"""
+
+from __future__ import annotations
+
+import copy
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+import numpy as np
+import numpy.typing as npt
+
+from asr_gru.audio import Resampler, Samples, check_samples
+from asr_gru.errors import Error
+from asr_gru.results import Event, Segment
+from asr_gru.streaming.segmenter import Segmenter, advance_segmenters
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from asr_gru.decoding import AnyDecoder, WordTimes
+    from asr_gru.model.acoustic import AcousticModel, State
+    from asr_gru.streaming.endpoint import EndpointRules
+    from asr_gru.text import Tokenizer
+
+__all__ = ["Pipeline", "StreamEngine", "advance_engines"]
+
+
+@dataclass(frozen=True, slots=True)
+class Pipeline:
+    """The loaded parts of a recogniser, shared by all of its streams.
+
+    Attributes:
+        acoustic: samples to log-probabilities.
+        tokens: what the log-probabilities stand for.
+        decoder: log-probabilities to tokens.
+        times: frames to seconds.
+    """
+
+    acoustic: AcousticModel
+    tokens: Tokenizer
+    decoder: AnyDecoder
+    times: WordTimes
+
+
+class StreamEngine:
+    """The state of one stream, advanced from outside.
+
+    One call of the acoustic model can serve many engines (``batching.step_engines`` does this)::
+
+        engine.accept(block)                                   # for each engine, as audio comes
+        ready = [e for e in engines if e.buffered >= n]        # n: a multiple of info.step_samples
+        samples = np.stack([e.take(n) for e in ready])
+        state = tuple(np.concatenate(a) for a in zip(*(e.state for e in ready)))
+        log_probs, state = acoustic.step(samples, state)
+        states = [tuple(a[i : i + 1] for a in state) for i in range(len(ready))]
+        events = advance_engines(ready, log_probs, states)
+
+    The finals are bit-identical however audio is chunked and whichever engines share a call.
+
+    Attributes:
+        state: the acoustic model's state, batch size 1.
+    """
+
+    def __init__(
+        self,
+        pipeline: Pipeline,
+        sample_rate: int,
+        rules: EndpointRules,
+        *,
+        partials: bool = True,
+    ) -> None:
+        self.pipeline = pipeline
+        self._resampler = Resampler(sample_rate, pipeline.acoustic.info.sample_rate)
+        self._segmenter = Segmenter(pipeline.decoder, pipeline.tokens, pipeline.times, rules)
+        self._partials = partials
+        self._blocks: list[Samples] = []
+        self._buffered = 0
+        self._accepted = 0
+        self._finished = False
+        self._shown = ("", "")
+        self.state: State = pipeline.acoustic.start(1)
+
+    @property
+    def rules(self) -> EndpointRules:
+        """The endpoint rules; may be replaced at any time."""
+        return self._segmenter.rules
+
+    @rules.setter
+    def rules(self, rules: EndpointRules) -> None:
+        self._segmenter.rules = rules
+
+    @property
+    def audio_s(self) -> float:
+        """Seconds of audio accepted so far."""
+        return self._accepted / self._resampler.from_rate
+
+    @property
+    def buffered(self) -> int:
+        """Samples at the model's rate that wait for the next step."""
+        return self._buffered
+
+    @property
+    def finished(self) -> bool:
+        """Whether ``finish`` was called."""
+        return self._finished
+
+    def accept(self, block: npt.ArrayLike) -> None:
+        """Resample and buffer a block ``(n,)`` or ``(n, channels)``.
+
+        Raises:
+            AudioError: samples that are not sound; nothing of the block is buffered.
+            Error: the stream is finished.
+        """
+        self._refuse_if_finished()
+        samples = check_samples(block)
+        self._accepted += len(samples)
+        self._buffer(self._resampler.feed(samples))
+
+    def take(self, count: int) -> Samples:
+        """Remove the first ``count`` buffered samples and return them."""
+        joined = np.concatenate([*self._blocks, np.zeros(0, np.float32)])
+        self._blocks, self._buffered = [], 0
+        self._buffer(joined[count:])
+        return joined[:count]
+
+    def put_back(self, samples: Samples) -> None:
+        """Put samples back in front of the buffer."""
+        self._blocks.insert(0, samples)
+        self._buffered += len(samples)
+
+    def advance(self, log_probs: npt.NDArray[np.float32], state: State) -> list[Event]:
+        """Decode the rows ``(frames, tokens)`` of the samples last taken.
+
+        Args:
+            log_probs: what the acoustic model returned for those samples.
+            state: the acoustic model's state after them.
+        """
+        return advance_engines([self], [log_probs], [state])[0]
+
+    def finish(self) -> list[Event]:
+        """Recognise what is buffered and what the look-ahead held back; close the open segment.
+
+        Raises:
+            Error: the stream is finished already.
+        """
+        self._refuse_if_finished()
+        self._finished = True
+        self._buffer(self._resampler.finish())
+        segments: list[Segment] = []
+        if self._accepted:
+            rest = self.take(self._buffered)
+            log_probs = self.pipeline.acoustic.finish(rest[None], self.state)
+            segments = self._segmenter.advance(log_probs[0])
+        return self._finals(segments + self._segmenter.finish(self.audio_s))
+
+    def copy(self) -> StreamEngine:
+        """Return an independent engine in the same state, with the same pipeline.
+
+        States of the acoustic model and of decoders are never altered in place, so they are
+        shared; only buffers are copied.
+        """
+        twin = copy.copy(self)
+        twin._resampler = self._resampler.copy()
+        twin._segmenter = self._segmenter.copy()
+        twin._blocks = list(self._blocks)
+        return twin
+
+    def _refuse_if_finished(self) -> None:
+        if self._finished:
+            raise Error("this stream is finished; reset it, or start another with stream()")
+
+    def _buffer(self, samples: Samples) -> None:
+        if len(samples):
+            self._blocks.append(samples)
+            self._buffered += len(samples)
+
+    def _finals(self, segments: list[Segment]) -> list[Event]:
+        if segments:
+            self._shown = ("", "")
+        return [Event.final(segment) for segment in segments]
+
+    def _partial(self) -> list[Event]:
+        spoken = self._segmenter.open()
+        if spoken is None or (spoken.text, spoken.stable) == self._shown:
+            return []
+        self._shown = (spoken.text, spoken.stable)
+        return [
+            Event(
+                kind="partial",
+                segment=spoken.id,
+                text=spoken.text,
+                stable=spoken.stable,
+                words=spoken.words,
+                start_s=spoken.words[0].start_s,
+                end_s=spoken.words[-1].end_s,
+            )
+        ]
+
+
+def advance_engines(
+    engines: Sequence[StreamEngine],
+    log_probs: Sequence[npt.NDArray[np.float32]],
+    states: Sequence[State],
+) -> list[list[Event]]:
+    """Call ``advance`` on many engines at once; those with the same decoder share its calls.
+
+    Args:
+        engines: distinct engines.
+        log_probs: the rows ``(frames, tokens)`` of each.
+        states: the acoustic model's state after them, of each.
+
+    Returns:
+        the events of each engine.
+    """
+    closed = advance_segmenters([engine._segmenter for engine in engines], log_probs)
+    events = []
+    for engine, state, segments in zip(engines, states, closed, strict=True):
+        engine.state = state
+        finals = engine._finals(segments)
+        events.append(finals + engine._partial() if engine._partials else finals)
+    return events

@@ -1,0 +1,191 @@
+"""What users of one stream rely on; that steps and cuts do not matter is in test_recognizer."""
+
+import copy
+import pickle
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+import asr_gru
+from asr_gru import AudioError, ConfigError, EndpointRules, Error, Recognizer
+from asr_gru.audio import Resampler, read_recording
+from asr_gru.formats import writer
+
+RATE = 16_000
+SAMPLES = Path(__file__).parents[2] / "audio_samples"
+
+
+@pytest.fixture(scope="module")
+def recognizer():
+    return Recognizer.load()
+
+
+@pytest.fixture(scope="module")
+def speech():
+    return read_recording(SAMPLES / "read.flac", RATE)
+
+
+def test_the_text_is_that_of_the_events_so_far(recognizer, speech):
+    stream = recognizer.stream(RATE, "short")
+    assert stream.text == ""
+    finals, shown = [], ""
+    for start in range(0, len(speech), 4000):
+        for event in stream.feed(speech[start : start + 4000]):
+            if event.kind == "final":
+                finals.append(event.text)
+                shown = ""
+            else:
+                shown = event.text
+            last = " ".join(filter(None, [*finals, shown]))
+        if finals or shown:
+            assert stream.text == last
+    finals += [event.text for event in stream.finish()]
+    assert stream.text == " ".join(finals) != ""
+
+
+def test_a_reset_stream_begins_again(recognizer, speech):
+    stream = recognizer.stream(RATE)
+    stream.endpoint = 1.5
+    stream.feed(speech)
+    stream.finish()
+    first = stream.text
+    stream.reset()
+    assert stream.text == ""
+    assert stream.audio_s == 0
+    assert stream.endpoint == EndpointRules(trailing_s=1.5)
+    stream.feed(speech)
+    stream.finish()
+    assert stream.text == first
+
+
+@pytest.mark.parametrize("duplicate", [lambda s: s.copy(), copy.copy, copy.deepcopy])
+@pytest.mark.parametrize("beam", [1, 4])
+def test_a_copy_goes_its_own_way(speech, beam, duplicate):
+    recognizer = Recognizer.load(beam=beam)
+    half = len(speech) // 2 + 123
+    stream = recognizer.stream(RATE)
+    events = stream.feed(speech[:half])
+    twin = duplicate(stream)
+    silent = duplicate(stream)
+    silent.feed(np.zeros(RATE, np.float32))
+    rest = stream.feed(speech[half:]) + stream.finish()
+    assert twin.feed(speech[half:]) + twin.finish() == rest
+    whole = recognizer.stream(RATE)
+    assert whole.feed(speech[:half]) + whole.feed(speech[half:]) + whole.finish() == events + rest
+    assert twin.text == stream.text != silent.text
+
+
+@pytest.mark.parametrize("rate", [8_000, 44_100, 48_000])
+def test_a_copy_at_another_rate_writes_the_same_text(recognizer, speech, rate):
+    resampler = Resampler(RATE, rate)
+    sound = np.concatenate([resampler.feed(speech), resampler.finish()])
+    stream = recognizer.stream(rate)
+    stream.feed(sound[: rate * 3 + 7])
+    twin = stream.copy()
+    for each in (stream, twin):
+        each.feed(sound[rate * 3 + 7 :])
+        each.finish()
+    assert twin.text == stream.text != ""
+
+
+def test_a_stream_cannot_be_pickled_and_says_what_to_do(recognizer):
+    with pytest.raises(pickle.PicklingError, match=r"Stream\.copy\(\)"):
+        pickle.dumps(recognizer.stream(RATE))
+
+
+def test_bytes_are_16_bit_samples(recognizer, speech):
+    pcm = (np.clip(speech, -1, 1) * 32767).astype("<i2")
+    first, second = recognizer.stream(RATE), recognizer.stream(RATE)
+    assert first.feed(pcm) == second.feed(pcm.tobytes())
+    assert first.finish() == second.finish()
+    with pytest.raises(AudioError, match="odd number of bytes"):
+        recognizer.stream(RATE).feed(b"\0\0\0")
+
+
+@pytest.mark.parametrize(
+    ("endpoint", "rules"),
+    [
+        ("short", EndpointRules.short()),
+        (1.2, EndpointRules(trailing_s=1.2)),
+        ("1.2", EndpointRules(trailing_s=1.2)),
+        (EndpointRules.long(), EndpointRules.long()),
+    ],
+)
+def test_endpoints_are_given_as_on_the_command_line(recognizer, endpoint, rules):
+    assert recognizer.stream(RATE, endpoint).endpoint == rules
+    stream = recognizer.stream(RATE)
+    stream.endpoint = endpoint
+    assert stream.endpoint == rules
+
+
+@pytest.mark.parametrize("endpoint", ["shrot", 0, 61, float("nan"), "", [1], True])
+def test_endpoints_that_cannot_be_are_refused(recognizer, endpoint):
+    with pytest.raises(ConfigError, match="endpoint"):
+        recognizer.stream(RATE, endpoint)
+
+
+def test_the_input_of_a_recording_may_be_a_file_object_or_its_bytes(recognizer):
+    path = SAMPLES / "read.flac"
+    expected = recognizer.transcribe(path)
+    assert recognizer.transcribe(path.read_bytes()) == expected
+    with path.open("rb") as file:
+        assert recognizer.transcribe(file) == expected
+        assert not file.closed
+        with pytest.raises(AudioError, match=r"rewind it with seek\(0\)"):
+            recognizer.transcribe(file)
+    with path.open(encoding="latin-1") as file, pytest.raises(AudioError, match="mode 'rb'"):
+        recognizer.transcribe(file)
+    with pytest.raises(AudioError, match=r"^the recording: ") as caught:
+        recognizer.transcribe(b"no audio at all" * 10)
+    assert "asr-gru-" not in str(caught.value)
+
+
+def test_channels_in_front_are_refused_with_the_remedy(recognizer, speech):
+    with pytest.raises(AudioError, match=r"transpose it to \(n, channels\)"):
+        recognizer.transcribe(np.stack([speech, speech]), RATE)
+    stereo = recognizer.transcribe(np.stack([speech, speech], axis=1), RATE)
+    assert stereo == recognizer.transcribe(speech, RATE)
+
+
+def test_segments_come_one_by_one(recognizer):
+    path = SAMPLES / "long.ogg"
+    heard_s = []
+    expected = recognizer.transcribe(path, endpoint="short", on_progress=heard_s.append)
+    segments = recognizer.segments(path, endpoint="short")
+    assert next(segments) == expected.segments[0]
+    assert [expected.segments[0], *segments] == list(expected.segments)
+    assert len(expected.segments) > 2
+    with pytest.raises(AudioError):
+        next(recognizer.segments(SAMPLES / "no.wav"))
+
+
+def test_the_model_is_described(recognizer):
+    info = recognizer.info
+    assert (info.name, info.language, info.sample_rate) == ("en-small", "en", RATE)
+    assert info.step_s == pytest.approx(0.16)
+    assert info.vocabulary == len(recognizer.tokens)
+
+
+@pytest.mark.parametrize("suffix", ["txt", "srt", "vtt", "json", "tsv", "ctm", "TextGrid"])
+def test_a_transcript_saves_itself(recognizer, speech, tmp_path, suffix):
+    transcript = recognizer.transcribe(speech, RATE)
+    path = tmp_path / f"talk.{suffix}"
+    transcript.save(path)
+    assert path.read_text(encoding="utf-8") == writer(suffix)(transcript, "talk")
+    with pytest.raises(ConfigError, match=r"did you mean '\.srt'"):
+        transcript.save(tmp_path / "talk.strt")
+    with pytest.raises(Error, match="No such file"):
+        transcript.save(tmp_path / "no" / f"talk.{suffix}")
+
+
+def test_results_as_dictionaries(recognizer, speech):
+    stream = recognizer.stream(RATE)
+    events = stream.feed(speech) + stream.finish()
+    final = next(event for event in events if event.kind == "final")
+    assert asr_gru.Event.final(final.to_segment()) == final
+    shown = final.to_dict()
+    assert shown["type"] == "final"
+    assert shown["words"][0] == final.to_segment().to_dict()["words"][0]
+    assert replace(final, text="x").to_dict()["text"] == "x"
