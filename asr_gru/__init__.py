@@ -20,6 +20,7 @@ from asr_gru.errors import (
 from asr_gru.results import Event, Segment, Transcript, Word
 
 if TYPE_CHECKING:
+    from asr_gru.model.info import ModelInfo
     from asr_gru.recognizer import Recognizer
     from asr_gru.streaming.endpoint import EndpointRules
     from asr_gru.streaming.stream import Stream
@@ -34,6 +35,7 @@ __all__ = [
     "Event",
     "MissingExtraError",
     "ModelError",
+    "ModelInfo",
     "Recognizer",
     "Segment",
     "Stream",
@@ -46,6 +48,7 @@ __version__ = "0.1.0"
 
 _LATER = {
     "EndpointRules": "streaming.endpoint",
+    "ModelInfo": "model.info",
     "Recognizer": "recognizer",
     "Stream": "streaming.stream",
 }

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from typing import TYPE_CHECKING, Literal
 
 from asr_gru.audio import check_rate
 from asr_gru.decoders import Decoders
 from asr_gru.decoding import AnyDecoder, WordTimes
 from asr_gru.errors import ConfigError, Error, ModelError
+from asr_gru.model.info import ModelInfo
 from asr_gru.streaming.endpoint import EndpointRules
 from asr_gru.streaming.engine import Pipeline, StreamEngine
 from asr_gru.streaming.recordings import (
@@ -27,33 +28,10 @@ if TYPE_CHECKING:
     from asr_gru.results import Segment, Transcript
     from asr_gru.text import Tokenizer
 
-__all__ = ["DecoderChoice", "ModelInfo", "Recognizer"]
+__all__ = ["DecoderChoice", "Recognizer"]
 
 DecoderChoice = AnyDecoder | str | None
 """A decoder, or the name of one: greedy, beam, words; None is the default."""
-
-
-@dataclass(frozen=True, slots=True)
-class ModelInfo:
-    """What a loaded model is.
-
-    Attributes:
-        name: of the model, or "" for a recogniser built from parts.
-        language: as in BCP 47, or "".
-        sample_rate: rate that audio is resampled to, in Hz.
-        streaming: False if only whole recordings can be recognised.
-        step_s: seconds of audio per call of the model in a live stream.
-        lookahead_s: seconds by which results trail the audio.
-        vocabulary: number of tokens, the blank included.
-    """
-
-    name: str
-    language: str
-    sample_rate: int
-    streaming: bool
-    step_s: float
-    lookahead_s: float
-    vocabulary: int
 
 
 class Recognizer:

@@ -1,36 +1,55 @@
 from __future__ import annotations
 
+import re
+from importlib import import_module
 from pathlib import Path
 
 import pytest
 
 import asr_gru
 
-NAMES = [
-    "AudioError",
-    "ConfigError",
-    "DataError",
-    "DeviceError",
-    "EndpointRules",
-    "Error",
-    "Event",
-    "MissingExtraError",
-    "ModelError",
-    "Recognizer",
-    "Segment",
-    "Stream",
-    "Transcript",
-    "Word",
-    "__version__",
-]
+ROOT = Path(__file__).parents[1]
+IMPORT = re.compile(r"^ *from (asr_gru[\w.]*) import ([\w, ]+|\([^)]*\))", re.MULTILINE)
 
 
-def test_the_public_surface_is_this_list():
-    assert sorted(asr_gru.__all__) == dir(asr_gru) == NAMES
-    for name in NAMES:
-        assert getattr(asr_gru, name)
+def documented():
+    """Yield what README, docs and examples import, and from where."""
+    texts = [ROOT / "README.md", *(ROOT / "docs").glob("*.md"), *(ROOT / "examples").glob("*.py")]
+    for path in texts:
+        for module, names in IMPORT.findall(path.read_text(encoding="utf-8")):
+            for name in re.findall(r"\w+", names):
+                yield module, name
+
+
+def test_what_is_documented_is_exported():
+    found = set(documented())
+    assert ("asr_gru", "Recognizer") in found
+    for module, name in found:
+        assert name in import_module(module).__all__, f"{module}.{name}"
+
+
+def test_what_is_exported_can_be_imported_and_is_documented():
+    assert dir(asr_gru) == sorted(asr_gru.__all__) == asr_gru.__all__
+    for name in asr_gru.__all__:
+        value = getattr(asr_gru, name)
+        if isinstance(value, type):
+            assert value.__doc__
+            assert value.__module__.startswith("asr_gru.")
     with pytest.raises(AttributeError, match="'Recogniser'"):
         asr_gru.Recogniser  # noqa: B018
+
+
+def test_what_public_methods_return_is_exported():
+    for function in (
+        asr_gru.Recognizer.transcribe,
+        asr_gru.Recognizer.segments,
+        asr_gru.Recognizer.stream,
+        asr_gru.Recognizer.info.fget,
+        asr_gru.Stream.feed,
+        asr_gru.Stream.copy,
+    ):
+        (name,) = re.findall(r"\b(?!Iterator|list\b)[A-Z]\w+", function.__annotations__["return"])
+        assert name in asr_gru.__all__
 
 
 def test_the_version_is_that_of_the_package():

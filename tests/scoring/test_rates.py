@@ -1,6 +1,8 @@
 from functools import cache
 
+import jiwer
 import numpy as np
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -54,3 +56,16 @@ def test_interval_holds_the_rate_and_narrows():
     few_low, few_high = bootstrap_interval(scores[:20])
     assert low < rate < high
     assert high - low < few_high - few_low
+
+
+@given(
+    st.lists(st.sampled_from("abcd"), min_size=1, max_size=12),
+    st.lists(st.sampled_from("abcd"), max_size=12),
+)
+def test_error_counts_agree_with_jiwer(reference, hypothesis):
+    """The split into kinds may differ among equally short alignments; counts and rates do not."""
+    score = word_errors(" ".join(reference), " ".join(hypothesis))
+    expected = jiwer.process_words(" ".join(reference), " ".join(hypothesis))
+    assert score.errors == expected.substitutions + expected.deletions + expected.insertions
+    assert score.rate == pytest.approx(100 * expected.wer)
+    assert score.words == len(reference)
