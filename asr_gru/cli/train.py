@@ -65,7 +65,7 @@ def command(
         raise MissingExtraError(error.name or "torch", "train") from None
     if new_head and start_from is None:
         raise ConfigError("--new-head needs --start-from")
-    parsed = load_train_config(config, changes)
+    parsed = load_train_config(config, changes, _say)
     run = Run(
         folder=run_dir or Path("runs") / config.stem,
         root=root or config.parent,

@@ -40,19 +40,19 @@ class Augmenter:
     ) -> Samples:
         """Return a variation of ``samples (n,)``; a change of speed changes its length."""
         config = self.config
-        if random.random() < config.speed_share:
+        if random.random() < config.speed_prob:
             samples = self._speed(samples, random)
-        if self._rooms is not None and random.random() < config.rooms_share:
+        if self._rooms is not None and random.random() < config.rooms_prob:
             samples = self._room(samples, random)
-        if self._noise is not None and random.random() < config.noise_share:
+        if self._noise is not None and random.random() < config.noise_prob:
             samples = _mix(
                 samples, self.noise(len(samples), random), random.uniform(*config.snr_db)
             )
-        if random.random() < config.babble_share:
+        if random.random() < config.babble_prob:
             voices = [_tile(other_speech(), len(samples), random) for _ in range(4)]
             babble: Samples = np.sum(np.stack(voices), axis=0, dtype=np.float32)
             samples = _mix(samples, babble, random.uniform(max(10.0, config.snr_db[0]), 30.0))
-        if random.random() < config.bandwidth_share:
+        if random.random() < config.bandwidth_prob:
             samples = self._narrow(samples, random)
         gain = 10.0 ** (random.uniform(*config.gain_db) / 20.0)
         return np.asarray(samples * gain, np.float32)

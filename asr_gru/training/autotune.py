@@ -17,7 +17,7 @@ LAYERS: dict[Layer, torch.dtype | None] = {
     "float32": torch.float32,
     "bf16": torch.bfloat16,
 }
-"""Names of a configuration's ``layer`` and what ``RecurrentLayer.fast`` is for each."""
+"""Names of a configuration's ``gru_kernel`` and what ``RecurrentLayer.fast`` is for each."""
 
 
 def seconds_per_step(

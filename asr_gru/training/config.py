@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 import tomllib
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
@@ -13,6 +13,7 @@ from msgspec import Meta
 
 from asr_gru.errors import ConfigError, did_you_mean
 from asr_gru.model.net_config import EncoderConfig, FrontendConfig, LevelConfig, NetConfig
+from asr_gru.training.renamed_keys import RENAMED, upgrade_keys
 
 __all__ = [
     "AugmentConfig",
@@ -43,7 +44,7 @@ class DataConfig(_Strict, frozen=True, kw_only=True, forbid_unknown_fields=True)
         train: manifests, relative to the data root (``--root``, else the configuration's folder).
         validation: manifests to choose by; their word error rates are averaged.
         tokens: ``"characters"``, ``"pieces"`` or ``"phones"``.
-        pieces: how many word pieces.
+        vocab_size: number of word pieces, the blank included.
         lexicon: pronunciation dictionary for phones, relative to the data root; without one the
             package's own of English.
         pronunciations: phones as ``asr-gru align`` found them, relative to the data root; other
@@ -52,15 +53,15 @@ class DataConfig(_Strict, frozen=True, kw_only=True, forbid_unknown_fields=True)
         shortest_s: shorter recordings are left out.
         longest_s: longer recordings are left out.
         batch_s: seconds of audio a batch and process, padding included.
-        weights: how often the utterances of a source are seen a pass (default 1; 0.5 is every
-            second pass).
+        weights: how often the utterances of a source are seen per epoch (default 1;
+            0.5 is every second epoch).
         noise_only: utterances of noise alone with an empty text, as a share of the others.
     """
 
     train: tuple[str, ...]
     validation: tuple[str, ...] = ()
     tokens: Literal["characters", "pieces", "phones"] = "characters"
-    pieces: Annotated[int, Meta(ge=2)] = 256
+    vocab_size: Annotated[int, Meta(ge=2)] = 256
     lexicon: str = ""
     pronunciations: str = ""
     normaliser: Literal["none", "basic", "english"] = "english"
@@ -72,19 +73,19 @@ class DataConfig(_Strict, frozen=True, kw_only=True, forbid_unknown_fields=True)
 
 
 class AugmentConfig(_Strict, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    """How recordings are varied; every ``..._share`` is the probability for an utterance.
+    """How recordings are varied; every ``..._prob`` is a probability per utterance.
 
     Attributes:
         noise: folder of noise recordings, relative to the data root.
-        noise_share: probability of added noise.
+        noise_prob: probability of added noise.
         snr_db: lowest and highest ratio of speech to noise.
-        babble_share: probability of several other utterances as noise.
+        babble_prob: probability of several other utterances as noise.
         rooms: folder of room impulse responses, relative to the data root.
-        rooms_share: probability of a room.
+        rooms_prob: probability of a room.
         speed: largest relative change of speed (and pitch), 0.1 is 0.9 to 1.1.
-        speed_share: probability of a change of speed.
+        speed_prob: probability of a change of speed.
         gain_db: lowest and highest change of level.
-        bandwidth_share: probability of a low-pass, a telephone band or mu-law coding.
+        bandwidth_prob: probability of a low-pass, a telephone band or mu-law coding.
         frequency_masks: SpecAugment masks over mel bins (Park et al. 2019).
         frequency_width: widest of them, in bins.
         time_masks: masks over frames for each ten seconds.
@@ -94,15 +95,15 @@ class AugmentConfig(_Strict, frozen=True, kw_only=True, forbid_unknown_fields=Tr
     """
 
     noise: str = ""
-    noise_share: Share = 0.0
+    noise_prob: Share = 0.0
     snr_db: tuple[float, float] = (5.0, 30.0)
-    babble_share: Share = 0.0
+    babble_prob: Share = 0.0
     rooms: str = ""
-    rooms_share: Share = 0.0
+    rooms_prob: Share = 0.0
     speed: Annotated[float, Meta(ge=0, le=0.5)] = 0.1
-    speed_share: Share = 0.0
+    speed_prob: Share = 0.0
     gain_db: tuple[float, float] = (0.0, 0.0)
-    bandwidth_share: Share = 0.0
+    bandwidth_prob: Share = 0.0
     frequency_masks: Count = 0
     frequency_width: Count = 20
     time_masks: Count = 0
@@ -110,10 +111,8 @@ class AugmentConfig(_Strict, frozen=True, kw_only=True, forbid_unknown_fields=Tr
     trim_tail_s: NotNegative = 0.0
 
     def __post_init__(self) -> None:
-        if (self.noise_share and not self.noise) or (self.rooms_share and not self.rooms):
-            raise ConfigError(
-                "augment: noise_share and rooms_share need the folders noise and rooms"
-            )
+        if (self.noise_prob and not self.noise) or (self.rooms_prob and not self.rooms):
+            raise ConfigError("augment: noise_prob and rooms_prob need the folders noise and rooms")
 
 
 class PhonesConfig(_Strict, frozen=True, kw_only=True, forbid_unknown_fields=True):
@@ -124,14 +123,14 @@ class PhonesConfig(_Strict, frozen=True, kw_only=True, forbid_unknown_fields=Tru
         layer: recurrent layers below the head that names phones.
         delay_s: how long after its middle a frame is named.
         weight: of its nats a frame, beside CTC's nats a token.
-        last_weight: where the weight ends, as a share of it; it falls evenly.
+        final_weight_ratio: where the weight ends, as a fraction of it; it falls linearly.
     """
 
     file: str = ""
     layer: Annotated[int, Meta(ge=1)] = 2
     delay_s: NotNegative = 0.08
     weight: Positive = 1.0
-    last_weight: Share = 1.0
+    final_weight_ratio: Share = 1.0
 
 
 class OptimiserConfig(_Strict, frozen=True, kw_only=True, forbid_unknown_fields=True):
@@ -139,37 +138,37 @@ class OptimiserConfig(_Strict, frozen=True, kw_only=True, forbid_unknown_fields=
 
     Attributes:
         name: the rule; ``"muon"`` moves matrices by orthogonalised momentum.
-        rate: highest learning rate.
+        learning_rate: highest learning rate.
         warmup_steps: steps from 0 to it.
-        decay: how it falls until the last pass.
-        last_rate: where it ends, as a share of ``rate``.
+        decay: how it falls until the last epoch.
+        final_lr_ratio: where it ends, as a fraction of ``learning_rate``.
         weight_decay: of matrices, not of biases or norms.
         clip: largest norm of the gradient.
-        average: decay of the exponential moving average of weights, which is what is validated
+        ema: decay of the exponential moving average of weights, which is what is validated
             and exported; 0 for none.
     """
 
     name: Literal["adamw", "adam", "rmsprop", "sgd", "muon"] = "adamw"
-    rate: Positive = 1e-3
+    learning_rate: Positive = 1e-3
     warmup_steps: Count = 300
     decay: Literal["none", "linear", "cosine"] = "cosine"
-    last_rate: Share = 0.05
+    final_lr_ratio: Share = 0.05
     weight_decay: NotNegative = 0.01
     clip: Positive = 1.0
-    average: Annotated[float, Meta(ge=0, lt=1)] = 0.998
+    ema: Annotated[float, Meta(ge=0, lt=1)] = 0.998
 
 
 class TrainConfig(_Strict, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """A whole training run.
 
     Attributes:
-        passes: times through the training set.
-        sorted_passes: first passes with short utterances first (Amodei et al. 2016).
-        consistency: weight of CR-CTC (Yao et al. 2024): two masked views of each utterance that
+        epochs: times through the training set.
+        curriculum_epochs: first epochs with short utterances first (Amodei et al. 2016).
+        cr_ctc_weight: weight of CR-CTC (Yao et al. 2024): two masked views of each utterance that
             have to agree; 0 for one view and the plain loss.
         seed: of everything random.
-        layer: recurrent layer: the fastest as measured, ``nn.GRU``, or the own one with float32
-            or bfloat16 products.
+        gru_kernel: of the recurrent layers: the fastest as measured, ``nn.GRU``, or the package's
+            own with products in float32 or bfloat16.
     """
 
     data: DataConfig
@@ -179,11 +178,11 @@ class TrainConfig(_Strict, frozen=True, kw_only=True, forbid_unknown_fields=True
     level: LevelConfig = LevelConfig()
     encoder: EncoderConfig = EncoderConfig()
     phones: PhonesConfig = PhonesConfig()
-    passes: Annotated[int, Meta(ge=1)] = 30
-    sorted_passes: Count = 1
-    consistency: NotNegative = 0.0
+    epochs: Annotated[int, Meta(ge=1)] = 30
+    curriculum_epochs: Count = 1
+    cr_ctc_weight: NotNegative = 0.0
     seed: Count = 1
-    layer: Layer = "auto"
+    gru_kernel: Layer = "auto"
 
     def __post_init__(self) -> None:
         if self.phones.file and self.phones.layer > self.encoder.layers:
@@ -201,8 +200,12 @@ class TrainConfig(_Strict, frozen=True, kw_only=True, forbid_unknown_fields=True
         return NetConfig(frontend=self.frontend, level=self.level, encoder=self.encoder)
 
 
-def load_train_config(path: Path, changes: Sequence[str] = ()) -> TrainConfig:
+def load_train_config(
+    path: Path, changes: Sequence[str] = (), notice: Callable[[str], None] = lambda _line: None
+) -> TrainConfig:
     """Read a TOML file; ``changes`` are ``key.name=value`` with values as TOML writes them.
+
+    ``notice`` gets a line that names keys of earlier versions with what they are called now.
 
     Raises:
         ConfigError: not there, not TOML, an unknown key (the nearest is named), a wrong value.
@@ -213,8 +216,14 @@ def load_train_config(path: Path, changes: Sequence[str] = ()) -> TrainConfig:
         raise ConfigError(f"{path}: {error.strerror}; give a configuration in TOML") from None
     except (tomllib.TOMLDecodeError, UnicodeDecodeError, RecursionError) as error:
         raise ConfigError(f"{path}: not TOML: {error}") from None
+    renamed = upgrade_keys(values, str(path))
     for change in changes:
-        _apply(values, change)
+        key, equals, value = change.partition("=")
+        renamed += [(key, RENAMED[key])] if key in RENAMED else []
+        _apply(values, f"{RENAMED.get(key, key)}{equals}{value}")
+    if renamed:
+        now = ", ".join(f"{old} is now {new}" for old, new in renamed)
+        notice(f"{path}: keys of an earlier version: {now}")
     return parse_train_config(values, str(path))
 
 
@@ -235,7 +244,9 @@ def _apply(values: dict[str, Any], change: str) -> None:
 
 
 def parse_train_config(values: dict[str, Any], name: str = "configuration") -> TrainConfig:
-    """Turn plain values into a checked configuration."""
+    """Turn plain values into a checked configuration; keys of earlier versions are understood."""
+    values = {k: dict(v) if isinstance(v, dict) else v for k, v in values.items()}
+    upgrade_keys(values, name)
     try:
         return msgspec.convert(values, TrainConfig)
     except msgspec.ValidationError as error:

@@ -72,7 +72,7 @@ def make_tokens(utterances: Sequence[Utterance], data: DataConfig) -> Tokenizer:
     return (
         build_character_tokenizer(texts)
         if data.tokens == "characters"
-        else train_piece_tokenizer(texts, data.pieces)
+        else train_piece_tokenizer(texts, data.vocab_size)
     )
 
 

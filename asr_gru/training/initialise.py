@@ -94,7 +94,7 @@ def fresh_start(
         config=config,
         tokens=len(tokens),
         weights=weights,
-        average=average if config.optimiser.average else {},
+        average=average if config.optimiser.ema else {},
     )
 
 

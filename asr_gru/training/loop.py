@@ -88,7 +88,7 @@ def _train(
 
     unmoved = 0
     saved_at = time.monotonic()
-    while state.number < config.passes:
+    while state.number < config.epochs:
         steps = plan_pass(
             examples.durations_s,
             examples.weights,
@@ -97,16 +97,16 @@ def _train(
             noise_only=config.data.noise_only,
             seed=config.seed,
             number=state.number,
-            ascending=state.number < config.sorted_passes,
+            ascending=state.number < config.curriculum_epochs,
         )
         while state.position < len(steps):
             indices = steps[state.position][processes.rank]
             seed = (config.seed, state.number, state.position, processes.rank)
             batch = examples.batch(indices, seed)
-            progress = (state.number + state.position / len(steps)) / config.passes
+            progress = (state.number + state.position / len(steps)) / config.epochs
             losses = learner.step(batch, state.step, progress, seed)
             if average:
-                update_average(average, net, config.optimiser.average, state.step)
+                update_average(average, net, config.optimiser.ema, state.step)
             state.step += 1
             state.position += 1
             report.step(state.number, state.position, len(steps), state.step, losses)
@@ -126,7 +126,7 @@ def _train(
         state.number += 1
         state.position = 0
         state.history.append(_validate(net, average, validation, tokens, processes, report, state))
-        checkpoint(last=state.number == config.passes)
+        checkpoint(last=state.number == config.epochs)
     report.close()
     return state
 
@@ -149,8 +149,8 @@ def _first_state(
     names = 0 if phones is None else len(phones.names)
     if names != (len(state.phones["linear.bias"]) if state.phones else 0):
         raise ConfigError(f"{run.folder}: holds a run with other phones; give another --run-dir")
-    if config.layer == "auto":  # what was measured at the start decides, to the bit
-        config = msgspec.structs.replace(config, layer=state.config.layer)
+    if config.gru_kernel == "auto":  # what was measured at the start decides, to the bit
+        config = msgspec.structs.replace(config, gru_kernel=state.config.gru_kernel)
     state.config = config
     return state
 
@@ -175,19 +175,20 @@ def _phone_head(
 def _choose_layer(state: Checkpoint, processes: Processes, report: Report) -> torch.dtype | None:
     """Return the recurrent layer's ``fast``; an open choice is measured, and kept for later."""
     config = state.config
-    name: Layer = config.layer
+    name: Layer = config.gru_kernel
     if config.encoder.cell != "gru" or processes.device.type != "cpu":
         name = "torch"
     if name == "bf16" and not bf16_available():
         raise ConfigError(
-            'layer = "bf16" needs a CPU with AVX-512 and torch with oneDNN; write layer = "float32"'
+            'gru_kernel = "bf16" needs a CPU with AVX-512 and torch with oneDNN; '
+            'write gru_kernel = "float32"'
         )
     if name == "auto":
         race = race_layers(config.encoder.width)
         seconds = torch.tensor(list(race.values()))
         processes.sum_(seconds)
         name = list(race)[int(seconds.argmin())]
-        state.config = msgspec.structs.replace(config, layer=name)
+        state.config = msgspec.structs.replace(config, gru_kernel=name)
     report.note(f"recurrent layer: {name}")
     return LAYERS[name]
 

@@ -52,8 +52,8 @@ class _MuonAndAdamW:
         rest = [p for name, p in net.named_parameters() if name not in inner]
         rest.extend(second)
         self._pair: tuple[torch.optim.Optimizer, ...] = (
-            Muon(inner.values(), config.rate, config.weight_decay, processes),
-            torch.optim.AdamW(rest, lr=config.rate, betas=(0.9, 0.98), weight_decay=0.0),
+            Muon(inner.values(), config.learning_rate, config.weight_decay, processes),
+            torch.optim.AdamW(rest, lr=config.learning_rate, betas=(0.9, 0.98), weight_decay=0.0),
         )
         self.param_groups = [group for one in self._pair for group in one.param_groups]
 
@@ -94,21 +94,21 @@ def make_optimiser(
         {"params": others, "weight_decay": 0.0},
     ]
     if config.name == "adamw":
-        return torch.optim.AdamW(groups, lr=config.rate, betas=(0.9, 0.98))
+        return torch.optim.AdamW(groups, lr=config.learning_rate, betas=(0.9, 0.98))
     if config.name == "adam":
-        return torch.optim.Adam(groups, lr=config.rate, betas=(0.9, 0.98))
+        return torch.optim.Adam(groups, lr=config.learning_rate, betas=(0.9, 0.98))
     if config.name == "rmsprop":
-        return torch.optim.RMSprop(groups, lr=config.rate)
-    return torch.optim.SGD(groups, lr=config.rate, momentum=0.9, nesterov=True)
+        return torch.optim.RMSprop(groups, lr=config.learning_rate)
+    return torch.optim.SGD(groups, lr=config.learning_rate, momentum=0.9, nesterov=True)
 
 
 def learning_rate(config: OptimiserConfig, step: int, progress: float) -> float:
     """Return the rate at ``step`` (from 0), ``progress`` of all passes being done (0 to 1)."""
     warm = min(1.0, (step + 1) / max(1, config.warmup_steps))
     if config.decay == "none":
-        return config.rate * warm
+        return config.learning_rate * warm
     fall = progress if config.decay == "linear" else (1.0 - math.cos(math.pi * progress)) / 2
-    return config.rate * warm * (1.0 - (1.0 - config.last_rate) * fall)
+    return config.learning_rate * warm * (1.0 - (1.0 - config.final_lr_ratio) * fall)
 
 
 def update_average(average: dict[str, Tensor], net: nn.Module, decay: float, step: int) -> None:

@@ -64,7 +64,7 @@ class Learner:
         with torch.no_grad():
             features, _ = net.features(batch.samples.to(device))
             mel_frames = batch.frames.numpy() * config.encoder.subsampling
-            views = [features] * (2 if config.consistency else 1)
+            views = [features] * (2 if config.cr_ctc_weight else 1)
             features = torch.cat(
                 [mask_features(v, mel_frames, config.augment, random) for v in views]
             )
@@ -79,7 +79,7 @@ class Learner:
             batch.targets.to(device),
             frames,
             batch.target_lengths.to(device),
-            config.consistency,
+            config.cr_ctc_weight,
         )
         phones = self._phone_loss(batch, hidden, len(views))
         of_tokens, of_phones = self._shares(batch)
@@ -113,7 +113,7 @@ class Learner:
 
     def _weight(self, progress: float) -> float:
         phones = self.config.phones
-        return phones.weight * (1.0 - (1.0 - phones.last_weight) * progress)
+        return phones.weight * (1.0 - (1.0 - phones.final_weight_ratio) * progress)
 
     def _move(self, rate: float) -> bool:
         parameters = [*self.net.parameters(), *(self.head.parameters() if self.head else ())]

@@ -87,5 +87,5 @@ def test_bad_manifests(run, model, tmp_path, text, named):
 def test_unknown_configuration_keys(run, tmp_path):
     (tmp_path / "c.toml").write_text('[data]\ntrain = ["a.tsv"]\nbatchs_s = 3\n')
     refuse(run("train", tmp_path / "c.toml"), "data.batchs_s", "'batch_s'")
-    (tmp_path / "c.toml").write_text('pases = 3\n[data]\ntrain = ["a.tsv"]\n')
-    refuse(run("train", tmp_path / "c.toml"), "'passes'")
+    (tmp_path / "c.toml").write_text('epohs = 3\n[data]\ntrain = ["a.tsv"]\n')
+    refuse(run("train", tmp_path / "c.toml"), "'epochs'")

@@ -8,9 +8,9 @@ import soundfile
 
 RATE = 16_000
 CONFIG = """
-passes = 1
-sorted_passes = 0
-layer = "float32"
+epochs = 1
+curriculum_epochs = 0
+gru_kernel = "float32"
 [data]
 train = ["list.tsv"]
 validation = ["list.tsv"]
@@ -148,7 +148,7 @@ def test_a_run_starts_from_a_model_directory_with_its_tokens(run, data, model):
 
 
 def test_a_model_of_word_pieces_is_a_start_too(run, data):
-    pieces = ("--set", "data.tokens=pieces", "--set", "data.pieces=5")
+    pieces = ("--set", "data.tokens=pieces", "--set", "data.vocab_size=5")
     assert train(run, data, *pieces).status == 0
     lists = ("--calibration", data / "list.tsv", "--check", data / "list.tsv")
     exported = run("export", data / "run", data / "pieces", *lists, "--bound", "1000")

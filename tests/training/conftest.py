@@ -64,7 +64,7 @@ class World:
     phones: list[float | None] = field(default_factory=list)
 
     def config(self, **tables: Any) -> TrainConfig:
-        values: dict[str, Any] = {"passes": 2, "layer": "torch"}
+        values: dict[str, Any] = {"epochs": 2, "gru_kernel": "torch"}
         values["data"] = {"train": ["train.tsv"], "batch_s": 5.0, **tables.pop("data", {})}
         values["encoder"] = {"layers": 1, "width": 16, **tables.pop("encoder", {})}
         values["optimiser"] = {"warmup_steps": 2, **tables.pop("optimiser", {})}

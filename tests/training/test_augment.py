@@ -35,11 +35,11 @@ ECHO[100], ECHO[3_000] = 0.5, 0.25
 @pytest.mark.parametrize(
     "change",
     [
-        {"noise": "x", "noise_share": 1.0},
-        {"rooms": "x", "rooms_share": 1.0},
-        {"babble_share": 1.0},
-        {"speed_share": 1.0},
-        {"bandwidth_share": 1.0},
+        {"noise": "x", "noise_prob": 1.0},
+        {"rooms": "x", "rooms_prob": 1.0},
+        {"babble_prob": 1.0},
+        {"speed_prob": 1.0},
+        {"bandwidth_prob": 1.0},
         {"gain_db": (-10.0, -5.0)},
     ],
 )
@@ -53,7 +53,7 @@ def test_every_variation_varies_and_repeats(change):
     assert varied.dtype == np.float32
     assert len(varied) != len(SPEECH) or not np.array_equal(varied, SPEECH)
     np.testing.assert_array_equal(varied, vary(0))
-    assert (len(varied) == len(SPEECH)) is ("speed_share" not in change)
+    assert (len(varied) == len(SPEECH)) is ("speed_prob" not in change)
 
 
 def test_nothing_asked_nothing_done():
@@ -63,7 +63,7 @@ def test_nothing_asked_nothing_done():
 
 
 def test_noise_has_the_asked_level():
-    config = AugmentConfig(noise="x", noise_share=1.0, snr_db=(10.0, 10.0))
+    config = AugmentConfig(noise="x", noise_prob=1.0, snr_db=(10.0, 10.0))
     varied = Augmenter(config, RATE, Clips(HUM), None)(
         SPEECH, np.random.default_rng(0), lambda: HUM
     )

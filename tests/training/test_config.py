@@ -7,6 +7,7 @@ import pytest
 
 from asr_gru.errors import ConfigError
 from asr_gru.training.config import load_train_config, parse_train_config
+from asr_gru.training.renamed_keys import RENAMED
 
 MINIMAL = '[data]\ntrain = ["train.tsv"]\n'
 
@@ -27,25 +28,25 @@ def test_a_minimal_file_has_defaults(tmp_path):
 @pytest.mark.parametrize(
     ("text", "named"),
     [
-        ("pases = 3\n" + MINIMAL, "unknown key 'pases' (did you mean 'passes'?)"),
+        ("epohs = 3\n" + MINIMAL, "unknown key 'epohs' (did you mean 'epochs'?)"),
         (MINIMAL + "batch_sec = 3\n", "unknown key 'data.batch_sec' (did you mean 'batch_s'?)"),
         (MINIMAL + "[encoder]\nwidht = 3\n", "'encoder.widht' (did you mean 'width'?)"),
-        (MINIMAL + "[optimizer]\nrate = 1\n", "'optimizer' (did you mean 'optimiser'?)"),
+        (MINIMAL + "[optimizer]\nlearning_rate = 1\n", "'optimizer' (did you mean 'optimiser'?)"),
         (MINIMAL + "[augment]\nqqqq = 1\n", "unknown key 'augment.qqqq'"),
-        ("passes = 3\n", "data"),
+        ("epochs = 3\n", "data"),
         (MINIMAL + '[encoder]\ncell = "gro"\n', "encoder.cell"),
-        (MINIMAL + '[optimiser]\nrate = "fast"\n', "optimiser.rate"),
-        (MINIMAL + "[optimiser]\nrate = -1.0\n", "optimiser.rate"),
-        (MINIMAL + "[optimiser]\nrate = nan\n", "optimiser.rate"),
-        (MINIMAL + "[optimiser]\naverage = 1.0\n", "optimiser.average"),
+        (MINIMAL + '[optimiser]\nlearning_rate = "fast"\n', "optimiser.learning_rate"),
+        (MINIMAL + "[optimiser]\nlearning_rate = -1.0\n", "optimiser.learning_rate"),
+        (MINIMAL + "[optimiser]\nlearning_rate = nan\n", "optimiser.learning_rate"),
+        (MINIMAL + "[optimiser]\nema = 1.0\n", "optimiser.ema"),
         (MINIMAL + "batch_s = 0\n", "data.batch_s"),
         (MINIMAL + "[augment]\nspeed = 1.5\n", "augment.speed"),
-        (MINIMAL + "[augment]\nbabble_share = 3\n", "augment.babble_share"),
-        (MINIMAL + "[augment]\nnoise_share = 0.5\n", "need the folders noise and rooms"),
+        (MINIMAL + "[augment]\nbabble_prob = 3\n", "augment.babble_prob"),
+        (MINIMAL + "[augment]\nnoise_prob = 0.5\n", "need the folders noise and rooms"),
         (MINIMAL + "[level]\nstart_s = 0\n", "level.start_s"),
         (MINIMAL + "[encoder]\nlayers = 0\n", "encoder.layers"),
         (MINIMAL + "[frontend]\nmels = -1\n", "frontend.mels"),
-        ("passes = = 3\n", "not TOML"),
+        ("epochs = = 3\n", "not TOML"),
         ("x = " + "[" * 5_000, "not TOML"),
     ],
 )
@@ -71,8 +72,8 @@ def test_files_that_cannot_be_read(tmp_path):
 def test_changes_from_the_command_line(tmp_path):
     path = written(tmp_path, MINIMAL)
     changes = [
-        "passes=7",
-        "optimiser.rate=2e-3",
+        "epochs=7",
+        "optimiser.learning_rate=2e-3",
         "optimiser.name=sgd",
         "augment.gain_db=[-6.0, 6.0]",
         'data.train=["a.tsv", "b.tsv"]',
@@ -80,8 +81,8 @@ def test_changes_from_the_command_line(tmp_path):
         "level.follow=false",
     ]
     config = load_train_config(path, changes)
-    assert config.passes == 7
-    assert config.optimiser.rate == 2e-3
+    assert config.epochs == 7
+    assert config.optimiser.learning_rate == 2e-3
     assert config.optimiser.name == "sgd"
     assert config.augment.gain_db == (-6.0, 6.0)
     assert config.data.train == ("a.tsv", "b.tsv")
@@ -92,8 +93,8 @@ def test_changes_from_the_command_line(tmp_path):
 @pytest.mark.parametrize(
     ("change", "named"),
     [
-        ("passes", "write it as key.name=value"),
-        ("pases=3", "did you mean 'passes'"),
+        ("epochs", "write it as key.name=value"),
+        ("epohs=3", "did you mean 'epochs'"),
         ("data.train.x=3", "train is not a table"),
         ("encoder.width=wide", "encoder.width"),
         ("=3", "unknown"),
@@ -107,3 +108,28 @@ def test_changes_that_are_refused(tmp_path, change, named):
 def test_a_configuration_survives_its_plain_form():
     config = parse_train_config({"data": {"train": ["a"]}, "augment": {"gain_db": [-3, 3]}})
     assert parse_train_config(msgspec.to_builtins(config)) == config
+
+
+def test_keys_of_earlier_versions_are_read_with_a_notice(tmp_path):
+    old = "passes = 3\n" + MINIMAL + "[augment]\nspeed_share = 0.5\n[optimiser]\nrate = 0.5\n"
+    said: list[str] = []
+    config = load_train_config(written(tmp_path, old), ["optimiser.average=0.5"], said.append)
+    assert (config.epochs, config.augment.speed_prob) == (3, 0.5)
+    assert (config.optimiser.learning_rate, config.optimiser.ema) == (0.5, 0.5)
+    (line,) = said
+    for part in ("passes is now epochs", "optimiser.average is now optimiser.ema"):
+        assert part in line
+    new = load_train_config(written(tmp_path, "epochs = 3\n" + MINIMAL), (), said.append)
+    assert new.epochs == 3
+    assert len(said) == 1
+    with pytest.raises(ConfigError, match="passes is now epochs, and both are given"):
+        load_train_config(written(tmp_path, "epochs = 3\npasses = 3\n" + MINIMAL))
+
+
+@pytest.mark.parametrize(("old", "new"), RENAMED.items())
+def test_every_new_name_is_a_key_and_no_old_one_is(old, new):
+    config = parse_train_config({"data": {"train": ["t"]}})
+    for path, is_key in ((old, False), (new, True)):
+        *tables, key = path.split(".")
+        struct = getattr(config, tables[0]) if tables else config
+        assert hasattr(struct, key) is is_key

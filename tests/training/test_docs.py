@@ -52,4 +52,4 @@ def test_every_key_is_there_with_its_default(part: str):
 
 def test_the_example_is_a_configuration():
     example = re.search(r"```toml\n(.*?)```", DOCS, re.DOTALL)[1]
-    assert parse_train_config(tomllib.loads(example)).data.pieces == 300
+    assert parse_train_config(tomllib.loads(example)).data.vocab_size == 300

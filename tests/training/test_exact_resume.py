@@ -20,15 +20,15 @@ from asr_gru.training.loop import Run, train
 
 RATE = 16_000
 CONFIG = {
-    "passes": 3,
-    "consistency": 0.2,
-    "layer": "float32",
+    "epochs": 3,
+    "cr_ctc_weight": 0.2,
+    "gru_kernel": "float32",
     "data": {"train": ["list.tsv"], "batch_s": 6.0, "noise_only": 0.2},
     "augment": {
-        "speed_share": 0.5,
+        "speed_prob": 0.5,
         "gain_db": [-10.0, 5.0],
-        "bandwidth_share": 0.5,
-        "babble_share": 0.5,
+        "bandwidth_prob": 0.5,
+        "babble_prob": 0.5,
         "frequency_masks": 1,
         "time_masks": 2,
     },

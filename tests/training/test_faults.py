@@ -39,7 +39,7 @@ def test_a_second_run_in_a_folder_is_refused_until_the_first_ends(world, tmp_pat
         with pytest.raises(ConfigError, match="another run is going on here"):
             world.train(tmp_path)
         other.kill()
-    world.train(tmp_path, world.config(passes=1))  # a killed run holds no lock
+    world.train(tmp_path, world.config(epochs=1))  # a killed run holds no lock
     with locked(tmp_path), pytest.raises(ConfigError, match="another run"), locked(tmp_path):
         pass
 
@@ -52,7 +52,7 @@ def test_one_unreadable_recording_does_not_end_a_run(world, tmp_path):
     write_manifest(tmp_path / "train.tsv", listed)
     write_manifest(tmp_path / "dev.tsv", [*broken, listed[-1]])
     said: list[str] = []
-    config = world.config(passes=1, data={"train": ["train.tsv"], "validation": ["dev.tsv"]})
+    config = world.config(epochs=1, data={"train": ["train.tsv"], "validation": ["dev.tsv"]})
     state = train(config, Run(tmp_path / "run", tmp_path, tmp_path / "cache"), ALONE, said.append)
     named = [line for line in said if "left out: " in line and "broken.wav" in line]
     assert len(named) == 2  # once for each list
@@ -76,7 +76,7 @@ def poison(monkeypatch, from_step: int, until_step: int) -> None:
 def test_a_gradient_that_is_not_finite_is_counted_and_moves_nothing(world, tmp_path, monkeypatch):
     monkeypatch.setattr(Report, "_due", lambda _report: True)
     said: list[str] = []
-    config = world.config(passes=1, optimiser={"average": 0.0})
+    config = world.config(epochs=1, optimiser={"ema": 0.0})
     place = {"root": world.root, "cache": world.root / "cache"}
     before, _ = world.train(tmp_path / "before", config, stop_after=1)
     poison(monkeypatch, 1, 3)
@@ -90,7 +90,7 @@ def test_a_run_without_finite_gradients_ends(world, tmp_path, monkeypatch):
     before, _ = world.train(tmp_path, stop_after=2)
     poison(monkeypatch, 0, 1_000)
     with pytest.raises(ConfigError, match="no finite gradient in 4 steps"):
-        world.train(tmp_path, world.config(passes=20))
+        world.train(tmp_path, world.config(epochs=20))
     after = load_checkpoint(tmp_path)
     assert all(torch.equal(after.weights[k], v) for k, v in before.weights.items())
 

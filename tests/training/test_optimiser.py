@@ -11,15 +11,15 @@ from asr_gru.training.optimiser import learning_rate, make_optimiser, update_ave
 
 
 def test_the_rate_warms_up_and_falls():
-    config = OptimiserConfig(rate=2.0, warmup_steps=10, decay="cosine", last_rate=0.1)
+    config = OptimiserConfig(learning_rate=2.0, warmup_steps=10, decay="cosine", final_lr_ratio=0.1)
     assert learning_rate(config, 0, 0.0) == pytest.approx(0.2)
     assert learning_rate(config, 4, 0.0) == pytest.approx(1.0)
     assert learning_rate(config, 9, 0.0) == pytest.approx(2.0)
     assert learning_rate(config, 99, 0.5) == pytest.approx(2.0 * 0.55)
     assert learning_rate(config, 99, 1.0) == pytest.approx(0.2)
-    linear = OptimiserConfig(rate=2.0, warmup_steps=0, decay="linear", last_rate=0.5)
+    linear = OptimiserConfig(learning_rate=2.0, warmup_steps=0, decay="linear", final_lr_ratio=0.5)
     assert learning_rate(linear, 0, 0.25) == pytest.approx(2.0 * 0.875)
-    steady = OptimiserConfig(rate=2.0, warmup_steps=0, decay="none")
+    steady = OptimiserConfig(learning_rate=2.0, warmup_steps=0, decay="none")
     assert learning_rate(steady, 5, 0.9) == 2.0
 
 
@@ -34,7 +34,9 @@ def test_the_rate_never_rises_after_the_warm_up(decay):
 def test_each_rule_goes_downhill_and_only_matrices_decay(name):
     torch.manual_seed(0)
     net = nn.Linear(4, 1)
-    optimiser = make_optimiser(net, OptimiserConfig(name=name, rate=0.01, weight_decay=0.1))
+    optimiser = make_optimiser(
+        net, OptimiserConfig(name=name, learning_rate=0.01, weight_decay=0.1)
+    )
     decays = {p.ndim: g["weight_decay"] for g in optimiser.param_groups for p in g["params"]}
     assert decays == {2: 0.1, 1: 0.0}
     x, y = torch.randn(32, 4), torch.randn(32, 1)
@@ -67,7 +69,7 @@ def test_muon_goes_on_exactly_from_a_checkpoint():
             (net(x) - y).square().mean().backward()
             optimiser.step()
 
-    config = OptimiserConfig(name="muon", rate=0.01)
+    config = OptimiserConfig(name="muon", learning_rate=0.01)
     net = nn.Sequential(nn.Linear(4, 8), nn.Linear(8, 1))
     optimiser = make_optimiser(net, config)
     steps(net, optimiser, 3)

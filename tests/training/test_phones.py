@@ -108,8 +108,12 @@ def write_phones(world) -> Path:
 def test_training_learns_phones_and_resumes_exactly(world, tmp_path: Path):
     """Promise 7, with the second head in the checkpoint."""
     write_phones(world)
-    tables = {"passes": 8, "encoder": {"layers": 2, "width": 24}, "optimiser": {"rate": 0.01}}
-    teacher = {"file": "phones.tsv", "layer": 1, "last_weight": 0.5}
+    tables = {
+        "epochs": 8,
+        "encoder": {"layers": 2, "width": 24},
+        "optimiser": {"learning_rate": 0.01},
+    }
+    teacher = {"file": "phones.tsv", "layer": 1, "final_weight_ratio": 0.5}
     guided = world.config(**tables, phones=teacher)
     _, without = world.train(tmp_path / "plain", world.config(**tables))
     assert set(world.phones) == {None}

@@ -53,8 +53,8 @@ def config(**data):
     values = {"train": ["list.tsv"], "validation": ["list.tsv"], "tokens": "phones", **data}
     return parse_train_config(
         {
-            "passes": 1,
-            "layer": "torch",
+            "epochs": 1,
+            "gru_kernel": "torch",
             "data": {"lexicon": "words.dict", **values},
             "encoder": {"layers": 1, "width": 8, "lookahead": 1},
         }

@@ -71,9 +71,9 @@ def train_in_parts(root: Path, output: Path, processes: Processes) -> None:
     """Train a run in one go, and another that is stopped and goes on."""
     config = configuration(
         root,
-        sorted_passes=0,
+        curriculum_epochs=0,
         data={"validation": ["validation.tsv"], "batch_s": 3.0},
-        augment={"speed_share": 0.5},
+        augment={"speed_prob": 0.5},
     )
     place = {"root": root, "cache": output / "cache"}
     for name, stop_after in (("whole", None), ("parts", 3), ("parts", None)):
