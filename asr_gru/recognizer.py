@@ -152,6 +152,11 @@ class Recognizer:
         )
 
     @property
+    def decoder(self) -> AnyDecoder:
+        """The decoder of calls that choose none."""
+        return self._pipeline.decoder
+
+    @property
     def tokens(self) -> Tokenizer:
         """What the model writes with."""
         return self._pipeline.tokens

@@ -107,13 +107,13 @@ def test_words_depend_neither_on_blocks_nor_on_company(recognizer, seed, cuts):
 
 def test_a_beam_is_how_much_is_kept(word_model, model):
     load = Recognizer.load
-    assert isinstance(load(word_model)._pipeline.decoder, TreeSearch)
-    assert load(word_model, beam=7)._pipeline.decoder.knobs.width == 7
-    assert load(word_model, decoder="words", beam=9)._pipeline.decoder.knobs.width == 9
-    assert isinstance(load(model)._pipeline.decoder, GreedyDecoder)
-    assert isinstance(load(model, beam=1)._pipeline.decoder, GreedyDecoder)
-    assert load(model, beam=5)._pipeline.decoder.width == 5
-    assert load(model, decoder="beam")._pipeline.decoder.width == 8
+    assert isinstance(load(word_model).decoder, TreeSearch)
+    assert load(word_model, beam=7).decoder.knobs.width == 7
+    assert load(word_model, decoder="words", beam=9).decoder.knobs.width == 9
+    assert isinstance(load(model).decoder, GreedyDecoder)
+    assert isinstance(load(model, beam=1).decoder, GreedyDecoder)
+    assert load(model, beam=5).decoder.width == 5
+    assert load(model, decoder="beam").decoder.width == 8
 
 
 def test_choices_that_cannot_be_are_refused(recognizer, model):

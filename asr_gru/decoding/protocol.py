@@ -96,6 +96,10 @@ class Decoder(Protocol[S]):
         """Return how many tokens of all readings are the same and cannot be altered any more."""
         ...
 
+    def shown(self, state: S) -> int:
+        """Return how many tokens of the best reading are likely enough to be shown: here all."""
+        return len(self.best(state)[0].tokens)
+
     @abstractmethod
     def finish(self, state: S) -> S:
         """Return the state after the end of the sentence, which adds its score to all readings.

@@ -49,6 +49,7 @@ RANGES = {
     "blank_skip": (0.5, 1.0),
     "phone_floor": (0.0, 0.5),
     "histories": (1, 1000),
+    "shown_share": (0.0, 1.0),
 }
 
 
@@ -67,6 +68,8 @@ class TreeSearchKnobs:
         phone_floor: no phone begins in a frame that gives it a smaller probability, 0 to 0.5.
         histories: word sequences kept apart at the same place of the search; with ``n`` of them
             the ``n`` best sentences are exact (Schwartz and Chow 1990), 1 to 1000.
+        shown_share: a word of a sentence that is not finished is shown once it has this share of
+            the probability of all hypotheses, 0 to 1; 0 shows the best as it is.
     """
 
     language_weight: float = 0.9
@@ -77,6 +80,7 @@ class TreeSearchKnobs:
     blank_skip: float = 0.98
     phone_floor: float = 1e-3
     histories: int = 1
+    shown_share: float = 0.5
 
     def __post_init__(self) -> None:
         for field in fields(self):

@@ -25,6 +25,7 @@ from asr_gru.decoding.protocol import Decoder, Hypothesis, LogProbs, WordScore
 from asr_gru.decoding.tree_batch import Batch
 from asr_gru.decoding.tree_knobs import TreeSearchKnobs, WordModel
 from asr_gru.decoding.tree_merge import mix
+from asr_gru.decoding.tree_share import likely_tokens
 from asr_gru.decoding.tree_state import (
     ACOUSTIC,
     BLANK,
@@ -161,7 +162,7 @@ class TreeSearch(Decoder[TreeState]):
         ints, floats = state.hypotheses
         rank = floats[SCORE] + state.blank_score
         if not state.finished:
-            rank = rank + self._net.look[ints[NODE]]
+            rank = rank + self._net.below[ints[NODE]]
         found: list[Hypothesis] = []
         seen: set[int] = set()
         for column in np.argsort(-rank, kind="stable").tolist():
@@ -176,6 +177,14 @@ class TreeSearch(Decoder[TreeState]):
     def settled(self, state: TreeState) -> int:
         """Return how many tokens all hypotheses share, so that no later frame can alter them."""
         return collect(state).settled
+
+    def shown(self, state: TreeState) -> int:
+        """Return how many tokens belong to words with the share of the probability to be shown."""
+        ints, floats = state.hypotheses
+        if state.finished or not self.knobs.shown_share:
+            return len(self.best(state)[0].tokens)
+        rank = floats[SCORE] + self._net.below[ints[NODE]]
+        return likely_tokens(state, rank, self._tree, self.knobs.shown_share)
 
     def finish(self, state: TreeState) -> TreeState:
         """Score the end of the sentence; a word that is not complete is left out.

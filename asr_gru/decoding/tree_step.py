@@ -42,7 +42,8 @@ class Network:
         model: the language model, or None.
         knobs: as tuned.
         tokens: columns of the log-probabilities.
-        look: ``(nodes,)`` weighted look-ahead of each node.
+        look: ``(nodes,)`` weighted look-ahead of each node, words that end at it included.
+        below: ``(nodes,)`` the same without these: what a hypothesis at the node may become.
         floor: log-probability below which no phone begins.
     """
 
@@ -55,6 +56,8 @@ class Network:
         look: Floats,
     ) -> None:
         self.tree, self.model, self.knobs, self.tokens, self.look = tree, model, knobs, tokens, look
+        self.below = np.full(len(tree), -np.inf)
+        np.maximum.at(self.below, tree.parent[1:], look[1:])
         self.child_count = np.diff(tree.first_child)
         self.word_count = np.diff(tree.first_word)
         self.root_children = tree.children[: self.child_count[0]]
@@ -117,7 +120,7 @@ def step(
     ints, floats = hypotheses
     score, tokens = floats[SCORE], net.tokens
     flat, base = rows.ravel(), stream * tokens
-    look = net.look[ints[NODE]]
+    look = net.below[ints[NODE]]
 
     # Staying at the node: by a blank, or by the newest phone once more.
     going = np.flatnonzero(ints[BLANK] == 0)
@@ -131,9 +134,11 @@ def step(
     np.maximum.at(best, stream, stay + look)
     np.maximum.at(best, stream[going], again + look[going])
     inner = np.flatnonzero(net.child_count[grown.node])
-    np.maximum.at(best, stream[grown.source[inner]], rank[inner])
+    np.maximum.at(
+        best, stream[grown.source[inner]], grown.score[inner] + net.below[grown.node[inner]]
+    )
     near = np.flatnonzero(rank >= (best - net.knobs.beam)[stream[grown.source]])
-    grown, rank = grown.at(near), rank[near]
+    grown = grown.at(near)
     words = _complete(net, grown, ints[LM_STATE])
     inner = np.flatnonzero(net.child_count[grown.node])
     ended = grown.source[words.grown]
@@ -149,7 +154,14 @@ def step(
         )
     )
     scores = np.concatenate((stay, again, grown.score[inner], words.score))
-    ranks = np.concatenate((stay + look, again + look[going], rank[inner], words.score))
+    ranks = np.concatenate(
+        (
+            stay + look,
+            again + look[going],
+            grown.score[inner] + net.below[grown.node[inner]],
+            words.score,
+        )
+    )
     lm_state = ints[LM_STATE][source]
     words_hash = ints[WORDS_HASH][source]
     if len(ended):

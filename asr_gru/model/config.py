@@ -49,6 +49,7 @@ class WordsConfig(_Part, frozen=True, kw_only=True, forbid_unknown_fields=True):
     width: int = 400
     blank_skip: float = 0.98
     phone_floor: float = 1e-3
+    shown_share: float = 0.5
 
 
 class DecoderConfig(_Part, frozen=True, kw_only=True, forbid_unknown_fields=True):

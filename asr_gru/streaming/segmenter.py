@@ -7,6 +7,7 @@ how many rows come at a time. Streams with the same decoder are decoded in one c
 from __future__ import annotations
 
 import copy
+import itertools
 import math
 import sys
 from collections import defaultdict
@@ -70,6 +71,7 @@ class Segmenter:
         self._id = 0
         self._frames = 0
         self._certain = False
+        self._shown: list[str] = []
         self._restart()
 
     def advance(self, log_probs: LogProbs) -> list[Segment]:
@@ -99,10 +101,24 @@ class Segmenter:
         self._certain = self._certain or spans[0].start < settled or self._is_certain()
         if not self._certain:
             return None
-        words = self._words(best)
+        words = self._words(best)[: max(whole, self._likely(best, spans))]
+        if not words:
+            return None
+        self._shown = [word.text for word in words]
         text = " ".join(word.text for word in words)
         stable = " ".join(word.text for word in words[:whole])
         return OpenSegment(self._id, text, stable, words)
+
+    def _likely(self, best: Hypothesis, spans: list[WordSpan]) -> int:
+        """Return how many words are worth showing; what was shown is, as long as it is the best."""
+        if best.words is None:
+            return len(spans)
+        shown = self.decoder.shown(self._beam)
+        likely = sum(span.stop <= shown for span in spans)
+        same = itertools.takewhile(
+            lambda pair: pair[0] == pair[1].text, zip(self._shown, spans, strict=False)
+        )
+        return max(likely, sum(1 for _ in same))
 
     def _is_certain(self) -> bool:
         readings = self.decoder.best(self.decoder.finish(self._beam), sys.maxsize)
@@ -114,6 +130,7 @@ class Segmenter:
         self._first_frame = self._frames
         self._kept: list[LogProbs] = []
         self._certain = False
+        self._shown = []
 
     def _until_endpoint(self, log_probs: LogProbs) -> tuple[int, Endpoint | None]:
         """Return how many of the rows come before a rule applies, and which."""

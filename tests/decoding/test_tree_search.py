@@ -1,7 +1,7 @@
 from __future__ import annotations
 
 import math
-from dataclasses import replace
+from dataclasses import fields, replace
 
 import numpy as np
 import pytest
@@ -223,6 +223,7 @@ def test_each_knob_changes_something(random_rows):
         "phone_floor": 0.3,
         "histories": 1,
     }
+    assert {*changed, "shown_share"} == {field.name for field in fields(TreeSearchKnobs)}
     for name, value in changed.items():
         assert decode(tree_search(model, **{"histories": 3, name: value}), rows, 10) != plain, name
 
@@ -257,3 +258,34 @@ def test_what_does_not_fit_is_refused(random_rows):
     finished = decoder.finish(decoder.start())
     assert decoder.finish(finished) is finished
     assert replace(finished, finished=False) != finished
+
+
+def test_words_are_shown_by_their_share_of_the_probability(random_rows):
+    """More share shows fewer words, none of them beyond the best, all settled ones in any case."""
+    counts = np.zeros(4, int)
+    for seed in range(20):
+        rows = random_rows(seed, 25, 4, 4.0)
+        decoders = [tree_search(Bigrams(), shown_share=share) for share in (0.0, 0.4, 0.8, 1.0)]
+        (state,) = decoders[0].advance([decoders[0].start()], [rows])
+        (best,) = decoders[0].best(state)
+        stops = [0, *(word.stop for word in best.words)]
+        shown = [decoder.shown(state) for decoder in decoders]
+        assert shown[0] == len(best.tokens)
+        assert shown == sorted(shown, reverse=True)
+        assert shown[-1] >= max(stop for stop in stops if stop <= decoders[0].settled(state))
+        counts += [sum(stop <= each for stop in stops) for each in shown]
+    assert len(set(counts.tolist())) == 4
+
+
+def test_a_share_is_that_of_the_hypotheses_with_the_same_words():
+    """'b' and 'bee' sound alike; the language model tells how much likelier one is."""
+    model = Bigrams()
+    model.unigram_log_probs = np.where(np.arange(7) == WORDS.index("bc"), -50.0, -1.0)
+    rows = np.log(np.array([[0.0001, 0.0001, 0.9997, 0.0001]], np.float32))
+    decoder = tree_search(model, language_weight=1.0)
+    (state,) = decoder.advance([decoder.start()], [rows])
+    chances = np.exp(model.table[model.words, [WORDS.index("b"), WORDS.index("bee")]])
+    share = float(chances.max() / chances.sum())
+    assert len(decoder.best(state)[0].words) == 1
+    for needed, shown in ((share - 0.05, 1), (min(1.0, share + 0.05), 0)):
+        assert decoder.tuned(replace(decoder.knobs, shown_share=needed)).shown(state) == shown

@@ -1,0 +1,88 @@
+"""When words are shown, and how many of them are taken back, by the share that they need.
+
+    python -m benchmarks.shown_words MODEL MANIFEST… --every 8
+
+Recordings are fed in live steps. A word counts as shown when it stands in a partial at its place
+for the first time, and as revised when it stands there no more later on, or in the final. Its
+delay is from its end, as the final has it, to the audio that had been fed when it was shown.
+"""
+
+from __future__ import annotations
+
+import argparse
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+
+from asr_gru import EndpointRules, Recognizer
+from asr_gru.audio import read_recording
+from asr_gru.data.manifest import read_manifest
+from asr_gru.decoding import TreeSearch
+
+SHARES = (0.0, 0.3, 0.4, 0.5, 0.6, 0.7, 0.8, 0.9)
+
+
+def shown_in(recognizer: Recognizer, decoder: TreeSearch, samples: np.ndarray) -> tuple:
+    """Return how many words were shown, how many of them revised, and the delays in seconds."""
+    info = recognizer.acoustic.info
+    stream = recognizer.stream(info.sample_rate, EndpointRules.off(), decoder=decoder)
+    now: list[str] = []
+    first: dict[tuple[int, str], float] = {}
+    shown = revised = 0
+    final: tuple = ()
+    steps = range(0, len(samples), info.step_samples)
+    blocks = [samples[at : at + info.step_samples] for at in steps]
+    for number, block in enumerate([*blocks, None]):
+        events = stream.finish() if block is None else stream.feed(block)
+        for event in events:
+            heard_s = min((number + 1) * info.step_samples, len(samples)) / info.sample_rate
+            words = [word.text for word in event.words]
+            both = list(zip(now, words, strict=False))
+            revised += sum(a != b for a, b in both) + max(0, len(now) - len(words))
+            if event.kind == "final":
+                final = event.words
+                break
+            shown += sum(a != b for a, b in both) + max(0, len(words) - len(now))
+            for place, word in enumerate(words):
+                first.setdefault((place, word), heard_s)
+            now = words
+    end_s = len(samples) / info.sample_rate
+    delays = []
+    for place, word in enumerate(final):
+        at = [first[key] for d in (-1, 0, 1) if (key := (place + d, word.text)) in first]
+        delays.append(min(at, default=end_s) - word.end_s)
+    return shown, revised, delays
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__.partition("\n")[0])
+    parser.add_argument("model", type=Path)
+    parser.add_argument("manifests", nargs="+", type=Path)
+    parser.add_argument("--every", type=int, default=8)
+    options = parser.parse_args()
+    recognizer = Recognizer.load(options.model, decoder="words")
+    decoder = recognizer.decoder
+    assert isinstance(decoder, TreeSearch)
+    rate = recognizer.acoustic.info.sample_rate
+    recordings = [
+        read_recording(utterance.path, rate)
+        for manifest in options.manifests
+        for utterance in read_manifest(manifest)[:: options.every]
+    ]
+    print(f"{'share':>6} {'shown':>7} {'revised %':>10} {'p50 ms':>7} {'p90 ms':>7}")
+    for share in SHARES:
+        tuned = decoder.tuned(replace(decoder.knobs, shown_share=share))
+        found = [shown_in(recognizer, tuned, samples) for samples in recordings]
+        shown = sum(one[0] for one in found)
+        revised = sum(one[1] for one in found)
+        delays = 1000 * np.concatenate([one[2] for one in found])
+        print(
+            f"{share:6.1f} {shown:7} {100 * revised / max(shown, 1):10.1f} "
+            f"{np.percentile(delays, 50):7.0f} {np.percentile(delays, 90):7.0f}",
+            flush=True,
+        )
+
+
+if __name__ == "__main__":
+    main()
