@@ -289,6 +289,10 @@ class Recognizer:
     def _rules(self, endpoint: EndpointRules | str | float | None) -> EndpointRules:
         return self._endpoint if endpoint is None else EndpointRules.parse(endpoint)
 
+    def decoder_for(self, decoder: DecoderChoice) -> AnyDecoder:
+        """Return the decoder that a choice stands for; raises as ``load``."""
+        return self._pipeline.decoder if decoder is None else self._decoders.get(decoder)
+
     def _pipeline_with(self, decoder: DecoderChoice) -> Pipeline:
         if decoder is None:
             return self._pipeline

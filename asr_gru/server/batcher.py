@@ -126,10 +126,11 @@ class Batcher:
         rules: EndpointRules,
         on_update: Callable[[StreamUpdate], None],
         *,
+        decoder: str | None = None,
         partials: bool = True,
     ) -> ServedStream:
         """Start a stream whose updates go to ``on_update``; raises as ``Recognizer.stream``."""
-        stream = self.recognizer.stream(sample_rate, rules, partials=partials)
+        stream = self.recognizer.stream(sample_rate, rules, decoder=decoder, partials=partials)
         served = ServedStream(stream, int(sample_rate), on_update)
         served.has_room.set()
         return served

@@ -141,13 +141,24 @@ class Connection(ABC):
         self.admitted = True
         self.context.metrics.sessions.labels(self.protocol).inc()
 
-    def open_stream(self, sample_rate: int, rules: EndpointRules, *, partials: bool = True) -> None:
+    def open_stream(
+        self,
+        sample_rate: int,
+        rules: EndpointRules,
+        *,
+        decoder: str | None = None,
+        partials: bool = True,
+    ) -> None:
         """Start a stream; RefusedError for parameters that the recogniser rejects."""
         self._stream_over.clear()
         self.audio_s = 0.0
         try:
             self.stream = self.context.batcher.open(
-                sample_rate, bounded(rules), self._on_update, partials=partials
+                sample_rate,
+                bounded(rules),
+                self._on_update,
+                decoder=decoder,
+                partials=partials,
             )
         except Error as error:
             raise RefusedError("bad_message", str(error)) from None

@@ -34,6 +34,7 @@ class _Start(_ClientMessage, tag="start"):
     encoding: Literal["pcm16", "float32"] = "pcm16"
     channels: Annotated[int, Meta(ge=1, le=64)] = 1
     endpoint: Mode | Annotated[float, Meta(ge=0.1, le=60)] | None = None
+    decoder: Literal["greedy", "beam", "words"] | None = None
     words: bool = True
     key: str | None = None
 
@@ -64,7 +65,7 @@ class StreamConnection(Connection):
         self.admit()
         self._start = start
         rules = self.context.endpoint if start.endpoint is None else _rules(start.endpoint)
-        self.open_stream(start.sample_rate, rules)
+        self.open_stream(start.sample_rate, rules, decoder=start.decoder)
         info = self.context.recognizer.acoustic.info
         self.put(
             {

@@ -13,6 +13,7 @@ from fastapi import APIRouter, File, Form, Request, UploadFile
 from fastapi.responses import JSONResponse, PlainTextResponse, StreamingResponse
 from starlette.responses import Response
 
+from asr_gru.errors import Error
 from asr_gru.formats import writer
 from asr_gru.results import Segment, Transcript
 from asr_gru.server.context import ServerContext
@@ -47,6 +48,10 @@ async def transcriptions(
         list[Granularity],
         Form(alias="timestamp_granularities", description="The same, without the brackets."),
     ] = [],  # noqa: B006
+    decoder: Annotated[
+        Literal["greedy", "beam", "words"] | None,
+        Form(description="How words are found, in place of the model's own way."),
+    ] = None,
     stream: Annotated[bool, Form(description="Send segments as server-sent events.")] = False,
     prompt: Annotated[str | None, Form(description=UNUSED)] = None,  # noqa: ARG001
     temperature: Annotated[float | None, Form(description=UNUSED)] = None,  # noqa: ARG001
@@ -59,7 +64,11 @@ async def transcriptions(
     if language and not context.writes(language):
         message = f"{context.model} writes {context.language}, not {language}"
         return problem(400, "language", message, param="language")
-    job = UploadJob(context, file)
+    try:
+        chosen = context.recognizer.decoder_for(decoder)
+    except Error as error:
+        return problem(400, "decoder", str(error), param="decoder")
+    job = UploadJob(context, file, chosen)
     try:
         context.uploads.check()
         if stream:

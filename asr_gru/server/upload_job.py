@@ -12,6 +12,7 @@ from pathlib import Path
 from fastapi import UploadFile
 
 from asr_gru.audio.finding import SUFFIXES
+from asr_gru.decoding import AnyDecoder
 from asr_gru.errors import Error
 from asr_gru.results import Segment, Transcript
 from asr_gru.server.context import ServerContext
@@ -31,9 +32,12 @@ class UploadJob:
         transcript: set once ``segments`` has come to its end.
     """
 
-    def __init__(self, context: ServerContext, file: UploadFile) -> None:
+    def __init__(
+        self, context: ServerContext, file: UploadFile, decoder: AnyDecoder | None = None
+    ) -> None:
         self.context = context
         self.file = file
+        self._decoder = decoder
         self.transcript: Transcript | None = None
         self._gone = threading.Event()
         self._found: queue.SimpleQueue[Segment | None] = queue.SimpleQueue()
@@ -86,7 +90,10 @@ class UploadJob:
                         copy.write(block)
                 try:
                     return self.context.recognizer.transcribe(
-                        path, on_progress=self._check, on_segment=self._found.put
+                        path,
+                        decoder=self._decoder,
+                        on_progress=self._check,
+                        on_segment=self._found.put,
                     )
                 except Error as error:  # where the upload was kept is not the client's business
                     message = str(error).replace(str(path), "the upload")

@@ -5,6 +5,7 @@ import asyncio
 import numpy as np
 import pytest
 
+from asr_gru.recognizer import Recognizer
 from asr_gru.streaming.endpoint import EndpointRules
 from tests.server.talking import RATE, expected, finals, said, started, talk, voice
 
@@ -61,6 +62,26 @@ def test_endpoint_rules_are_the_clients(server, recognizer):
         rules = EndpointRules.named(mode) if isinstance(mode, str) else EndpointRules(mode)
         assert [m["text"] for m in finals(messages)] == expected(recognizer, samples, rules=rules)
     assert len(expected(recognizer, samples, rules=EndpointRules.off())) == 1
+
+
+def test_the_decoder_is_the_clients(serving, word_model):
+    recognizer, samples = Recognizer.load(word_model), voice(3.0)
+    with serving(recognizer=recognizer) as running:
+        for decoder in (None, "greedy", "words"):
+            messages, _ = asyncio.run(talk(running, samples, decoder=decoder))
+            transcript = recognizer.transcribe(samples, RATE, decoder=decoder)
+            assert [m["text"] for m in finals(messages)] == [s.text for s in transcript.segments]
+            assert transcript.text
+
+
+def test_a_decoder_that_the_model_lacks_is_refused(server):
+    async def answer():
+        async with server.socket() as socket:
+            return await started(socket, decoder="words")
+
+    refusal = asyncio.run(answer())
+    assert refusal["type"] == "error"
+    assert "--lexicon" in refusal["message"]
 
 
 def test_rules_change_while_it_runs(server):

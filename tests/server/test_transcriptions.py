@@ -44,6 +44,17 @@ def test_json(client, upload, transcript):
     assert answer.usage.seconds == 12.0
 
 
+def test_the_decoder_can_be_chosen(client, upload, recognizer, samples):
+    answer = client.audio.transcriptions.create(
+        model="tiny", file=upload, extra_body={"decoder": "beam"}
+    )
+    assert answer.text == recognizer.transcribe(samples, RATE, decoder="beam").text
+    with pytest.raises(openai.BadRequestError, match="--lexicon"):
+        client.audio.transcriptions.create(
+            model="tiny", file=upload, extra_body={"decoder": "words"}
+        )
+
+
 @pytest.mark.parametrize(("form", "name"), [("text", "txt"), ("srt", "srt"), ("vtt", "vtt")])
 def test_text_and_subtitles(client, upload, transcript, form, name):
     answer = client.audio.transcriptions.create(model="tiny", file=upload, response_format=form)
