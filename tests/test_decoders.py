@@ -189,4 +189,4 @@ def test_the_default_is_what_format_1_meant():
     assert default_kind(DecoderConfig()) == "greedy"
     assert default_kind(DecoderConfig(beam=4)) == "beam"
     assert default_kind(DecoderConfig(kind="beam")) == "beam"
-    assert ModelDirectory.open("en-small").config.format == 1
+    assert default_kind(ModelDirectory.open("en-small").config.decoder) == "words"

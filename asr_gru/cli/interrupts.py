@@ -56,5 +56,5 @@ def interruptible() -> Iterator[Callable[[], None]]:
     try:
         yield check
     finally:
-        for number, before in kept.items():
-            signal.signal(number, before)
+        for number, before in kept.items():  # a second signal must not cut the orderly end short
+            signal.signal(number, signal.SIG_IGN if received else before)

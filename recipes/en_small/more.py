@@ -1,16 +1,17 @@
 """Bring further speech out of git directories of public repositories, as 16 kHz FLAC.
 
-    python -m recipes.en_small.more LIST.tsv DATA/speech/more --snapshots FOLDER
+    python -m recipes.en_small.more LIST.tsv DATA/speech/more --snapshots FOLDER --above -0.25
 
 ``LIST.tsv`` is a manifest with a further column ``blob``, the recording's path in the repository of
-its ``source`` (``SOURCES``). ``FOLDER/OWNER+NAME/repo`` is a git directory of each repository. A
-clip that is absent or cannot be read is left out of the manifest that is written beside the
-recordings. Goes on where it stopped.
+its ``source`` (``SOURCES``), and ``confidence`` where a teacher wrote the text (``label.py``).
+``FOLDER/OWNER+NAME/repo`` is a git directory of each repository. A clip that is absent or cannot be
+read is left out of the manifest that is written beside the recordings. Goes on where it stopped.
 """
 
 import argparse
 import csv
 import io
+import math
 import sys
 from collections import defaultdict
 from collections.abc import Sequence
@@ -61,6 +62,14 @@ def read_list(path: Path) -> list[Row]:
     return rows
 
 
+def _is_sure(row: Row, above: float) -> bool:
+    """Say whether a text is the corpus's own, or one of which the teacher was sure."""
+    try:
+        return not row.get("confidence") or float(row["confidence"]) > above
+    except ValueError:
+        raise DataError(f"{row['path']}: confidence {row['confidence']!r} is no number") from None
+
+
 def write_clip(data: bytes, target: Path) -> None:
     """Decode ``data``, mix it to one channel of 16 kHz, and write FLAC."""
     samples, rate = soundfile.read(io.BytesIO(data), dtype="float32", always_2d=True)
@@ -98,9 +107,12 @@ def main(arguments: Sequence[str] | None = None) -> None:
     parser.add_argument("list", type=Path)
     parser.add_argument("out", type=Path)
     parser.add_argument("--snapshots", type=Path, required=True)
+    parser.add_argument(
+        "--above", type=float, default=-math.inf, help="leave out a teacher's texts less sure"
+    )
     options = parser.parse_args(arguments)
     try:
-        rows = read_list(options.list)
+        rows = [row for row in read_list(options.list) if _is_sure(row, options.above)]
     except DataError as error:
         parser.error(str(error))
     kept = bring(rows, options.out, options.snapshots)

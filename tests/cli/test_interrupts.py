@@ -105,7 +105,11 @@ def test_a_killed_worker_costs_its_recording_only(recordings, tmp_path, speech):
     with start("--jobs", 2, "--output-dir", out, *names) as process:
         wait_for((out / "short.txt").exists, "the short ones")
         wait_for(lambda: len(children(process.pid)) == 1, "the idle worker's end")
-        os.kill(children(process.pid)[0], signal.SIGKILL)
+        (worker,) = children(process.pid)
+        maps = Path(f"/proc/{worker}/maps")
+        wait_for(lambda: "language.bin" in maps.read_text(), "the model")
+        time.sleep(1.0)  # it is loaded, and some of the long one is recognised
+        os.kill(worker, signal.SIGKILL)
         _, err = process.communicate(timeout=60)
     assert process.returncode == 1
     assert err.startswith(f"asr-gru: {recordings / 'a.wav'}: the process that transcribed it ended")

@@ -36,7 +36,7 @@ def test_bad_recordings(run, model, bad_inputs, tmp_path, monkeypatch):
         (["transcribe", "--beam", "0", "y.wav"], "0"),
         (["transcribe", "--threads", "100000", "RECORDING"], "1 to 256"),
         (["transcribe", "--decoder", "greed", "y.wav"], "greed"),
-        (["transcribe", "--decoder", "words", "RECORDING"], "--lexicon"),
+        (["transcribe", "--model", "MODEL", "--decoder", "words", "RECORDING"], "--lexicon"),
         (["transcribe", "--phones", "--decoder", "words", "y.wav"], "--phones"),
         (["transcribe", "--model", "en-smol", "RECORDING"], "en-smol"),
         (["evaluate", "none.tsv"], "none.tsv"),
@@ -45,9 +45,9 @@ def test_bad_recordings(run, model, bad_inputs, tmp_path, monkeypatch):
         (["doctor", "--nonsense"], "--nonsense"),
     ],
 )
-def test_wrong_calls(run, arguments, named, recording):
-    arguments = [str(recording) if argument == "RECORDING" else argument for argument in arguments]
-    refuse(run(*arguments), named)
+def test_wrong_calls(run, arguments, named, recording, model):
+    known = {"RECORDING": str(recording), "MODEL": str(model)}
+    refuse(run(*(known.get(argument, argument) for argument in arguments)), named)
 
 
 def test_a_traceback_only_with_debug(run):

@@ -70,3 +70,14 @@ def test_a_missing_repository_is_named(tmp_path, capsys):
     with pytest.raises(SystemExit):
         more.main([str(clips), str(tmp_path / "out"), "--snapshots", str(tmp_path)])
     assert "hys89" in capsys.readouterr().err
+
+
+def test_texts_of_an_unsure_teacher_are_left_out(tmp_path, snapshots, capsys):
+    path = tmp_path / "list.tsv"
+    rows = [("a.flac", "-0.1"), ("b.flac", "-0.4"), ("c.flac", "")]
+    lines = [f"{p}\t1.0\tcommonvoice-13-more\ta tone\ta.wav\t{c}\n" for p, c in rows]
+    path.write_text(HEADER.rstrip() + "\tconfidence\n" + "".join(lines), encoding="utf-8")
+    out = tmp_path / "out"
+    more.main([str(path), str(out), "--snapshots", str(snapshots), "--above", "-0.25"])
+    assert capsys.readouterr().out == "2 of 2 clips, 0.00 hours\n"
+    assert sorted(p.name for p in out.glob("*.flac")) == ["a.flac", "c.flac"]
