@@ -10,6 +10,7 @@ import numpy as np
 
 from asr_gru import Recognizer
 from asr_gru.audio import read_recording
+from asr_gru.model.directory import ModelDirectory
 
 TRIES = 5
 
@@ -28,6 +29,7 @@ def main() -> None:
     parser.add_argument("recording")
     parser.add_argument("--model", default="en-small")
     options = parser.parse_args()
+    directory = ModelDirectory.open(options.model)
     recognizer = Recognizer.load(options.model)
     acoustic = recognizer.acoustic
     info = acoustic.info
@@ -50,11 +52,22 @@ def main() -> None:
         spent = best(steps) / count
         print(f"{batch:6} {spent * 1000:10.3f} {spent / step_s / batch:26.5f}")
     seconds = len(samples) / info.sample_rate
-    print(f"\nwhole recording of {seconds:.0f} s, decoder and words included")
-    for name, beam in (("greedy", 1), ("beam 8", 8), ("beam 16", 16)):
-        one = Recognizer.load(options.model, beam=beam)
+    default = Recognizer.load(options.model)
+
+    def live(recognizer: Recognizer = default) -> None:
+        stream = recognizer.stream(info.sample_rate)
+        for first in range(0, len(samples), info.step_samples):
+            stream.feed(samples[first : first + info.step_samples])
+        stream.finish()
+
+    print(f"\nlive stream of {seconds:.0f} s, decoder and words included")
+    print(f"{'default':8} {best(live) / seconds:10.5f} of a core")
+    print("\nwhole recording, decoder and words included")
+    kinds = ["greedy", "words"] if directory.config.tokens.kind == "phones" else ["greedy", "beam"]
+    for kind in kinds:
+        one = Recognizer.load(options.model, decoder=kind)
         spent = best(lambda one=one: one.transcribe(samples, info.sample_rate))
-        print(f"{name:8} {seconds / spent:6.0f} times real time")
+        print(f"{kind:8} {seconds / spent:6.0f} times real time")
 
 
 if __name__ == "__main__":
