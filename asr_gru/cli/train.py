@@ -42,6 +42,11 @@ __all__ = ["command"]
     help="With --start-from: keep its encoder, make tokens from the texts of CONFIG.",
 )
 @click.option(
+    "--minutes",
+    type=click.FloatRange(min=0.0, min_open=True, max=1e6),
+    help="Train this long, the learning rate falling to its end, in place of CONFIG's epochs.",
+)
+@click.option(
     "--set", "changes", multiple=True, metavar="KEY=VALUE", help="Change a key of CONFIG."
 )
 def command(
@@ -51,6 +56,7 @@ def command(
     cache: Path,
     start_from: Path | None,
     new_head: bool,
+    minutes: float | None,
     changes: tuple[str, ...],
 ) -> None:
     """Train a model as CONFIG (TOML) says, or go on with a run that was stopped.
@@ -72,6 +78,7 @@ def command(
         cache=cache,
         start_from=start_from,
         new_head=new_head,
+        minutes=minutes,
     )
     processes = join_processes()
     try:

@@ -30,6 +30,7 @@ from asr_gru.training.prepare import prepare
 from asr_gru.training.report import Report
 from asr_gru.training.run import Run, locked
 from asr_gru.training.sampler import plan_pass
+from asr_gru.training.schedule import Schedule
 from asr_gru.training.step import Learner
 from asr_gru.training.validate import RATE_NAMES, validate
 
@@ -88,7 +89,9 @@ def _train(
 
     unmoved = 0
     saved_at = time.monotonic()
-    while state.number < config.epochs:
+    schedule = Schedule(config.epochs, run.minutes, processes)
+    over = False
+    while not over and schedule.includes(state.number):
         steps = plan_pass(
             examples.durations_s,
             examples.weights,
@@ -100,10 +103,13 @@ def _train(
             ascending=state.number < config.curriculum_epochs,
         )
         while state.position < len(steps):
+            progress = schedule.progress(state.number + state.position / len(steps))
+            over = progress >= 1.0
+            if over:
+                break
             indices = steps[state.position][processes.rank]
             seed = (config.seed, state.number, state.position, processes.rank)
             batch = examples.batch(indices, seed)
-            progress = (state.number + state.position / len(steps)) / config.epochs
             losses = learner.step(batch, state.step, progress, seed)
             if average:
                 update_average(average, net, config.optimiser.ema, state.step)
@@ -123,10 +129,15 @@ def _train(
             if last:
                 report.close()
                 return state
-        state.number += 1
-        state.position = 0
-        state.history.append(_validate(net, average, validation, tokens, processes, report, state))
-        checkpoint(last=state.number == config.epochs)
+        if over:
+            done = state.number + state.position / len(steps)
+        else:
+            state.number, state.position = state.number + 1, 0
+            done = float(state.number)
+        state.history.append(
+            _validate(net, average, validation, tokens, processes, report, done, state.step)
+        )
+        checkpoint(last=over or not schedule.includes(state.number))
     report.close()
     return state
 
@@ -200,9 +211,10 @@ def _validate(
     tokens: Tokenizer,
     processes: Processes,
     report: Report,
-    state: Checkpoint,
+    epochs: float,
+    step: int,
 ) -> dict[str, float]:
-    row: dict[str, Any] = {"pass": float(state.number), "step": float(state.step)}
+    row: dict[str, Any] = {"epoch": epochs, "step": float(step)}
     judged = AcousticNet(net.config, net.tokens).to(processes.device)
     judged.load_state_dict(average or net.state_dict())
     for name, corpus in validation.items():

@@ -28,6 +28,7 @@ class Run:
         new_head: take all but the head from ``start_from``, and make tokens from the texts.
         save_every_s: seconds between checkpoints within a pass.
         stop_after: steps after which to stop with a checkpoint, or None.
+        minutes: time in which to train to the end, however many epochs that makes, or None.
     """
 
     folder: Path
@@ -37,6 +38,7 @@ class Run:
     new_head: bool = False
     save_every_s: float = 120.0
     stop_after: int | None = None
+    minutes: float | None = None
 
 
 @contextmanager

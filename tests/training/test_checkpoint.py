@@ -23,7 +23,7 @@ CONFIG = parse_train_config({"data": {"train": ["t"]}, "encoder": {"layers": 1, 
 def example(**changes) -> Checkpoint:
     torch.manual_seed(0)
     weights = AcousticNet(CONFIG.net, 3).state_dict()
-    history = [{"pass": 1.0, "dev WER": 50.0}]
+    history = [{"epoch": 1.0, "dev WER": 50.0}]
     return Checkpoint(CONFIG, 3, weights, step=5, number=1, position=2, history=history, **changes)
 
 

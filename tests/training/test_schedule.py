@@ -1,0 +1,61 @@
+"""Runs that end by the clock."""
+
+import functools
+import itertools
+import math
+
+import torch
+
+from asr_gru.training.checkpoint import load_checkpoint
+from asr_gru.training.distributed import Processes
+from asr_gru.training.schedule import Schedule
+
+ALONE = Processes(0, 1, torch.device("cpu"))
+
+
+def test_epochs_are_the_measure_without_minutes():
+    schedule = Schedule(4, None, ALONE)
+    assert [schedule.progress(done) for done in (0.0, 1.0, 3.5, 4.0, 9.0)] == [
+        0.0,
+        0.25,
+        0.875,
+        1.0,
+        1.0,
+    ]
+    assert schedule.includes(3)
+    assert not schedule.includes(4)
+
+
+def test_minutes_cover_what_is_left_of_the_run():
+    now = [1000.0]
+    schedule = Schedule(4, 10.0, ALONE, clock=lambda: now[0])
+    now[0] = 5000.0  # recordings are decoded before the first step
+    assert schedule.progress(1.0) == 0.25
+    now[0] += 300.0
+    assert math.isclose(schedule.progress(1.1), 0.25 + 0.75 * 0.5)
+    now[0] += 10_000.0
+    assert schedule.progress(1.2) == 1.0
+    assert schedule.includes(400)
+
+
+def by_ticks(monkeypatch, seconds):
+    """Let the clock of the next run go on by ``seconds`` a step."""
+    ticks = itertools.count()
+    clocked = functools.partial(Schedule, clock=lambda: seconds * next(ticks))
+    monkeypatch.setattr("asr_gru.training.loop.Schedule", clocked)
+
+
+def test_a_run_of_minutes_ends_with_a_validated_checkpoint(world, tmp_path, monkeypatch):
+    by_ticks(monkeypatch, 10.0)
+    state, losses = world.train(tmp_path, minutes=1.0)
+    assert len(losses) == state.step
+    assert state.history[-1]["step"] == state.step
+    assert 0 < state.step <= 6  # the first reading starts the clock, the last ends the run
+    assert load_checkpoint(tmp_path / "checkpoint.pt").step == state.step
+
+
+def test_minutes_may_be_more_than_the_epochs_take(world, tmp_path, monkeypatch):
+    by_ticks(monkeypatch, 60.0 / 40)
+    state, _ = world.train(tmp_path, minutes=1.0)
+    assert state.number > world.config().epochs
+    assert state.step >= 38
