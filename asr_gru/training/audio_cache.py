@@ -14,10 +14,12 @@ from asr_gru.audio import read_recording
 from asr_gru.data.manifest import Utterance
 from asr_gru.errors import AudioError
 from asr_gru.files import replace_file, write_bytes
+from asr_gru.training.ahead import map_ahead, usable_cpus
 
 __all__ = ["Corpus", "pack_corpus"]
 
 Samples = npt.NDArray[np.float32]
+Int16 = npt.NDArray[np.int16]
 
 DECODING = 2
 """Version of how recordings become samples; a new one leaves what older versions decoded."""
@@ -92,15 +94,22 @@ def _decode(
     stem.parent.mkdir(parents=True, exist_ok=True)
     bounds = [0]
     unreadable: dict[int, str] = {}
+
+    def read(path: Path) -> Int16 | AudioError:
+        try:
+            samples = read_recording(path, sample_rate)
+        except AudioError as error:
+            return error
+        whole: Int16 = np.clip(np.rint(samples * 32768.0), -32768, 32767).astype("<i2")
+        return whole
+
+    paths = [utterance.path for utterance in utterances]
     with replace_file(stem.with_suffix(".i16")) as file:
-        for index, utterance in enumerate(utterances):
-            try:
-                samples = read_recording(utterance.path, sample_rate)
-            except AudioError as error:
-                unreadable[index] = str(error)
+        for index, samples in enumerate(map_ahead(read, paths, usable_cpus())):
+            if isinstance(samples, AudioError):
+                unreadable[index] = str(samples)
             else:
-                whole = np.clip(np.rint(samples * 32768.0), -32768, 32767)
-                file.write(whole.astype("<i2").tobytes())
+                file.write(samples.tobytes())
                 bounds.append(bounds[-1] + len(samples))
             if on_progress is not None:
                 on_progress(index + 1)

@@ -28,14 +28,21 @@ def test_epochs_are_the_measure_without_minutes():
 
 def test_minutes_cover_what_is_left_of_the_run():
     now = [1000.0]
-    schedule = Schedule(4, 10.0, ALONE, clock=lambda: now[0])
-    now[0] = 5000.0  # recordings are decoded before the first step
+    schedule = Schedule(4, 20.0, ALONE, clock=lambda: now[0])
+    now[0] += 600.0  # recordings are decoded before the first step
     assert schedule.progress(1.0) == 0.25
     now[0] += 300.0
     assert math.isclose(schedule.progress(1.1), 0.25 + 0.75 * 0.5)
     now[0] += 10_000.0
     assert schedule.progress(1.2) == 1.0
     assert schedule.includes(400)
+
+
+def test_a_run_whose_time_is_over_before_its_first_step_makes_none():
+    now = [0.0]
+    schedule = Schedule(4, 1.0, ALONE, clock=lambda: now[0])
+    now[0] = 61.0
+    assert schedule.progress(0.0) == 1.0
 
 
 def by_ticks(monkeypatch, seconds):

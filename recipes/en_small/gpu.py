@@ -1,0 +1,90 @@
+"""Train for a few minutes on a GPU that is lent by the minute, and bring everything home.
+
+    python -m recipes.en_small.gpu recipes/en_small/phones.toml --root DATA --until 13.5 --out OUT
+
+Recordings are decoded by all processors into memory, training runs until the given minute since
+the start of this command, and OUT receives the log and the averaged weights in parts that are
+small enough to be sent. At home, ``cat OUT/checkpoint.pt.* > runs/gpu/checkpoint.pt`` beside
+``OUT/tokens.txt`` is a run to export, or to start from.
+"""
+
+from __future__ import annotations
+
+import argparse
+import shutil
+import sys
+import time
+from pathlib import Path
+
+from asr_gru.training.checkpoint import Checkpoint, save_checkpoint
+from asr_gru.training.config import load_train_config
+from asr_gru.training.distributed import join_processes
+from asr_gru.training.loop import Run, train
+
+MEMORY = Path("/dev/shm")  # noqa: S108
+GPU_BATCH_S = 1200.0
+
+
+def main() -> None:
+    """Decode, train until the given minute, and bring everything home."""
+    began = time.monotonic()
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("config", type=Path)
+    parser.add_argument("--root", type=Path, required=True, help="what its paths are relative to")
+    parser.add_argument("--until", type=float, required=True, help="minutes since the start")
+    parser.add_argument("--out", type=Path, required=True, help="folder for log and weights")
+    parser.add_argument("--start-from", type=Path, help="run or model to go on from")
+    parser.add_argument("--part-mib", type=float, default=15.0, help="largest file of weights")
+    parser.add_argument(
+        "--reserve", type=float, default=0.5, help="minutes kept for validation and writing"
+    )
+    parser.add_argument("--set", dest="changes", action="append", default=[], help="KEY=VALUE")
+    options = parser.parse_args()
+
+    processes = join_processes()
+    changes = list(options.changes)
+    if processes.device.type == "cuda" and not any("batch_s" in change for change in changes):
+        changes.append(f"data.batch_s={GPU_BATCH_S}")
+    config = load_train_config(options.config, changes, _say)
+    memory = MEMORY if MEMORY.is_dir() else options.out
+    folder = options.out / "run"
+    minutes = options.until - options.reserve - (time.monotonic() - began) / 60
+    run = Run(
+        folder=folder,
+        root=options.root,
+        cache=memory / "asr_gru-cache",
+        start_from=options.start_from,
+        save_every_s=1e9,
+        minutes=minutes,
+    )
+    _say(f"{processes.device}, {minutes:.1f} minutes to decode and to train")
+    state = train(config, run, processes, _say)
+    bring_home(state, folder, options.out, int(options.part_mib * 2**20))
+    _say(f"done after {(time.monotonic() - began) / 60:.1f} minutes")
+
+
+def bring_home(state: Checkpoint, folder: Path, out: Path, part: int) -> list[Path]:
+    """Write the averaged weights alone, in parts of at most ``part`` bytes, and log and tokens."""
+    state.weights = state.average or state.weights
+    state.average, state.optimiser = {}, {}
+    whole = folder / "weights.pt"
+    save_checkpoint(state, whole)
+    data = whole.read_bytes()
+    shutil.rmtree(folder / "parts", ignore_errors=True)
+    parts = []
+    for number, first in enumerate(range(0, len(data), part)):
+        parts.append(out / f"checkpoint.pt.{number:02}")
+        parts[-1].write_bytes(data[first : first + part])
+    for name in ("log.jsonl", "tokens.txt", "tokens.model"):
+        if (folder / name).exists():
+            shutil.copyfile(folder / name, out / name)
+    shutil.rmtree(folder)
+    return parts
+
+
+def _say(line: str) -> None:
+    print(line, file=sys.stderr, flush=True)
+
+
+if __name__ == "__main__":
+    main()
