@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     from asr_gru.model.info import ModelInfo
     from asr_gru.recognizer import Recognizer
     from asr_gru.streaming.endpoint import EndpointRules
-    from asr_gru.streaming.stream import Stream
+    from asr_gru.streaming.stream import Stream, StreamState
 
 __all__ = [
     "AudioError",
@@ -39,6 +39,7 @@ __all__ = [
     "Recognizer",
     "Segment",
     "Stream",
+    "StreamState",
     "Transcript",
     "Word",
     "__version__",
@@ -51,6 +52,7 @@ _LATER = {
     "ModelInfo": "model.info",
     "Recognizer": "recognizer",
     "Stream": "streaming.stream",
+    "StreamState": "streaming.stream",
 }
 
 

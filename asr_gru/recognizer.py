@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from functools import partial
 from typing import TYPE_CHECKING, Literal
 
 from asr_gru.audio import check_rate
@@ -18,7 +19,7 @@ from asr_gru.streaming.recordings import (
     iterate_segments,
     transcribe_recordings,
 )
-from asr_gru.streaming.stream import Stream
+from asr_gru.streaming.stream import Stream, StreamState
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator
@@ -188,13 +189,25 @@ class Recognizer:
                 "this model is bidirectional and needs whole recordings; use transcribe, "
                 "or load a model that streams"
             )
-        rate = check_rate(sample_rate)
-        pipeline = self._pipeline_with(decoder)
-
-        def new_engine(rules: EndpointRules) -> StreamEngine:
-            return StreamEngine(pipeline, rate, rules, partials=partials)
-
+        pipeline, rate = self._pipeline_with(decoder), check_rate(sample_rate)
+        new_engine = partial(StreamEngine, pipeline, rate, partials=partials)
         return Stream(new_engine, self._rules(endpoint))
+
+    def resume(self, state: StreamState, *, decoder: DecoderChoice = None) -> Stream:
+        """Go on with a stream whose state was kept, as if it had not been interrupted.
+
+        Args:
+            state: what ``Stream.state`` returned, pickled or not; it can be resumed many times.
+            decoder: the one of that stream, as given to ``stream``.
+
+        Raises:
+            ModelError: the state is of another model or decoder.
+            ConfigError: a decoder that cannot be.
+        """
+        pipeline = self._pipeline_with(decoder)
+        rate, partials = state.engine.sample_rate, state.engine.partials
+        new_engine = partial(StreamEngine, pipeline, rate, partials=partials)
+        return Stream.resume(state, pipeline, new_engine)
 
     def transcribe(
         self,

@@ -52,17 +52,26 @@ class Resampler:
         Its output differs from this one's by rounding alone (below -120 dB): the filter is filled
         again from the last half second of input.
         """
-        twin = Resampler(self.from_rate, self.to_rate)
-        twin._fed, twin._given = self._fed, self._given
-        twin._history, twin._ahead = list(self._history), self._ahead
+        twin = object.__new__(Resampler)
+        twin.__setstate__(self.__getstate__())
+        return twin
+
+    def __getstate__(self) -> dict[str, Any]:
+        """Return everything but soxr's own state, which cannot be read."""
+        state = {key: value for key, value in vars(self).items() if key != "_stream"}
+        return {**state, "_history": list(self._history)}
+
+    def __setstate__(self, state: dict[str, Any]) -> None:
+        """Fill soxr's filter again from the last input, and skip what came out already."""
+        vars(self).update(state)
+        ahead, self._stream = self._ahead, self._new_stream()
         if self._stream is not None:
             kept = np.concatenate([np.zeros(0, np.float32), *self._history])
             begin = (self._fed - len(kept)) * self.to_rate // self.from_rate
-            out = twin._stream.resample_chunk(kept)
-            done = self._given + len(self._ahead) - begin
-            twin._ahead = np.concatenate((self._ahead, out[done:]))
-            twin._skip = max(0, done - len(out))
-        return twin
+            out = self._stream.resample_chunk(kept)
+            done = self._given + len(ahead) - begin
+            self._ahead = np.concatenate((ahead, out[done:]))
+            self._skip = max(0, done - len(out))
 
     def _new_stream(self) -> Any:
         self._skip = 0

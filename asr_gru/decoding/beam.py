@@ -13,90 +13,17 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
-from typing import Any, NamedTuple
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 
 from asr_gru.decoding.fusion import Fusion
+from asr_gru.decoding.prefix_beam import NEVER, PathTrace, Prefix, PrefixBeam, Scores
 from asr_gru.decoding.protocol import Decoder, Hypothesis, LogProbs
 from asr_gru.errors import ConfigError, Error
 
 __all__ = ["BeamDecoder", "PrefixBeam"]
-
-Scores = npt.NDArray[np.float64]
-NEVER = -math.inf
-
-
-class _Prefix:
-    """A text, as a node of the tree of texts; ``key`` is equal for equal texts."""
-
-    __slots__ = ("depth", "gain", "gains", "key", "lm_state", "parent", "token")
-
-    def __init__(
-        self, parent: _Prefix | None, token: int, gain: float = 0.0, lm_state: Any = None
-    ) -> None:
-        self.parent = parent
-        self.token = token
-        self.gain = gain  # what fusion gave the last token
-        self.gains: dict[int, tuple[float, Any]] = {}  # what it would give the next, once asked
-        self.lm_state = lm_state
-        self.depth: int = parent.depth + 1 if parent else 0
-        self.key: int = hash((parent.key, token)) if parent else 0
-
-
-class _Trace(NamedTuple):
-    """The newest token of a path: where it begins, its best log-probability, what is before it."""
-
-    before: _Trace | None
-    frame: int
-    log_prob: float
-
-
-class PrefixBeam(NamedTuple):
-    """The texts that are kept, best first; each column below has one entry a text.
-
-    Attributes:
-        frame: frames seen.
-        prefixes: the texts.
-        blank: log-probability of all paths that end in blank.
-        token: that of all paths that end in the last token.
-        path_blank: log-probability of the best path that ends in blank.
-        path_token: that of the best path that ends in the last token.
-        trace_blank: the tokens of the best path that ends in blank.
-        trace_token: the tokens of the best path that ends in the last token.
-        finished: whether the end of the sentence was scored.
-    """
-
-    frame: int
-    prefixes: tuple[_Prefix, ...]
-    blank: Scores
-    token: Scores
-    path_blank: Scores
-    path_token: Scores
-    trace_blank: tuple[_Trace | None, ...]
-    trace_token: tuple[_Trace | None, ...]
-    finished: bool = False
-
-    def best_traces(self) -> list[_Trace | None]:
-        """Return the tokens of the best path of either kind."""
-        ends_blank = (self.path_blank >= self.path_token).tolist()
-        columns = zip(self.trace_blank, self.trace_token, ends_blank, strict=True)
-        return [by_blank if ends else by_token for by_blank, by_token, ends in columns]
-
-    def after_blank(self) -> PrefixBeam:
-        """Return the beam after a frame that is blank with probability one."""
-        never = np.full(len(self.prefixes), NEVER)
-        return PrefixBeam(
-            self.frame + 1,
-            self.prefixes,
-            np.logaddexp(self.blank, self.token),
-            never,
-            np.maximum(self.path_blank, self.path_token),
-            never,
-            tuple(self.best_traces()),
-            (None,) * len(self.prefixes),
-        )
 
 
 class BeamDecoder(Decoder[PrefixBeam]):
@@ -136,7 +63,7 @@ class BeamDecoder(Decoder[PrefixBeam]):
 
     def start(self) -> PrefixBeam:
         """Return the beam before the first frame: the empty text."""
-        root = _Prefix(None, 0, lm_state=self.fusion.model.start() if self.fusion else None)
+        root = Prefix(None, 0, lm_state=self.fusion.model.start() if self.fusion else None)
         zero, never = np.zeros(1), np.full(1, NEVER)
         return PrefixBeam(0, (root,), zero, never, zero, never, (None,), (None,))
 
@@ -242,16 +169,16 @@ class BeamDecoder(Decoder[PrefixBeam]):
             if path_given > path_token[child]:
                 path_token[child] = path_given
                 before = beam.trace_blank[parent] if again else traces[parent]
-                trace_token[child] = _Trace(before, beam.frame, float(log_prob))
+                trace_token[child] = PathTrace(before, beam.frame, float(log_prob))
             grown[parent, likely == prefix.token] = NEVER
 
         scores = np.concatenate((np.logaddexp(blank, token), grown.ravel()))
         order = np.argsort(-scores, kind="stable")[: self.width]
         order = order[scores[order] > max(scores[order[0]] - self.margin, -1e300)]
 
-        kept: list[_Prefix] = []
-        kept_blank: list[_Trace | None] = []
-        kept_token: list[_Trace | None] = []
+        kept: list[Prefix] = []
+        kept_blank: list[PathTrace | None] = []
+        kept_token: list[PathTrace | None] = []
         for place in order.tolist():
             if place < size:
                 kept.append(prefixes[place])
@@ -263,7 +190,7 @@ class BeamDecoder(Decoder[PrefixBeam]):
                 before = beam.trace_blank[parent] if repeat[parent, column] else traces[parent]
                 kept.append(self._grow(prefixes[parent], added))
                 kept_blank.append(None)
-                kept_token.append(_Trace(before, beam.frame, float(row[added])))
+                kept_token.append(PathTrace(before, beam.frame, float(row[added])))
         for dropped in set(prefixes).difference(kept):
             dropped.gains.clear()
         never = np.full(grown.size, NEVER)
@@ -278,7 +205,7 @@ class BeamDecoder(Decoder[PrefixBeam]):
             tuple(kept_token),
         )
 
-    def _gain(self, prefix: _Prefix, token: int) -> tuple[float, Any]:
+    def _gain(self, prefix: Prefix, token: int) -> tuple[float, Any]:
         """Return what fusion gives ``token`` after ``prefix``, and the language model's state."""
         if not self.fusion:
             return 0.0, None
@@ -286,11 +213,11 @@ class BeamDecoder(Decoder[PrefixBeam]):
             prefix.gains[token] = self.fusion.score(prefix.lm_state, token)
         return prefix.gains[token]
 
-    def _grow(self, prefix: _Prefix, token: int) -> _Prefix:
-        return _Prefix(prefix, token, *self._gain(prefix, token))
+    def _grow(self, prefix: Prefix, token: int) -> Prefix:
+        return Prefix(prefix, token, *self._gain(prefix, token))
 
 
-def _ancestor(prefix: _Prefix, depth: int) -> _Prefix:
+def _ancestor(prefix: Prefix, depth: int) -> Prefix:
     while prefix.depth > depth and prefix.parent:
         prefix = prefix.parent
     return prefix

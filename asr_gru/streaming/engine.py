@@ -5,15 +5,14 @@ Programs that follow one microphone use ``Stream`` and never meet this module.
 
 from __future__ import annotations
 
-import copy
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import numpy.typing as npt
 
 from asr_gru.audio import Resampler, Samples, check_samples
-from asr_gru.errors import Error
+from asr_gru.errors import Error, ModelError
 from asr_gru.results import Event, Segment
 from asr_gru.streaming.segmenter import Segmenter, advance_segmenters
 
@@ -62,6 +61,7 @@ class StreamEngine:
 
     Attributes:
         state: the acoustic model's state, batch size 1.
+        partials: whether ``advance`` returns partials.
     """
 
     def __init__(
@@ -75,7 +75,7 @@ class StreamEngine:
         self.pipeline = pipeline
         self._resampler = Resampler(sample_rate, pipeline.acoustic.info.sample_rate)
         self._segmenter = Segmenter(pipeline.decoder, pipeline.tokens, pipeline.times, rules)
-        self._partials = partials
+        self.partials = partials
         self._blocks: list[Samples] = []
         self._buffered = 0
         self._accepted = 0
@@ -91,6 +91,11 @@ class StreamEngine:
     @rules.setter
     def rules(self, rules: EndpointRules) -> None:
         self._segmenter.rules = rules
+
+    @property
+    def sample_rate(self) -> int:
+        """Rate of the blocks, in Hz."""
+        return self._resampler.from_rate
 
     @property
     def audio_s(self) -> float:
@@ -162,11 +167,35 @@ class StreamEngine:
         States of the acoustic model and of decoders are never altered in place, so they are
         shared; only buffers are copied.
         """
-        twin = copy.copy(self)
+        twin = object.__new__(StreamEngine)
+        vars(twin).update(vars(self))
         twin._resampler = self._resampler.copy()
         twin._segmenter = self._segmenter.copy()
         twin._blocks = list(self._blocks)
         return twin
+
+    def __deepcopy__(self, memo: dict[int, Any]) -> StreamEngine:
+        return self.copy()
+
+    def __getstate__(self) -> dict[str, Any]:
+        """Return all but the pipeline; ``attach`` brings it back."""
+        return {key: value for key, value in vars(self).items() if key != "pipeline"}
+
+    def attach(self, pipeline: Pipeline) -> None:
+        """Give a pipeline to an engine that was pickled.
+
+        Raises:
+            ModelError: the pipeline's model or decoder is of another kind.
+        """
+        own, other = ([a.shape for a in s] for s in (self.state, pipeline.acoustic.start(1)))
+        if own != other or self._resampler.to_rate != pipeline.acoustic.info.sample_rate:
+            raise ModelError("this state is of another model; resume it with the one it came from")
+        if not self._segmenter.fits(pipeline.decoder):
+            raise ModelError(
+                "this state is of another decoder; name the one of its stream with decoder="
+            )
+        self.pipeline = pipeline
+        self._segmenter.attach(pipeline.decoder, pipeline.tokens, pipeline.times)
 
     def _refuse_if_finished(self) -> None:
         if self._finished:
@@ -220,5 +249,5 @@ def advance_engines(
     for engine, state, segments in zip(engines, states, closed, strict=True):
         engine.state = state
         finals = engine._finals(segments)
-        events.append(finals + engine._partial() if engine._partials else finals)
+        events.append(finals + engine._partial() if engine.partials else finals)
     return events

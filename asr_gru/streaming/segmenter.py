@@ -6,7 +6,6 @@ how many rows come at a time. Streams with the same decoder are decoded in one c
 
 from __future__ import annotations
 
-import copy
 import itertools
 import math
 import sys
@@ -29,6 +28,7 @@ if TYPE_CHECKING:
 __all__ = ["OpenSegment", "Segmenter", "advance_segmenters"]
 
 LogProbs = npt.NDArray[np.float32]
+SHARED = ("decoder", "_tokens", "_times")
 SILENT = np.float32(math.log(0.5))
 KEPT_S = 4.0
 """Seconds of rows kept, so that a word at the seam of a cut for length can be read again."""
@@ -86,9 +86,22 @@ class Segmenter:
 
     def copy(self) -> Segmenter:
         """Return an independent segmenter in the same state; decoder states are shared."""
-        twin = copy.copy(self)
+        twin = object.__new__(Segmenter)
+        vars(twin).update(vars(self))
         twin._kept = list(self._kept)
         return twin
+
+    def __getstate__(self) -> dict[str, Any]:
+        """Return all but the parts that streams share; ``attach`` brings them back."""
+        return {key: value for key, value in vars(self).items() if key not in SHARED}
+
+    def attach(self, decoder: AnyDecoder, tokens: Tokenizer, times: WordTimes) -> None:
+        """Give the shared parts to a segmenter that was pickled."""
+        self.decoder, self._tokens, self._times = decoder, tokens, times
+
+    def fits(self, decoder: AnyDecoder) -> bool:
+        """Return whether ``decoder`` can go on with this segmenter's state."""
+        return type(decoder.start()) is type(self._beam)
 
     def open(self) -> OpenSegment | None:
         """Return the segment being spoken, once it is certain that it has a word."""

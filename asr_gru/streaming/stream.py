@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import pickle
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, NoReturn
 
 import numpy as np
@@ -14,11 +15,30 @@ from asr_gru.streaming.endpoint import EndpointRules
 from asr_gru.streaming.engine import StreamEngine
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Iterable
 
     from asr_gru.results import Event
+    from asr_gru.streaming.engine import Pipeline
 
-__all__ = ["Stream"]
+__all__ = ["Stream", "StreamState"]
+
+
+@dataclass(frozen=True, slots=True)
+class StreamState:
+    """A stream at a moment, without the model; it can be pickled, copied and resumed many times.
+
+    Made by ``Stream.state``, and turned into a stream by ``Recognizer.resume``, in this process or
+    in another with the same model and version of this package. Unpickle only what you trust.
+
+    Attributes:
+        engine: buffered audio and the states of resampler, acoustic model and decoder.
+        finals: the texts of the closed segments.
+        open: the text of the segment being spoken.
+    """
+
+    engine: StreamEngine
+    finals: tuple[str, ...]
+    open: str
 
 
 class Stream:
@@ -109,13 +129,29 @@ class Stream:
         self.engine = self._new_engine(self.engine.rules)
         self._finals, self._open = [], ""
 
+    def state(self) -> StreamState:
+        """Return the stream's state, which can be pickled; ``Recognizer.resume`` goes on with it.
+
+        Events and text go on as if nothing had happened. At rates other than the model's the
+        resampler's filter is filled again, which alters samples by rounding (below -120 dB).
+        """
+        return StreamState(self.engine.copy(), tuple(self._finals), self._open)
+
+    @classmethod
+    def resume(
+        cls,
+        state: StreamState,
+        pipeline: Pipeline,
+        new_engine: Callable[[EndpointRules], StreamEngine],
+    ) -> Stream:
+        """Return a stream that goes on from a state; see ``Recognizer.resume``."""
+        engine = state.engine.copy()
+        engine.attach(pipeline)
+        return cls._of(new_engine, engine, state.finals, state.open)
+
     def copy(self) -> Stream:
         """Return an independent stream in the same state; both share the loaded model."""
-        twin = object.__new__(Stream)
-        twin._new_engine = self._new_engine
-        twin._finals, twin._open = list(self._finals), self._open
-        twin.engine = self.engine.copy()
-        return twin
+        return self._of(self._new_engine, self.engine.copy(), self._finals, self._open)
 
     __copy__ = copy
 
@@ -124,9 +160,22 @@ class Stream:
 
     def __reduce__(self) -> NoReturn:
         raise pickle.PicklingError(
-            "a stream holds the loaded model and cannot be pickled; use Stream.copy() within a "
-            "process, or feed its audio to a new stream in another"
+            "a stream holds the loaded model and cannot be pickled; pickle Stream.state() and give "
+            "it to Recognizer.resume()"
         )
+
+    @classmethod
+    def _of(
+        cls,
+        new_engine: Callable[[EndpointRules], StreamEngine],
+        engine: StreamEngine,
+        finals: Iterable[str],
+        open_text: str,
+    ) -> Stream:
+        stream = object.__new__(cls)
+        stream._new_engine, stream.engine = new_engine, engine
+        stream._finals, stream._open = list(finals), open_text
+        return stream
 
     def _note(self, events: list[Event]) -> list[Event]:
         for event in events:

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import copy
+import pickle
+
 import numpy as np
 import pytest
 from hypothesis import given, settings
@@ -62,6 +65,20 @@ def test_decoders_keep_the_contract(random_rows, name, fed):
                 assert one.words[-1].stop == len(one.tokens)
     assert decoder.best(start, 9) == before
     assert decoder.advance([], []) == []
+
+
+@pytest.mark.parametrize("keep", [copy.deepcopy, lambda s: pickle.loads(pickle.dumps(s))])  # noqa: S301
+@pytest.mark.parametrize("name", DECODERS)
+def test_states_can_be_pickled_however_long_they_are(random_rows, name, keep):
+    """As long as an hour-long stream without endpoints; recursion would end at a thousand."""
+    decoder = DECODERS[name]
+    rows = random_rows(1, 6_000, 4, 6.0)
+    (state,) = decoder.advance([decoder.start()], [rows[:5_000]])
+    kept = keep(state)
+    assert len(decoder.best(state)[0].tokens) > 1_000
+    assert decoder.best(kept, 50) == decoder.best(state, 50)
+    ends = [decoder.finish(decoder.advance([one], [rows[5_000:]])[0]) for one in (state, kept)]
+    assert decoder.best(ends[1], 50) == decoder.best(ends[0], 50)
 
 
 @pytest.mark.parametrize("protocol", [Decoder, TokenModel, WordModel])

@@ -2,6 +2,8 @@
 
 import copy
 import pickle
+import subprocess
+import sys
 from dataclasses import replace
 from pathlib import Path
 
@@ -9,7 +11,7 @@ import numpy as np
 import pytest
 
 import asr_gru
-from asr_gru import AudioError, ConfigError, EndpointRules, Error, Recognizer
+from asr_gru import AudioError, ConfigError, EndpointRules, Error, ModelError, Recognizer
 from asr_gru.audio import Resampler, read_recording
 from asr_gru.formats import writer
 
@@ -90,8 +92,62 @@ def test_a_copy_at_another_rate_writes_the_same_text(recognizer, speech, rate):
     assert twin.text == stream.text != ""
 
 
-def test_a_stream_cannot_be_pickled_and_says_what_to_do(recognizer):
-    with pytest.raises(pickle.PicklingError, match=r"Stream\.copy\(\)"):
+KEPT = [lambda state: state, copy.deepcopy, lambda state: pickle.loads(pickle.dumps(state))]  # noqa: S301
+
+
+@pytest.mark.parametrize("keep", KEPT)
+@pytest.mark.parametrize("decoder", ["greedy", "beam", "words"])
+def test_a_resumed_state_goes_on_to_the_same_result(recognizer, speech, decoder, keep):
+    half = len(speech) // 2 + 123
+    stream = recognizer.stream(RATE, "short", decoder=decoder)
+    stream.feed(speech[:half])
+    state = keep(stream.state())
+    shown = stream.text
+    rest = stream.feed(speech[half:]) + stream.finish()
+    other = Recognizer.load()
+    for _ in range(2):
+        resumed = other.resume(state, decoder=decoder)
+        assert resumed.text == shown
+        assert resumed.endpoint == EndpointRules.short()
+        assert resumed.feed(speech[half:]) + resumed.finish() == rest
+        assert resumed.text == stream.text != ""
+        resumed.reset()
+        assert (resumed.text, resumed.audio_s) == ("", 0.0)
+
+
+def test_a_state_is_resumed_in_another_process(recognizer, speech, tmp_path):
+    """And at another rate, where the resampler is filled again."""
+    resampler = Resampler(RATE, 48_000)
+    sound = np.concatenate([resampler.feed(speech), resampler.finish()])
+    stream = recognizer.stream(48_000, partials=False)
+    stream.feed(sound[:150_001])
+    (tmp_path / "state").write_bytes(pickle.dumps(stream.state()))
+    np.save(tmp_path / "sound.npy", sound[150_001:])
+    script = (
+        "import asr_gru, numpy, pickle, sys; from pathlib import Path; folder = Path(sys.argv[1]);"
+        "state = pickle.loads((folder / 'state').read_bytes());"
+        "stream = asr_gru.Recognizer.load().resume(state);"
+        "events = stream.feed(numpy.load(folder / 'sound.npy')) + stream.finish();"
+        "assert {event.kind for event in events} == {'final'}; print(stream.text)"
+    )
+    done = subprocess.run(
+        [sys.executable, "-c", script, str(tmp_path)], capture_output=True, text=True, check=True
+    )
+    stream.feed(sound[150_001:])
+    stream.finish()
+    assert done.stdout.strip() == stream.text != ""
+
+
+def test_a_state_of_another_model_or_decoder_is_refused(recognizer, model):
+    state = recognizer.stream(RATE, decoder="greedy").state()
+    with pytest.raises(ModelError, match="decoder="):
+        recognizer.resume(state)
+    with pytest.raises(ModelError, match="another model"):
+        Recognizer.load(model).resume(state)
+
+
+def test_a_stream_itself_cannot_be_pickled_and_says_what_to_do(recognizer):
+    with pytest.raises(pickle.PicklingError, match=r"Stream\.state\(\)"):
         pickle.dumps(recognizer.stream(RATE))
 
 
