@@ -28,8 +28,8 @@ class Batch:
     """The streams of one call, those with the most frames first.
 
     Attributes:
-        hypotheses: of all streams that are not done, side by side.
-        stream: ``(n,)`` whose each is; rises.
+        hypotheses: of all streams that are not done, in the same arrays.
+        stream: ``(n,)`` whose each is.
     """
 
     def __init__(self, states: Sequence[TreeState]) -> None:
@@ -48,16 +48,18 @@ class Batch:
 
     def keep(self, count: int) -> None:
         """Go on with the first ``count`` streams; the others are done."""
-        ends = np.searchsorted(self.stream, np.arange(count, self._active + 1))
+        if count == self._active:
+            return
+        order = np.argsort(self.stream, kind="stable")
+        ends = self.stream[order].searchsorted(np.arange(count, self._active + 1))
         ints, floats = self.hypotheses
-        for place, (first, behind) in enumerate(itertools.pairwise(ends), count):
-            part = slice(int(first), int(behind))
-            self._done[place] = Hypotheses(ints[:, part].copy(), floats[:, part].copy())
-        if count < self._active:
-            rest = slice(0, int(ends[0]))
-            self.hypotheses = Hypotheses(ints[:, rest], floats[:, rest])
-            self.stream = self.stream[rest]
-            self._active = count
+        for place, (first, behind) in enumerate(itertools.pairwise(ends.tolist()), count):
+            own = order[first:behind]
+            self._done[place] = Hypotheses(ints.take(own, axis=1), floats.take(own, axis=1))
+        rest = order[: ends[0]]
+        self.hypotheses = Hypotheses(ints.take(rest, axis=1), floats.take(rest, axis=1))
+        self.stream = self.stream.take(rest)
+        self._active = count
 
     def add(self, entries: Trace, stream: Ints) -> None:
         """Add entries to the traces of their streams; they are numbered from ``next_entry``."""

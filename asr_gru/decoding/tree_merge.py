@@ -11,61 +11,55 @@ __all__ = ["distinct", "mix", "narrow"]
 
 MIX_A, MIX_B = np.uint64(0x9E3779B97F4A7C15), np.uint64(0xBF58476D1CE4E5B9)
 """Odd constants of splitmix64 (Steele, Lea, Flood 2014)."""
-HALF, OWNER_BITS, OWNER_SHIFT = np.uint64(32), np.uint64(20), np.uint64(44)
+HALF = np.uint64(32)
+MOST = 2**63
 Hashes = npt.NDArray[np.uint64]
 
 
-def distinct(
-    owner: Ints, place: Ints, lm_state: Ints, words_hash: Ints, rank: Floats, histories: int
-) -> Ints:
-    """Return which hypotheses are the best at their place and state, in the order of a hash.
+def distinct(place: Ints, lm_state: Ints, words_hash: Ints, rank: Floats, histories: int) -> Ints:
+    """Return which hypotheses are the best at their place and state, in the order of places.
 
-    With several histories, so many of the best that differ in their words.
+    With several histories, so many of the best that differ in their words; of equals the first.
+
+    Args:
+        place: ``(n,)`` where each stands, of which stream and in the tree; not negative.
+        lm_state: ``(n,)`` state of its language model.
+        words_hash: ``(n,)`` hash of its words.
+        rank: ``(n,)`` how they compare.
+        histories: word sequences kept apart at one place in one state.
     """
-    key = mix(mix(place, lm_state), place).view(np.uint64) >> OWNER_BITS
-    key |= owner.view(np.uint64) << OWNER_SHIFT
-    columns = [key, place.view(np.uint64), lm_state.view(np.uint64)]
+    key = _pair(place, lm_state)
     if histories == 1:
-        return _best_of_groups(key, columns, rank)
-    words = words_hash.view(np.uint64)
-    apart = (mix(key.view(np.int64), words_hash).view(np.uint64) >> OWNER_BITS) | (
-        owner.view(np.uint64) << OWNER_SHIFT
-    )
-    best = _best_of_groups(apart, [*columns, words], rank)
-    order = best[np.lexsort((best, -rank[best], lm_state[best], place[best], key[best]))]
-    starts = _group_starts([column[order] for column in columns])
+        return _best_of_groups(key, rank)
+    order = np.lexsort((-rank, words_hash, key))
+    best = order[_begins(key.take(order)) | _begins(words_hash.take(order))]
+    order = best.take(np.lexsort((best, -rank.take(best), key.take(best))))
+    (starts,) = _begins(key.take(order)).nonzero()
     sizes = np.diff(starts, append=len(order))
-    return order[np.arange(len(order)) - np.repeat(starts, sizes) < histories]
-
-
-def _best_of_groups(key: Hashes, columns: list[Hashes], rank: Floats) -> Ints:
-    """Return the first of the best of each group of equal columns, ordered by ``key``."""
-    order = np.argsort(key)
-    starts = _group_starts([column[order] for column in columns])
-    ordered = rank[order]
-    sizes = np.diff(starts, append=len(order))
-    top = np.repeat(np.maximum.reduceat(ordered, starts), sizes)
-    return np.minimum.reduceat(np.where(ordered == top, order, len(order)), starts)
-
-
-def _group_starts(columns: list[Hashes]) -> Ints:
-    differs = np.zeros(len(columns[0]), bool)
-    differs[0] = True
-    for column in columns:
-        differs[1:] |= column[1:] != column[:-1]
-    return np.flatnonzero(differs)
+    return order[np.arange(len(order)) - starts.repeat(sizes) < histories]
 
 
 def narrow(kept: Ints, owner: Ints, rank: Floats, width: int, streams: int) -> Ints:
-    """Return the ``width`` best of each stream, and those that are as good as the last of them."""
+    """Return the ``width`` best of each stream, and those that are as good as the last of them.
+
+    Args:
+        kept: ``(m,)`` which are still there, stream by stream.
+        owner: ``(n,)`` whose each is.
+        rank: ``(n,)`` how they compare.
+        width: most of a stream, but for ties.
+        streams: how many there are.
+    """
     if len(kept) <= width:
         return kept
-    ends = np.searchsorted(owner, np.arange(streams + 1))
+    rank = rank.take(kept)
+    if streams == 1:
+        return kept[rank >= _last_of(rank, width)]
+    owner = owner.take(kept)
+    ends = owner.searchsorted(np.arange(streams + 1))
     limit = np.full(streams, -np.inf)
-    for stream in np.flatnonzero(np.diff(ends) > width).tolist():
-        own = rank[ends[stream] : ends[stream + 1]]
-        limit[stream] = np.partition(own, -width)[-width]
-    return kept[rank >= limit[owner]]
+    for stream in (np.diff(ends) > width).nonzero()[0].tolist():
+        limit[stream] = _last_of(rank[ends[stream] : ends[stream + 1]], width)
+    return kept[rank >= limit.take(owner)]
 
 
 def mix(a: Ints, b: Ints) -> Ints:
@@ -77,3 +71,36 @@ def mix(a: Ints, b: Ints) -> Ints:
     mixed ^= mixed >> HALF
     hashed: Ints = mixed.view(np.int64)
     return hashed
+
+
+def _pair(place: Ints, lm_state: Ints) -> Ints:
+    """Return one number for each pair, in the order of pairs."""
+    low, high = int(lm_state.min()), int(lm_state.max())
+    if low < 0 or (int(place.max()) + 1) * (high + 1) > MOST:
+        lm_state = np.unique(lm_state, return_inverse=True)[1]
+        high = len(lm_state)
+    return place * (high + 1) + lm_state
+
+
+def _best_of_groups(key: Ints, rank: Floats) -> Ints:
+    """Return the first of the best of each group of equal keys, in their order."""
+    order = key.argsort()
+    begins = _begins(key.take(order))
+    (starts,) = begins.nonzero()
+    if len(starts) == len(order):
+        return order
+    ordered = rank.take(order)
+    top = np.maximum.reduceat(ordered, starts).take(begins.cumsum() - 1)
+    return np.minimum.reduceat(np.where(ordered == top, order, len(order)), starts)
+
+
+def _begins(ordered: Ints) -> npt.NDArray[np.bool_]:
+    """Tell where a group of equal numbers begins."""
+    begins = np.empty(len(ordered), bool)
+    begins[0] = True
+    np.not_equal(ordered[1:], ordered[:-1], out=begins[1:])
+    return begins
+
+
+def _last_of(rank: Floats, width: int) -> float:
+    return float(np.partition(rank, len(rank) - width)[len(rank) - width])

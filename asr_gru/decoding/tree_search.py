@@ -25,6 +25,7 @@ from asr_gru.decoding.protocol import Decoder, Hypothesis, LogProbs, WordScore
 from asr_gru.decoding.tree_batch import Batch
 from asr_gru.decoding.tree_knobs import TreeSearchKnobs, WordModel
 from asr_gru.decoding.tree_merge import mix
+from asr_gru.decoding.tree_network import Network
 from asr_gru.decoding.tree_share import likely_tokens
 from asr_gru.decoding.tree_state import (
     ACOUSTIC,
@@ -45,7 +46,7 @@ from asr_gru.decoding.tree_state import (
     TreeState,
     collect,
 )
-from asr_gru.decoding.tree_step import Network, step
+from asr_gru.decoding.tree_step import step
 from asr_gru.errors import Error, ModelError
 
 __all__ = ["TreeSearch"]

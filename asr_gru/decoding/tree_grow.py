@@ -1,0 +1,102 @@
+"""How hypotheses of the tree search become longer: by a phone, and by a word that it completes."""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+import numpy as np
+
+from asr_gru.decoding.tree_network import Network, ranges
+from asr_gru.decoding.tree_state import BLANK, NODE, PHONE, SCORE, Floats, Hypotheses, Ints
+
+__all__ = ["Grown", "Words", "complete", "grow"]
+
+
+class Grown(NamedTuple):
+    """Hypotheses that a phone lengthens, ``(n,)`` each.
+
+    Attributes:
+        source: the hypothesis that each comes from.
+        node: which it reaches.
+        phone: its newest.
+        log_prob: of the phone.
+        score: minus infinity for what cannot be.
+        rank: what it may become within a longer word; minus infinity at a leaf.
+    """
+
+    source: Ints
+    node: Ints
+    phone: Ints
+    log_prob: Floats
+    score: Floats
+    rank: Floats
+
+    def at(self, index: Ints) -> Grown:
+        """Return some of them."""
+        return Grown._make(column.take(index) for column in self)
+
+
+class Words(NamedTuple):
+    """Grown hypotheses that a word completes, ``(n,)`` each.
+
+    Attributes:
+        grown: index of the grown hypothesis.
+        word: its number.
+        lm_score: log-probability of the word, in nats, without any weight.
+        lm_state: state of the language model after it.
+        score: of the hypothesis.
+    """
+
+    grown: Ints
+    word: Ints
+    lm_score: Floats
+    lm_state: Ints
+    score: Floats
+
+
+def grow(net: Network, hypotheses: Hypotheses, rows: Floats, base: Ints, stream: Ints) -> Grown:
+    """Return what a phone above the floor can lengthen; after the same phone it needs a blank.
+
+    Args:
+        net: where to look things up.
+        hypotheses: of all streams.
+        rows: ``(streams, tokens)`` log-probabilities of the frame.
+        base: ``(n,)`` where the row of each hypothesis begins in ``rows``, flat.
+        stream: ``(n,)`` whose each is.
+    """
+    ints, tree = hypotheses.ints, net.tree
+    node = ints[NODE]
+    count = net.child_count.take(node)
+    inner = tree.children.take(ranges(tree.first_child.take(node), count))
+    # The root has a child for nearly every phone; only those of the frame's likely phones count.
+    owner, likely = (rows.take(net.root_phones, axis=1) > net.floor).nonzero()
+    per_stream = np.bincount(owner, minlength=len(rows))
+    (root,) = (node == 0).nonzero()
+    of_root = stream.take(root)
+    root_count = per_stream.take(of_root)
+    first = (per_stream.cumsum() - per_stream).take(of_root)
+    outer = net.root_children.take(likely.take(ranges(first, root_count)))
+
+    source = np.concatenate((np.arange(len(node)).repeat(count), root.repeat(root_count)))
+    child = np.concatenate((inner, outer))
+    phone = tree.phone.take(child)
+    log_prob = rows.ravel().take(base.take(source) + phone)
+    barred = np.where(ints[BLANK], -1, ints[PHONE])
+    score = hypotheses.floats[SCORE].take(source) + log_prob
+    score[(log_prob <= net.floor) | (barred.take(source) == phone)] = -np.inf
+    return Grown(source, child, phone, log_prob, score, score + net.below.take(child))
+
+
+def complete(net: Network, grown: Grown, lm_state: Ints) -> Words:
+    """Return the words that end at the nodes just reached."""
+    tree = net.tree
+    count = net.word_count.take(grown.node)
+    index = np.arange(len(count)).repeat(count)
+    word = tree.words.take(ranges(tree.first_word.take(grown.node), count))
+    state = lm_state.take(grown.source.take(index))
+    lm_score = np.zeros(len(word))
+    if net.model and len(word):
+        scored, state = net.model.score(state, word)
+        lm_score = scored.astype(np.float64)
+    gain = net.knobs.language_weight * lm_score + net.knobs.word_bonus
+    return Words(index, word, lm_score, state, grown.score.take(index) + gain)
