@@ -154,8 +154,8 @@ class NetConfig(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields
     def grows_from(self, other: NetConfig) -> bool:
         """Say whether the recurrent layers and the head of ``other`` can be a start.
 
-        Subsampling, subsampler, normalisation and DC removal may differ, and a look-ahead may be
-        added.
+        Subsampling, subsampler, normalisation and DC removal may differ, and a look-ahead and
+        further layers may be added.
         """
         encoder = msgspec.structs.replace(
             self.encoder,
@@ -163,6 +163,7 @@ class NetConfig(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields
             subsampler=other.encoder.subsampler,
             conv_channels=other.encoder.conv_channels,
             lookahead=self.encoder.lookahead if other.encoder.lookahead else 0,
+            layers=min(self.encoder.layers, other.encoder.layers),
         )
         frontend = msgspec.structs.replace(
             self.frontend, remove_dc_offset=other.frontend.remove_dc_offset

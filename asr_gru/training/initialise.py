@@ -52,7 +52,8 @@ def fresh_start(
 ) -> Checkpoint:
     """Return the state before the first step; with ``new_head`` the head starts at random.
 
-    A look-ahead that ``start_from`` did not have yet begins as a plain delay. With another
+    A look-ahead that ``start_from`` did not have yet begins as a plain delay, and further layers,
+    on top, begin as none: their candidates are 0, so that only the residual passes. With another
     subsampling of a linear subsampler, the weights of the newest mel frames stay and those
     further back begin at 0. Another kind of subsampler starts at random, with statistics of its
     own. ``say`` gets one line on what was taken over.
@@ -86,6 +87,9 @@ def fresh_start(
                 if not name.startswith(("level.", "encoder.conv.", "encoder.subsample."))
             }
             measure_statistics(net, some_recordings(examples))
+        for layers in (net.encoder.forwards, net.encoder.backwards):
+            for layer in layers[earlier.config.encoder.layers :]:
+                layer.silence()  # type: ignore[operator]
         net.load_state_dict({**net.state_dict(), **kept})
         say(f"{start_from}: weights taken over; {_new_layers(net, kept)}")
     weights = {name: value.clone() for name, value in net.state_dict().items()}

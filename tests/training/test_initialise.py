@@ -56,6 +56,28 @@ def test_another_subsampling_keeps_the_newest_frames(earlier, tmp_path, wanted):
     assert not after[:, :-kept].any()
 
 
+@pytest.mark.parametrize("cell", ["gru", "lstm", "rnn"])
+@pytest.mark.parametrize("direction", ["uni", "bi"])
+def test_further_layers_begin_as_none_and_learn(earlier, tmp_path, cell, direction):
+    before = earlier(cell=cell, direction=direction)
+    state = fresh_start(config(cell=cell, direction=direction, layers=4), tmp_path, TOKENS, None)
+    after = net_from_checkpoint(state)
+    samples = 0.1 * torch.randn(2, 20 * 640)
+    with torch.no_grad():
+        expected = before(samples)[0]
+    found = after(samples)[0]
+    torch.testing.assert_close(found.detach(), expected, rtol=0, atol=1e-6)
+    found[..., 1].sum().backward()
+    for layers in (after.encoder.forwards, after.encoder.backwards):
+        assert all(layer.rnn.weight_ih_l0.grad.abs().max() > 0 for layer in layers)
+
+
+def test_fewer_layers_are_refused(earlier, tmp_path):
+    earlier(layers=3)
+    with pytest.raises(ConfigError, match="another model"):
+        fresh_start(config(layers=2), tmp_path, TOKENS, None)
+
+
 class Recordings:
     """What statistics are measured on."""
 
