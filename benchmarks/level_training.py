@@ -26,21 +26,21 @@ from asr_gru.text import build_character_tokenizer
 from asr_gru.training.audio_cache import pack_corpus
 from asr_gru.training.augment import Augmenter
 from asr_gru.training.config import AugmentConfig, DataConfig, TrainConfig
-from asr_gru.training.dataset import Examples, collate, read_utterances
+from asr_gru.training.dataset import TrainingSet, collate, read_utterances
 from asr_gru.training.initialise import measure_statistics
 from asr_gru.training.phones import (
-    UNKNOWN,
+    IGNORE_INDEX,
     PhoneHead,
     PhoneTimes,
-    frame_phones,
-    read_phones,
-    stack_phones,
+    frame_targets,
+    pad_targets,
+    read_phone_times,
 )
-from asr_gru.training.sampler import plan_pass
+from asr_gru.training.sampler import plan_epoch
 from benchmarks.level import levels
 
-RATE, LAYERS, DELAY_S, FLOOR = 16_000, 2, 0.08, 1e-6
-ENCODER = EncoderConfig(layers=LAYERS, width=192, dropout=0.0)
+RATE, KERNELS, DELAY_S, FLOOR = 16_000, 2, 0.08, 1e-6
+ENCODER = EncoderConfig(layers=KERNELS, width=192, dropout=0.0)
 
 
 class RunningMean(LevelNormaliser):
@@ -111,20 +111,20 @@ def network(kind, examples):
 def train(kind, examples, steps, batch_s):
     net, head = network(kind, examples)
     optimiser = torch.optim.AdamW([*net.parameters(), *head.parameters()], lr=2e-3)
-    planned, number = [], 0
+    planned, epoch = [], 0
     while len(planned) < steps:
         settings = {"batch_s": batch_s, "processes": 1, "noise_only": 0.0, "ascending": False}
-        planned += plan_pass(
-            examples.durations_s, examples.weights, seed=1, number=number, **settings
+        planned += plan_epoch(
+            examples.durations_s, examples.weights, seed=1, epoch=epoch, **settings
         )
-        number += 1
+        epoch += 1
     net.train()
     for step, groups in enumerate(planned[:steps]):
         batch = examples.batch(groups[0], (1, step))
         with torch.no_grad():
             features, _ = net.features(batch.samples)
         state = net.encoder.start(len(features))
-        hidden = net.encoder.encode(features, state, tap=LAYERS).hidden
+        hidden = net.encoder.encode(features, state, tap=KERNELS).hidden
         loss = head.loss(hidden, batch.phones)
         optimiser.zero_grad()
         loss.backward()
@@ -140,18 +140,18 @@ def frame_errors(net, head, corpus, phones: PhoneTimes):
     wrong, asked = {}, {}
     frame_s = net.config.frame_samples / RATE
     for index, utterance in enumerate(corpus.utterances):
-        spoken = phones.spoken.get(utterance.path)
+        spoken = phones.times.get(utterance.path)
         if spoken is None:
             continue
         for level, samples in levels(corpus.samples(index)):
             batch = collate([np.asarray(samples, np.float32)], [[]], net.config)
-            rows = [frame_phones(spoken, int(batch.frames[0]), frame_s, DELAY_S)]
-            wanted = stack_phones(rows, batch.frames)
+            rows = [frame_targets(spoken, int(batch.frames[0]), frame_s, DELAY_S)]
+            wanted = pad_targets(rows, batch.frames)
             with torch.no_grad():
                 features, _ = net.features(batch.samples)
-                hidden = net.encoder.encode(features, net.encoder.start(1), tap=LAYERS).hidden
+                hidden = net.encoder.encode(features, net.encoder.start(1), tap=KERNELS).hidden
                 named = head(hidden).argmax(dim=-1)
-            known = wanted != UNKNOWN
+            known = wanted != IGNORE_INDEX
             wrong[level] = wrong.get(level, 0) + int(((named != wanted) & known).sum())
             asked[level] = asked.get(level, 0) + int(known.sum())
     return {level: 100.0 * wrong[level] / asked[level] for level in wrong}
@@ -172,18 +172,18 @@ def main() -> None:
     augment = AugmentConfig(gain_db=(-30.0, 10.0))
     config = TrainConfig(data=DataConfig(train=(options.train.name,)), augment=augment)
     utterances = read_utterances([options.train.name], options.train.parent, config.data)
-    phones = read_phones(options.phones, [options.train.parent])
+    phones = read_phone_times(options.phones, [options.train.parent])
     corpus = pack_corpus(utterances, options.cache, RATE)
     tokens = build_character_tokenizer([u.text for u in utterances])
-    examples = Examples(corpus, tokens, config, Augmenter(augment, RATE, None, None), phones)
+    examples = TrainingSet(corpus, tokens, config, Augmenter(augment, RATE, None, None), phones)
     paths = [corpus.utterances[i].path for i in examples.kept]
-    examples.weights = [float(path in phones.spoken) for path in paths]
+    examples.weights = [float(path in phones.times) for path in paths]
     checked = read_utterances([options.check.name], options.check.parent, config.data)
     check = pack_corpus(checked, options.cache, RATE)
-    check_phones = read_phones(options.check_phones, [options.check.parent])
+    check_phones = read_phone_times(options.check_phones, [options.check.parent])
     ids = {name: number for number, name in enumerate(phones.names)}
-    renumber = np.array([ids.get(name, UNKNOWN) for name in check_phones.names])
-    spoken = {path: (renumber[n], ends) for path, (n, ends) in check_phones.spoken.items()}
+    renumber = np.array([ids.get(name, IGNORE_INDEX) for name in check_phones.names])
+    spoken = {path: (renumber[n], ends) for path, (n, ends) in check_phones.times.items()}
     check_phones = PhoneTimes(phones.names, spoken)
     table = {}
     for kind in options.kinds:

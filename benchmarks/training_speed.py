@@ -15,8 +15,8 @@ from asr_gru.nn.net import AcousticNet
 from asr_gru.nn.recurrent import RecurrentLayer
 from asr_gru.training.augment import mask_features
 from asr_gru.training.config import AugmentConfig, OptimiserConfig
-from asr_gru.training.loss import objective
-from asr_gru.training.optimiser import make_optimiser
+from asr_gru.training.loss import training_loss
+from asr_gru.training.optimiser import build_optimiser
 
 BATCH, SECONDS, TOKENS, LETTERS = 16, 10, 30, 100
 MASKS = AugmentConfig(frequency_masks=2, time_masks=4)
@@ -26,7 +26,7 @@ def whole_step(net, optimiser, features, frames, targets, lengths, low):
     masked = mask_features(features, frames.numpy() * 4, MASKS, np.random.default_rng(0))
     with torch.autocast("cpu", torch.bfloat16, enabled=low):
         log_probs, _ = net.encoder(masked, net.encoder.start(BATCH))
-    loss = objective(log_probs.float(), targets, frames, lengths, 0.0)
+    loss = training_loss(log_probs.float(), targets, frames, lengths, 0.0)
     optimiser.zero_grad(set_to_none=True)
     loss.backward()
     torch.nn.utils.clip_grad_norm_(net.parameters(), 1.0)
@@ -75,7 +75,7 @@ def main() -> None:
         layer = RecurrentLayer("gru", 384, fast).train()
         one[name] = partial(layer_step, layer, x, low)
         net = AcousticNet(NetConfig(encoder=EncoderConfig(layers=5)), TOKENS, fast).train()
-        optimiser = make_optimiser(net, OptimiserConfig())
+        optimiser = build_optimiser(net, OptimiserConfig())
         whole[name] = partial(whole_step, net, optimiser, features, frames, targets, lengths, low)
     race(f"one layer of 384, 250 frames, batch {BATCH}", one, options.tries)
     parameters = sum(p.numel() for p in net.parameters()) / 1e6

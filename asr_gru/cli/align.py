@@ -1,4 +1,4 @@
-"""``asr-gru align``: which phones are spoken in recordings, and when."""
+"""``asr-gru align``: forced alignment of recordings with a phone model."""
 
 from __future__ import annotations
 
@@ -47,15 +47,15 @@ def command(
 ) -> None:
     """Align the recordings of MANIFESTS with MODEL, a run or model directory of phones.
 
-    Of the pronunciations of a word the likeliest is chosen. The file is what data.pronunciations
-    and phones.file of a training configuration take.
+    Each word gets its likeliest pronunciation. The file can be used as data.pronunciations and
+    as phones.file in a training configuration.
     """
     try:
         from asr_gru.training.align import align_corpus
         from asr_gru.training.audio_cache import pack_corpus
         from asr_gru.training.config import DataConfig
         from asr_gru.training.dataset import read_utterances
-        from asr_gru.training.initialise import net_of, tokens_of
+        from asr_gru.training.initialise import load_net, load_net_tokenizer
         from asr_gru.training.pronunciations import load_pronunciations
     except ModuleNotFoundError as error:
         raise MissingExtraError(error.name or "torch", "train") from None
@@ -67,29 +67,33 @@ def command(
         lexicon=str(lexicon.absolute()) if lexicon else "",
         normaliser=normaliser,  # type: ignore[arg-type]
     )
-    net, tokens = net_of(model), tokens_of(model)
+    net, tokenizer = load_net(model, _notice), load_net_tokenizer(model)
     lines = ["path\tphones"]
     utterances = read_utterances(names, Path(), data)
     corpus = pack_corpus(utterances, cache, net.config.frontend.sample_rate)
-    spoken = load_pronunciations(data, Path())
+    pronunciations = load_pronunciations(data, Path())
     with click.progressbar(utterances, label="aligning", file=sys.stderr) as bar:
-        found = align_corpus(net, tokens, corpus, spoken, bar.update)
-    if not found.lines:
-        why = ", ".join(f"{count}: {reason}" for reason, count in found.left_out.items())
+        result = align_corpus(net, tokenizer, corpus, pronunciations, bar.update)
+    if not result.lines:
+        why = ", ".join(f"{count}: {reason}" for reason, count in result.left_out.items())
         raise DataError(f"no utterance could be aligned ({why or 'the manifests are empty'})")
     folders = [path.absolute().parent for path in manifests]
-    for path, phones in found.lines.items():
+    for path, phones in result.lines.items():
         folder = next((one for one in folders if path.is_relative_to(one)), None)
         name = path.relative_to(folder) if folder else path
         lines.append(f"{name.as_posix()}\t{phones}")
     write_bytes(output, ("\n".join(lines) + "\n").encode())
     click.echo(
-        f"{len(found.lines)} utterances aligned, {found.phones} phones, "
-        f"{found.log_prob / max(1, found.phones):.3f} nats per phone"
+        f"{len(result.lines)} utterances aligned, {result.phones} phones, "
+        f"{result.log_prob / max(1, result.phones):.3f} nats per phone"
     )
     click.echo(
-        f"{found.words} words with several pronunciations, "
-        f"{found.changed} of them not said in the first way"
+        f"{result.ambiguous_words} words with several pronunciations, "
+        f"{result.variant_words} of them not spoken in the first one"
     )
-    for reason, count in found.left_out.most_common():
+    for reason, count in result.left_out.most_common():
         click.echo(f"left out: {count} ({reason})")
+
+
+def _notice(line: str) -> None:
+    click.echo(line, err=True)

@@ -140,9 +140,9 @@ def command(
 
 
 def _tokens(run_dir: Path, names: Path | None) -> Tokenizer:
-    from asr_gru.text import load_tokenizer
+    from asr_gru.text import TOKENS, load_tokenizer
 
-    tokens = load_tokenizer(run_dir / "tokens.txt")
+    tokens = load_tokenizer(run_dir / TOKENS)
     if names is None:
         return tokens
     named = load_tokenizer(names)

@@ -65,7 +65,7 @@ def command(
     """
     try:
         from asr_gru.training.config import load_train_config
-        from asr_gru.training.distributed import join_processes
+        from asr_gru.training.distributed import init_processes
         from asr_gru.training.loop import Run, train
     except ModuleNotFoundError as error:
         raise MissingExtraError(error.name or "torch", "train") from None
@@ -80,11 +80,11 @@ def command(
         new_head=new_head,
         minutes=minutes,
     )
-    processes = join_processes()
+    processes = init_processes()
     try:
         train(parsed, run, processes, _say)
     finally:
-        processes.leave()
+        processes.shutdown()
 
 
 def _say(line: str) -> None:

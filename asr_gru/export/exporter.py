@@ -24,7 +24,7 @@ from asr_gru.model.onnx import OnnxAcousticModel
 from asr_gru.nn.net import AcousticNet
 from asr_gru.nn.torch_model import acoustic_info, pack_weights
 from asr_gru.scoring import Score, word_errors
-from asr_gru.text import Tokenizer
+from asr_gru.text import TOKENS, Tokenizer
 
 __all__ = ["Card", "ExportReport", "Figures", "export_model"]
 
@@ -140,7 +140,7 @@ def export_model(
         step_samples=info.step_samples,
         lookahead_frames=info.lookahead_frames,
         streaming=info.streaming,
-        tokens=TokensConfig(kind=tokens.kind, file="tokens.txt", count=len(tokens)),
+        tokens=TokensConfig(kind=tokens.kind, file=TOKENS, count=len(tokens)),
         normaliser=card.normaliser,  # type: ignore[arg-type]
         time_shift_s=card.time_shift_s,
         temperature=card.temperature,

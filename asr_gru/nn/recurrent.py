@@ -48,8 +48,8 @@ class RecurrentLayer(nn.Module):
             self.rnn.bias_ih_l0.data[self.width : 2 * self.width] = 1.0
 
     @torch.no_grad()
-    def silence(self) -> None:
-        """Make the output 0 for any input, while the gates stay as they are and can learn."""
+    def zero_output(self) -> None:
+        """Zero the candidate weights: the output is 0 for any input, and the layer can learn."""
         rnn, width = self.rnn, self.width
         first = 2 * width if GATES[self.cell] > 1 else 0  # the candidate of GRU and LSTM
         for parameter in (rnn.weight_ih_l0, rnn.weight_hh_l0, rnn.bias_ih_l0, rnn.bias_hh_l0):

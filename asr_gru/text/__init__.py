@@ -1,24 +1,28 @@
-"""Tokenizers and the text normaliser: everything that knows how words are written."""
+"""Tokenizers and text normalisers."""
 
 from asr_gru.text.normaliser import normalise
 from asr_gru.text.tokenizers import (
+    TOKENS,
     CharacterTokenizer,
     PhoneTokenizer,
     PieceTokenizer,
     Tokenizer,
     TokenKind,
     build_character_tokenizer,
+    find_tokens,
     load_tokenizer,
     train_piece_tokenizer,
 )
 
 __all__ = [
+    "TOKENS",
     "CharacterTokenizer",
     "PhoneTokenizer",
     "PieceTokenizer",
     "TokenKind",
     "Tokenizer",
     "build_character_tokenizer",
+    "find_tokens",
     "load_tokenizer",
     "normalise",
     "train_piece_tokenizer",

@@ -15,15 +15,20 @@ from typing import Any, Literal, Protocol
 from asr_gru.errors import DataError, MissingExtraError, ModelError
 
 __all__ = [
+    "TOKENS",
     "CharacterTokenizer",
     "PhoneTokenizer",
     "PieceTokenizer",
     "TokenKind",
     "Tokenizer",
     "build_character_tokenizer",
+    "find_tokens",
     "load_tokenizer",
     "train_piece_tokenizer",
 ]
+
+TOKENS, PIECE_MODEL = "tokens.txt", "tokens.model"
+"""File names: the list of tokens, and beside it the sentencepiece model of word pieces."""
 
 BLANK, SPACE, WORD_START = "<blank>", "<space>", "▁"
 LARGEST_FILE = 4_000_000
@@ -102,8 +107,8 @@ class _Listed:
     def save(self, folder: Path) -> str:
         """Write the list of tokens into ``folder`` and return the file's name."""
         lines = [SPACE if token == " " else token for token in self._tokens]
-        (folder / "tokens.txt").write_text("\n".join(lines) + "\n", encoding="utf-8")
-        return "tokens.txt"
+        (folder / TOKENS).write_text("\n".join(lines) + "\n", encoding="utf-8")
+        return TOKENS
 
 
 class CharacterTokenizer(_Listed):
@@ -158,8 +163,8 @@ class PieceTokenizer(_Listed):
         """Write the list of tokens into ``folder`` and return the file's name."""
         super().save(folder)
         if self._model is not None:
-            (folder / "tokens.model").write_bytes(self._model)
-        return "tokens.txt"
+            (folder / PIECE_MODEL).write_bytes(self._model)
+        return TOKENS
 
 
 class PhoneTokenizer(_Listed):
@@ -223,6 +228,12 @@ def train_piece_tokenizer(texts: Sequence[str], size: int) -> PieceTokenizer:
     return _from_model(model.getvalue())
 
 
+def find_tokens(folder: Path) -> Path | None:
+    """Return the file in ``folder`` to load the tokenizer from, or None if there is none."""
+    paths = (folder / PIECE_MODEL, folder / TOKENS)
+    return next((path for path in paths if path.exists()), None)
+
+
 def load_tokenizer(path: str | Path, kind: TokenKind | None = None) -> Tokenizer:
     """Read ``tokens.txt``, with ``tokens.model`` beside it for pieces.
 
@@ -241,7 +252,7 @@ def load_tokenizer(path: str | Path, kind: TokenKind | None = None) -> Tokenizer
         if path.suffix == ".model":
             return _from_model(path.read_bytes())
         lines = path.read_text(encoding="utf-8").removesuffix("\n").split("\n")
-        beside = path.with_name("tokens.model")
+        beside = path.with_name(PIECE_MODEL)
         if beside.is_file() and beside.stat().st_size > LARGEST_FILE:
             raise ModelError(f"{beside}: too large for a list of tokens")
         model = beside.read_bytes() if beside.is_file() else None

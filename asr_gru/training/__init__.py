@@ -1,1 +1,1 @@
-"""Training: configuration, corpus, augmentation, batches, loop, checkpoints."""
+"""Training: configuration, dataset, augmentation, sampler, loss, loop and checkpoints."""

@@ -1,4 +1,4 @@
-"""Work done ahead of its use, by threads, in the order in which it is asked for."""
+"""Prefetching: a ``map`` whose results are computed ahead in threads and yielded in order."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ ITEMS_PER_THREAD = 3
 
 
 def usable_cpus() -> int:
-    """Return on how many processors this process may run."""
+    """Return the number of CPUs that this process may run on."""
     if hasattr(os, "sched_getaffinity"):
         return len(os.sched_getaffinity(0))
     return os.cpu_count() or 1
@@ -28,22 +28,22 @@ def map_ahead(work: Callable[[T], R], items: Iterable[T], threads: int) -> Gener
 
     Args:
         work: called from several threads at once.
-        items: read as far as needed, not at once.
-        threads: 0 calls ``work`` when its result is asked for; otherwise at most three results
-            for each thread wait in memory.
+        items: consumed lazily.
+        threads: with 0, ``work`` is called when its result is requested; otherwise up to three
+            results per thread are kept in memory.
     """
     if not threads:
         yield from map(work, items)
         return
-    waiting: deque[Future[R]] = deque()
+    pending: deque[Future[R]] = deque()
     with ThreadPoolExecutor(threads) as pool:
         try:
             for item in items:
-                waiting.append(pool.submit(work, item))
-                if len(waiting) == ITEMS_PER_THREAD * threads:
-                    yield waiting.popleft().result()
-            while waiting:
-                yield waiting.popleft().result()
-        finally:  # left early: what has not begun need not
-            for future in waiting:
+                pending.append(pool.submit(work, item))
+                if len(pending) == ITEMS_PER_THREAD * threads:
+                    yield pending.popleft().result()
+            while pending:
+                yield pending.popleft().result()
+        finally:  # if closed early
+            for future in pending:
                 future.cancel()

@@ -1,4 +1,4 @@
-"""Recordings decoded once into one file of 16-bit samples that all training processes share."""
+"""A cache of decoded recordings: one memory-mapped file of 16-bit samples for all processes."""
 
 from __future__ import annotations
 
@@ -21,17 +21,18 @@ __all__ = ["Corpus", "pack_corpus"]
 Samples = npt.NDArray[np.float32]
 Int16 = npt.NDArray[np.int16]
 
-DECODING = 2
-"""Version of how recordings become samples; a new one leaves what older versions decoded."""
+DECODER_VERSION = 2
+"""Increase it when decoding changes, so that caches of older versions are not used."""
 
 
 class Corpus:
     """Utterances and their samples, read through a memory map.
 
     Attributes:
-        utterances: path, text, speaker, source of each that could be read.
-        unreadable: why the others could not.
-        bounds: ``(utterances + 1,)``, where each begins in the file of samples.
+        utterances: the utterances that could be read.
+        unreadable: the error for each of the others, by path.
+        sample_rate: in Hz.
+        bounds: offset of each utterance in the file of samples, ``(utterances + 1,)``.
     """
 
     def __init__(self, utterances: Sequence[Utterance], stem: Path, sample_rate: int) -> None:
@@ -53,7 +54,7 @@ class Corpus:
         return np.asarray(piece, np.float32) / 32768.0
 
     def duration_s(self, index: int) -> float:
-        """Return the true length of utterance ``index`` in seconds."""
+        """Return the decoded length of utterance ``index`` in seconds."""
         return float(self.bounds[index + 1] - self.bounds[index]) / self.sample_rate
 
 
@@ -63,17 +64,17 @@ def pack_corpus(
     sample_rate: int,
     on_progress: Callable[[int], None] | None = None,
 ) -> Corpus:
-    """Decode ``utterances`` into ``folder``, or find them there from an earlier run.
+    """Decode ``utterances`` into ``folder``, unless an earlier run already has.
 
-    The name of the file follows from the recordings (where they really are, their sizes and times
-    of modification), the sample rate and ``DECODING``: whatever changes is decoded again, and
-    projects whose relative paths are equal share nothing. Recordings that cannot be read are left
-    out and named in ``Corpus.unreadable``.
+    The cache key covers the resolved path, size and modification time of each recording, the
+    sample rate and ``DECODER_VERSION``, so recordings that changed are decoded again and projects
+    with equal relative paths share nothing. Recordings that cannot be read are left out and listed
+    in ``Corpus.unreadable``.
 
     Raises:
-        OSError: the folder cannot be written, with its name.
+        OSError: the folder cannot be written; names it.
     """
-    digest = hashlib.sha256(f"{DECODING} {sample_rate}".encode())
+    digest = hashlib.sha256(f"{DECODER_VERSION} {sample_rate}".encode())
     for utterance in utterances:
         status = utterance.path.stat()
         entry = [str(utterance.path.resolve()), status.st_size, status.st_mtime_ns]
@@ -90,7 +91,7 @@ def _decode(
     sample_rate: int,
     on_progress: Callable[[int], None] | None,
 ) -> None:
-    """Write ``.i16`` (samples), ``.json`` (what cannot be read) and at last ``.npy`` (bounds)."""
+    """Write ``.i16`` (samples), ``.json`` (unreadable recordings) and finally ``.npy`` (bounds)."""
     stem.parent.mkdir(parents=True, exist_ok=True)
     bounds = [0]
     unreadable: dict[int, str] = {}

@@ -1,4 +1,4 @@
-"""Variations of recordings and features, all drawn from one seeded generator a batch."""
+"""Data augmentation of recordings and features, drawn from one seeded generator per batch."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ Random = np.random.Generator
 
 
 class Augmenter:
-    """Speed, room, noise, band limits and gain, in the order in which the world adds them."""
+    """Applies speed, reverberation, noise, bandwidth and gain, in their physical order."""
 
     def __init__(
         self,
@@ -38,49 +38,49 @@ class Augmenter:
     def __call__(
         self, samples: Samples, random: Random, other_speech: Callable[[], Samples]
     ) -> Samples:
-        """Return a variation of ``samples (n,)``; a change of speed changes its length."""
+        """Augment ``samples (n,)``; a change of speed changes their number."""
         config = self.config
         if random.random() < config.speed_prob:
             samples = self._speed(samples, random)
         if self._rooms is not None and random.random() < config.rooms_prob:
-            samples = self._room(samples, random)
+            samples = self._reverberate(samples, random)
         if self._noise is not None and random.random() < config.noise_prob:
             samples = _mix(
                 samples, self.noise(len(samples), random), random.uniform(*config.snr_db)
             )
         if random.random() < config.babble_prob:
-            voices = [_tile(other_speech(), len(samples), random) for _ in range(4)]
-            babble: Samples = np.sum(np.stack(voices), axis=0, dtype=np.float32)
+            talkers = [_tile(other_speech(), len(samples), random) for _ in range(4)]
+            babble: Samples = np.sum(np.stack(talkers), axis=0, dtype=np.float32)
             samples = _mix(samples, babble, random.uniform(max(10.0, config.snr_db[0]), 30.0))
         if random.random() < config.bandwidth_prob:
-            samples = self._narrow(samples, random)
+            samples = self._limit_bandwidth(samples, random)
         gain = 10.0 ** (random.uniform(*config.gain_db) / 20.0)
         return np.asarray(samples * gain, np.float32)
 
     def noise(self, length: int, random: Random) -> Samples:
-        """Return ``length`` samples of one noise recording, its digital silence cut."""
+        """Return ``length`` samples of a random noise recording, less trailing digital silence."""
         if self._noise is None:
             return np.zeros(length, np.float32)
         clip = self._noise.samples(int(random.integers(len(self._noise))))
-        sounding = np.flatnonzero(np.abs(clip) > 1e-4)
-        return _tile(clip[: sounding[-1] + 1] if len(sounding) else clip, length, random)
+        audible = np.flatnonzero(np.abs(clip) > 1e-4)
+        return _tile(clip[: audible[-1] + 1] if len(audible) else clip, length, random)
 
     def _speed(self, samples: Samples, random: Random) -> Samples:
         factor = 1.0 + random.uniform(-self.config.speed, self.config.speed)
         changed: Samples = soxr.resample(samples, self.sample_rate * factor, self.sample_rate, "LQ")
         return changed
 
-    def _room(self, samples: Samples, random: Random) -> Samples:
+    def _reverberate(self, samples: Samples, random: Random) -> Samples:
         assert self._rooms is not None
         response = self._rooms.samples(int(random.integers(len(self._rooms))))
         direct = int(np.argmax(np.abs(response)))
         response = response[direct : direct + self.sample_rate] / response[direct]
         wet = fftconvolve(torch.from_numpy(samples), torch.from_numpy(response)).numpy()
         wet = wet[: len(samples)]
-        return np.asarray(wet * (_level(samples) / max(_level(wet), 1e-6)), np.float32)
+        return np.asarray(wet * (_rms(samples) / max(_rms(wet), 1e-6)), np.float32)
 
-    def _narrow(self, samples: Samples, random: Random) -> Samples:
-        """A low-pass anywhere from telephone to full band, every third time mu-law as well."""
+    def _limit_bandwidth(self, samples: Samples, random: Random) -> Samples:
+        """Low-pass between telephone and full bandwidth, with mu-law coding one time in three."""
         spectrum = np.fft.rfft(samples)
         hz = np.fft.rfftfreq(len(samples), 1.0 / self.sample_rate)
         highest = random.uniform(3_200.0, self.sample_rate / 2)
@@ -96,7 +96,7 @@ class Augmenter:
         return np.asarray(narrow, np.float32)
 
 
-def _level(samples: Samples) -> float:
+def _rms(samples: Samples) -> float:
     return float(np.sqrt(np.mean(np.square(samples)) + 1e-12)) if len(samples) else 1e-6
 
 
@@ -109,20 +109,20 @@ def _tile(clip: Samples, length: int, random: Random) -> Samples:
 
 
 def _mix(speech: Samples, noise: Samples, snr_db: float) -> Samples:
-    gain = _level(speech) / _level(noise) * 10.0 ** (-snr_db / 20.0)
+    gain = _rms(speech) / _rms(noise) * 10.0 ** (-snr_db / 20.0)
     return np.asarray(speech + gain * noise, np.float32)
 
 
 def mask_features(
     features: Tensor, frames: npt.NDArray[np.int64], config: AugmentConfig, random: Random
 ) -> Tensor:
-    """SpecAugment (Park et al. 2019) without warping, on normalised features: masks are zeros.
+    """SpecAugment (Park et al. 2019) without time warping; masked values are 0, the mean.
 
     Args:
         features: ``(batch, frames, mels)``.
         frames: valid frames of each row.
-        config: how many masks and how wide.
-        random: where they fall.
+        config: number and width of masks.
+        random: generator of their positions.
     """
     masked = features.clone()
     mels = features.shape[2]

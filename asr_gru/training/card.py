@@ -1,4 +1,4 @@
-"""What a model says of itself: from a TOML file and from the run's own history."""
+"""The model card: from a TOML file and the metrics of the run."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from asr_gru.training.checkpoint import Checkpoint
 __all__ = ["load_card"]
 
 
-class _Written(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+class _CardFile(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     language: str = ""
     licence: str = ""
     time_shift_s: float = 0.0
@@ -24,31 +24,31 @@ class _Written(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=
 
 
 def load_card(path: Path | None, name: str, checkpoint: Checkpoint) -> Card:
-    """Join what ``path`` says (language, licence, sources, corrections) with the run's figures.
+    """Combine a card file (language, licence, sources, corrections) with the run's metrics.
 
     Raises:
-        ConfigError: a card that cannot be read, or has an unknown key.
+        ConfigError: the card cannot be read, or has an unknown key.
     """
     try:
         values = tomllib.loads(path.read_text(encoding="utf-8")) if path else {}
-        written = msgspec.convert(values, _Written)
+        card = msgspec.convert(values, _CardFile)
     except (OSError, UnicodeDecodeError, tomllib.TOMLDecodeError) as error:
         raise ConfigError(f"{path}: cannot be read ({error}); give a card in TOML") from None
     except msgspec.ValidationError as error:
         raise ConfigError(f"{path}: {error}") from None
-    history = checkpoint.history[-1] if checkpoint.history else {}
+    metrics = checkpoint.history[-1] if checkpoint.history else {}
     training: dict[str, str | float] = {
-        "steps": float(checkpoint.step),
-        "passes": float(checkpoint.number),
-        **{key: round(value, 2) for key, value in history.items() if key.endswith("ER")},
+        "steps": float(checkpoint.global_step),
+        "epochs": float(checkpoint.epoch),
+        **{key: round(value, 2) for key, value in metrics.items() if key.endswith("ER")},
     }
     return Card(
         name=name,
-        language=written.language,
-        licence=written.licence,
+        language=card.language,
+        licence=card.licence,
         normaliser=checkpoint.config.data.normaliser,
-        time_shift_s=written.time_shift_s,
-        temperature=written.temperature,
-        sources=written.sources,
+        time_shift_s=card.time_shift_s,
+        temperature=card.temperature,
+        sources=card.sources,
         training=training,
     )

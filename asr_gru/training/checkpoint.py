@@ -1,9 +1,10 @@
-"""Checkpoints: everything that a run needs to go on to the bit, written atomically."""
+"""Checkpoints: everything a run needs to resume bit-identically, written atomically."""
 
 from __future__ import annotations
 
 import io
 import pickle
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -16,6 +17,7 @@ from asr_gru.errors import ModelError
 from asr_gru.files import replace_file
 from asr_gru.nn.net import AcousticNet
 from asr_gru.training.config import TrainConfig, parse_train_config
+from asr_gru.training.renamed_keys import upgrade_checkpoint
 
 __all__ = ["NAME", "Checkpoint", "load_checkpoint", "net_from_checkpoint", "save_checkpoint"]
 
@@ -30,7 +32,7 @@ UNREADABLE = (
     ValueError,
     pickle.UnpicklingError,
 )
-"""What torch and the conversion raise for files that are cut, damaged or of another kind."""
+"""Errors that torch and the conversion raise for truncated, damaged or foreign files."""
 
 
 @dataclass
@@ -38,48 +40,54 @@ class Checkpoint:
     """The state of a run between two steps.
 
     Attributes:
-        config: of the run.
-        tokens: columns of the log-probabilities.
-        weights: the model's, as of the last step.
-        average: their moving average, or empty.
-        phones: weights of the head that names phones, or empty.
-        optimiser: the optimiser's own state.
-        step: steps done in all.
-        number: pass under way, from 0.
-        position: steps done in that pass.
-        history: one row of figures for each validation.
+        config: configuration of the run.
+        vocab_size: number of tokens, the blank included.
+        weights: state dict of the network after the last step.
+        ema: exponential moving average of ``weights``, or empty.
+        phone_head: state dict of the frame-wise phone head, or empty.
+        optimiser: state dict of the optimiser.
+        global_step: steps taken since the start of the run.
+        epoch: current epoch, from 0.
+        step_in_epoch: steps taken in the current epoch.
+        history: metrics of each validation.
     """
 
     config: TrainConfig
-    tokens: int
+    vocab_size: int
     weights: dict[str, Tensor]
-    average: dict[str, Tensor] = field(default_factory=dict)
-    phones: dict[str, Tensor] = field(default_factory=dict)
+    ema: dict[str, Tensor] = field(default_factory=dict)
+    phone_head: dict[str, Tensor] = field(default_factory=dict)
     optimiser: dict[str, Any] = field(default_factory=dict)
-    step: int = 0
-    number: int = 0
-    position: int = 0
+    global_step: int = 0
+    epoch: int = 0
+    step_in_epoch: int = 0
     history: list[dict[str, float]] = field(default_factory=list)
 
 
 def save_checkpoint(checkpoint: Checkpoint, path: Path) -> None:
-    """Write a checkpoint; a crash or a full disk leaves the earlier one whole.
+    """Write a checkpoint; a crash or a full disk leaves the previous one intact.
 
     Raises:
-        OSError: it cannot be written, with ``path``.
+        OSError: the file cannot be written; names ``path``.
     """
     values = {**vars(checkpoint), "config": msgspec.to_builtins(checkpoint.config)}
-    data = io.BytesIO()  # torch hides the system's own words on a full disk behind its own
+    data = io.BytesIO()  # torch hides the system's message about a full disk behind its own
     torch.save(values, data)
     with replace_file(path) as file:
         file.write(data.getbuffer())
 
 
-def load_checkpoint(path: Path) -> Checkpoint:
-    """Read a checkpoint, tensors and plain values only (no code is run).
+def load_checkpoint(path: Path, notice: Callable[[str], None] = lambda _line: None) -> Checkpoint:
+    """Load a checkpoint: tensors and plain values only, no code is executed.
+
+    Checkpoints of earlier versions are accepted; ``notice`` then receives one line.
+
+    Args:
+        path: a checkpoint, or the folder of a run.
+        notice: receives messages about outdated files.
 
     Raises:
-        ModelError: not there, cut, or of another kind.
+        ModelError: the file is missing, truncated or not a checkpoint.
     """
     if path.is_dir():
         path = path / NAME
@@ -87,16 +95,21 @@ def load_checkpoint(path: Path) -> Checkpoint:
         raise ModelError(f"{path}: no checkpoint here; give the folder of a training run")
     try:
         values = torch.load(path, map_location="cpu", weights_only=True)
+        outdated = upgrade_checkpoint(values)
         config = parse_train_config(values.pop("config"), str(path))
-        return Checkpoint(config=config, **values)
+        checkpoint = Checkpoint(config=config, **values)
     except UNREADABLE as error:
         raise ModelError(
             f"{path}: not a checkpoint of asr-gru train ({type(error).__name__})"
         ) from None
+    if outdated:
+        now = ", ".join(f"{old} is now {new}" for old, new in outdated)
+        notice(f"{path}: checkpoint of an earlier version: {now}")
+    return checkpoint
 
 
 def net_from_checkpoint(checkpoint: Checkpoint) -> AcousticNet:
-    """Return the model with its averaged weights, ready to recognise."""
-    net = AcousticNet(checkpoint.config.net, checkpoint.tokens)
-    net.load_state_dict(checkpoint.average or checkpoint.weights)
+    """Return the network in evaluation mode, with averaged weights if there are any."""
+    net = AcousticNet(checkpoint.config.net, checkpoint.vocab_size)
+    net.load_state_dict(checkpoint.ema or checkpoint.weights)
     return net.eval()

@@ -1,4 +1,4 @@
-"""The one file that describes a training run: strict TOML, stored with every checkpoint."""
+"""The configuration of a training run: strict TOML, stored in every checkpoint."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ from asr_gru.training.renamed_keys import RENAMED, upgrade_keys
 __all__ = [
     "AugmentConfig",
     "DataConfig",
-    "Layer",
+    "GruKernel",
     "OptimiserConfig",
     "PhonesConfig",
     "TrainConfig",
@@ -27,10 +27,10 @@ __all__ = [
 ]
 
 Count = Annotated[int, Meta(ge=0)]
-Layer = Literal["auto", "torch", "float32", "bf16"]
+GruKernel = Literal["auto", "torch", "float32", "bf16"]
 Positive = Annotated[float, Meta(gt=0)]
 NotNegative = Annotated[float, Meta(ge=0)]
-Share = Annotated[float, Meta(ge=0, le=1)]
+Fraction = Annotated[float, Meta(ge=0, le=1)]
 
 
 class _Strict(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
@@ -38,24 +38,24 @@ class _Strict(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=T
 
 
 class DataConfig(_Strict, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    """What is learnt from.
+    """Training and validation data.
 
     Attributes:
         train: manifests, relative to the data root (``--root``, else the configuration's folder).
-        validation: manifests to choose by; their word error rates are averaged.
+        validation: manifests for model selection; their error rates are averaged.
         tokens: ``"characters"``, ``"pieces"`` or ``"phones"``.
         vocab_size: number of word pieces, the blank included.
         lexicon: pronunciation dictionary for phones, relative to the data root; without one the
-            package's own of English.
-        pronunciations: phones as ``asr-gru align`` found them, relative to the data root; other
-            recordings get the first pronunciation of each word.
-        normaliser: how texts are written for training and scoring.
+            package's English one.
+        pronunciations: output of ``asr-gru align``, relative to the data root; recordings that are
+            not in it get the first pronunciation of each word.
+        normaliser: normaliser of training and reference texts.
         shortest_s: shorter recordings are left out.
         longest_s: longer recordings are left out.
-        batch_s: seconds of audio a batch and process, padding included.
+        batch_s: seconds of audio per batch and process, padding included.
         weights: how often the utterances of a source are seen per epoch (default 1;
             0.5 is every second epoch).
-        noise_only: utterances of noise alone with an empty text, as a share of the others.
+        noise_only: utterances of noise alone, with an empty text, per other utterance.
     """
 
     train: tuple[str, ...]
@@ -73,37 +73,37 @@ class DataConfig(_Strict, frozen=True, kw_only=True, forbid_unknown_fields=True)
 
 
 class AugmentConfig(_Strict, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    """How recordings are varied; every ``..._prob`` is a probability per utterance.
+    """Data augmentation; every ``..._prob`` is a probability per utterance.
 
     Attributes:
         noise: folder of noise recordings, relative to the data root.
         noise_prob: probability of added noise.
-        snr_db: lowest and highest ratio of speech to noise.
-        babble_prob: probability of several other utterances as noise.
+        snr_db: lowest and highest signal-to-noise ratio.
+        babble_prob: probability of several other utterances in the background.
         rooms: folder of room impulse responses, relative to the data root.
-        rooms_prob: probability of a room.
+        rooms_prob: probability of reverberation.
         speed: largest relative change of speed (and pitch), 0.1 is 0.9 to 1.1.
         speed_prob: probability of a change of speed.
         gain_db: lowest and highest change of level.
-        bandwidth_prob: probability of a low-pass, a telephone band or mu-law coding.
+        bandwidth_prob: probability of a low-pass filter, telephone bandwidth or mu-law coding.
         frequency_masks: SpecAugment masks over mel bins (Park et al. 2019).
-        frequency_width: widest of them, in bins.
-        time_masks: masks over frames for each ten seconds.
-        time_width: longest of them, in frames of one hop.
-        trim_tail_s: most that is cut off an utterance's end while its text stays whole, which
-            teaches the model to write words sooner (TrimTail, Song et al. 2022); 0 for none.
+        frequency_width: largest width of a frequency mask, in bins.
+        time_masks: time masks per ten seconds.
+        time_width: largest width of a time mask, in mel frames.
+        trim_tail_s: up to this much is cut off the end of an utterance while its text is kept,
+            which lowers emission delay (TrimTail, Song et al. 2022); 0 disables it.
     """
 
     noise: str = ""
-    noise_prob: Share = 0.0
+    noise_prob: Fraction = 0.0
     snr_db: tuple[float, float] = (5.0, 30.0)
-    babble_prob: Share = 0.0
+    babble_prob: Fraction = 0.0
     rooms: str = ""
-    rooms_prob: Share = 0.0
+    rooms_prob: Fraction = 0.0
     speed: Annotated[float, Meta(ge=0, le=0.5)] = 0.1
-    speed_prob: Share = 0.0
+    speed_prob: Fraction = 0.0
     gain_db: tuple[float, float] = (0.0, 0.0)
-    bandwidth_prob: Share = 0.0
+    bandwidth_prob: Fraction = 0.0
     frequency_masks: Count = 0
     frequency_width: Count = 20
     time_masks: Count = 0
@@ -116,59 +116,60 @@ class AugmentConfig(_Strict, frozen=True, kw_only=True, forbid_unknown_fields=Tr
 
 
 class PhonesConfig(_Strict, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    """Frame-wise targets beside CTC; see ``training/phones.py``.
+    """Frame-wise phone targets as an auxiliary loss; see ``training/phones.py``.
 
     Attributes:
-        file: phones and their times, relative to the data root; empty for CTC alone.
-        layer: recurrent layers below the head that names phones.
-        delay_s: how long after its middle a frame is named.
-        weight: of its nats a frame, beside CTC's nats a token.
-        final_weight_ratio: where the weight ends, as a fraction of it; it falls linearly.
+        file: aligned phones, relative to the data root; empty for CTC alone.
+        layer: number of recurrent layers below the phone head.
+        delay_s: how far targets trail the middle of their frame.
+        weight: weight of the phone loss (nats per frame), added to the CTC loss (nats per token).
+        final_weight_ratio: final weight as a fraction of ``weight``, reached linearly.
     """
 
     file: str = ""
     layer: Annotated[int, Meta(ge=1)] = 2
     delay_s: NotNegative = 0.08
     weight: Positive = 1.0
-    final_weight_ratio: Share = 1.0
+    final_weight_ratio: Fraction = 1.0
 
 
 class OptimiserConfig(_Strict, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    """How weights move.
+    """Optimiser and learning rate schedule.
 
     Attributes:
-        name: the rule; ``"muon"`` moves matrices by orthogonalised momentum.
-        learning_rate: highest learning rate.
-        warmup_steps: steps from 0 to it.
-        decay: how it falls until the last epoch.
-        final_lr_ratio: where it ends, as a fraction of ``learning_rate``.
-        weight_decay: of matrices, not of biases or norms.
+        name: optimiser; ``"muon"`` uses orthogonalised momentum for matrices, AdamW for the rest.
+        learning_rate: peak learning rate.
+        warmup_steps: steps of linear warm-up.
+        decay: shape of the learning rate decay until the end of training.
+        final_lr_ratio: final learning rate as a fraction of ``learning_rate``.
+        weight_decay: weight decay of matrices; biases and norms have none.
         clip: largest norm of the gradient.
-        ema: decay of the exponential moving average of weights, which is what is validated
-            and exported; 0 for none.
+        ema: decay of the exponential moving average of weights, which is validated and exported;
+            0 disables it.
     """
 
     name: Literal["adamw", "adam", "rmsprop", "sgd", "muon"] = "adamw"
     learning_rate: Positive = 1e-3
     warmup_steps: Count = 300
     decay: Literal["none", "linear", "cosine"] = "cosine"
-    final_lr_ratio: Share = 0.05
+    final_lr_ratio: Fraction = 0.05
     weight_decay: NotNegative = 0.01
     clip: Positive = 1.0
     ema: Annotated[float, Meta(ge=0, lt=1)] = 0.998
 
 
 class TrainConfig(_Strict, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    """A whole training run.
+    """Configuration of a training run.
 
     Attributes:
-        epochs: times through the training set.
-        curriculum_epochs: first epochs with short utterances first (Amodei et al. 2016).
-        cr_ctc_weight: weight of CR-CTC (Yao et al. 2024): two masked views of each utterance that
-            have to agree; 0 for one view and the plain loss.
-        seed: of everything random.
-        gru_kernel: of the recurrent layers: the fastest as measured, ``nn.GRU``, or the package's
-            own with products in float32 or bfloat16.
+        epochs: number of epochs.
+        curriculum_epochs: initial epochs that go from short to long utterances (Amodei et al.
+            2016).
+        cr_ctc_weight: weight of the consistency loss between two masked views of each utterance
+            (CR-CTC, Yao et al. 2024); 0 for a single view and plain CTC.
+        seed: seed of all randomness.
+        gru_kernel: GRU implementation: ``nn.GRU``, the package's own in float32 or bfloat16, or
+            the fastest of them.
     """
 
     data: DataConfig
@@ -182,7 +183,7 @@ class TrainConfig(_Strict, frozen=True, kw_only=True, forbid_unknown_fields=True
     curriculum_epochs: Count = 1
     cr_ctc_weight: NotNegative = 0.0
     seed: Count = 1
-    gru_kernel: Layer = "auto"
+    gru_kernel: GruKernel = "auto"
 
     def __post_init__(self) -> None:
         if self.phones.file and self.phones.layer > self.encoder.layers:
@@ -196,19 +197,19 @@ class TrainConfig(_Strict, frozen=True, kw_only=True, forbid_unknown_fields=True
 
     @property
     def net(self) -> NetConfig:
-        """The acoustic model's part."""
+        """The part that describes the acoustic network."""
         return NetConfig(frontend=self.frontend, level=self.level, encoder=self.encoder)
 
 
 def load_train_config(
     path: Path, changes: Sequence[str] = (), notice: Callable[[str], None] = lambda _line: None
 ) -> TrainConfig:
-    """Read a TOML file; ``changes`` are ``key.name=value`` with values as TOML writes them.
+    """Read a TOML file; ``changes`` are ``table.key=value`` with values in TOML syntax.
 
-    ``notice`` gets a line that names keys of earlier versions with what they are called now.
+    ``notice`` receives a line that lists keys of earlier versions with their current names.
 
     Raises:
-        ConfigError: not there, not TOML, an unknown key (the nearest is named), a wrong value.
+        ConfigError: the file is missing or not TOML, or has an unknown key or an invalid value.
     """
     try:
         values = tomllib.loads(path.read_text(encoding="utf-8"))
@@ -230,7 +231,7 @@ def load_train_config(
 def _apply(values: dict[str, Any], change: str) -> None:
     key, equals, text = change.partition("=")
     if not equals:
-        raise ConfigError(f"--set {change}: write it as key.name=value")
+        raise ConfigError(f"--set {change}: write it as table.key=value")
     try:
         value = tomllib.loads(f"value = {text}")["value"]
     except tomllib.TOMLDecodeError:
@@ -244,7 +245,7 @@ def _apply(values: dict[str, Any], change: str) -> None:
 
 
 def parse_train_config(values: dict[str, Any], name: str = "configuration") -> TrainConfig:
-    """Turn plain values into a checked configuration; keys of earlier versions are understood."""
+    """Validate plain values as a configuration; keys of earlier versions are accepted."""
     values = {k: dict(v) if isinstance(v, dict) else v for k, v in values.items()}
     upgrade_keys(values, name)
     try:

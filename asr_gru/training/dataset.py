@@ -1,4 +1,4 @@
-"""From manifests to the tensors of a batch."""
+"""The training set: utterances of manifests, turned into the tensors of a batch."""
 
 from __future__ import annotations
 
@@ -27,17 +27,22 @@ from asr_gru.text import (
 from asr_gru.training.audio_cache import Corpus, pack_corpus
 from asr_gru.training.augment import Augmenter
 from asr_gru.training.config import DataConfig, TrainConfig
-from asr_gru.training.phones import PhoneTimes, frame_phones, stack_phones
-from asr_gru.training.sampler import NOISE
+from asr_gru.training.phones import PhoneTimes, frame_targets, pad_targets
+from asr_gru.training.sampler import NOISE, NOISE_SECONDS
 
-__all__ = ["Batch", "Examples", "folder_corpus", "make_tokens", "read_utterances"]
+__all__ = ["Batch", "TrainingSet", "build_tokenizer", "folder_corpus", "read_utterances"]
 
 
 @dataclass(frozen=True, slots=True)
 class Batch:
-    """Padded samples ``(batch, n)``, output frames of each row, targets and their lengths.
+    """A padded batch.
 
-    ``phones (batch, frames)`` is there when phones are learnt (``training/phones.py``).
+    Attributes:
+        samples: ``(batch, n)``.
+        frames: output frames of each row, ``(batch,)``.
+        targets: token ids of all rows, concatenated.
+        target_lengths: tokens of each row, ``(batch,)``.
+        phones: frame-wise targets ``(batch, frames)`` (``training/phones.py``), or None.
     """
 
     samples: Tensor
@@ -48,9 +53,9 @@ class Batch:
 
 
 def read_utterances(manifests: Sequence[str], root: Path, data: DataConfig) -> list[Utterance]:
-    """Read manifests and write their texts as the normaliser does."""
-    found = [utterance for name in manifests for utterance in read_manifest(root / name)]
-    check_files(found)
+    """Read manifests and normalise their texts."""
+    utterances = [utterance for name in manifests for utterance in read_manifest(root / name)]
+    check_files(utterances)
     return [
         Utterance(
             path=u.path,
@@ -60,12 +65,12 @@ def read_utterances(manifests: Sequence[str], root: Path, data: DataConfig) -> l
             source=u.source,
             written=u.written,
         )
-        for u in found
+        for u in utterances
     ]
 
 
-def make_tokens(utterances: Sequence[Utterance], data: DataConfig) -> Tokenizer:
-    """Derive characters or word pieces from the training texts, or list the phones of English."""
+def build_tokenizer(utterances: Sequence[Utterance], data: DataConfig) -> Tokenizer:
+    """Build a tokenizer: characters or word pieces of the training texts, or the English phones."""
     if data.tokens == "phones":
         return PhoneTokenizer(ENGLISH_PHONES)
     texts = [utterance.text for utterance in utterances]
@@ -79,32 +84,35 @@ def make_tokens(utterances: Sequence[Utterance], data: DataConfig) -> Tokenizer:
 def folder_corpus(
     folder: Path, cache: Path, sample_rate: int, on_progress: Callable[[int], None] | None = None
 ) -> Corpus:
-    """Pack every recording under ``folder`` (noise, rooms)."""
+    """Return all recordings in ``folder`` as a corpus without texts (noise, impulse responses)."""
     paths = find_recordings([folder])
-    nothing = [
+    utterances = [
         Utterance(path=p, text="", duration_s=0.0, speaker="", source="", written="") for p in paths
     ]
-    corpus = pack_corpus(nothing, cache, sample_rate, on_progress)
+    corpus = pack_corpus(utterances, cache, sample_rate, on_progress)
     if not len(corpus):
         raise DataError(
-            f"{next(iter(corpus.unreadable.values()))}; {folder} has no other recording"
+            f"{next(iter(corpus.unreadable.values()))}; {folder} holds no other recording"
         )
     return corpus
 
 
-class Examples:
-    """The training set: what is kept, what was left out and why, and batches by index.
+class TrainingSet:
+    """The utterances of a corpus that are trained on.
 
     Attributes:
-        kept: indices into the corpus.
-        left_out: reason to count.
-        aligned: how many of those kept have phones.
+        kept: their indices into the corpus.
+        durations_s: duration of each, before augmentation.
+        weights: how often each is seen per epoch.
+        left_out: number of utterances left out, by reason.
+        left_out_example: name of one of them, by reason.
+        with_phones: how many of those kept have frame-wise phones.
     """
 
     def __init__(
         self,
         corpus: Corpus,
-        tokens: Tokenizer,
+        tokenizer: Tokenizer,
         config: TrainConfig,
         augmenter: Augmenter,
         phones: PhoneTimes | None = None,
@@ -118,10 +126,10 @@ class Examples:
         self.targets: list[list[int]] = []
         self.kept: list[int] = []
         self.left_out: dict[str, int] = {}
-        self.named: dict[str, str] = {}
+        self.left_out_example: dict[str, str] = {}
         data = config.data
         for index, utterance in enumerate(corpus.utterances):
-            target = tokens.encode(utterance.text)
+            target = tokenizer.encode(utterance.text)
             self.targets.append(target)
             duration_s = corpus.duration_s(index)
             frames = int(duration_s * self.net.frontend.sample_rate) // self.net.frame_samples
@@ -137,20 +145,20 @@ class Examples:
                 self.kept.append(index)
                 continue
             self.left_out[reason] = self.left_out.get(reason, 0) + 1
-            self.named.setdefault(reason, utterance.path.name)
+            self.left_out_example.setdefault(reason, utterance.path.name)
         if not self.kept:
-            why = ", ".join(f"{count} {reason}" for reason, count in self.left_out.items())
+            reasons = ", ".join(f"{count} {reason}" for reason, count in self.left_out.items())
             raise DataError(
-                f"no training utterance is left ({why or 'the manifests are empty'}); "
+                f"no training utterance is left ({reasons or 'the manifests are empty'}); "
                 "check data.train, data.shortest_s and data.longest_s"
             )
-        self.aligned = 0
+        self.with_phones = 0
         if phones is not None:
-            self.aligned = sum(corpus.utterances[i].path in phones.spoken for i in self.kept)
-            if not self.aligned:
+            self.with_phones = sum(corpus.utterances[i].path in phones.times for i in self.kept)
+            if not self.with_phones:
                 raise DataError(
-                    "phones.file: has none of the training recordings; "
-                    "its paths have to be those of the manifest"
+                    "phones.file: contains none of the training recordings; "
+                    "its paths must be those of the manifest"
                 )
         self.durations_s = np.array([corpus.duration_s(index) for index in self.kept])
         self.weights = [data.weights.get(corpus.utterances[i].source, 1.0) for i in self.kept]
@@ -158,69 +166,78 @@ class Examples:
             raise DataError("data.weights is 0 for every source; give one of them a weight")
 
     def batch(self, indices: Sequence[int], seed: Sequence[int]) -> Batch:
-        """Load and vary the utterances ``indices`` (into ``kept``; ``NOISE`` for noise alone)."""
+        """Load and augment utterances.
+
+        Args:
+            indices: positions in ``kept``, or ``NOISE`` for an utterance of noise alone.
+            seed: seed of the augmentation.
+        """
         random = np.random.default_rng(list(seed))
-        pieces: list[npt.NDArray[np.float32]] = []
+        samples: list[npt.NDArray[np.float32]] = []
         targets: list[list[int]] = []
         phones: list[npt.NDArray[np.int64] | None] = []
         for index in indices:
             if index == NOISE:
-                length = int(random.uniform(1.5, 4.0) * self.net.frontend.sample_rate)
+                length = int(random.uniform(*NOISE_SECONDS) * self.net.frontend.sample_rate)
                 gain = 10.0 ** (random.uniform(-50.0, -10.0) / 20.0)
-                pieces.append(np.asarray(self.augmenter.noise(length, random) * gain, np.float32))
+                samples.append(np.asarray(self.augmenter.noise(length, random) * gain, np.float32))
                 targets.append([])
                 phones.append(None)
                 continue
             target = self.targets[self.kept[index]]
             clean = self.corpus.samples(self.kept[index])
-            varied = self.augmenter(clean, random, lambda: self._another(random))
-            least = frames_needed(target) * self.net.frame_samples
-            varied = varied if len(varied) >= least else clean
-            phones.append(self._phones(index, len(varied), len(clean)))
-            pieces.append(self._trimmed(varied, least, random))
+            augmented = self.augmenter(clean, random, lambda: self._random_utterance(random))
+            min_length = frames_needed(target) * self.net.frame_samples
+            augmented = augmented if len(augmented) >= min_length else clean
+            phones.append(self._phone_targets(index, len(augmented), len(clean)))
+            samples.append(self._trim_tail(augmented, min_length, random))
             targets.append(target)
-        batch = collate(pieces, targets, self.net)
+        batch = collate(samples, targets, self.net)
         if self.phones is None:
             return batch
-        return replace(batch, phones=stack_phones(phones, batch.frames))
+        return replace(batch, phones=pad_targets(phones, batch.frames))
 
-    def _phones(self, index: int, varied: int, clean: int) -> npt.NDArray[np.int64] | None:
+    def _phone_targets(
+        self, index: int, augmented: int, clean: int
+    ) -> npt.NDArray[np.int64] | None:
         if self.phones is None:
             return None
-        spoken = self.phones.spoken.get(self.corpus.utterances[self.kept[index]].path)
-        if spoken is None:
+        times = self.phones.times.get(self.corpus.utterances[self.kept[index]].path)
+        if times is None:
             return None
         net = self.net
-        return frame_phones(
-            spoken,
-            varied // net.frame_samples,
+        return frame_targets(
+            times,
+            augmented // net.frame_samples,
             net.frame_samples / net.frontend.sample_rate,
             self._delay_s,
-            varied / max(1, clean),
+            augmented / max(1, clean),
         )
 
-    def _trimmed(
-        self, samples: npt.NDArray[np.float32], least: int, random: np.random.Generator
+    def _trim_tail(
+        self, samples: npt.NDArray[np.float32], min_length: int, random: np.random.Generator
     ) -> npt.NDArray[np.float32]:
-        most_s = self.augmenter.config.trim_tail_s
-        if not most_s:
+        max_s = self.augmenter.config.trim_tail_s
+        if not max_s:
             return samples
-        cut = int(random.uniform(0.0, most_s) * self.net.frontend.sample_rate)
-        return samples[: len(samples) - cut] if len(samples) - cut >= least else samples
+        cut = int(random.uniform(0.0, max_s) * self.net.frontend.sample_rate)
+        return samples[: len(samples) - cut] if len(samples) - cut >= min_length else samples
 
-    def _another(self, random: np.random.Generator) -> npt.NDArray[np.float32]:
+    def _random_utterance(self, random: np.random.Generator) -> npt.NDArray[np.float32]:
         return self.corpus.samples(self.kept[int(random.integers(len(self.kept)))])
 
 
 def collate(
-    pieces: Sequence[npt.NDArray[np.float32]], targets: Sequence[Sequence[int]], net: NetConfig
+    recordings: Sequence[npt.NDArray[np.float32]],
+    targets: Sequence[Sequence[int]],
+    net: NetConfig,
 ) -> Batch:
-    """Pad to whole frames and to the longest, as the end of a stream does."""
+    """Pad recordings to whole frames and to the longest, as at the end of a stream."""
     frame = net.frame_samples
-    frames = [-(-len(piece) // frame) + net.encoder.delay for piece in pieces]
-    samples = torch.zeros(len(pieces), max(frames) * frame)
-    for row, piece in enumerate(pieces):
-        samples[row, : len(piece)] = torch.from_numpy(piece)
+    frames = [-(-len(recording) // frame) + net.encoder.delay for recording in recordings]
+    samples = torch.zeros(len(recordings), max(frames) * frame)
+    for row, recording in enumerate(recordings):
+        samples[row, : len(recording)] = torch.from_numpy(recording)
     return Batch(
         samples=samples,
         frames=torch.tensor(frames),

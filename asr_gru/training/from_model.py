@@ -1,4 +1,4 @@
-"""Back from a model directory to weights that training can go on from."""
+"""Recovers a trainable network from a model directory."""
 
 from __future__ import annotations
 
@@ -26,12 +26,12 @@ __all__ = ["net_from_directory"]
 def net_from_directory(directory: ModelDirectory) -> AcousticNet:
     """Return the network of a model directory, in evaluation mode.
 
-    With ``weights.npz`` it is the network that was exported. Without, the int8 weights are
-    multiplied by their scales: the same function up to the rounding of the export, with the
-    layer norms' affine parts left where the export folded them.
+    With ``weights.npz`` it is the network that was exported. Without it, the int8 weights are
+    multiplied by their scales: the same function up to quantisation error, with the affine parts
+    of the layer norms folded into the layers behind them.
 
     Raises:
-        ModelError: the graph is not one that ``asr-gru export`` wrote.
+        ModelError: the graph was not written by ``asr-gru export``.
     """
     path = directory.path
     if WEIGHTS in directory.config.files:
@@ -51,14 +51,13 @@ def net_from_directory(directory: ModelDirectory) -> AcousticNet:
         msgspec.ValidationError,
     ):
         raise ModelError(
-            f"{path / GRAPH}: not the int8 graph of a model that asr-gru export wrote; "
-            "export it with --weights"
+            f"{path / GRAPH}: not an int8 graph written by asr-gru export; export it with --weights"
         ) from None
     return net
 
 
 def _weights(path: Path, net: AcousticNet) -> dict[str, Tensor]:
-    """Return the parameters that the graph has as initialisers of their names."""
+    """Return the parameters, which are initialisers of the same names in the graph."""
     graph = onnx.load(path, load_external_data=False).graph
     arrays = {c.name: numpy_helper.to_array(c) for c in graph.initializer}
     weights: dict[str, Tensor] = {}

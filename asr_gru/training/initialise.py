@@ -1,4 +1,4 @@
-"""Where a new run begins: at random, at another run, or at a model directory."""
+"""Initial weights of a run: random, from another run, or from a model directory."""
 
 from __future__ import annotations
 
@@ -14,64 +14,74 @@ from asr_gru.errors import ConfigError
 from asr_gru.model.directory import ModelDirectory
 from asr_gru.model.net_config import NetConfig
 from asr_gru.nn.net import AcousticNet
-from asr_gru.text import Tokenizer, load_tokenizer
+from asr_gru.text import TOKENS, Tokenizer, find_tokens, load_tokenizer
 from asr_gru.training.checkpoint import NAME, Checkpoint, load_checkpoint, net_from_checkpoint
 from asr_gru.training.config import TrainConfig
-from asr_gru.training.dataset import Examples
+from asr_gru.training.dataset import TrainingSet
 from asr_gru.training.from_model import net_from_directory
 
-__all__ = ["fresh_start", "measure_statistics", "net_of", "tokens_of"]
+__all__ = ["initial_checkpoint", "load_net", "load_net_tokenizer", "measure_statistics"]
 
 STATISTICS_UTTERANCES = 400
 
 
-def tokens_of(start_from: Path) -> Tokenizer:
-    """Return the tokens of the run or model directory that a new run starts from."""
-    if _is_run(start_from):
-        folder = start_from.parent if start_from.is_file() else start_from
-        kept = [folder / name for name in ("tokens.model", "tokens.txt")]
-        return load_tokenizer(next((path for path in kept if path.exists()), kept[-1]))
-    return ModelDirectory.open(str(start_from)).tokens()
+def load_net_tokenizer(path: Path) -> Tokenizer:
+    """Load the tokenizer of a run or model directory."""
+    if _is_run(path):
+        folder = path.parent if path.is_file() else path
+        return load_tokenizer(find_tokens(folder) or folder / TOKENS)
+    return ModelDirectory.open(str(path)).tokens()
 
 
-def net_of(start_from: Path) -> AcousticNet:
-    """Return the network of a run (its averaged weights) or of a model directory."""
-    if _is_run(start_from):
-        return net_from_checkpoint(load_checkpoint(start_from))
-    return net_from_directory(ModelDirectory.open(str(start_from)))
+def load_net(path: Path, notice: Callable[[str], None] = lambda _line: None) -> AcousticNet:
+    """Load the network of a run (with its averaged weights) or of a model directory.
+
+    ``notice`` receives a line if the checkpoint is of an earlier version.
+    """
+    if _is_run(path):
+        return net_from_checkpoint(load_checkpoint(path, notice))
+    return net_from_directory(ModelDirectory.open(str(path)))
 
 
-def fresh_start(
+def initial_checkpoint(
     config: TrainConfig,
     start_from: Path | None,
-    tokens: Tokenizer,
-    examples: Examples,
+    tokenizer: Tokenizer,
+    training_set: TrainingSet,
     *,
     new_head: bool = False,
-    say: Callable[[str], None] = lambda _line: None,
+    log: Callable[[str], None] = lambda _line: None,
 ) -> Checkpoint:
-    """Return the state before the first step; with ``new_head`` the head starts at random.
+    """Return the checkpoint before the first step.
 
-    A look-ahead that ``start_from`` did not have yet begins as a plain delay, and further layers,
-    on top, begin as none: their candidates are 0, so that only the residual passes. With another
-    subsampling of a linear subsampler, the weights of the newest mel frames stay and those
-    further back begin at 0. Another kind of subsampler starts at random, with statistics of its
-    own. ``say`` gets one line on what was taken over.
+    A look-ahead that ``start_from`` lacks is initialised as a plain delay. Additional layers, on
+    top, are initialised so that they output 0 and only the residual passes. If a linear subsampler
+    has another subsampling factor, the weights of the newest mel frames are kept and those of
+    older frames start at 0. Another kind of subsampler is initialised at random, with newly
+    measured feature statistics.
+
+    Args:
+        config: configuration of the run.
+        start_from: a run or model whose weights are loaded, or None.
+        tokenizer: tokenizer of the run.
+        training_set: feature statistics are measured on it.
+        new_head: initialise the head at random.
+        log: receives a line that says which weights were loaded.
 
     Raises:
         ConfigError: the weights of ``start_from`` do not fit the configuration.
         ModelError: ``start_from`` is neither a run nor a model.
     """
     torch.manual_seed(config.seed)
-    net = AcousticNet(config.net, len(tokens))
+    net = AcousticNet(config.net, len(tokenizer))
     if start_from is None:
-        measure_statistics(net, some_recordings(examples))
+        measure_statistics(net, sample_recordings(training_set))
     else:
-        earlier = net_of(start_from)
+        earlier = load_net(start_from, log)
         if not config.net.grows_from(earlier.config):
-            raise ConfigError(f"{start_from}: another model than this configuration asks for")
-        if not new_head and earlier.tokens != len(tokens):
-            raise ConfigError(f"{start_from}: has other tokens; give --new-head to make new ones")
+            raise ConfigError(f"{start_from}: a different model than this configuration describes")
+        if not new_head and earlier.tokens != len(tokenizer):
+            raise ConfigError(f"{start_from}: has other tokens; give --new-head to build new ones")
         kept = {
             name: value
             for name, value in earlier.state_dict().items()
@@ -86,19 +96,19 @@ def fresh_start(
                 for name, value in kept.items()
                 if not name.startswith(("level.", "encoder.conv.", "encoder.subsample."))
             }
-            measure_statistics(net, some_recordings(examples))
+            measure_statistics(net, sample_recordings(training_set))
         for layers in (net.encoder.forwards, net.encoder.backwards):
             for layer in layers[earlier.config.encoder.layers :]:
-                layer.silence()  # type: ignore[operator]
+                layer.zero_output()  # type: ignore[operator]
         net.load_state_dict({**net.state_dict(), **kept})
-        say(f"{start_from}: weights taken over; {_new_layers(net, kept)}")
+        log(f"{start_from}: weights loaded; {_new_layers(net, kept)}")
     weights = {name: value.clone() for name, value in net.state_dict().items()}
-    average = {name: value.clone() for name, value in weights.items()}
+    ema = {name: value.clone() for name, value in weights.items()}
     return Checkpoint(
         config=config,
-        tokens=len(tokens),
+        vocab_size=len(tokenizer),
         weights=weights,
-        average=average if config.optimiser.ema else {},
+        ema=ema if config.optimiser.ema else {},
     )
 
 
@@ -107,7 +117,7 @@ def _is_run(path: Path) -> bool:
 
 
 def _same_subsampler(wanted: NetConfig, earlier: NetConfig) -> bool:
-    """Say whether the subsampler's weights can be taken over."""
+    """Whether the weights of the subsampler can be loaded."""
     one, other = wanted.encoder, earlier.encoder
     if (one.subsampler, other.subsampler) == ("linear", "linear"):
         return True
@@ -119,33 +129,33 @@ def _same_subsampler(wanted: NetConfig, earlier: NetConfig) -> bool:
 
 
 def _new_layers(net: AcousticNet, kept: Mapping[str, Tensor]) -> str:
-    """Name the layers of ``net`` that are not among the weights ``kept``."""
+    """List the layers of ``net`` whose weights are not in ``kept``."""
     new = {
         name.removeprefix("encoder.").rsplit(".", 1)[0]
         for name, _ in net.named_parameters()
         if name not in kept
     }
-    return f"new: {', '.join(sorted(new))}" if new else "none new"
+    return f"newly initialised: {', '.join(sorted(new))}" if new else "no new layers"
 
 
 def _newest_columns(weight: Tensor, columns: int) -> Tensor:
-    """Fit the subsampling's product to more or fewer mel frames: the newest stay as they are."""
+    """Fit the subsampler to more or fewer mel frames; the weights of the newest are kept."""
     grown = weight.new_zeros(weight.shape[0], max(columns - weight.shape[1], 0))
     return torch.cat([grown, weight], dim=1)[:, -columns:]
 
 
-def some_recordings(examples: Examples) -> Iterator[npt.NDArray[np.float32]]:
-    """Yield a few hundred clean utterances, the same for every run over these examples."""
+def sample_recordings(training_set: TrainingSet) -> Iterator[npt.NDArray[np.float32]]:
+    """Yield a few hundred clean utterances, the same in every run over this training set."""
     random = np.random.default_rng(0)
-    count = min(STATISTICS_UTTERANCES, len(examples.kept))
-    for index in random.choice(len(examples.kept), count, replace=False):
-        yield examples.corpus.samples(examples.kept[int(index)])
+    count = min(STATISTICS_UTTERANCES, len(training_set.kept))
+    for index in random.choice(len(training_set.kept), count, replace=False):
+        yield training_set.corpus.samples(training_set.kept[int(index)])
 
 
 def measure_statistics(net: AcousticNet, recordings: Iterable[npt.NDArray[np.float32]]) -> None:
-    """Set mean and scale of each mel bin to those of ``recordings``.
+    """Set the mean and scale of each mel bin to those of ``recordings``.
 
-    With ``cmvn`` they are those of speech, as its running statistics are.
+    With ``cmvn`` they are statistics of speech only, as its running statistics are.
     """
     rows, counts = [], []
     for recording in recordings:

@@ -1,11 +1,10 @@
-"""The training loop, readable from top to bottom."""
+"""The training loop."""
 
 from __future__ import annotations
 
 import time
 from collections.abc import Callable, Generator
 from contextlib import nullcontext
-from typing import Any
 
 import msgspec
 import numpy as np
@@ -17,167 +16,174 @@ from asr_gru.nn.net import AcousticNet
 from asr_gru.text import Tokenizer
 from asr_gru.training.ahead import map_ahead, usable_cpus
 from asr_gru.training.audio_cache import Corpus
-from asr_gru.training.autotune import LAYERS, race_layers
+from asr_gru.training.autotune import KERNELS, time_kernels
 from asr_gru.training.checkpoint import NAME, Checkpoint, load_checkpoint, save_checkpoint
-from asr_gru.training.config import Layer, TrainConfig
-from asr_gru.training.dataset import Batch, Examples
+from asr_gru.training.config import GruKernel, TrainConfig
+from asr_gru.training.dataset import Batch, TrainingSet
 from asr_gru.training.distributed import Processes
-from asr_gru.training.initialise import fresh_start
-from asr_gru.training.optimiser import make_optimiser, update_average
+from asr_gru.training.initialise import initial_checkpoint
+from asr_gru.training.optimiser import build_optimiser, update_ema
 from asr_gru.training.phones import PhoneHead
 from asr_gru.training.prepare import prepare
 from asr_gru.training.report import Report
 from asr_gru.training.run import Run, locked
-from asr_gru.training.sampler import plan_pass
+from asr_gru.training.sampler import plan_epoch
 from asr_gru.training.schedule import Schedule
-from asr_gru.training.step import Learner
+from asr_gru.training.step import TrainStep
 from asr_gru.training.validate import RATE_NAMES, validate
 
 __all__ = ["Run", "train"]
 
-MOST_UNMOVED = 100
-"""Steps one after the other without a finite gradient, after which a run ends."""
+MAX_NONFINITE_STEPS = 100
+"""A run ends after this many consecutive steps whose gradient was not finite."""
 
 
 def train(
-    config: TrainConfig, run: Run, processes: Processes, say: Callable[[str], None]
+    config: TrainConfig, run: Run, processes: Processes, log: Callable[[str], None]
 ) -> Checkpoint:
-    """Train, or go on with, the run in ``run.folder`` until its last pass.
+    """Train the run in ``run.folder`` to its last epoch, resuming from its checkpoint if any.
 
-    Whatever is random follows from the seed, the pass and the step, so that a run that was killed
-    goes on exactly as if it had not been.
+    All randomness derives from the seed, the epoch and the step, so a run that was killed resumes
+    exactly as if it had not been interrupted.
 
     Raises:
-        ConfigError: another run is going on in the folder, what is there does not fit the
-            configuration, or no gradient was finite for ``MOST_UNMOVED`` steps.
-        DataError: manifests or texts that cannot be trained on.
-        OSError: no checkpoint could be written at the end; the one before it stays whole.
+        ConfigError: another process trains in the folder, its checkpoint does not fit the
+            configuration, or no gradient was finite for ``MAX_NONFINITE_STEPS`` steps.
+        DataError: the manifests or texts cannot be trained on.
+        OSError: the final checkpoint cannot be written; the previous one stays intact.
     """
-    with locked(run.folder) if processes.first else nullcontext():
-        return _train(config, run, processes, say)
+    with locked(run.folder) if processes.is_main else nullcontext():
+        return _train(config, run, processes, log)
 
 
 def _train(
-    config: TrainConfig, run: Run, processes: Processes, say: Callable[[str], None]
+    config: TrainConfig, run: Run, processes: Processes, log: Callable[[str], None]
 ) -> Checkpoint:
-    report = Report(run.folder if processes.first else None, say if processes.first else None)
+    is_main = processes.is_main
+    report = Report(run.folder if is_main else None, log if is_main else None)
     schedule = Schedule(config.epochs, run.minutes, processes)
-    tokens, examples, validation = prepare(config, run, processes, report)
-    state = _first_state(config, run, tokens, examples, report)
-    fast = _choose_layer(state, processes, report)
-    net = AcousticNet(config.net, len(tokens), fast).to(processes.device)
+    tokenizer, training_set, validation_sets = prepare(config, run, processes, report)
+    state = _load_state(config, run, tokenizer, training_set, report)
+    kernel_dtype = _choose_kernel(state, processes, report)
+    net = AcousticNet(config.net, len(tokenizer), kernel_dtype).to(processes.device)
     net.load_state_dict(state.weights)
-    head = _phone_head(config, state, examples, processes)
-    optimiser = make_optimiser(net, config.optimiser, head, processes)
+    head = _phone_head(config, state, training_set, processes)
+    optimiser = build_optimiser(net, config.optimiser, head, processes)
     if state.optimiser:
         optimiser.load_state_dict(state.optimiser)
-    average = {name: value.to(processes.device) for name, value in state.average.items()}
-    learner = Learner(net, head, optimiser, config, processes)
+    ema = {name: value.to(processes.device) for name, value in state.ema.items()}
+    train_step = TrainStep(net, head, optimiser, config, processes)
 
-    def checkpoint(*, last: bool) -> None:
+    def save(*, final: bool) -> None:
         state.weights = {name: value.cpu() for name, value in net.state_dict().items()}
-        state.average = {name: value.cpu() for name, value in average.items()}
+        state.ema = {name: value.cpu() for name, value in ema.items()}
         state.optimiser = optimiser.state_dict()
-        state.phones = {k: v.cpu() for k, v in head.state_dict().items()} if head else {}
-        if processes.first:
+        state.phone_head = {k: v.cpu() for k, v in head.state_dict().items()} if head else {}
+        if is_main:
             try:
                 save_checkpoint(state, run.folder / NAME)
             except OSError as error:
-                if last:
+                if final:
                     raise
-                report.note(f"{error.filename}: {error.strerror}; the checkpoint before it stays")
+                report.note(f"{error.filename}: {error.strerror}; the previous checkpoint is kept")
 
-    unmoved = 0
+    nonfinite = 0
     saved_at = time.monotonic()
-    over = False
-    while not over and schedule.includes(state.number):
-        steps = plan_pass(
-            examples.durations_s,
-            examples.weights,
+    out_of_time = False
+    while not out_of_time and schedule.includes(state.epoch):
+        steps = plan_epoch(
+            training_set.durations_s,
+            training_set.weights,
             batch_s=config.data.batch_s,
-            processes=processes.count,
+            processes=processes.world_size,
             noise_only=config.data.noise_only,
             seed=config.seed,
-            number=state.number,
-            ascending=state.number < config.curriculum_epochs,
+            epoch=state.epoch,
+            ascending=state.epoch < config.curriculum_epochs,
         )
-        batches = _batches(examples, steps, state, processes)
-        while state.position < len(steps):
-            progress = schedule.progress(state.number + state.position / len(steps))
-            over = progress >= 1.0
-            if over:
+        batches = _batches(training_set, steps, state, processes)
+        while state.step_in_epoch < len(steps):
+            progress = schedule.progress(state.epoch + state.step_in_epoch / len(steps))
+            out_of_time = progress >= 1.0
+            if out_of_time:
                 break
             batch, seed = next(batches)
-            losses = learner.step(batch, state.step, progress, seed)
-            if average:
-                update_average(average, net, config.optimiser.ema, state.step)
-            state.step += 1
-            state.position += 1
-            report.step(state.number, state.position, len(steps), state.step, losses)
-            unmoved = 0 if losses.moved else unmoved + 1
-            if unmoved == MOST_UNMOVED:
+            result = train_step(batch, state.global_step, progress, seed)
+            if ema:
+                update_ema(ema, net, config.optimiser.ema, state.global_step)
+            state.global_step += 1
+            state.step_in_epoch += 1
+            report.step(state.epoch, state.step_in_epoch, len(steps), state.global_step, result)
+            nonfinite = 0 if result.finite else nonfinite + 1
+            if nonfinite == MAX_NONFINITE_STEPS:
                 raise ConfigError(
-                    f"no finite gradient in {unmoved} steps; go on from the last checkpoint with a "
-                    "lower learning rate"
+                    f"no finite gradient in {nonfinite} steps; resume from the last checkpoint "
+                    "with a lower learning rate"
                 )
-            last = run.stop_after is not None and state.step >= run.stop_after
-            if last or time.monotonic() - saved_at > run.save_every_s:
-                checkpoint(last=last)
+            stop = run.stop_after is not None and state.global_step >= run.stop_after
+            if stop or time.monotonic() - saved_at > run.save_every_s:
+                save(final=stop)
                 saved_at = time.monotonic()
-            if last:
+            if stop:
                 batches.close()
                 report.close()
                 return state
         batches.close()
-        if over:
-            done = state.number + state.position / len(steps)
+        if out_of_time:
+            epochs_done = state.epoch + state.step_in_epoch / len(steps)
         else:
-            state.number, state.position = state.number + 1, 0
-            done = float(state.number)
-        state.history.append(
-            _validate(net, average, validation, tokens, processes, report, done, state.step)
-        )
-        checkpoint(last=over or not schedule.includes(state.number))
+            state.epoch, state.step_in_epoch = state.epoch + 1, 0
+            epochs_done = float(state.epoch)
+        averaged = AcousticNet(config.net, len(tokenizer)).to(processes.device)
+        averaged.load_state_dict(ema or net.state_dict())
+        metrics = {"epoch": epochs_done, "step": float(state.global_step)}
+        metrics |= _validate(averaged, validation_sets, tokenizer, processes, report)
+        report.validation(metrics)
+        state.history.append(metrics)
+        save(final=out_of_time or not schedule.includes(state.epoch))
     report.close()
     return state
 
 
 def _batches(
-    examples: Examples, steps: list[list[list[int]]], state: Checkpoint, processes: Processes
+    training_set: TrainingSet,
+    steps: list[list[list[int]]],
+    state: Checkpoint,
+    processes: Processes,
 ) -> Generator[tuple[Batch, tuple[int, ...]]]:
-    """Yield the batches of this process from the present step on, with the seed of each.
+    """Yield this process's batches from the current step on, each with its seed.
 
-    Beside a GPU, threads make them ahead; on a CPU they would only take time from the steps.
+    For a GPU, threads prefetch batches; on a CPU they would only slow down the training steps.
     """
-    number, seed = state.number, state.config.seed
+    run_seed, epoch = state.config.seed, state.epoch
 
-    def load(position: int) -> tuple[Batch, tuple[int, ...]]:
-        of_batch = (seed, number, position, processes.rank)
-        return examples.batch(steps[position][processes.rank], of_batch), of_batch
+    def load(step_in_epoch: int) -> tuple[Batch, tuple[int, ...]]:
+        seed = (run_seed, epoch, step_in_epoch, processes.rank)
+        return training_set.batch(steps[step_in_epoch][processes.rank], seed), seed
 
     threads = min(8, usable_cpus()) if processes.device.type == "cuda" else 0
-    return map_ahead(load, range(state.position, len(steps)), threads)
+    return map_ahead(load, range(state.step_in_epoch, len(steps)), threads)
 
 
-def _first_state(
-    config: TrainConfig, run: Run, tokens: Tokenizer, examples: Examples, report: Report
+def _load_state(
+    config: TrainConfig, run: Run, tokenizer: Tokenizer, training_set: TrainingSet, report: Report
 ) -> Checkpoint:
-    """Return the run's own checkpoint, or a fresh start."""
+    """Load the checkpoint of the run, or return an initial one."""
     if not (run.folder / NAME).exists():
-        return fresh_start(
-            config, run.start_from, tokens, examples, new_head=run.new_head, say=report.note
+        return initial_checkpoint(
+            config, run.start_from, tokenizer, training_set, new_head=run.new_head, log=report.note
         )
-    state = load_checkpoint(run.folder)
+    state = load_checkpoint(run.folder, report.note)
     if not state.config.net.same_weights(config.net):
         raise ConfigError(f"{run.folder}: holds a run with another model; give another --run-dir")
     if state.config.optimiser.name != config.optimiser.name:
-        was = state.config.optimiser.name
-        raise ConfigError(f"{run.folder}: holds a run of {was}; give another --run-dir")
-    phones = examples.phones
-    names = 0 if phones is None else len(phones.names)
-    if names != (len(state.phones["linear.bias"]) if state.phones else 0):
+        raise ConfigError(
+            f"{run.folder}: holds a run of {state.config.optimiser.name}; give another --run-dir"
+        )
+    phones = 0 if training_set.phones is None else len(training_set.phones.names)
+    if phones != (len(state.phone_head["linear.bias"]) if state.phone_head else 0):
         raise ConfigError(f"{run.folder}: holds a run with other phones; give another --run-dir")
-    if config.gru_kernel == "auto":  # what was measured at the start decides, to the bit
+    if config.gru_kernel == "auto":  # keep the kernel chosen at the start, for exact resume
         config = msgspec.structs.replace(config, gru_kernel=state.config.gru_kernel)
     state.config = config
     return state
@@ -186,60 +192,56 @@ def _first_state(
 def _phone_head(
     config: TrainConfig,
     state: Checkpoint,
-    examples: Examples,
+    training_set: TrainingSet,
     processes: Processes,
 ) -> PhoneHead | None:
-    """Return the head that names phones, as the checkpoint has it or at random."""
-    if examples.phones is None:
+    """Return the phone head, from the checkpoint or randomly initialised; None without phones."""
+    if training_set.phones is None:
         return None
     torch.manual_seed(config.seed)
-    head = PhoneHead(config.encoder.width, len(examples.phones.names))
+    head = PhoneHead(config.encoder.width, len(training_set.phones.names))
     head = head.to(processes.device)
-    if state.phones:
-        head.load_state_dict(state.phones)
+    if state.phone_head:
+        head.load_state_dict(state.phone_head)
     return head
 
 
-def _choose_layer(state: Checkpoint, processes: Processes, report: Report) -> torch.dtype | None:
-    """Return the recurrent layer's ``fast``; an open choice is measured, and kept for later."""
+def _choose_kernel(state: Checkpoint, processes: Processes, report: Report) -> torch.dtype | None:
+    """Return ``kernel_dtype`` of the recurrent layers; ``"auto"`` is resolved and stored."""
     config = state.config
-    name: Layer = config.gru_kernel
+    name: GruKernel = config.gru_kernel
     if config.encoder.cell != "gru" or processes.device.type != "cpu":
         name = "torch"
     if name == "bf16" and not bf16_available():
         raise ConfigError(
             'gru_kernel = "bf16" needs a CPU with AVX-512 and torch with oneDNN; '
-            'write gru_kernel = "float32"'
+            'set gru_kernel = "float32"'
         )
     if name == "auto":
-        race = race_layers(config.encoder.width)
-        seconds = torch.tensor(list(race.values()))
-        processes.sum_(seconds)
-        name = list(race)[int(seconds.argmin())]
+        times = time_kernels(config.encoder.width)
+        seconds = torch.tensor(list(times.values()))
+        processes.all_reduce_(seconds)
+        name = list(times)[int(seconds.argmin())]
         state.config = msgspec.structs.replace(config, gru_kernel=name)
-    report.note(f"recurrent layer: {name}")
-    return LAYERS[name]
+    report.note(f"GRU kernel: {name}")
+    return KERNELS[name]
 
 
 def _validate(
     net: AcousticNet,
-    average: dict[str, torch.Tensor],
-    validation: dict[str, Corpus],
-    tokens: Tokenizer,
+    validation_sets: dict[str, Corpus],
+    tokenizer: Tokenizer,
     processes: Processes,
     report: Report,
-    epochs: float,
-    step: int,
 ) -> dict[str, float]:
-    row: dict[str, Any] = {"epoch": epochs, "step": float(step)}
-    judged = AcousticNet(net.config, net.tokens).to(processes.device)
-    judged.load_state_dict(average or net.state_dict())
-    for name, corpus in validation.items():
-        result = validate(judged, corpus, tokens, processes)
-        row.update({f"{name} {rate}": value for rate, value in result.rates.items()})
+    """Return the error rates of each validation set and their mean; log examples."""
+    metrics: dict[str, float] = {}
+    name_of_rate = RATE_NAMES[tokenizer.kind]
+    for name, corpus in validation_sets.items():
+        result = validate(net, corpus, tokenizer, processes)
+        metrics |= {f"{name} {rate}": value for rate, value in result.rates.items()}
         report.examples(name, result)
-    if validation:
-        rate = RATE_NAMES[tokens.kind]
-        row[f"mean {rate}"] = float(np.mean([row[f"{name} {rate}"] for name in validation]))
-    report.validation(row)
-    return row
+    if validation_sets:
+        rates = [metrics[f"{name} {name_of_rate}"] for name in validation_sets]
+        metrics[f"mean {name_of_rate}"] = float(np.mean(rates))
+    return metrics

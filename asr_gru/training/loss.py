@@ -1,4 +1,4 @@
-"""What training minimises: CTC, and consistency between two masked views (CR-CTC)."""
+"""The training loss: CTC, optionally with consistency regularisation (CR-CTC)."""
 
 from __future__ import annotations
 
@@ -7,39 +7,39 @@ from torch import Tensor
 
 from asr_gru.nn.ctc import ctc_loss
 
-__all__ = ["consistency_loss", "objective"]
+__all__ = ["consistency_loss", "training_loss"]
 
 
-def objective(
+def training_loss(
     log_probs: Tensor,
     targets: Tensor,
     frames: Tensor,
     target_lengths: Tensor,
-    consistency: float,
+    cr_ctc_weight: float,
 ) -> Tensor:
-    """Return the loss of a batch in nats a token.
+    """Return the loss of a batch in nats per token.
 
     Args:
-        log_probs: ``(batch, frames, tokens)``; with ``consistency`` the second half of the batch
+        log_probs: ``(batch, frames, tokens)``; with ``cr_ctc_weight`` the second half of the batch
             is another view of the first half.
-        targets: concatenated, for the first half only.
+        targets: concatenated targets of the first half.
         frames: valid frames of each row of the first half.
         target_lengths: tokens of each target of the first half.
-        consistency: weight of the agreement between the views; 0 for a single view.
+        cr_ctc_weight: weight of the consistency loss; 0 for a single view.
     """
     tokens = target_lengths.sum().clamp(min=1)
-    if not consistency:
+    if not cr_ctc_weight:
         return ctc_loss(log_probs, targets, frames, target_lengths).sum() / tokens
-    twice = ctc_loss(log_probs, targets.repeat(2), frames.repeat(2), target_lengths.repeat(2))
+    both = ctc_loss(log_probs, targets.repeat(2), frames.repeat(2), target_lengths.repeat(2))
     first, second = log_probs.chunk(2)
-    agreement = consistency_loss(first, second, frames)
-    return (twice.sum() / 2 + consistency * agreement) / tokens
+    consistency = consistency_loss(first, second, frames)
+    return (both.sum() / 2 + cr_ctc_weight * consistency) / tokens
 
 
 def consistency_loss(first: Tensor, second: Tensor, frames: Tensor) -> Tensor:
-    """Return the symmetric divergence of two views, summed over valid frames (Yao et al. 2024).
+    """Return the symmetric KL divergence of two views, summed over valid frames (Yao et al. 2024).
 
-    Each view learns from the other as a fixed target: KL(stop(b) || a) / 2 + KL(stop(a) || b) / 2.
+    Each view is a fixed target of the other: KL(stop(b) || a) / 2 + KL(stop(a) || b) / 2.
     """
     valid = torch.arange(first.shape[1], device=first.device) < frames[:, None]
     divergence = first.new_zeros(())

@@ -1,7 +1,7 @@
-"""Muon (Jordan et al. 2024): momentum made orthogonal, for the matrices between features and head.
+"""Muon (Jordan et al. 2024): orthogonalised momentum, for the matrices between features and head.
 
-``torch.optim.Muon`` does the same in bfloat16, which costs more than the rest of a training step
-on a CPU without units for it; here it is done in the type of the weights.
+``torch.optim.Muon`` does the same in bfloat16, which on a CPU without bfloat16 units costs more
+than the rest of a training step; here it is done in the type of the weights.
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ MOMENTUM = 0.95
 
 
 def orthogonalise(matrix: Tensor) -> Tensor:
-    """Bring all singular values of ``matrix`` near 1 (between 0.7 and 1.2), by Newton-Schulz."""
+    """Bring all singular values of ``matrix`` close to 1 (0.7 to 1.2), by Newton-Schulz."""
     a, b, c = COEFFICIENTS
     tall = matrix.shape[0] > matrix.shape[1]
     x = matrix.T if tall else matrix
@@ -35,9 +35,9 @@ def orthogonalise(matrix: Tensor) -> Tensor:
 
 
 class Muon(torch.optim.Optimizer):
-    """Nesterov momentum, orthogonalised, with steps of AdamW's size (Liu et al. 2025).
+    """Orthogonalised Nesterov momentum, scaled to AdamW's step size (Liu et al. 2025).
 
-    Several processes orthogonalise a share each, as their gradients are the same.
+    Processes have equal gradients, so each orthogonalises a part of the matrices.
     """
 
     def __init__(
@@ -52,17 +52,17 @@ class Muon(torch.optim.Optimizer):
 
     @torch.no_grad()
     def step(self, closure: Callable[[], float] | None = None) -> Any:
-        """Move every matrix once."""
+        """Update all matrices."""
         loss = None if closure is None else closure()
         for group in self.param_groups:
             matrices = [matrix for matrix in group["params"] if matrix.grad is not None]
             for matrix in matrices:
                 momentum = self.state[matrix].setdefault("momentum", torch.zeros_like(matrix))
                 momentum.lerp_(matrix.grad, 1.0 - MOMENTUM)
-            rate = group["lr"]
+            lr = group["lr"]
             for matrix, direction in zip(matrices, self._directions(matrices), strict=True):
-                matrix.mul_(1.0 - rate * group["weight_decay"])
-                matrix.add_(direction, alpha=-0.2 * rate * max(matrix.shape) ** 0.5)
+                matrix.mul_(1.0 - lr * group["weight_decay"])
+                matrix.add_(direction, alpha=-0.2 * lr * max(matrix.shape) ** 0.5)
         return loss
 
     def _directions(self, matrices: list[nn.Parameter]) -> list[Tensor]:
@@ -71,13 +71,15 @@ class Muon(torch.optim.Optimizer):
             return orthogonalise(matrix.grad.lerp(self.state[matrix]["momentum"], MOMENTUM))
 
         processes = self._processes
-        if processes is None or processes.count == 1:
+        if processes is None or processes.world_size == 1:
             return [direction(matrix) for matrix in matrices]
-        found = [
-            direction(matrix) if n % processes.count == processes.rank else torch.zeros_like(matrix)
+        directions = [
+            direction(matrix)
+            if n % processes.world_size == processes.rank
+            else torch.zeros_like(matrix)
             for n, matrix in enumerate(matrices)
         ]
-        flat = torch.cat([one.reshape(-1) for one in found])
-        processes.sum_(flat)
+        flat = torch.cat([one.reshape(-1) for one in directions])
+        processes.all_reduce_(flat)
         parts = torch.split(flat, [matrix.numel() for matrix in matrices])
         return [part.view_as(matrix) for part, matrix in zip(parts, matrices, strict=True)]

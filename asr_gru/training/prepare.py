@@ -1,4 +1,4 @@
-"""What a run needs before its first step: recordings, texts and tokens."""
+"""Loads the datasets and the tokenizer of a run."""
 
 from __future__ import annotations
 
@@ -6,14 +6,14 @@ from pathlib import Path
 
 from asr_gru.data.manifest import Utterance
 from asr_gru.errors import ConfigError
-from asr_gru.text import Tokenizer, load_tokenizer
+from asr_gru.text import Tokenizer, find_tokens, load_tokenizer
 from asr_gru.training.audio_cache import Corpus, pack_corpus
 from asr_gru.training.augment import Augmenter
 from asr_gru.training.config import TrainConfig
-from asr_gru.training.dataset import Examples, folder_corpus, make_tokens, read_utterances
+from asr_gru.training.dataset import TrainingSet, build_tokenizer, folder_corpus, read_utterances
 from asr_gru.training.distributed import Processes
-from asr_gru.training.initialise import tokens_of
-from asr_gru.training.phones import read_phones
+from asr_gru.training.initialise import load_net_tokenizer
+from asr_gru.training.phones import read_phone_times
 from asr_gru.training.pronunciations import Pronunciations, load_pronunciations
 from asr_gru.training.report import Report
 from asr_gru.training.run import Run
@@ -23,58 +23,65 @@ __all__ = ["prepare"]
 
 def prepare(
     config: TrainConfig, run: Run, processes: Processes, report: Report
-) -> tuple[Tokenizer, Examples, dict[str, Corpus]]:
-    """Read manifests, decode recordings (the first process does; the others wait), list tokens.
+) -> tuple[Tokenizer, TrainingSet, dict[str, Corpus]]:
+    """Load the training set, the validation sets and the tokenizer.
+
+    The main process decodes recordings into the cache while the others wait.
 
     Returns:
-        tokens, the training set, and the validation lists by name.
+        tokenizer, training set, and validation sets by name.
     """
-    if not processes.first:
-        processes.wait()
-    rate, augment = config.frontend.sample_rate, config.augment
-    spoken = _pronunciations(config, run)
+    if not processes.is_main:
+        processes.barrier()
+    sample_rate, augment = config.frontend.sample_rate, config.augment
+    pronunciations = _pronunciations(config, run)
     utterances = read_utterances(config.data.train, run.root, config.data)
     unpronounced: dict[Path, str] = {}
-    if spoken is not None:
-        texts = spoken.spell(utterances)
+    if pronunciations is not None:
+        texts = pronunciations.to_phones(utterances)
         utterances, unpronounced = texts.utterances, texts.missing
         for line in texts.notes():
             report.note(line)
     progress = report.decoding(len(utterances))
-    corpus = pack_corpus(utterances, run.cache, rate, progress)
-    noise = folder_corpus(run.root / augment.noise, run.cache, rate) if augment.noise else None
-    rooms = folder_corpus(run.root / augment.rooms, run.cache, rate) if augment.rooms else None
+    corpus = pack_corpus(utterances, run.cache, sample_rate, progress)
+    noise = (
+        folder_corpus(run.root / augment.noise, run.cache, sample_rate) if augment.noise else None
+    )
+    rooms = (
+        folder_corpus(run.root / augment.rooms, run.cache, sample_rate) if augment.rooms else None
+    )
     validation = {
-        Path(name).stem: pack_corpus(_validation_texts(name, config, run, spoken), run.cache, rate)
+        Path(name).stem: pack_corpus(
+            _validation_texts(name, config, run, pronunciations), run.cache, sample_rate
+        )
         for name in config.data.validation
     }
-    named = [run.folder / name for name in ("tokens.txt", "tokens.model")]
-    there = [path for path in named if path.exists()]
-    if there:
-        tokens = load_tokenizer(there[-1])
+    saved = find_tokens(run.folder)
+    if saved is not None:
+        tokenizer = load_tokenizer(saved)
     elif run.start_from is not None and not run.new_head:
-        tokens = tokens_of(run.start_from)
+        tokenizer = load_net_tokenizer(run.start_from)
     else:
-        tokens = make_tokens(utterances, config.data)
-    if (tokens.kind == "phones") != (config.data.tokens == "phones"):
+        tokenizer = build_tokenizer(utterances, config.data)
+    if (tokenizer.kind == "phones") != (config.data.tokens == "phones"):
         raise ConfigError(
-            f"data.tokens = {config.data.tokens!r}, and the start has {tokens.kind}; "
-            f"write data.tokens = {tokens.kind!r}, or give --new-head"
+            f"data.tokens = {config.data.tokens!r}, but the model to start from has "
+            f"{tokenizer.kind}; set data.tokens = {tokenizer.kind!r}, or give --new-head"
         )
-    if not there and processes.first:
-        tokens.save(run.folder)
+    if saved is None and processes.is_main:
+        tokenizer.save(run.folder)
     phones = None
     if config.phones.file:
         folders = {(run.root / name).parent for name in config.data.train}
-        phones = read_phones(run.root / config.phones.file, folders)
-    augmenter = Augmenter(augment, rate, noise, rooms)
-    examples = Examples(corpus, tokens, config, augmenter, phones, unpronounced)
-    if processes.first:
-        processes.wait()
-    report.data(examples)
-    for listed in validation.values():
-        report.unreadable(listed)
-    return tokens, examples, validation
+        phones = read_phone_times(run.root / config.phones.file, folders)
+    augmenter = Augmenter(augment, sample_rate, noise, rooms)
+    training_set = TrainingSet(corpus, tokenizer, config, augmenter, phones, unpronounced)
+    if processes.is_main:
+        processes.barrier()
+    report.training_set(training_set)
+    for validation_corpus in validation.values():
+        report.unreadable(validation_corpus)
+    return tokenizer, training_set, validation
 
 
 def _pronunciations(config: TrainConfig, run: Run) -> Pronunciations | None:
@@ -82,11 +89,11 @@ def _pronunciations(config: TrainConfig, run: Run) -> Pronunciations | None:
 
 
 def _validation_texts(
-    name: str, config: TrainConfig, run: Run, spoken: Pronunciations | None
+    name: str, config: TrainConfig, run: Run, pronunciations: Pronunciations | None
 ) -> list[Utterance]:
-    """Read a list, for models of phones without utterances that have no phones to judge by."""
+    """Read a validation set; for phone models, only utterances whose words all have phones."""
     utterances = read_utterances([name], run.root, config.data)
-    if spoken is None:
+    if pronunciations is None:
         return utterances
-    texts = spoken.spell(utterances)
+    texts = pronunciations.to_phones(utterances)
     return [utterance for utterance in texts.utterances if utterance.path not in texts.missing]

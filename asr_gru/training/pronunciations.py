@@ -1,4 +1,4 @@
-"""Texts as phones, for models that write phones: the lexicon's, or those an alignment chose."""
+"""Converts training texts to phones, with pronunciations of the lexicon or of an alignment."""
 
 from __future__ import annotations
 
@@ -13,123 +13,125 @@ from asr_gru.language import Lexicon
 from asr_gru.language.dictionary import ENGLISH_PHONES
 from asr_gru.language.pronounce import FROM_LETTERS, Pronouncer, Pronunciation, load_english
 from asr_gru.training.config import DataConfig
-from asr_gru.training.phones import PhoneTimes, read_phones
+from asr_gru.training.phones import PhoneTimes, read_phone_times
 
 __all__ = ["SILENCE", "PhoneTexts", "Pronunciations", "load_pronunciations"]
 
 SILENCE = frozenset({"SIL", "sil", "SP", "sp", "SPN", "spn"})
-"""Names under which aligners write silence and noise; they are no phones of a text."""
+"""Labels that aligners use for silence and noise, which are not part of a text."""
 
-MOST_SHOWN = 30
+MAX_LISTED = 30
 
 
 @dataclass(frozen=True, slots=True)
 class PhoneTexts:
-    """Utterances whose texts are phones between spaces.
+    """Utterances whose texts are phones separated by spaces.
 
     Attributes:
-        utterances: as given; the text is empty where a word has no pronunciation.
-        missing: utterances left out, by path, each with its first word without a pronunciation.
-        words: words without a pronunciation, and how often each was said.
-        guessed: words whose pronunciation follows from their letters.
+        utterances: in the order given; the text is empty where a word has no pronunciation.
+        missing: first word without a pronunciation of each utterance that has one, by path.
+        unpronounced: counts of words without a pronunciation.
+        guessed: counts of words pronounced by the grapheme-to-phoneme model.
     """
 
     utterances: list[Utterance]
     missing: dict[Path, str] = field(default_factory=dict)
-    words: Counter[str] = field(default_factory=Counter)
+    unpronounced: Counter[str] = field(default_factory=Counter)
     guessed: Counter[str] = field(default_factory=Counter)
 
     def notes(self) -> list[str]:
-        """Return lines that name words without a pronunciation, and those with a guessed one."""
+        """Return log lines that list words without a pronunciation and words with a guessed one."""
         lines = []
-        if self.words:
-            lines.append(f"no pronunciation, utterances left out: {_named(self.words)}")
+        if self.unpronounced:
+            lines.append(
+                f"left out, words without a pronunciation: {_most_common(self.unpronounced)}"
+            )
         if self.guessed:
-            lines.append(f"pronounced by their letters: {_named(self.guessed)}")
+            lines.append(f"words pronounced by their letters: {_most_common(self.guessed)}")
         return lines
 
 
 class Pronunciations:
-    """How words are said, and which way was chosen in recordings that have been aligned."""
+    """Pronunciations of words, and the variants spoken in recordings that have been aligned."""
 
-    def __init__(self, pronouncer: Pronouncer, chosen: PhoneTimes | None = None) -> None:
+    def __init__(self, pronouncer: Pronouncer, aligned: PhoneTimes | None = None) -> None:
         self.phones = pronouncer.dictionary.phones
         self._pronouncer = pronouncer
-        self._known: dict[str, list[Pronunciation]] = {}
-        self._chosen: dict[Path, tuple[str, ...]] = {}
-        if chosen is not None:
-            names = chosen.names
-            for path, (ids, _) in chosen.spoken.items():
-                said = tuple([names[i] for i in ids.tolist() if names[i] not in SILENCE])
-                self._chosen[path] = said
+        self._cache: dict[str, list[Pronunciation]] = {}
+        self._aligned: dict[Path, tuple[str, ...]] = {}
+        if aligned is not None:
+            names = aligned.names
+            for path, (ids, _) in aligned.times.items():
+                self._aligned[path] = tuple(
+                    [names[i] for i in ids.tolist() if names[i] not in SILENCE]
+                )
 
-    def ways(self, word: str) -> list[tuple[str, ...]]:
-        """Return the pronunciations of a word, the commonest first, or an empty list."""
-        self.look_up([word])
-        return [way.phones for way in self._known[word]]
+    def variants(self, word: str) -> list[tuple[str, ...]]:
+        """Return the pronunciations of a word, the most common first; empty if there is none."""
+        self.prefetch([word])
+        return [variant.phones for variant in self._cache[word]]
 
-    def look_up(self, words: Iterable[str]) -> None:
-        """Find the pronunciations of many words at once, which is faster than one by one."""
-        new = [word for word in dict.fromkeys(words) if word not in self._known]
+    def prefetch(self, words: Iterable[str]) -> None:
+        """Look up the pronunciations of many words at once, which is faster than one by one."""
+        new = [word for word in dict.fromkeys(words) if word not in self._cache]
         try:
-            self._known.update(zip(new, self._pronouncer.pronounce_all(new), strict=True))
+            self._cache.update(zip(new, self._pronouncer.pronounce_all(new), strict=True))
         except DataError:  # some cannot be pronounced: find out which
             for word in new:
                 try:
-                    self._known[word] = self._pronouncer.pronounce(word)
+                    self._cache[word] = self._pronouncer.pronounce(word)
                 except DataError:
-                    self._known[word] = []
+                    self._cache[word] = []
 
-    def spell(self, utterances: Iterable[Utterance]) -> PhoneTexts:
-        """Write texts as phones: the chosen ones, else the first pronunciation of each word."""
+    def to_phones(self, utterances: Iterable[Utterance]) -> PhoneTexts:
+        """Convert texts to phones: those of the alignment, else the first variant of each word."""
         texts = PhoneTexts([])
-        listed = list(utterances)
-        texts_to_say = [u.text.split() for u in listed if u.path not in self._chosen]
-        self.look_up(word for words in texts_to_say for word in words)
-        for utterance in listed:
-            said = self._chosen.get(utterance.path)
-            if said is None:
+        utterances = list(utterances)
+        unaligned = [u for u in utterances if u.path not in self._aligned]
+        self.prefetch(word for u in unaligned for word in u.text.split())
+        for utterance in utterances:
+            phones = self._aligned.get(utterance.path)
+            if phones is None:
                 words = utterance.text.split()
-                ways = [self._known[word] for word in words]
-                unknown = [word for word, way in zip(words, ways, strict=True) if not way]
-                guessed = [w for w, way in zip(words, ways, strict=True) if _is_guess(way)]
-                texts.words.update(unknown)
+                variants = [self._cache[word] for word in words]
+                unknown = [word for word, way in zip(words, variants, strict=True) if not way]
+                guessed = [w for w, way in zip(words, variants, strict=True) if _is_guess(way)]
+                texts.unpronounced.update(unknown)
                 texts.guessed.update(guessed)
                 if unknown:
                     texts.missing[utterance.path] = unknown[0]
-                    said = ()
+                    phones = ()
                 else:
-                    said = tuple([phone for way in ways for phone in way[0].phones])
-            texts.utterances.append(replace(utterance, text=" ".join(said)))
+                    phones = tuple([phone for way in variants for phone in way[0].phones])
+            texts.utterances.append(replace(utterance, text=" ".join(phones)))
         return texts
 
 
 def load_pronunciations(
     data: DataConfig, root: Path, phones: Sequence[str] = ENGLISH_PHONES
 ) -> Pronunciations:
-    """Read the lexicon of ``data`` and, where there is one, the file of chosen phones.
+    """Load the lexicon of ``data`` (default: the English one) and its alignment, if any.
 
-    Without a lexicon it is the English one of the package. Words that are in neither dictionary
-    nor rules are pronounced by their letters.
+    Words that neither the dictionary nor the rules cover are pronounced by their letters.
 
     Raises:
-        DataError: a lexicon or file of phones that cannot be read.
+        DataError: the lexicon or the alignment cannot be read.
     """
     pronouncer = load_english()
     if data.lexicon:
         pronouncer = Pronouncer(Lexicon.read_text(root / data.lexicon, phones), pronouncer.g2p)
-    chosen = None
+    aligned = None
     if data.pronunciations:
         folders = {(root / name).parent for name in (*data.train, *data.validation)}
-        chosen = read_phones(root / data.pronunciations, folders)
-    return Pronunciations(pronouncer, chosen)
+        aligned = read_phone_times(root / data.pronunciations, folders)
+    return Pronunciations(pronouncer, aligned)
 
 
-def _is_guess(ways: Sequence[Pronunciation]) -> bool:
-    return bool(ways) and ways[0].kind == FROM_LETTERS
+def _is_guess(variants: Sequence[Pronunciation]) -> bool:
+    return bool(variants) and variants[0].kind == FROM_LETTERS
 
 
-def _named(words: Counter[str]) -> str:
-    shown = ", ".join(f"{word} ({count})" for word, count in words.most_common(MOST_SHOWN))
-    more = len(words) - MOST_SHOWN
-    return f"{shown} and {more} more words" if more > 0 else shown
+def _most_common(words: Counter[str]) -> str:
+    listed = ", ".join(f"{word} ({count})" for word, count in words.most_common(MAX_LISTED))
+    more = len(words) - MAX_LISTED
+    return f"{listed} and {more} more words" if more > 0 else listed

@@ -1,4 +1,4 @@
-"""Configuration keys of earlier versions, in files and in checkpoints, and their names now."""
+"""Keys that earlier versions wrote into configurations and checkpoints, and their current names."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ from typing import Any
 
 from asr_gru.errors import ConfigError
 
-__all__ = ["RENAMED", "upgrade_keys"]
+__all__ = ["RENAMED", "RENAMED_FIELDS", "upgrade_checkpoint", "upgrade_keys"]
 
 RENAMED = {
     "passes": "epochs",
@@ -24,13 +24,24 @@ RENAMED = {
     "optimiser.average": "optimiser.ema",
     "phones.last_weight": "phones.final_weight_ratio",
 }
+"""Configuration keys."""
+
+RENAMED_FIELDS = {
+    "tokens": "vocab_size",
+    "average": "ema",
+    "phones": "phone_head",
+    "step": "global_step",
+    "number": "epoch",
+    "position": "step_in_epoch",
+}
+"""Fields of a checkpoint."""
 
 
 def upgrade_keys(values: dict[str, Any], name: str) -> list[tuple[str, str]]:
-    """Rename keys of earlier versions in place, and return those that were there with the new name.
+    """Rename outdated configuration keys in place; return pairs of old and new name.
 
     Raises:
-        ConfigError: a key is there under both names.
+        ConfigError: a key is present under both names.
     """
     found = []
     for old, new in RENAMED.items():
@@ -43,4 +54,19 @@ def upgrade_keys(values: dict[str, Any], name: str) -> list[tuple[str, str]]:
             raise ConfigError(f"{name}: {old} is now {new}, and both are given; take {old} out")
         owner[now] = owner.pop(key)
         found.append((old, new))
+    return found
+
+
+def upgrade_checkpoint(values: dict[str, Any]) -> list[tuple[str, str]]:
+    """Rename outdated fields of a checkpoint in place; return pairs of old and new name.
+
+    The epoch of each validation, once called ``pass``, is renamed as well.
+    """
+    found = [(old, new) for old, new in RENAMED_FIELDS.items() if old in values]
+    for old, new in found:
+        values[new] = values.pop(old)
+    values["history"] = [
+        {("epoch" if key == "pass" else key): value for key, value in row.items()}
+        for row in values["history"]
+    ]
     return found

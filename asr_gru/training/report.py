@@ -1,4 +1,4 @@
-"""What a run tells: lines for people, a JSON line a validation, TensorBoard curves."""
+"""Training log: lines for the terminal, ``log.jsonl`` and TensorBoard."""
 
 from __future__ import annotations
 
@@ -13,114 +13,119 @@ from torch.utils.tensorboard import SummaryWriter
 
 if TYPE_CHECKING:
     from asr_gru.training.audio_cache import Corpus
-    from asr_gru.training.dataset import Examples
-    from asr_gru.training.step import Losses
+    from asr_gru.training.dataset import TrainingSet
+    from asr_gru.training.step import StepResult
     from asr_gru.training.validate import Validation
 
 __all__ = ["Report"]
 
-SAY_EVERY_S = 20.0
-MOST_NAMED = 20
+LOG_FILE = "log.jsonl"
+LOG_INTERVAL_S = 20.0
+MAX_LISTED = 20
 
 
 class Report:
-    """Says what happens; silent where ``folder`` and ``say`` are None (other processes)."""
+    """Logs a run; silent where ``folder`` and ``log`` are None (all processes but the main one)."""
 
-    def __init__(self, folder: Path | None, say: Callable[[str], None] | None) -> None:
+    def __init__(self, folder: Path | None, log: Callable[[str], None] | None) -> None:
         self._folder = folder
-        self._say = say or (lambda _line: None)
-        self._board = SummaryWriter(str(folder)) if folder else None
-        self._said_at = time.monotonic()
+        self._log = log or (lambda _line: None)
+        self._writer = SummaryWriter(str(folder)) if folder else None
+        self._logged_at = time.monotonic()
         self._sums: dict[str, float] = {}
         self._steps = 0
-        self._unmoved = 0
+        self._nonfinite = 0
 
     def note(self, line: str) -> None:
-        """Say one line."""
-        self._say(line)
+        """Log one line."""
+        self._log(line)
 
     def decoding(self, total: int) -> Callable[[int], None]:
-        """Return a counter of decoded recordings that speaks now and then."""
+        """Return a callback that logs how many recordings are decoded, at intervals."""
 
         def progress(done: int) -> None:
             if self._due():
-                self._say(f"decoding recordings: {done} of {total}")
+                self._log(f"decoding recordings: {done} of {total}")
 
         return progress
 
-    def data(self, examples: Examples) -> None:
-        """Say what is trained on, and what was left out and why."""
-        hours = examples.durations_s.sum() / 3600
-        self._say(f"training set: {len(examples.kept)} utterances, {hours:.2f} hours")
-        if examples.phones is not None:
-            self._say(f"phones: known for {examples.aligned} of them")
-        self.unreadable(examples.corpus)
-        for reason, count in examples.left_out.items():
-            self._say(f"left out: {count} {reason} (such as {examples.named[reason]})")
+    def training_set(self, training_set: TrainingSet) -> None:
+        """Log the size of the training set, and what was left out and why."""
+        hours = training_set.durations_s.sum() / 3600
+        self._log(f"training set: {len(training_set.kept)} utterances, {hours:.2f} hours")
+        if training_set.phones is not None:
+            self._log(f"frame-wise phones: {training_set.with_phones} utterances")
+        self.unreadable(training_set.corpus)
+        for reason, count in training_set.left_out.items():
+            example = training_set.left_out_example[reason]
+            self._log(f"left out: {count} {reason} (such as {example})")
 
     def unreadable(self, corpus: Corpus) -> None:
-        """Name recordings that could not be read."""
-        for reason in list(corpus.unreadable.values())[:MOST_NAMED]:
-            self._say(f"left out: {reason}")
-        if len(corpus.unreadable) > MOST_NAMED:
-            self._say(f"left out: {len(corpus.unreadable) - MOST_NAMED} more that cannot be read")
+        """Log the recordings that could not be read."""
+        for reason in list(corpus.unreadable.values())[:MAX_LISTED]:
+            self._log(f"left out: {reason}")
+        if len(corpus.unreadable) > MAX_LISTED:
+            self._log(f"left out: {len(corpus.unreadable) - MAX_LISTED} more that cannot be read")
 
-    def step(self, number: int, position: int, steps: int, step: int, losses: Losses) -> None:
-        """Record what one step came to."""
-        curves = {"loss": losses.tokens, "learning rate": losses.rate}
-        if losses.phones is not None:
-            curves["phones"] = losses.phones
-        for name, value in curves.items():
+    def step(
+        self, epoch: int, step_in_epoch: int, steps: int, global_step: int, result: StepResult
+    ) -> None:
+        """Record one step; its means are logged at intervals."""
+        metrics = {"loss": result.ctc_loss, "learning rate": result.learning_rate}
+        if result.phone_loss is not None:
+            metrics["phone loss"] = result.phone_loss
+        for name, value in metrics.items():
             self._sums[name] = self._sums.get(name, 0.0) + value
-            self._draw(name, value, step)
+            self._add_scalar(name, value, global_step)
         self._steps += 1
-        self._unmoved += not losses.moved
+        self._nonfinite += not result.finite
         if self._due():
             means = {name: total / self._steps for name, total in self._sums.items()}
             self._sums, self._steps = {}, 0
-            said = "  ".join(f"{name} {mean:.4g}" for name, mean in means.items())
-            self._say(f"pass {number + 1}: {position}/{steps}  {said}")
-            if self._unmoved:
-                self._say(f"steps without a finite gradient, passed over: {self._unmoved}")
-                self._unmoved = 0
+            line = "  ".join(f"{name} {mean:.4g}" for name, mean in means.items())
+            self._log(f"epoch {epoch + 1}: step {step_in_epoch}/{steps}  {line}")
+            if self._nonfinite:
+                self._log(f"steps skipped because a gradient was not finite: {self._nonfinite}")
+                self._nonfinite = 0
 
     def examples(self, name: str, result: Validation) -> None:
-        """Show what was said and what was heard."""
-        for said, heard in result.examples:
-            self._say(f"  {name} said:  {said}\n  {name} heard: {heard}")
+        """Log example utterances: the reference above the hypothesis."""
+        for reference, hypothesis in result.examples:
+            self._log(f"  {name} ref: {reference}\n  {name} hyp: {hypothesis}")
 
     def validation(self, row: dict[str, float]) -> None:
-        """Record the figures of one validation."""
-        self._say("  ".join(f"{name} {value:.4g}" for name, value in row.items()))
+        """Record the metrics of one validation."""
+        self._log("  ".join(f"{name} {value:.4g}" for name, value in row.items()))
         if self._folder:
+            path = self._folder / LOG_FILE
             line = json.dumps({k: round(v, 4) for k, v in row.items()}) + "\n"
             try:
-                with (self._folder / "log.jsonl").open("a", encoding="utf-8") as file:
+                with path.open("a", encoding="utf-8") as file:
                     file.write(line)
             except OSError as error:
-                self._say(f"{self._folder / 'log.jsonl'}: {error.strerror}; this line is not in it")
+                self._log(f"{path}: {error.strerror}; this line is missing from it")
         for name, value in row.items():
-            self._draw(name, value, int(row["step"]))
+            self._add_scalar(name, value, int(row["step"]))
 
     def close(self) -> None:
-        """Finish the files."""
-        if self._board:
+        """Flush and close the TensorBoard file."""
+        if self._writer:
             with suppress(OSError):
-                self._board.close()
+                self._writer.close()
 
-    def _draw(self, name: str, value: float, step: int) -> None:
-        """Add a point to a curve; curves that cannot be written are given up, not the run."""
-        if self._board is None:
+    def _add_scalar(self, name: str, value: float, global_step: int) -> None:
+        """Write a TensorBoard scalar; if that fails, training goes on without TensorBoard."""
+        if self._writer is None:
             return
         try:
-            self._board.add_scalar(name, value, step)
+            self._writer.add_scalar(name, value, global_step)
         except OSError as error:
-            self._say(f"{self._folder}: {error.strerror or error}; no further TensorBoard curves")
-            self._board = None
+            self._log(f"{self._folder}: {error.strerror or error}; no further TensorBoard curves")
+            self._writer = None
 
     def _due(self) -> bool:
         now = time.monotonic()
-        if now - self._said_at < SAY_EVERY_S:
+        if now - self._logged_at < LOG_INTERVAL_S:
             return False
-        self._said_at = now
+        self._logged_at = now
         return True

@@ -1,4 +1,4 @@
-"""The folder of a run, and the lock that keeps a second run out of it."""
+"""The folder of a run, locked while a process trains in it."""
 
 from __future__ import annotations
 
@@ -18,17 +18,17 @@ LOCK = ".lock"
 
 @dataclass(frozen=True, slots=True)
 class Run:
-    """Where a run lives.
+    """Paths and options of a run.
 
     Attributes:
-        folder: checkpoint, tokens, log.
-        root: what the configuration's paths are relative to.
+        folder: receives checkpoint, tokens and log.
+        root: paths of the configuration are relative to this folder.
         cache: decoded recordings, shared between runs.
-        start_from: a run or a model whose weights are the start, or None.
-        new_head: take all but the head from ``start_from``, and make tokens from the texts.
-        save_every_s: seconds between checkpoints within a pass.
-        stop_after: steps after which to stop with a checkpoint, or None.
-        minutes: time in which to train to the end, however many epochs that makes, or None.
+        start_from: a run or model whose weights initialise the network, or None.
+        new_head: initialise the head at random and build a tokenizer from the training texts.
+        save_every_s: seconds between checkpoints within an epoch.
+        stop_after: stop with a checkpoint after this many steps, or None.
+        minutes: train for this long, however many epochs that makes, or None.
     """
 
     folder: Path
@@ -43,13 +43,13 @@ class Run:
 
 @contextmanager
 def locked(folder: Path) -> Iterator[None]:
-    """Hold the lock of a run's folder, which is made if it is not there.
+    """Hold the lock of a run's folder, which is created if necessary.
 
-    The system releases it when the process ends, however that happens.
+    The operating system releases the lock when the process ends, however that happens.
 
     Raises:
-        ConfigError: another process trains here.
-        OSError: the folder cannot be written, with its name.
+        ConfigError: another process trains in this folder.
+        OSError: the folder cannot be written; names it.
     """
     folder.mkdir(parents=True, exist_ok=True)
     try:

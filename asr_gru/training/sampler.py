@@ -1,29 +1,25 @@
-"""Which utterances make a batch, in which order: a pure function of seed and pass."""
+"""Batch sampler: which utterances form a batch, and in which order, given seed and epoch."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Iterable, Sequence
 
 import numpy as np
 import numpy.typing as npt
 
-__all__ = ["NOISE", "plan_pass"]
+__all__ = ["NOISE", "NOISE_SECONDS", "plan_epoch", "split_batches"]
 
 NOISE = -1
-"""Stands for an utterance of noise alone."""
+"""Index that stands for an utterance of noise alone."""
 
 POOL_BATCHES = 40
-NOISE_SECONDS = 4.0
+"""Utterances are sorted by length within pools of about this many batches per process."""
+
+NOISE_SECONDS = (1.5, 4.0)
+"""Shortest and longest utterance of noise alone."""
 
 
-@dataclass(frozen=True, slots=True)
-class _Entry:
-    index: int
-    duration_s: float
-
-
-def plan_pass(
+def plan_epoch(
     durations_s: npt.NDArray[np.float64],
     weights: Sequence[float],
     *,
@@ -31,47 +27,47 @@ def plan_pass(
     processes: int,
     noise_only: float,
     seed: int,
-    number: int,
+    epoch: int,
     ascending: bool,
 ) -> list[list[list[int]]]:
-    """Plan pass ``number``: a list of steps, each with one batch of indices for every process.
+    """Return the steps of an epoch, each with one batch of utterance indices per process.
 
-    The batches of one step have recordings of like lengths, so that no process waits for another.
+    The batches of a step hold recordings of similar length, so that no process waits for another.
 
     Args:
         durations_s: length of each utterance.
-        weights: how often each is seen a pass; fractions are drawn.
-        batch_s: seconds a batch with its padding.
-        processes: batches a step.
-        noise_only: share of utterances of noise alone (``NOISE`` in the result).
-        seed: of the run.
-        number: of the pass, from 0.
+        weights: how often each is seen per epoch; the fractional part is a probability.
+        batch_s: seconds of audio per batch, padding included.
+        processes: batches per step.
+        noise_only: utterances of noise alone (``NOISE`` in the result) per other utterance.
+        seed: seed of the run.
+        epoch: epoch, from 0.
         ascending: short utterances first.
     """
-    random = np.random.default_rng((seed, number))
-    wanted = np.asarray(weights, np.float64)
-    times = np.floor(wanted + random.random(len(wanted))).astype(np.int64)
-    entries = [
-        _Entry(int(index), float(durations_s[index]))
-        for index in np.repeat(np.arange(len(wanted)), times)
-    ]
-    entries += [_Entry(NOISE, NOISE_SECONDS)] * round(noise_only * len(entries))
+    random = np.random.default_rng((seed, epoch))
+    expected = np.asarray(weights, np.float64)
+    repeats = np.floor(expected + random.random(len(expected))).astype(np.int64)
+    entries: list[int] = np.repeat(np.arange(len(expected)), repeats).tolist()
+    entries += [NOISE] * round(noise_only * len(entries))
     if not entries:
         return []
-    order = random.permutation(len(entries))
-    entries = [entries[i] for i in order]
+
+    def duration_s(index: int) -> float:
+        return NOISE_SECONDS[1] if index == NOISE else float(durations_s[index])
+
+    entries = [entries[i] for i in random.permutation(len(entries))]
     if ascending:
-        pools = [sorted(entries, key=lambda entry: entry.duration_s)]
+        pools = [sorted(entries, key=duration_s)]
     else:
-        average = float(np.mean([entry.duration_s for entry in entries]))
-        size = max(1, round(POOL_BATCHES * processes * batch_s / average))
+        mean_s = float(np.mean([duration_s(index) for index in entries]))
+        size = max(1, round(POOL_BATCHES * processes * batch_s / mean_s))
         pools = [
-            sorted(entries[first : first + size], key=lambda entry: entry.duration_s)
+            sorted(entries[first : first + size], key=duration_s)
             for first in range(0, len(entries), size)
         ]
     steps: list[list[list[int]]] = []
     for pool in pools:
-        batches = _cut(pool, batch_s)
+        batches = split_batches(pool, duration_s, batch_s)
         batches += [batches[-1]] * (-len(batches) % processes)
         groups = [batches[i : i + processes] for i in range(0, len(batches), processes)]
         steps.extend(groups)
@@ -80,13 +76,19 @@ def plan_pass(
     return steps
 
 
-def _cut(entries: Sequence[_Entry], batch_s: float) -> list[list[int]]:
+def split_batches(
+    order: Iterable[int], duration_s: Callable[[int], float], batch_s: float
+) -> list[list[int]]:
+    """Split ``order`` into batches of at most ``batch_s`` seconds once padded.
+
+    Args:
+        order: indices, by increasing duration.
+        duration_s: returns the duration of an index in seconds.
+        batch_s: seconds of audio per batch, padding included; a longer utterance stands alone.
+    """
     batches: list[list[int]] = []
-    current: list[int] = []
-    for entry in entries:
-        if current and (len(current) + 1) * entry.duration_s > batch_s:
-            batches.append(current)
-            current = []
-        current.append(entry.index)
-    batches.append(current)
+    for index in order:
+        if not batches or (len(batches[-1]) + 1) * duration_s(index) > batch_s:
+            batches.append([])
+        batches[-1].append(index)
     return batches

@@ -1,4 +1,4 @@
-"""How much of a run is done: by its epochs, or by the clock where minutes were given."""
+"""Training progress, by epochs or by wall-clock time."""
 
 from __future__ import annotations
 
@@ -13,14 +13,14 @@ __all__ = ["Schedule"]
 
 
 class Schedule:
-    """Progress of a run, which learning rate and loss weights follow.
+    """Progress of a run, which the learning rate and loss weights follow.
 
     Args:
-        epochs: of the whole run.
-        minutes: if given, the rest of the run is spread over what is left of this much time,
-            counted from now, when its first step begins.
-        processes: all of them go by the clock of the first.
-        clock: seconds; replaced in tests.
+        epochs: epochs of the whole run.
+        minutes: if given, what remains of the run is spread over what is left of this time when
+            the first step begins, instead of over epochs; the time starts now.
+        processes: all of them follow the clock of the main process.
+        clock: returns seconds; replaced in tests.
     """
 
     def __init__(
@@ -31,21 +31,21 @@ class Schedule:
         clock: Callable[[], float] = time.monotonic,
     ) -> None:
         self._epochs, self._processes, self._clock = epochs, processes, clock
-        self._ends = None if minutes is None else clock() + 60.0 * minutes
-        self._first: tuple[float, float] | None = None  # when the first step began, at what share
+        self._deadline = None if minutes is None else clock() + 60.0 * minutes
+        self._start: tuple[float, float] | None = None  # time and progress at the first step
 
     def progress(self, done: float) -> float:
-        """Return the share of the run that is done after ``done`` epochs, 0 to 1."""
+        """Return the fraction of the run that is completed after ``done`` epochs, 0 to 1."""
         by_epochs = min(1.0, done / self._epochs)
-        if self._ends is None:
+        if self._deadline is None:
             return by_epochs
         now = self._clock()
-        began, before = self._first = self._first or (now, by_epochs)
-        elapsed = 1.0 if now >= self._ends else (now - began) / (self._ends - began)
-        shared = torch.tensor([elapsed if self._processes.first else 0.0], dtype=torch.float64)
-        self._processes.sum_(shared)
-        return before + (1.0 - before) * float(shared)
+        start, initial = self._start = self._start or (now, by_epochs)
+        elapsed = 1.0 if now >= self._deadline else (now - start) / (self._deadline - start)
+        shared = torch.tensor([elapsed if self._processes.is_main else 0.0], dtype=torch.float64)
+        self._processes.all_reduce_(shared)
+        return initial + (1.0 - initial) * float(shared)
 
     def includes(self, epoch: int) -> bool:
-        """Return whether the epoch, from 0, begins within the run."""
-        return self._ends is not None or epoch < self._epochs
+        """Whether ``epoch`` (from 0) starts within the run."""
+        return self._deadline is not None or epoch < self._epochs

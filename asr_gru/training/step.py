@@ -1,4 +1,4 @@
-"""One step of training: features, masks, the losses, and the weights moved."""
+"""One training step: features, masks, losses, backward pass and weight update."""
 
 from __future__ import annotations
 
@@ -13,40 +13,40 @@ from asr_gru.training.augment import mask_features
 from asr_gru.training.config import TrainConfig
 from asr_gru.training.dataset import Batch
 from asr_gru.training.distributed import Processes
-from asr_gru.training.loss import objective
+from asr_gru.training.loss import training_loss
 from asr_gru.training.optimiser import Optimiser, learning_rate
-from asr_gru.training.phones import UNKNOWN, PhoneHead
+from asr_gru.training.phones import IGNORE_INDEX, PhoneHead
 
-__all__ = ["Learner", "Losses"]
+__all__ = ["StepResult", "TrainStep"]
 
 
 @dataclass(frozen=True, slots=True)
-class Losses:
-    """Losses of one batch.
+class StepResult:
+    """Losses and learning rate of one step.
 
     Attributes:
-        tokens: CTC, in nats per token.
-        phones: of the phone head in nats per frame, or None.
-        rate: learning rate.
-        moved: False where the gradient was not finite, so that the weights stayed as they were.
+        ctc_loss: nats per token, the CR-CTC term included.
+        phone_loss: nats per frame, or None without a phone head.
+        learning_rate: learning rate of the step.
+        finite: False if the gradient was not finite and the weights were left unchanged.
     """
 
-    tokens: float
-    phones: float | None
-    rate: float
-    moved: bool = True
+    ctc_loss: float
+    phone_loss: float | None
+    learning_rate: float
+    finite: bool = True
 
 
 @dataclass(frozen=True, slots=True)
-class Learner:
-    """What moves the weights.
+class TrainStep:
+    """Runs the forward and backward pass on a batch and updates the weights.
 
     Attributes:
-        net: the acoustic model.
-        head: the head that names phones, or None.
-        optimiser: of both.
-        config: of the run.
-        processes: this one and the others, which average their gradients.
+        net: the acoustic network.
+        head: the frame-wise phone head, or None.
+        optimiser: optimiser over the parameters of both.
+        config: configuration of the run.
+        processes: the processes that average their gradients.
     """
 
     net: AcousticNet
@@ -55,8 +55,17 @@ class Learner:
     config: TrainConfig
     processes: Processes
 
-    def step(self, batch: Batch, step: int, progress: float, seed: tuple[int, ...]) -> Losses:
-        """Learn from ``batch``; ``progress`` of all passes (0 to 1) is done, ``step`` steps."""
+    def __call__(
+        self, batch: Batch, global_step: int, progress: float, seed: tuple[int, ...]
+    ) -> StepResult:
+        """Run one optimiser step on ``batch``.
+
+        Args:
+            batch: this process's batch.
+            global_step: steps taken so far in the run.
+            progress: fraction of training completed, 0 to 1.
+            seed: seed of masks and dropout.
+        """
         net, config, device = self.net, self.config, self.processes.device
         random = np.random.default_rng((*seed, 1))
         torch.manual_seed(int(random.integers(2**31)))
@@ -74,24 +83,27 @@ class Learner:
             log_probs, _, hidden = net.encoder.encode(
                 features, state, frames.repeat(len(views)), self._tap
             )
-        loss = objective(
+        ctc_loss = training_loss(
             log_probs.float(),
             batch.targets.to(device),
             frames,
             batch.target_lengths.to(device),
             config.cr_ctc_weight,
         )
-        phones = self._phone_loss(batch, hidden, len(views))
-        of_tokens, of_phones = self._shares(batch)
-        whole = of_tokens * loss
-        if phones is not None:
-            whole = whole + of_phones * self._weight(progress) * phones
+        phone_loss = self._phone_loss(batch, hidden, len(views))
+        token_share, frame_share = self._shares(batch)
+        loss = token_share * ctc_loss
+        if phone_loss is not None:
+            loss = loss + frame_share * self._phone_weight(progress) * phone_loss
         self.optimiser.zero_grad(set_to_none=True)
-        whole.backward()  # type: ignore[no-untyped-call]
-        rate = learning_rate(config.optimiser, step, progress)
-        moved = self._move(rate)
-        named = None if phones is None else float(phones.detach())
-        return Losses(float(loss.detach()), named, rate, moved)
+        loss.backward()  # type: ignore[no-untyped-call]
+        lr = learning_rate(config.optimiser, global_step, progress)
+        return StepResult(
+            ctc_loss=float(ctc_loss.detach()),
+            phone_loss=None if phone_loss is None else float(phone_loss.detach()),
+            learning_rate=lr,
+            finite=self._update(lr),
+        )
 
     @property
     def _tap(self) -> int | None:
@@ -103,24 +115,25 @@ class Learner:
         return self.head.loss(hidden, batch.phones.to(self.processes.device).repeat(views, 1))
 
     def _shares(self, batch: Batch) -> list[float]:
-        """Return what the losses are multiplied by, so that all processes' batches weigh as one."""
-        known = 0 if batch.phones is None else int((batch.phones != UNKNOWN).sum())
-        counts = [int(batch.target_lengths.sum()), known]
+        """Return factors of both losses that weight tokens and frames alike in all processes."""
+        labelled = 0 if batch.phones is None else int((batch.phones != IGNORE_INDEX).sum())
+        counts = [int(batch.target_lengths.sum()), labelled]
         shares: list[float] = self.processes.shares(
             torch.tensor(counts, dtype=torch.float)
         ).tolist()
         return shares
 
-    def _weight(self, progress: float) -> float:
+    def _phone_weight(self, progress: float) -> float:
         phones = self.config.phones
         return phones.weight * (1.0 - (1.0 - phones.final_weight_ratio) * progress)
 
-    def _move(self, rate: float) -> bool:
+    def _update(self, lr: float) -> bool:
+        """Average, clip and apply the gradients; return whether they were finite."""
         parameters = [*self.net.parameters(), *(self.head.parameters() if self.head else ())]
         self.processes.average_gradients(parameters)
         norm = nn.utils.clip_grad_norm_(parameters, self.config.optimiser.clip)
         for group in self.optimiser.param_groups:
-            group["lr"] = rate
+            group["lr"] = lr
         finite = bool(torch.isfinite(norm))
         if finite:
             self.optimiser.step()

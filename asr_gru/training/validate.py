@@ -1,11 +1,9 @@
-"""Error rates of a network on packed recordings, greedily decoded: words and letters, or phones."""
+"""Validation: error rates of the network with greedy decoding."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from dataclasses import dataclass
 
-import numpy as np
 import torch
 
 from asr_gru.decoding.alignment import collapse
@@ -15,18 +13,22 @@ from asr_gru.text import Tokenizer, TokenKind
 from asr_gru.training.audio_cache import Corpus
 from asr_gru.training.dataset import collate
 from asr_gru.training.distributed import Processes
+from asr_gru.training.sampler import split_batches
 
 __all__ = ["RATE_NAMES", "Validation", "validate"]
 
 RATE_NAMES: dict[TokenKind, str] = {"characters": "WER", "pieces": "WER", "phones": "PER"}
-"""What is in error between spaces, by the kind of tokens."""
+"""Name of the error rate over what stands between spaces, by kind of token."""
 
 
 @dataclass(frozen=True, slots=True)
 class Validation:
-    """Rates in percent by name, the one to choose by first; examples (reference, hypothesis).
+    """Result of one validation set.
 
-    Models of phones have a phone error rate, ``PER``; others ``WER`` and ``CER``.
+    Attributes:
+        rates: error rates in percent; the first is the one to select models by. Phone models have
+            a phone error rate ``PER``, others ``WER`` and ``CER``.
+        examples: pairs of reference and hypothesis.
     """
 
     rates: dict[str, float]
@@ -36,44 +38,36 @@ class Validation:
 def validate(
     net: AcousticNet,
     corpus: Corpus,
-    tokens: Tokenizer,
+    tokenizer: Tokenizer,
     processes: Processes,
     batch_s: float = 120.0,
 ) -> Validation:
-    """Recognise ``corpus`` with ``net``, each process a share of it."""
-    order = sorted(range(len(corpus)), key=corpus.duration_s)[processes.rank :: processes.count]
+    """Recognise ``corpus`` with ``net``, split over the processes."""
+    order = sorted(range(len(corpus)), key=corpus.duration_s)
+    order = order[processes.rank :: processes.world_size]
     device = next(net.parameters()).device
     counts = torch.zeros(4, dtype=torch.float64)
     examples: list[tuple[int, str, str]] = []
     net.eval()
-    for indices in _batches(order, corpus, batch_s):
+    for indices in split_batches(order, corpus.duration_s, batch_s):
         batch = collate([corpus.samples(i) for i in indices], [[] for _ in indices], net.config)
         with torch.no_grad():
             log_probs, _ = net(batch.samples.to(device), None, batch.frames.to(device))
         best = log_probs.argmax(dim=-1).cpu().numpy()
         for row, index in enumerate(indices):
-            heard = tokens.decode(collapse(best[row, : int(batch.frames[row])].tolist()))
-            said = corpus.utterances[index].text
-            words, characters = word_errors(said, heard), character_errors(said, heard)
+            hypothesis = tokenizer.decode(collapse(best[row, : int(batch.frames[row])].tolist()))
+            reference = corpus.utterances[index].text
+            words = word_errors(reference, hypothesis)
+            characters = character_errors(reference, hypothesis)
             counts += torch.tensor([words.errors, words.words, characters.errors, characters.words])
-            examples.append((index, said, heard))
-    processes.sum_(counts)
-    wrong, words_said, wrong_characters, characters_said = counts.tolist()
-    rates = {RATE_NAMES[tokens.kind]: 100.0 * wrong / max(1.0, words_said)}
-    if tokens.kind != "phones":
-        rates["CER"] = 100.0 * wrong_characters / max(1.0, characters_said)
+            examples.append((index, reference, hypothesis))
+    processes.all_reduce_(counts)
+    wrong_words, words_total, wrong_characters, characters_total = counts.tolist()
+    rates = {RATE_NAMES[tokenizer.kind]: 100.0 * wrong_words / max(1.0, words_total)}
+    if tokenizer.kind != "phones":
+        rates["CER"] = 100.0 * wrong_characters / max(1.0, characters_total)
     spread = sorted(examples)[:: max(1, len(examples) // 3)][:3]
     return Validation(
         rates=rates,
-        examples=tuple((said, heard) for _, said, heard in spread),
+        examples=tuple((reference, hypothesis) for _, reference, hypothesis in spread),
     )
-
-
-def _batches(order: Sequence[int], corpus: Corpus, batch_s: float) -> list[list[int]]:
-    lengths = np.array([corpus.duration_s(index) for index in order])
-    batches: list[list[int]] = []
-    for index, duration_s in zip(order, lengths.tolist(), strict=True):
-        if not batches or (len(batches[-1]) + 1) * duration_s > batch_s:
-            batches.append([])
-        batches[-1].append(index)
-    return batches

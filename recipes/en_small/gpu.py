@@ -18,7 +18,7 @@ from pathlib import Path
 
 from asr_gru.training.checkpoint import Checkpoint, save_checkpoint
 from asr_gru.training.config import load_train_config
-from asr_gru.training.distributed import join_processes
+from asr_gru.training.distributed import init_processes
 from asr_gru.training.loop import Run, train
 
 MEMORY = Path("/dev/shm")  # noqa: S108
@@ -41,7 +41,7 @@ def main() -> None:
     parser.add_argument("--set", dest="changes", action="append", default=[], help="KEY=VALUE")
     options = parser.parse_args()
 
-    processes = join_processes()
+    processes = init_processes()
     changes = list(options.changes)
     if processes.device.type == "cuda" and not any("batch_s" in change for change in changes):
         changes.append(f"data.batch_s={GPU_BATCH_S}")
@@ -65,8 +65,8 @@ def main() -> None:
 
 def bring_home(state: Checkpoint, folder: Path, out: Path, part: int) -> list[Path]:
     """Write the averaged weights alone, in parts of at most ``part`` bytes, and log and tokens."""
-    state.weights = state.average or state.weights
-    state.average, state.optimiser = {}, {}
+    state.weights = state.ema or state.weights
+    state.ema, state.optimiser = {}, {}
     whole = folder / "weights.pt"
     save_checkpoint(state, whole)
     data = whole.read_bytes()

@@ -17,7 +17,7 @@ from torch import Tensor
 
 from asr_gru.errors import DataError
 from asr_gru.language.dictionary import ENGLISH_PHONES
-from asr_gru.text import PhoneTokenizer, load_tokenizer
+from asr_gru.text import TOKENS, PhoneTokenizer, load_tokenizer
 from asr_gru.training.checkpoint import NAME, Checkpoint, load_checkpoint, save_checkpoint
 
 LETTERS = dict(zip(ENGLISH_PHONES, string.ascii_lowercase + string.ascii_uppercase, strict=False))
@@ -30,10 +30,10 @@ def convert(run: Path, new_run: Path) -> None:
         DataError: the tokens of ``run`` are not those letters.
     """
     checkpoint = load_checkpoint(run)
-    symbols = list(load_tokenizer(run / "tokens.txt").symbols)
+    symbols = list(load_tokenizer(run / TOKENS).symbols)
     missing = [letter for letter in LETTERS.values() if letter not in symbols]
     if missing:
-        raise DataError(f"{run / 'tokens.txt'}: no letter {missing[0]!r}; phones as letters needed")
+        raise DataError(f"{run / TOKENS}: no letter {missing[0]!r}; phones as letters needed")
     rows = [0, *(symbols.index(LETTERS[phone]) for phone in ENGLISH_PHONES)]
 
     def mapped(weights: dict[str, Tensor]) -> dict[str, Tensor]:
@@ -50,11 +50,11 @@ def convert(run: Path, new_run: Path) -> None:
     )
     converted = Checkpoint(
         config=msgspec.structs.replace(checkpoint.config, data=data),
-        tokens=len(tokens),
+        vocab_size=len(tokens),
         weights=mapped(checkpoint.weights),
-        average=mapped(checkpoint.average),
-        step=checkpoint.step,
-        number=checkpoint.number,
+        ema=mapped(checkpoint.ema),
+        global_step=checkpoint.global_step,
+        epoch=checkpoint.epoch,
         history=[_phone_errors(row) for row in checkpoint.history],
     )
     save_checkpoint(converted, new_run / NAME)

@@ -11,7 +11,7 @@ import numpy as np
 import pytest
 import soundfile
 
-from asr_gru.training.phones import read_phones
+from asr_gru.training.phones import read_phone_times
 
 WORDS = {"up", "an", "bad"}
 
@@ -82,10 +82,10 @@ def run(recipe, monkeypatch, manifest, output):
 def test_what_it_writes_can_be_trained_on(recipe, manifest, tmp_path, monkeypatch, capsys):
     output = tmp_path / "phones.tsv"
     run(recipe, monkeypatch, manifest, output)
-    phones = read_phones(output, [tmp_path])
+    phones = read_phone_times(output, [tmp_path])
     assert phones.names == ("A", "N", "P", "U")
-    assert set(phones.spoken) == {tmp_path / "a.wav", tmp_path / "b.wav"}
-    assert phones.spoken[tmp_path / "a.wav"][1].tolist() == [0.1, 0.2, 0.3, 0.4]
+    assert set(phones.times) == {tmp_path / "a.wav", tmp_path / "b.wav"}
+    assert phones.times[tmp_path / "a.wav"][1].tolist() == [0.1, 0.2, 0.3, 0.4]
     said = capsys.readouterr().out
     for line in (
         "2 aligned",

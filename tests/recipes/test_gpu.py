@@ -58,9 +58,9 @@ def test_everything_needed_at_home_is_in_the_folder(root, monkeypatch):
     home.mkdir()
     (home / "checkpoint.pt").write_bytes(b"".join(part.read_bytes() for part in parts))
     state = load_checkpoint(home)
-    assert state.step > 0
+    assert state.global_step > 0
     assert not state.optimiser
     log_probs, _ = net_from_checkpoint(state)(torch.zeros(1, RATE))
     assert torch.isfinite(log_probs).all()
     last = json.loads((out / "log.jsonl").read_text().splitlines()[-1])
-    assert last["step"] == state.step
+    assert last["step"] == state.global_step

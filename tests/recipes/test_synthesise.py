@@ -11,7 +11,7 @@ import soundfile
 
 from asr_gru.data.manifest import Utterance, read_manifest
 from asr_gru.errors import DataError
-from asr_gru.training.phones import read_phones
+from asr_gru.training.phones import read_phone_times
 from recipes.en_small import synthesise
 
 TEXTS = ["Up and away", "alone", "it's, here"]
@@ -59,6 +59,6 @@ def test_what_it_writes_can_be_trained_on(monkeypatch, tmp_path, capsys):
     assert {utterance.text for utterance in made} == {"up and away", "it's here"}
     assert all(utterance.source == "flite" for utterance in made)
     assert [soundfile.info(u.path).duration for u in made] == [u.duration_s for u in made]
-    times = read_phones(folder / "phones.tsv", [folder])
+    times = read_phone_times(folder / "phones.tsv", [folder])
     assert times.names == ("AH", "SIL")
-    assert set(times.spoken) == {utterance.path for utterance in made}
+    assert set(times.times) == {utterance.path for utterance in made}

@@ -92,8 +92,8 @@ def world(world_root: Path, monkeypatch: pytest.MonkeyPatch) -> World:
     record: Callable[..., None] = Report.step
 
     def step(report: Report, *figures: Any) -> None:
-        world.losses.append(figures[4].tokens)
-        world.phones.append(figures[4].phones)
+        world.losses.append(figures[4].ctc_loss)
+        world.phones.append(figures[4].phone_loss)
         record(report, *figures)
 
     monkeypatch.setattr(Report, "step", step)

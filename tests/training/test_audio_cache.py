@@ -74,7 +74,7 @@ def test_another_way_to_decode_decodes_again(tmp_path, monkeypatch, change):
     utterance = write(tmp_path / "a.wav", 1)
     pack_corpus([utterance], tmp_path / "cache", RATE)
     if change == "version":
-        monkeypatch.setattr(audio_cache, "DECODING", 10_000)
+        monkeypatch.setattr(audio_cache, "DECODER_VERSION", 10_000)
     pack_corpus([utterance], tmp_path / "cache", RATE if change == "version" else 8_000)
     assert len(list((tmp_path / "cache").glob("*.npy"))) == 2
 

@@ -8,7 +8,7 @@ from asr_gru.decoding.alignment import frames_needed
 from asr_gru.text import build_character_tokenizer
 from asr_gru.training.augment import Augmenter, mask_features
 from asr_gru.training.config import AugmentConfig, DataConfig, TrainConfig
-from asr_gru.training.dataset import Examples
+from asr_gru.training.dataset import TrainingSet
 
 RATE = 16_000
 
@@ -105,7 +105,7 @@ def trimmed(trim_tail_s, text="abcab"):
         data=DataConfig(train=("x",)), augment=AugmentConfig(trim_tail_s=trim_tail_s)
     )
     tokens = build_character_tokenizer(["abc"])
-    examples = Examples(
+    examples = TrainingSet(
         Speech(text, SPEECH), tokens, config, Augmenter(config.augment, RATE, None, None)
     )
     return [examples.batch([0], (seed,)) for seed in range(40)], frames_needed(tokens.encode(text))

@@ -24,7 +24,9 @@ def example(**changes) -> Checkpoint:
     torch.manual_seed(0)
     weights = AcousticNet(CONFIG.net, 3).state_dict()
     history = [{"epoch": 1.0, "dev WER": 50.0}]
-    return Checkpoint(CONFIG, 3, weights, step=5, number=1, position=2, history=history, **changes)
+    return Checkpoint(
+        CONFIG, 3, weights, global_step=5, epoch=1, step_in_epoch=2, history=history, **changes
+    )
 
 
 def test_what_is_saved_is_read(tmp_path):
@@ -33,7 +35,7 @@ def test_what_is_saved_is_read(tmp_path):
     for path in (tmp_path, tmp_path / NAME):
         after = load_checkpoint(path)
         assert after.config == CONFIG
-        assert (after.step, after.number, after.position) == (5, 1, 2)
+        assert (after.global_step, after.epoch, after.step_in_epoch) == (5, 1, 2)
         assert after.history == before.history
         assert after.weights.keys() == before.weights.keys()
         assert all(torch.equal(after.weights[k], v) for k, v in before.weights.items())
@@ -49,10 +51,10 @@ def test_a_crash_while_writing_leaves_the_old_one(tmp_path, monkeypatch):
 
     monkeypatch.setattr(os, "fsync", full)
     newer = example()
-    newer.step = 6
+    newer.global_step = 6
     with pytest.raises(OSError, match="space"):
         save_checkpoint(newer, tmp_path / NAME)
-    assert load_checkpoint(tmp_path).step == 5
+    assert load_checkpoint(tmp_path).global_step == 5
 
 
 def test_cut_and_foreign_files_are_refused(tmp_path):
@@ -93,10 +95,48 @@ def test_no_code_in_a_file_is_run(tmp_path):
     assert not (tmp_path / "ran").exists()
 
 
+def test_checkpoints_of_earlier_versions_are_read_with_a_notice(tmp_path):
+    """The names of fields and of configuration keys that runs had before they were renamed."""
+    new = example(ema={"level.mean": torch.ones(80)})
+    save_checkpoint(new, tmp_path / NAME)
+    values = torch.load(tmp_path / NAME)
+    old = {
+        "config": {
+            "data": {"train": ["t"], "pieces": 300},
+            "encoder": values["config"]["encoder"],
+            "passes": 12,
+            "optimiser": {"rate": 0.002, "average": 0.9},
+        },
+        "tokens": values["vocab_size"],
+        "weights": values["weights"],
+        "average": values["ema"],
+        "phones": {"linear.bias": torch.zeros(2)},
+        "optimiser": {},
+        "step": 5,
+        "number": 1,
+        "position": 2,
+        "history": [{"pass": 1.0, "dev WER": 50.0}],
+    }
+    torch.save(old, tmp_path / NAME)
+    lines: list[str] = []
+    read = load_checkpoint(tmp_path, lines.append)
+    assert (read.vocab_size, read.global_step, read.epoch, read.step_in_epoch) == (3, 5, 1, 2)
+    assert torch.equal(read.ema["level.mean"], torch.ones(80))
+    assert read.phone_head.keys() == {"linear.bias"}
+    assert read.history == new.history
+    assert (read.config.epochs, read.config.data.vocab_size) == (12, 300)
+    assert (read.config.optimiser.learning_rate, read.config.optimiser.ema) == (0.002, 0.9)
+    assert len(lines) == 1
+    assert "number is now epoch" in lines[0]
+    save_checkpoint(read, tmp_path / NAME)
+    load_checkpoint(tmp_path, lines.append)
+    assert len(lines) == 1
+
+
 def test_the_averaged_weights_are_the_model():
     state = example()
     doubled = {name: 2 * value for name, value in state.weights.items()}
-    net = net_from_checkpoint(example(average=doubled))
+    net = net_from_checkpoint(example(ema=doubled))
     assert not net.training
     torch.testing.assert_close(net.encoder.head.weight.data, doubled["encoder.head.weight"])
     plain = net_from_checkpoint(state)

@@ -93,7 +93,7 @@ def test_changes_from_the_command_line(tmp_path):
 @pytest.mark.parametrize(
     ("change", "named"),
     [
-        ("epochs", "write it as key.name=value"),
+        ("epochs", "write it as table.key=value"),
         ("epohs=3", "did you mean 'epochs'"),
         ("data.train.x=3", "train is not a table"),
         ("encoder.width=wide", "encoder.width"),

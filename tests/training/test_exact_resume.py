@@ -63,8 +63,12 @@ def go(data: Path, name: str, stop_after: int | None = None):
 
 
 def same(one, other):
-    assert (one.step, one.number, one.position) == (other.step, other.number, other.position)
-    for name in ("weights", "average"):
+    assert (one.global_step, one.epoch, one.step_in_epoch) == (
+        other.global_step,
+        other.epoch,
+        other.step_in_epoch,
+    )
+    for name in ("weights", "ema"):
         for key, value in getattr(one, name).items():
             assert torch.equal(value, getattr(other, name)[key]), (name, key)
 

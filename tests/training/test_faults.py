@@ -81,12 +81,12 @@ def test_a_gradient_that_is_not_finite_is_counted_and_moves_nothing(world, tmp_p
     before, _ = world.train(tmp_path / "before", config, stop_after=1)
     poison(monkeypatch, 1, 3)
     after = train(config, Run(tmp_path / "after", stop_after=3, **place), ALONE, said.append)
-    assert sum("without a finite gradient, passed over: 1" in line for line in said) == 2
+    assert sum("a gradient was not finite: 1" in line for line in said) == 2
     assert all(torch.equal(after.weights[k], v) for k, v in before.weights.items())
 
 
 def test_a_run_without_finite_gradients_ends(world, tmp_path, monkeypatch):
-    monkeypatch.setattr(loop, "MOST_UNMOVED", 4)
+    monkeypatch.setattr(loop, "MAX_NONFINITE_STEPS", 4)
     before, _ = world.train(tmp_path, stop_after=2)
     poison(monkeypatch, 0, 1_000)
     with pytest.raises(ConfigError, match="no finite gradient in 4 steps"):
@@ -132,8 +132,8 @@ def test_a_run_goes_on_when_there_is_space_again(world, tmp_path, monkeypatch):
     said: list[str] = []
     run = Run(tmp_path, world.root, world.root / "cache", save_every_s=0.0, stop_after=3)
     train(world.config(), run, ALONE, said.append)
-    assert load_checkpoint(tmp_path).step == 3
-    assert sum("No space left on device; the checkpoint before it stays" in s for s in said) == 1
+    assert load_checkpoint(tmp_path).global_step == 3
+    assert sum("No space left on device; the previous checkpoint is kept" in s for s in said) == 1
 
 
 def test_a_run_whose_last_checkpoint_cannot_be_written_fails(world, tmp_path, monkeypatch):
@@ -145,7 +145,7 @@ def test_a_run_whose_last_checkpoint_cannot_be_written_fails(world, tmp_path, mo
     monkeypatch.setattr(loop, "save_checkpoint", save)
     with pytest.raises(OSError, match="space"):
         world.train(tmp_path)
-    assert load_checkpoint(tmp_path).step == 1
+    assert load_checkpoint(tmp_path).global_step == 1
 
 
 def test_a_folder_that_cannot_be_is_named(world, tmp_path):

@@ -13,7 +13,7 @@ from asr_gru.nn.net import AcousticNet
 from asr_gru.text import build_character_tokenizer
 from asr_gru.training.checkpoint import NAME, Checkpoint, net_from_checkpoint, save_checkpoint
 from asr_gru.training.config import TrainConfig, parse_train_config
-from asr_gru.training.initialise import fresh_start
+from asr_gru.training.initialise import initial_checkpoint
 
 TOKENS = build_character_tokenizer(["abc"])
 
@@ -38,7 +38,7 @@ def earlier(tmp_path):
 
 def test_a_look_ahead_that_is_added_begins_as_a_delay(earlier, tmp_path):
     before = earlier()
-    state = fresh_start(config(lookahead=3), tmp_path, TOKENS, None)
+    state = initial_checkpoint(config(lookahead=3), tmp_path, TOKENS, None)
     after = net_from_checkpoint(state)
     samples = 0.1 * torch.randn(2, 20 * 640)
     with torch.no_grad():
@@ -49,7 +49,7 @@ def test_a_look_ahead_that_is_added_begins_as_a_delay(earlier, tmp_path):
 @pytest.mark.parametrize("wanted", [2, 8])
 def test_another_subsampling_keeps_the_newest_frames(earlier, tmp_path, wanted):
     before = earlier(subsampling=4).encoder.subsample.weight.reshape(8, 8, 80)
-    state = fresh_start(config(subsampling=wanted), tmp_path, TOKENS, None)
+    state = initial_checkpoint(config(subsampling=wanted), tmp_path, TOKENS, None)
     after = state.weights["encoder.subsample.weight"].reshape(8, 2 * wanted, 80)
     kept = min(8, 2 * wanted)
     assert torch.equal(after[:, -kept:], before[:, -kept:])
@@ -58,9 +58,11 @@ def test_another_subsampling_keeps_the_newest_frames(earlier, tmp_path, wanted):
 
 @pytest.mark.parametrize("cell", ["gru", "lstm", "rnn"])
 @pytest.mark.parametrize("direction", ["uni", "bi"])
-def test_further_layers_begin_as_none_and_learn(earlier, tmp_path, cell, direction):
+def test_added_layers_output_zero_at_first_and_learn(earlier, tmp_path, cell, direction):
     before = earlier(cell=cell, direction=direction)
-    state = fresh_start(config(cell=cell, direction=direction, layers=4), tmp_path, TOKENS, None)
+    state = initial_checkpoint(
+        config(cell=cell, direction=direction, layers=4), tmp_path, TOKENS, None
+    )
     after = net_from_checkpoint(state)
     samples = 0.1 * torch.randn(2, 20 * 640)
     with torch.no_grad():
@@ -74,8 +76,8 @@ def test_further_layers_begin_as_none_and_learn(earlier, tmp_path, cell, directi
 
 def test_fewer_layers_are_refused(earlier, tmp_path):
     earlier(layers=3)
-    with pytest.raises(ConfigError, match="another model"):
-        fresh_start(config(layers=2), tmp_path, TOKENS, None)
+    with pytest.raises(ConfigError, match="a different model"):
+        initial_checkpoint(config(layers=2), tmp_path, TOKENS, None)
 
 
 class Recordings:
@@ -97,19 +99,19 @@ class Recordings:
 
 def test_a_new_subsampler_begins_at_random_under_the_old_layers(earlier, tmp_path):
     before = earlier(lookahead=1).state_dict()
-    said: list[str] = []
+    lines: list[str] = []
     wanted = config(lookahead=1, subsampler="conv", subsampling=3)
-    state = fresh_start(wanted, tmp_path, TOKENS, Recordings(), say=said.append)
+    state = initial_checkpoint(wanted, tmp_path, TOKENS, Recordings(), log=lines.append)
     for name, value in before.items():
         new = name.startswith(("encoder.subsample.", "level."))
         assert new or torch.equal(state.weights[name], value), name
     assert state.weights["level.mean"].abs().min() > 0
-    assert len(said) == 1
-    assert said[0].endswith("weights taken over; new: conv.first, conv.second, subsample")
+    assert len(lines) == 1
+    assert lines[0].endswith("newly initialised: conv.first, conv.second, subsample")
     save_checkpoint(state, tmp_path / NAME)
-    again = fresh_start(wanted, tmp_path, TOKENS, None, say=said.append)
+    again = initial_checkpoint(wanted, tmp_path, TOKENS, None, log=lines.append)
     assert all(torch.equal(again.weights[name], value) for name, value in state.weights.items())
-    assert said[1].endswith("none new")
+    assert lines[1].endswith("no new layers")
 
 
 def test_statistics_are_of_speech_with_cmvn():
@@ -117,7 +119,7 @@ def test_statistics_are_of_speech_with_cmvn():
     means = {}
     for cmvn in ("none", "mean_variance"):
         made = msgspec.structs.replace(config(), level=LevelConfig(cmvn=cmvn))
-        state = fresh_start(made, None, TOKENS, Recordings())
+        state = initial_checkpoint(made, None, TOKENS, Recordings())
         means[cmvn] = float(state.weights["level.mean"].mean())
         net = net_from_checkpoint(state)
         samples = torch.from_numpy(np.stack(Recordings().rows))[:, : 75 * 640]
@@ -139,5 +141,5 @@ def test_statistics_are_of_speech_with_cmvn():
 )
 def test_another_network_is_refused(earlier, tmp_path, was, wanted):
     earlier(**was)
-    with pytest.raises(ConfigError, match="another model"):
-        fresh_start(config(**wanted), tmp_path, TOKENS, None)
+    with pytest.raises(ConfigError, match="a different model"):
+        initial_checkpoint(config(**wanted), tmp_path, TOKENS, None)

@@ -5,7 +5,7 @@ import torch
 from torch import Tensor
 
 from asr_gru.nn.ctc import ctc_loss
-from asr_gru.training.loss import consistency_loss, objective
+from asr_gru.training.loss import consistency_loss, training_loss
 
 TARGETS, LENGTHS, FRAMES = torch.tensor([1, 2, 3, 1]), torch.tensor([3, 1]), torch.tensor([9, 6])
 
@@ -18,7 +18,7 @@ def distributions(seed: int) -> Tensor:
 def test_one_view_is_the_loss_a_token():
     log_probs = distributions(0)
     expected = ctc_loss(log_probs, TARGETS, FRAMES, LENGTHS).sum() / 4
-    assert objective(log_probs, TARGETS, FRAMES, LENGTHS, 0.0).item() == pytest.approx(
+    assert training_loss(log_probs, TARGETS, FRAMES, LENGTHS, 0.0).item() == pytest.approx(
         expected.item()
     )
 
@@ -26,8 +26,8 @@ def test_one_view_is_the_loss_a_token():
 def test_equal_views_agree():
     log_probs = distributions(0)
     assert consistency_loss(log_probs, log_probs, FRAMES).item() == 0.0
-    both = objective(torch.cat([log_probs, log_probs]), TARGETS, FRAMES, LENGTHS, 0.3)
-    one = objective(log_probs, TARGETS, FRAMES, LENGTHS, 0.0)
+    both = training_loss(torch.cat([log_probs, log_probs]), TARGETS, FRAMES, LENGTHS, 0.3)
+    one = training_loss(log_probs, TARGETS, FRAMES, LENGTHS, 0.0)
     assert both.item() == pytest.approx(one.item(), rel=1e-6)
 
 
@@ -53,13 +53,13 @@ def test_its_gradient_brings_views_together():
 
 def test_its_weight_counts():
     views = torch.cat([distributions(0), distributions(1)])
-    losses = [objective(views, TARGETS, FRAMES, LENGTHS, w).item() for w in (0.1, 0.2, 0.3)]
+    losses = [training_loss(views, TARGETS, FRAMES, LENGTHS, w).item() for w in (0.1, 0.2, 0.3)]
     assert losses[1] - losses[0] == pytest.approx(losses[2] - losses[1], rel=1e-3)
     assert losses[0] < losses[1]
 
 
 def test_a_batch_of_noise_alone_has_a_loss():
     nothing = torch.zeros(0, dtype=torch.long)
-    loss = objective(distributions(0), nothing, FRAMES, torch.tensor([0, 0]), 0.0)
+    loss = training_loss(distributions(0), nothing, FRAMES, torch.tensor([0, 0]), 0.0)
     blank = distributions(0)[..., 0]
     assert loss.item() == pytest.approx(-float(blank[0].sum() + blank[1, :6].sum()), rel=1e-5)

@@ -40,12 +40,12 @@ def test_moves_as_torch_does_in_bfloat16(shape: tuple[int, int]):
 class Pair:
     """Two processes in turn: each sums what it and the other bring."""
 
-    count = 2
+    world_size = 2
 
     def __init__(self, rank: int, brought: list[torch.Tensor]):
         self.rank, self.brought = rank, brought
 
-    def sum_(self, values: torch.Tensor) -> None:
+    def all_reduce_(self, values: torch.Tensor) -> None:
         self.brought.append(values.clone())
         if len(self.brought) == 2:
             values.copy_(self.brought[0] + self.brought[1])

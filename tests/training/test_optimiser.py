@@ -7,7 +7,7 @@ import torch
 from torch import nn
 
 from asr_gru.training.config import OptimiserConfig
-from asr_gru.training.optimiser import learning_rate, make_optimiser, update_average
+from asr_gru.training.optimiser import build_optimiser, learning_rate, update_ema
 
 
 def test_the_rate_warms_up_and_falls():
@@ -34,7 +34,7 @@ def test_the_rate_never_rises_after_the_warm_up(decay):
 def test_each_rule_goes_downhill_and_only_matrices_decay(name):
     torch.manual_seed(0)
     net = nn.Linear(4, 1)
-    optimiser = make_optimiser(
+    optimiser = build_optimiser(
         net, OptimiserConfig(name=name, learning_rate=0.01, weight_decay=0.1)
     )
     decays = {p.ndim: g["weight_decay"] for g in optimiser.param_groups for p in g["params"]}
@@ -55,7 +55,7 @@ def test_the_average_follows_faster_at_first():
     nn.init.ones_(net.weight)
     for step, share in ((0, 0.9), (90, 0.1 * 0.9), (10_000, 0.01)):
         average = {name: torch.zeros_like(value) for name, value in net.state_dict().items()}
-        update_average(average, net, 0.99, step)
+        update_ema(average, net, 0.99, step)
         assert average["weight"].item() == pytest.approx(share)
 
 
@@ -71,11 +71,11 @@ def test_muon_goes_on_exactly_from_a_checkpoint():
 
     config = OptimiserConfig(name="muon", learning_rate=0.01)
     net = nn.Sequential(nn.Linear(4, 8), nn.Linear(8, 1))
-    optimiser = make_optimiser(net, config)
+    optimiser = build_optimiser(net, config)
     steps(net, optimiser, 3)
     again = nn.Sequential(nn.Linear(4, 8), nn.Linear(8, 1))
     again.load_state_dict(net.state_dict())
-    resumed = make_optimiser(again, config)
+    resumed = build_optimiser(again, config)
     resumed.load_state_dict(copy.deepcopy(optimiser.state_dict()))
     steps(net, optimiser, 3)
     steps(again, resumed, 3)

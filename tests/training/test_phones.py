@@ -10,11 +10,11 @@ from asr_gru.errors import ConfigError, DataError
 from asr_gru.model.net_config import EncoderConfig
 from asr_gru.nn.encoder import Encoder
 from asr_gru.training.phones import (
-    UNKNOWN,
+    IGNORE_INDEX,
     PhoneHead,
-    frame_phones,
-    read_phones,
-    stack_phones,
+    frame_targets,
+    pad_targets,
+    read_phone_times,
 )
 
 HEADER = "path\tphones\n"
@@ -23,10 +23,10 @@ HEADER = "path\tphones\n"
 def test_a_file_is_read(tmp_path: Path):
     path = tmp_path / "phones.tsv"
     path.write_text(HEADER + "a.wav\tSIL 0.10 HH 0.25 AY 0.40\nempty.wav\t\n", encoding="utf-8")
-    phones = read_phones(path, [tmp_path, tmp_path / "x"])
+    phones = read_phone_times(path, [tmp_path, tmp_path / "x"])
     assert phones.names == ("AY", "HH", "SIL")
-    assert set(phones.spoken) == {tmp_path / "a.wav", tmp_path / "x" / "a.wav"}
-    ids, ends = phones.spoken[tmp_path / "a.wav"]
+    assert set(phones.times) == {tmp_path / "a.wav", tmp_path / "x" / "a.wav"}
+    ids, ends = phones.times[tmp_path / "a.wav"]
     assert ids.tolist() == [2, 1, 0]
     assert ends.tolist() == [0.10, 0.25, 0.40]
 
@@ -37,7 +37,7 @@ def test_a_file_is_read(tmp_path: Path):
         (HEADER + "a.wav\tSIL\n", "line 2"),
         (HEADER + "a.wav\tSIL 0.2 HH\n", "line 2"),
         (HEADER + "a.wav\tSIL 0.2 HH x\n", "line 2"),
-        (HEADER + "a.wav\tSIL 0.2 HH 0.1\n", "rising"),
+        (HEADER + "a.wav\tSIL 0.2 HH 0.1\n", "increasing"),
         (HEADER + "a.wav\tSIL nan\n", "line 2"),
         (HEADER + "a.wav\t\n", "no phones"),
         ("", "no phones"),
@@ -47,24 +47,40 @@ def test_other_files_are_refused(tmp_path: Path, text: str, part: str):
     """Promise 9."""
     path = tmp_path / "phones.tsv"
     with pytest.raises(DataError, match="No such file"):
-        read_phones(path, [])
+        read_phone_times(path, [])
     path.write_text(text, encoding="utf-8")
     with pytest.raises(DataError, match=part):
-        read_phones(path, [])
+        read_phone_times(path, [])
 
 
 def test_frames_name_what_was_said_a_delay_ago():
     phones = (np.array([5, 6, 7]), np.array([0.09, 0.25, 0.40]))
     # middles of frames: 0.02, 0.06, 0.10 and on; at 0.10 the first has ended
-    assert frame_phones(phones, 11, 0.04, 0.0).tolist() == [5, 5, 6, 6, 6, 6, 7, 7, 7, 7, UNKNOWN]
-    assert frame_phones(phones, 11, 0.04, 0.08).tolist() == [5, 5, 5, 5, 6, 6, 6, 6, 7, 7, 7]
-    assert frame_phones(phones, 11, 0.04, 0.0, stretch=2.0).tolist() == [5] * 4 + [6] * 7
+    assert frame_targets(phones, 11, 0.04, 0.0).tolist() == [
+        5,
+        5,
+        6,
+        6,
+        6,
+        6,
+        7,
+        7,
+        7,
+        7,
+        IGNORE_INDEX,
+    ]
+    assert frame_targets(phones, 11, 0.04, 0.08).tolist() == [5, 5, 5, 5, 6, 6, 6, 6, 7, 7, 7]
+    assert frame_targets(phones, 11, 0.04, 0.0, stretch=2.0).tolist() == [5] * 4 + [6] * 7
 
 
 def test_rows_are_padded_with_what_is_not_asked():
     rows = [np.array([1, 2, 3]), None, np.array([4, 5, 6, 7, 8])]
-    stacked = stack_phones(rows, torch.tensor([4, 2, 3]))
-    assert stacked.tolist() == [[1, 2, 3, UNKNOWN], [UNKNOWN] * 4, [4, 5, 6, UNKNOWN]]
+    stacked = pad_targets(rows, torch.tensor([4, 2, 3]))
+    assert stacked.tolist() == [
+        [1, 2, 3, IGNORE_INDEX],
+        [IGNORE_INDEX] * 4,
+        [4, 5, 6, IGNORE_INDEX],
+    ]
 
 
 @pytest.mark.parametrize("layer", [1, 2, 3])
@@ -73,7 +89,7 @@ def test_the_head_teaches_the_layers_below_it(layer: int):
     encoder = Encoder(EncoderConfig(layers=3, width=8), mels=4, tokens=5).train()
     head = PhoneHead(8, 6)
     hidden = encoder.encode(torch.randn(2, 12, 4), encoder.start(2), tap=layer).hidden
-    loss = head.loss(hidden, torch.tensor([[1, 2, UNKNOWN], [3, UNKNOWN, UNKNOWN]]))
+    loss = head.loss(hidden, torch.tensor([[1, 2, IGNORE_INDEX], [3, IGNORE_INDEX, IGNORE_INDEX]]))
     loss.backward()
     taught = [cell.rnn.weight_hh_l0.grad is not None for cell in encoder.forwards]
     assert taught == [True] * layer + [False] * (3 - layer)
@@ -85,7 +101,7 @@ def test_frames_without_a_phone_teach_nothing():
     encoder = Encoder(EncoderConfig(layers=1, width=8), mels=4, tokens=5).train()
     head = PhoneHead(8, 6)
     hidden = encoder.encode(torch.randn(1, 8, 4), encoder.start(1), tap=1).hidden
-    loss = head.loss(hidden, torch.full((1, 2), UNKNOWN))
+    loss = head.loss(hidden, torch.full((1, 2), IGNORE_INDEX))
     assert loss.item() == 0.0
     loss.backward()
     assert not encoder.subsample.weight.grad.any()
@@ -125,8 +141,8 @@ def test_training_learns_phones_and_resumes_exactly(world, tmp_path: Path):
     world.train(tmp_path / "cut", guided, stop_after=5)
     resumed, rest = world.train(tmp_path / "cut", guided)
     assert (rest, world.phones) == (losses[5:], phones[5:])
-    assert all(torch.equal(resumed.phones[k], v) for k, v in whole.phones.items())
-    assert set(whole.phones) == {"linear.weight", "linear.bias"}
+    assert all(torch.equal(resumed.phone_head[k], v) for k, v in whole.phone_head.items())
+    assert set(whole.phone_head) == {"linear.weight", "linear.bias"}
 
 
 def test_a_run_goes_on_with_its_own_phones_only(world, tmp_path: Path):

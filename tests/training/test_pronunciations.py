@@ -22,9 +22,9 @@ from asr_gru.training.audio_cache import pack_corpus
 from asr_gru.training.checkpoint import load_checkpoint
 from asr_gru.training.config import parse_train_config
 from asr_gru.training.dataset import read_utterances
-from asr_gru.training.initialise import net_of, tokens_of
+from asr_gru.training.initialise import load_net, load_net_tokenizer
 from asr_gru.training.loop import Run, train
-from asr_gru.training.phones import read_phones
+from asr_gru.training.phones import read_phone_times
 from asr_gru.training.pronunciations import Pronunciations, load_pronunciations
 from recipes.en_small.letters_to_phones import LETTERS, convert
 
@@ -61,51 +61,51 @@ def config(**data):
     )
 
 
-def go(root, name="run", said=lambda _line: None, settings=None, **run):
+def go(root, name="run", log=lambda _line: None, settings=None, **run):
     where = Run(root / name, root, root / "cache", **run)
-    return train(settings or config(), where, ALONE, said)
+    return train(settings or config(), where, ALONE, log)
 
 
 def test_words_become_their_first_pronunciation(tmp_path):
     (tmp_path / "words.dict").write_text(LEXICON)
     lexicon = Lexicon.read_text(tmp_path / "words.dict", ENGLISH_PHONES)
-    texts = Pronunciations(Pronouncer(lexicon)).spell(
+    texts = Pronunciations(Pronouncer(lexicon)).to_phones(
         [utterance("see tomato"), utterance("see zyx abc zyx", "b.wav"), utterance("")]
     )
     assert [u.text for u in texts.utterances] == ["S IY T AH M EY T OW", "", ""]
     assert texts.missing == {Path("b.wav"): "zyx"}
-    assert texts.words == {"zyx": 2, "abc": 1}
-    assert texts.notes() == ["no pronunciation, utterances left out: zyx (2), abc (1)"]
+    assert texts.unpronounced == {"zyx": 2, "abc": 1}
+    assert texts.notes() == ["left out, words without a pronunciation: zyx (2), abc (1)"]
 
 
 def test_a_run_of_phones(root):
-    said: list[str] = []
-    state = go(root, said=said.append)
+    lines: list[str] = []
+    state = go(root, log=lines.append)
     assert load_tokenizer(root / "run" / "tokens.txt").symbols[1:] == ENGLISH_PHONES
-    assert state.tokens == 40
-    assert "no pronunciation, utterances left out: слово (1)" in said
-    assert "left out: 1 with a word that has no pronunciation (such as 3.wav)" in said
+    assert state.vocab_size == 40
+    assert "left out, words without a pronunciation: слово (1)" in lines
+    assert "left out: 1 with a word that has no pronunciation (such as 3.wav)" in lines
     row = json.loads((root / "run" / "log.jsonl").read_text())
     assert {"list PER", "mean PER"} <= row.keys()
     assert not any("WER" in key or "CER" in key for key in row)
-    shown = [line for line in said if "said:  S IY R EH D" in line]
-    assert shown
+    assert any("ref: S IY R EH D" in line for line in lines)
+    assert row["epoch"] == 1
 
 
 def test_words_that_no_dictionary_has_are_pronounced_by_their_letters_and_named(tmp_path):
     own = config(lexicon="").data
-    texts = load_pronunciations(own, tmp_path).spell(
+    texts = load_pronunciations(own, tmp_path).to_phones(
         [utterance("see flimblat"), utterance("слово", "b.wav")]
     )
     assert texts.utterances[0].text.startswith("S IY F L IH M B")
     assert texts.guessed == {"flimblat": 1}
     assert texts.missing == {Path("b.wav"): "слово"}
-    assert "pronounced by their letters: flimblat (1)" in texts.notes()
+    assert "words pronounced by their letters: flimblat (1)" in texts.notes()
 
 
 def test_phones_do_not_go_on_from_letters(root):
     go(root, "letters", settings=config(tokens="characters"))
-    with pytest.raises(ConfigError, match="the start has characters"):
+    with pytest.raises(ConfigError, match="start from has characters"):
         go(root, "phones", start_from=root / "letters")
     go(root, "phones", start_from=root / "letters", new_head=True)
 
@@ -114,22 +114,22 @@ def test_an_alignment_chooses_what_training_reads(root):
     go(root)
     data = config().data
     state = load_checkpoint(root / "run")
-    net, tokens = net_of(root / "run"), tokens_of(root / "run")
-    place = {name: i for i, name in enumerate(tokens.symbols)}
-    assert state.tokens == len(tokens)
+    net, tokenizer = load_net(root / "run"), load_net_tokenizer(root / "run")
+    place = {name: i for i, name in enumerate(tokenizer.symbols)}
+    assert state.vocab_size == len(tokenizer)
     with torch.no_grad():  # a model that never hears EY
         net.encoder.head.bias[place["EY"]] = -50.0
     corpus = pack_corpus(read_utterances(["list.tsv"], root, data), root / "cache", RATE)
-    found = align_corpus(net, tokens, corpus, load_pronunciations(data, root))
+    found = align_corpus(net, tokenizer, corpus, load_pronunciations(data, root))
     assert found.left_out == {"a word has no pronunciation": 1, "no text": 1}
-    assert (found.words, found.changed, len(found.lines)) == (2, 2, 3)
+    assert (found.ambiguous_words, found.variant_words, len(found.lines)) == (2, 2, 3)
     lines = [f"{path.name}\t{line}" for path, line in found.lines.items()]
     (root / "phones.tsv").write_text("\n".join(["path\tphones", *lines]) + "\n")
     chosen = load_pronunciations(config(pronunciations="phones.tsv").data, root)
-    texts = chosen.spell(read_utterances(["list.tsv"], root, data))
+    texts = chosen.to_phones(read_utterances(["list.tsv"], root, data))
     assert texts.utterances[1].text == "T AH M AA T OW"
     assert texts.utterances[2].text == "R EH D T AH M AA T OW"
-    ids, ends = read_phones(root / "phones.tsv", [root]).spoken[root / "1.wav"]
+    ids, ends = read_phone_times(root / "phones.tsv", [root]).times[root / "1.wav"]
     assert len(ids) == len(ends)
     assert ends[-1] == pytest.approx(1.0, abs=0.02)
     go(root, "second", settings=config(pronunciations="phones.tsv"))
@@ -141,7 +141,7 @@ def test_letters_cannot_be_aligned(root):
     corpus = pack_corpus(read_utterances(["list.tsv"], root, data), root / "cache", RATE)
     with pytest.raises(ModelError, match="no token 'AA'"):
         align_corpus(
-            net_of(root / "letters"),
+            load_net(root / "letters"),
             build_character_tokenizer(["abc"]),
             corpus,
             load_pronunciations(data, root),
@@ -169,5 +169,5 @@ def test_phones_written_as_letters_become_phones(root):
         was = symbols.encode(letter)[0]
         for name in ("encoder.head.weight", "encoder.head.bias"):
             assert torch.equal(after.weights[name][row], before.weights[name][was])
-            assert torch.equal(after.average[name][row], before.average[name][was])
+            assert torch.equal(after.ema[name][row], before.ema[name][was])
     go(root, "on", start_from=root / "converted")

@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from asr_gru.training.sampler import NOISE, plan_pass
+from asr_gru.training.sampler import NOISE, plan_epoch
 
 DURATIONS = np.random.default_rng(0).uniform(0.5, 15.0, 300)
 
@@ -20,10 +20,10 @@ def plan(durations=DURATIONS, **changes: Any) -> list[list[list[int]]]:
         "processes": 1,
         "noise_only": 0.0,
         "seed": 1,
-        "number": 0,
+        "epoch": 0,
         "ascending": False,
     }
-    return plan_pass(durations, **(options | changes))
+    return plan_epoch(durations, **(options | changes))
 
 
 def seen(steps: list[list[list[int]]]) -> Counter[int]:
@@ -46,7 +46,7 @@ def test_every_utterance_is_seen_once_and_batches_keep_their_size(durations, bat
 
 def test_it_is_a_function_of_seed_and_pass():
     assert plan() == plan()
-    assert plan(number=1) != plan()
+    assert plan(epoch=1) != plan()
     assert plan(seed=2) != plan()
 
 
@@ -79,7 +79,7 @@ def test_weights_say_how_often():
     assert not any(counts[index] for index in range(100))
     assert all(counts[index] == 2 for index in range(200, 300))
     over_passes = [
-        sum(seen(plan(weights=weights, number=n))[i] for i in range(100, 200)) for n in range(20)
+        sum(seen(plan(weights=weights, epoch=n))[i] for i in range(100, 200)) for n in range(20)
     ]
     assert 40 < np.mean(over_passes) < 60
 

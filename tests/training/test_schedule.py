@@ -55,14 +55,14 @@ def by_ticks(monkeypatch, seconds):
 def test_a_run_of_minutes_ends_with_a_validated_checkpoint(world, tmp_path, monkeypatch):
     by_ticks(monkeypatch, 10.0)
     state, losses = world.train(tmp_path, minutes=1.0)
-    assert len(losses) == state.step
-    assert state.history[-1]["step"] == state.step
-    assert 0 < state.step <= 6  # the first reading starts the clock, the last ends the run
-    assert load_checkpoint(tmp_path / "checkpoint.pt").step == state.step
+    assert len(losses) == state.global_step
+    assert state.history[-1]["step"] == state.global_step
+    assert 0 < state.global_step <= 6  # the first reading starts the clock, the last ends the run
+    assert load_checkpoint(tmp_path / "checkpoint.pt").global_step == state.global_step
 
 
 def test_minutes_may_be_more_than_the_epochs_take(world, tmp_path, monkeypatch):
     by_ticks(monkeypatch, 60.0 / 40)
     state, _ = world.train(tmp_path, minutes=1.0)
-    assert state.number > world.config().epochs
-    assert state.step >= 38
+    assert state.epoch > world.config().epochs
+    assert state.global_step >= 38

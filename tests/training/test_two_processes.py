@@ -16,11 +16,11 @@ from asr_gru.training.audio_cache import pack_corpus
 from asr_gru.training.augment import Augmenter
 from asr_gru.training.checkpoint import load_checkpoint, net_from_checkpoint
 from asr_gru.training.config import AugmentConfig, TrainConfig
-from asr_gru.training.dataset import Examples, read_utterances
+from asr_gru.training.dataset import TrainingSet, read_utterances
 from asr_gru.training.distributed import Processes
 from asr_gru.training.loop import Run, train
-from asr_gru.training.optimiser import make_optimiser
-from asr_gru.training.step import Learner
+from asr_gru.training.optimiser import build_optimiser
+from asr_gru.training.step import TrainStep
 from asr_gru.training.validate import validate
 
 from .conftest import ALONE, RATE, write_world
@@ -32,11 +32,11 @@ WORKER = """
 import sys
 from pathlib import Path
 from tests.training.test_two_processes import step_batches, train_in_parts
-from asr_gru.training.distributed import join_processes
-processes = join_processes()
+from asr_gru.training.distributed import init_processes
+processes = init_processes()
 step_batches(Path(sys.argv[1]), Path(sys.argv[2]) / "two.pt", processes)
 train_in_parts(Path(sys.argv[1]), Path(sys.argv[2]), processes)
-processes.leave()
+processes.shutdown()
 """
 
 
@@ -53,17 +53,17 @@ def step_batches(root: Path, output: Path, processes: Processes) -> None:
     config = configuration(root)
     corpus = pack_corpus(read_utterances(["train.tsv"], root, config.data), root / "c", RATE)
     tokens = build_character_tokenizer([u.text for u in corpus.utterances])
-    examples = Examples(corpus, tokens, config, Augmenter(AugmentConfig(), RATE, None, None))
+    examples = TrainingSet(corpus, tokens, config, Augmenter(AugmentConfig(), RATE, None, None))
     torch.manual_seed(0)
     net = AcousticNet(config.net, len(tokens))
-    learner = Learner(
-        net, None, make_optimiser(net, config.optimiser, None, processes), config, processes
+    train_step = TrainStep(
+        net, None, build_optimiser(net, config.optimiser, None, processes), config, processes
     )
     for step, (first, second) in enumerate(BATCHES):
-        indices = [first + second] if processes.count == 1 else [first, second]
+        indices = [first + second] if processes.world_size == 1 else [first, second]
         batch = examples.batch(indices[processes.rank], (0, step, processes.rank))
-        learner.step(batch, step, step / len(BATCHES), (0, step, processes.rank))
-    if processes.first:
+        train_step(batch, step, step / len(BATCHES), (0, step, processes.rank))
+    if processes.is_main:
         torch.save(net.state_dict(), output)
 
 
@@ -122,12 +122,12 @@ def test_two_processes_equal_one_at_the_same_global_batch(root, output, tmp_path
 
 def test_a_run_of_two_processes_resumes_exactly_and_validates(output):
     one, other = load_checkpoint(output / "whole"), load_checkpoint(output / "parts")
-    assert (one.number, one.step) == (other.number, other.step)
-    assert one.step > 3
+    assert (one.epoch, one.global_step) == (other.epoch, other.global_step)
+    assert one.global_step > 3
     for name, value in one.weights.items():
         assert torch.equal(other.weights[name], value)
-    for name, value in one.average.items():
-        assert torch.equal(other.average[name], value)
+    for name, value in one.ema.items():
+        assert torch.equal(other.ema[name], value)
     assert other.history == one.history
     assert "validation WER" in one.history[-1]
     assert len((output / "parts" / "log.jsonl").read_text().splitlines()) == 2
