@@ -15,6 +15,10 @@ if TYPE_CHECKING:
 
 __all__ = ["WordSpan", "WordTimes", "word_spans", "words_of"]
 
+SOUND_S, LETTER_S = 0.16, 0.08
+"""Seconds that a word's last token sounds at least, in all and for each letter that it stands for.
+``benchmarks/word_times.py`` compares ends with those of a forced alignment."""
+
 
 class WordSpan(NamedTuple):
     """A word as tokens: its text, the position of its first token and past its last."""
@@ -39,6 +43,10 @@ class WordTimes:
     shift_s: float = 0.0
     temperature: float = 1.0
 
+    def seconds(self, frame: int) -> float:
+        """Return when a frame of the stream begins."""
+        return frame * self.frame_s + self.shift_s
+
 
 def word_spans(hypothesis: Hypothesis, tokens: Tokenizer) -> list[WordSpan]:
     """Return the words of a hypothesis: the decoder's own, or those that its tokens spell."""
@@ -57,9 +65,10 @@ def words_of(
 ) -> tuple[Word, ...]:
     """Return the words of a hypothesis.
 
-    A word begins with the frame of its first token and ends with that of its last, though never
-    after the next word's beginning. Frames are counted in whole numbers from the start of the
-    audio, so times do not drift.
+    A word begins with the frame of its first token. It ends when its last token does, which is
+    after the frames that name it and after the time that the letters behind it take to say
+    (CTC names a token in one frame of many), though never after the next word's beginning. Frames
+    are counted in whole numbers from the start of the audio, so times do not drift.
 
     Args:
         hypothesis: what was read.
@@ -72,11 +81,15 @@ def words_of(
     spans = word_spans(hypothesis, tokens)
     ends = hypothesis.ends or [frame + 1 for frame in hypothesis.frames]
     starts = [
-        _within(_seconds(hypothesis.frames[first], first_frame, times), 0.0, latest_s)
+        _within(times.seconds(first_frame + hypothesis.frames[first]), 0.0, latest_s)
         for _, first, _ in spans
     ]
     for index, (text, first, behind) in enumerate(spans):
-        end = _seconds(ends[behind - 1], first_frame, times)
+        last_s = times.seconds(first_frame + hypothesis.frames[behind - 1])
+        end = max(
+            times.seconds(first_frame + ends[behind - 1]),
+            last_s + max(SOUND_S, LETTER_S * len(text) / (behind - first)),
+        )
         limit = starts[index + 1] if index + 1 < len(spans) else latest_s
         words.append(
             Word(
@@ -89,10 +102,6 @@ def words_of(
             )
         )
     return tuple(words)
-
-
-def _seconds(frame: int, first_frame: int, times: WordTimes) -> float:
-    return (first_frame + frame) * times.frame_s + times.shift_s
 
 
 def _within(value: float, low: float, high: float) -> float:

@@ -172,9 +172,12 @@ class Segmenter:
         """Return the best reading at the end of a sentence."""
         return self.decoder.best(self.decoder.finish(self._beam))[0]
 
-    def _words(self, best: Hypothesis, duration_s: float = math.inf) -> tuple[Word, ...]:
+    def _words(self, best: Hypothesis, latest_s: float | None = None) -> tuple[Word, ...]:
+        """Return the words, none of which reaches beyond ``latest_s``, or the rows so far."""
+        if latest_s is None:
+            latest_s = max(0.0, self._times.seconds(self._frames))
         return words_of(
-            best, self._tokens, self._times, first_frame=self._first_frame, latest_s=duration_s
+            best, self._tokens, self._times, first_frame=self._first_frame, latest_s=latest_s
         )
 
     def _end(self, end: Endpoint, closed: list[Segment]) -> LogProbs | None:
@@ -192,8 +195,8 @@ class Segmenter:
         if end.reason == "pause" and not self._is_between_words(best, again):
             return None
         rows = np.concatenate(self._kept)[-again:] if again else None
-        self._close(best.first(kept), closed)
         self._frames -= again
+        self._close(best.first(kept), closed)
         self._restart()
         return rows
 
@@ -224,8 +227,10 @@ class Segmenter:
             return whole, 0
         return position, again
 
-    def _close(self, best: Hypothesis, closed: list[Segment], duration_s: float = math.inf) -> None:
-        words = self._words(best, duration_s)
+    def _close(
+        self, best: Hypothesis, closed: list[Segment], latest_s: float | None = None
+    ) -> None:
+        words = self._words(best, latest_s)
         if words:
             text = " ".join(word.text for word in words)
             closed.append(Segment(self._id, text, words[0].start_s, words[-1].end_s, words))

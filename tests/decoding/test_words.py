@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import math
+from dataclasses import dataclass
 
 import pytest
 from hypothesis import given
@@ -21,14 +22,42 @@ def hypothesis(tokens, frames, log_probs=None):
 
 def test_words_begin_and_end_with_their_tokens():
     words = words_of(
-        hypothesis([A, B, SPACE, B], [5, 7, 9, 12]),
+        hypothesis([A, B, SPACE, B], [5, 7, 12, 14]),
         TOKENS,
         WordTimes(0.04, shift_s=-0.1),
         first_frame=100,
     )
     assert [word.text for word in words] == ["ab", "b"]
-    assert [word.start_s for word in words] == pytest.approx([4.1, 4.38])
-    assert [word.end_s for word in words] == pytest.approx([4.22, 4.42])
+    assert [word.start_s for word in words] == pytest.approx([4.1, 4.46])
+    assert [word.end_s for word in words] == pytest.approx([4.18 + 0.16, 4.46 + 0.16])
+
+
+def test_a_word_of_one_piece_lasts_while_its_letters_are_said():
+    """CTC names a piece in one frame, 40 ms, at the beginning of its sound."""
+    names = ["_general", "_of", "_a", "_rules"]
+    pieces = Pieces(names)
+    words = words_of(hypothesis([0, 1, 2, 3], [10, 26, 29, 40]), pieces, WordTimes(0.04))
+    durations = [word.end_s - word.start_s for word in words]
+    assert durations == pytest.approx(
+        [7 * 0.08, 0.12, 0.16, 5 * 0.08]
+    )  # "of" ends where "a" begins
+    (word,) = words_of(hypothesis([3], [40]), pieces, WordTimes(0.04), latest_s=1.7)
+    assert word.end_s == 1.7  # not after the end of the audio
+
+
+def test_frames_that_name_a_token_for_longer_count():
+    (word,) = words_of(Hypothesis((A,), (5,), -1.0, (-0.1,), ends=(15,)), TOKENS, WordTimes(0.04))
+    assert (word.start_s, word.end_s) == pytest.approx((0.2, 0.6))
+
+
+@dataclass
+class Pieces:
+    """The tokenizer of a model whose every word is a piece."""
+
+    names: list[str]
+
+    def word_spans(self, tokens):
+        return [(self.names[t].lstrip("_"), i, i + 1) for i, t in enumerate(tokens)]
 
 
 @given(
