@@ -82,7 +82,7 @@ class Decoders:
         if kind == "beam":
             own = self._config.beam if self._config and self._config.beam > 1 else DEFAULT_BEAM
             return BeamDecoder(own if beam is None else beam)
-        if self._directory is None or "lexicon.bin" not in self._directory.config.files:
+        if self._directory is None or not self._directory.has_lexicon:
             raise ModelError(
                 "this model has no lexicon to find words with; export it with --lexicon, "
                 "or choose greedy or beam"
@@ -100,13 +100,13 @@ def _word_search(directory: ModelDirectory, width: int | None) -> TreeSearch:
         raise ModelError(f"{directory.path / CONFIG}: decoder.words: {error}") from None
     if width is not None:
         knobs = replace(knobs, width=width)
-    tokens, model = directory.tokens(), None
+    tokenizer, model = directory.tokenizer(), None
     if LANGUAGE in directory.config.files:
         model = LanguageModel.load(directory.path / LANGUAGE)
     lexicon = Lexicon.load(directory.path / LEXICON)
-    spaced = tokens.kind == "characters"
+    spaced = tokenizer.kind == "characters"
     try:
-        return word_search(tokens.symbols, lexicon, model, knobs, spaced=spaced)
+        return word_search(tokenizer.symbols, lexicon, model, knobs, spaced=spaced)
     except ModelError as error:
         raise ModelError(f"{directory.path}: {error}") from None
 

@@ -45,7 +45,7 @@ class Recognizer:
 
     Args:
         acoustic: the acoustic model.
-        tokens: the tokenizer that belongs to it.
+        tokenizer: its tokenizer.
         time_shift_s: added to all times; usually negative, as CTC emits a token a little after
             its sound. The look-ahead is subtracted as well. Times are never moved forward.
         temperature: see ``decoding.word_confidence``.
@@ -63,7 +63,7 @@ class Recognizer:
     def __init__(
         self,
         acoustic: AcousticModel,
-        tokens: Tokenizer,
+        tokenizer: Tokenizer,
         *,
         time_shift_s: float = 0.0,
         temperature: float = 1.0,
@@ -74,15 +74,15 @@ class Recognizer:
         language: str = "",
     ) -> None:
         info = acoustic.info
-        if info.tokens != len(tokens):
+        if info.vocab_size != len(tokenizer):
             raise ModelError(
-                f"the acoustic model has {info.tokens} tokens and the list of tokens "
-                f"{len(tokens)}; take both from one model"
+                f"the acoustic model has {info.vocab_size} tokens and the tokenizer "
+                f"{len(tokenizer)}; take both from the same model"
             )
         shift_s = min(time_shift_s - info.lookahead_s, 0.0)  # no word is placed after its sound
         times = WordTimes(info.frame_s, shift_s, temperature)
         self._decoders = decoders or Decoders()
-        self._pipeline = Pipeline(acoustic, tokens, self._decoders.get(decoder), times)
+        self._pipeline = Pipeline(acoustic, tokenizer, self._decoders.get(decoder), times)
         self._endpoint = EndpointRules.parse(endpoint)
         self._name, self._language = name, language
 
@@ -124,7 +124,7 @@ class Recognizer:
         chosen = decoders.get(decoder, beam)
         return cls(
             load_acoustic_model(directory, backend=backend, device=device, threads=threads),
-            directory.tokens(),
+            directory.tokenizer(),
             name=config.name,
             language=config.language,
             time_shift_s=config.time_shift_s,
@@ -149,18 +149,18 @@ class Recognizer:
             streaming=info.streaming,
             step_s=info.step_samples / info.sample_rate,
             lookahead_s=info.lookahead_s,
-            vocabulary=info.tokens,
+            vocab_size=info.vocab_size,
         )
 
     @property
     def decoder(self) -> AnyDecoder:
-        """The decoder of calls that choose none."""
+        """The default decoder."""
         return self._pipeline.decoder
 
     @property
-    def tokens(self) -> Tokenizer:
-        """What the model writes with."""
-        return self._pipeline.tokens
+    def tokenizer(self) -> Tokenizer:
+        """The tokenizer of the model."""
+        return self._pipeline.tokenizer
 
     def stream(
         self,

@@ -257,7 +257,7 @@ def align_by_model(utterances: Iterable[Utterance], recognizer: Recognizer) -> I
     """
     from asr_gru.decoding.alignment import force_align
 
-    acoustic, tokens = recognizer.acoustic, recognizer.tokens
+    acoustic, tokens = recognizer.acoustic, recognizer.tokenizer
     info = acoustic.info
     for utterance in utterances:
         samples = read_recording(utterance.path, info.sample_rate)

@@ -72,7 +72,7 @@ class _Writer:
         return graph.model(
             [("samples", ["batch", chunk]), *states],
             [
-                ("log_probs", ["batch", "frames", self.net.tokens]),
+                ("log_probs", ["batch", "frames", self.net.vocab_size]),
                 *((f"next_{name}", shape) for name, shape in states),
             ],
         )

@@ -1,4 +1,4 @@
-"""What turns samples into log-probabilities: the protocol."""
+"""The protocol of acoustic models, which map samples to log-probabilities."""
 
 from __future__ import annotations
 
@@ -16,27 +16,27 @@ State = tuple[Any, ...]
 
 @dataclass(frozen=True, slots=True)
 class AcousticInfo:
-    """What a caller has to know of an acoustic model.
+    """Properties of an acoustic model.
 
     Attributes:
-        sample_rate: samples a second that the model hears, in Hz.
-        frame_samples: samples behind one row of log-probabilities; ``step`` takes multiples of it.
-        step_samples: samples that a live stream gives at a time (a multiple of ``frame_samples``).
+        sample_rate: sample rate of the input, in Hz.
+        frame_samples: samples per row of log-probabilities; ``step`` takes multiples of it.
+        step_samples: samples per step of a live stream, a multiple of ``frame_samples``.
         lookahead_frames: rows by which the log-probabilities trail the audio.
-        tokens: columns of the log-probabilities; token 0 is the blank.
-        streaming: False when only whole recordings can be recognised (bidirectional models).
+        vocab_size: columns of the log-probabilities; token 0 is the blank.
+        streaming: False if only whole recordings can be recognised (bidirectional models).
     """
 
     sample_rate: int
     frame_samples: int
     step_samples: int
     lookahead_frames: int
-    tokens: int
+    vocab_size: int
     streaming: bool = True
 
     @property
     def frame_s(self) -> float:
-        """Seconds of audio behind one row of log-probabilities."""
+        """Seconds of audio per row of log-probabilities."""
         return self.frame_samples / self.sample_rate
 
     @property
@@ -46,37 +46,38 @@ class AcousticInfo:
 
 
 class AcousticModel(Protocol):
-    """Samples and state in, log-probabilities and state out.
+    """A function of samples and state that returns log-probabilities and the next state.
 
-    A state is a tuple of arrays with the batch on axis 0, never altered in place: it can be kept,
-    copied, and stacked with the states of other streams.
+    A state is a tuple of arrays with the batch on axis 0. It is never modified in place, so it can
+    be stored, copied, and stacked with the states of other streams.
     """
 
     @property
     def info(self) -> AcousticInfo:
-        """Rate, step, frame, look-ahead, tokens."""
+        """Properties of the model."""
         ...
 
     def start(self, batch: int = 1) -> State:
-        """Return the state before the first sample of ``batch`` streams."""
+        """Return the initial state of ``batch`` streams."""
         ...
 
     def step(self, samples: Array, state: State) -> tuple[Array, State]:
-        """Take ``samples (batch, n)``, n a multiple of ``info.frame_samples``.
+        """Process ``samples (batch, n)``, n a multiple of ``info.frame_samples``.
 
-        Models with a fixed chunk want multiples of ``info.step_samples``.
+        Models with a fixed chunk need multiples of ``info.step_samples``.
 
         Returns:
-            ``log_probs (batch, n / frame_samples, tokens)`` and the next state. With a look-ahead,
-            row ``t`` speaks of frame ``t - lookahead_frames``.
+            ``log_probs (batch, n / frame_samples, vocab_size)`` and the next state. With a
+            look-ahead, row ``t`` belongs to frame ``t - lookahead_frames``.
         """
         ...
 
     def finish(self, samples: Array, state: State) -> Array:
-        """Take the last ``samples (batch, n)`` of the streams, n of any size, also 0.
+        """Process the last ``samples (batch, n)`` of the streams; n may be any size, 0 included.
+
+        A model that does not stream gets the whole recording here, with the initial state.
 
         Returns:
-            all rows that are left, ``(batch, ceil(n / frame_samples) + lookahead_frames, tokens)``.
-            A model that does not stream takes the whole recording here, with its first state.
+            the remaining rows, ``(batch, ceil(n / frame_samples) + lookahead_frames, vocab_size)``.
         """
         ...

@@ -1,4 +1,4 @@
-"""What ``config.json`` of a model directory says: strict, and small."""
+"""The configuration of a model directory, ``config.json``."""
 
 from __future__ import annotations
 
@@ -23,8 +23,8 @@ __all__ = [
 FORMAT = 2
 READABLE = (1, 2)
 DecoderKind = Literal["greedy", "beam", "words"]
-LONGEST_S = 60
-"""No step, look-ahead or shift of a usable model is longer: bounds memory for a foreign file."""
+MAX_S = 60
+"""Longest step, look-ahead and time shift accepted, which bounds memory for untrusted files."""
 
 
 class _Part(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
@@ -32,7 +32,7 @@ class _Part(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tru
 
 
 class TokensConfig(_Part, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    """The list of tokens: its kind, its file, how many."""
+    """The list of tokens: kind, file and number."""
 
     kind: Literal["characters", "pieces", "phones"]
     file: str
@@ -40,7 +40,7 @@ class TokensConfig(_Part, frozen=True, kw_only=True, forbid_unknown_fields=True)
 
 
 class WordsConfig(_Part, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    """How the search for words is tuned; see ``decoding.TreeSearchKnobs``."""
+    """Parameters of the word search; see ``decoding.TreeSearchKnobs``."""
 
     language_weight: float = 0.9
     word_bonus: float = 0.0
@@ -53,12 +53,12 @@ class WordsConfig(_Part, frozen=True, kw_only=True, forbid_unknown_fields=True):
 
 
 class DecoderConfig(_Part, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    """The model's own decoder.
+    """The default decoder of a model.
 
     Attributes:
-        kind: which; None is greedy for a beam of 1, else the prefix beam.
-        beam: prefixes kept by the prefix beam.
-        words: how the search for words is tuned.
+        kind: kind of decoder; None means greedy if ``beam`` is 1, otherwise prefix beam search.
+        beam: prefixes kept by the prefix beam search.
+        words: parameters of the word search.
     """
 
     kind: DecoderKind | None = None
@@ -71,7 +71,7 @@ class DecoderConfig(_Part, frozen=True, kw_only=True, forbid_unknown_fields=True
 
 
 class Source(_Part, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    """A collection of speech that the model was trained on."""
+    """A speech corpus that the model was trained on."""
 
     name: str
     licence: str
@@ -80,7 +80,7 @@ class Source(_Part, frozen=True, kw_only=True, forbid_unknown_fields=True):
 
 
 class FileRecord(_Part, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    """What a file of the directory must be."""
+    """Checksum and size of a file in the directory."""
 
     sha256: str
     bytes: int
@@ -90,26 +90,26 @@ class ModelConfig(_Part, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """A model on disk.
 
     Attributes:
-        format: version of this layout.
-        name: what the model is called.
-        kind: how it recognises.
-        language: as in BCP 47.
+        format: version of the format.
+        name: name of the model.
+        kind: architecture.
+        language: BCP 47 tag.
         sample_rate: in Hz.
-        frame_samples: samples behind one row of log-probabilities.
-        step_samples: samples that a live stream gives at a time.
+        frame_samples: samples per row of log-probabilities.
+        step_samples: samples per step of a live stream.
         lookahead_frames: rows by which the log-probabilities trail the audio.
         streaming: False for bidirectional models.
-        tokens: what it writes with.
-        normaliser: how its training texts were written.
+        tokens: the list of tokens.
+        normaliser: normaliser of the training texts.
         time_shift_s: added to the times of words.
-        temperature: of confidences.
-        decoder: defaults of the decoder.
-        network: configuration of the network, as training had it.
-        licence: of the weights.
-        sources: what they were trained on.
-        training: what was done, in a few figures.
-        word_error_rates: list to percent, measured at export.
-        files: every file of the directory but this one.
+        temperature: temperature of confidences.
+        decoder: default decoder.
+        network: configuration of the network (``NetConfig``).
+        licence: licence of the weights.
+        sources: corpora that the model was trained on.
+        training: summary of the training run.
+        word_error_rates: word error rates measured at export, in percent, by list.
+        files: all files of the directory except ``config.json``.
     """
 
     format: int = FORMAT
@@ -138,17 +138,17 @@ class ModelConfig(_Part, frozen=True, kw_only=True, forbid_unknown_fields=True):
             raise ModelError("sample_rate or frame_samples out of range")
         if self.step_samples <= 0 or self.step_samples % self.frame_samples:
             raise ModelError("step_samples is not a multiple of frame_samples")
-        longest = LONGEST_S * self.sample_rate
-        if max(self.step_samples, self.lookahead_frames * self.frame_samples) > longest:
-            raise ModelError(f"step_samples or lookahead_frames above {LONGEST_S} seconds")
+        max_samples = MAX_S * self.sample_rate
+        if max(self.step_samples, self.lookahead_frames * self.frame_samples) > max_samples:
+            raise ModelError(f"step_samples or lookahead_frames above {MAX_S} seconds")
         if self.tokens.count < 2 or self.lookahead_frames < 0 or self.temperature <= 0:
             raise ModelError("tokens.count, lookahead_frames or temperature out of range")
-        if abs(self.time_shift_s) > LONGEST_S:
-            raise ModelError(f"time_shift_s above {LONGEST_S} seconds")
+        if abs(self.time_shift_s) > MAX_S:
+            raise ModelError(f"time_shift_s above {MAX_S} seconds")
 
 
 class _Version(msgspec.Struct):
-    """Read first: of a format to come, nothing else may be as it is now."""
+    """Decoded first, as nothing else of a newer format may be known."""
 
     format: int = 1
 
@@ -157,7 +157,11 @@ PARTS = (ModelConfig, TokensConfig, DecoderConfig, WordsConfig, Source, FileReco
 
 
 def parse_config(data: bytes) -> ModelConfig:
-    """Parse the bytes of ``config.json``; ModelError names what is wrong and the nearest key."""
+    """Parse the bytes of ``config.json``.
+
+    Raises:
+        ModelError: not JSON, an unsupported format, an unknown key or an invalid value.
+    """
     try:
         version = msgspec.json.decode(data, type=_Version).format
         if version not in READABLE:

@@ -1,4 +1,4 @@
-"""What a model is on disk: a folder that is read, checked and written as a whole."""
+"""Model directories: opened, verified and written as a whole."""
 
 from __future__ import annotations
 
@@ -35,7 +35,7 @@ BUNDLED = Path(__file__).parents[1] / "models"
 
 
 def bundled_models() -> list[str]:
-    """Return the names of the models that come with the package."""
+    """Return the names of the models that are part of the package."""
     if not BUNDLED.is_dir():
         return []
     return sorted(folder.name for folder in BUNDLED.iterdir() if (folder / CONFIG).is_file())
@@ -43,11 +43,11 @@ def bundled_models() -> list[str]:
 
 @dataclass(frozen=True, slots=True)
 class ModelDirectory:
-    """A model directory that was found whole.
+    """A verified model directory.
 
     Attributes:
         path: the folder.
-        config: what its ``config.json`` says.
+        config: the content of its ``config.json``.
     """
 
     path: Path
@@ -59,10 +59,10 @@ class ModelDirectory:
 
         Args:
             model: name or folder.
-            verify: compare every file's SHA-256 with ``config.json``, not its size alone.
+            verify: compare the SHA-256 of each file with ``config.json``, not only its size.
 
         Raises:
-            ModelError: no such model, or a missing, cut, altered or foreign file.
+            ModelError: there is no such model, or a file is missing, truncated, altered or unknown.
         """
         path = _find(model)
         try:
@@ -84,28 +84,38 @@ class ModelDirectory:
 
     @property
     def acoustic_path(self) -> Path:
-        """The int8 graph."""
+        """Path of the int8 graph."""
         return self.path / GRAPH
 
     @property
     def info(self) -> AcousticInfo:
-        """What callers must know of the acoustic model."""
+        """Properties of the acoustic model."""
         config = self.config
         return AcousticInfo(
             sample_rate=config.sample_rate,
             frame_samples=config.frame_samples,
             step_samples=config.step_samples,
             lookahead_frames=config.lookahead_frames,
-            tokens=config.tokens.count,
+            vocab_size=config.tokens.count,
             streaming=config.streaming,
         )
 
-    def tokens(self) -> Tokenizer:
-        """Read the tokens."""
-        tokens = load_tokenizer(self.path / self.config.tokens.file, self.config.tokens.kind)
-        if len(tokens) != self.config.tokens.count or tokens.kind != self.config.tokens.kind:
-            raise ModelError(f"{self.path}: {self.config.tokens.file} is not what {CONFIG} says")
-        return tokens
+    @property
+    def has_lexicon(self) -> bool:
+        """Whether the model can search for words."""
+        return LEXICON in self.config.files
+
+    def tokenizer(self) -> Tokenizer:
+        """Load the tokenizer.
+
+        Raises:
+            ModelError: the list of tokens does not match ``config.json``.
+        """
+        expected = self.config.tokens
+        tokenizer = load_tokenizer(self.path / expected.file, expected.kind)
+        if len(tokenizer) != expected.count or tokenizer.kind != expected.kind:
+            raise ModelError(f"{self.path}: {expected.file} does not match {CONFIG}")
+        return tokenizer
 
 
 def _find(model: str | Path) -> Path:
@@ -114,12 +124,12 @@ def _find(model: str | Path) -> Path:
         return BUNDLED / model
     path = Path(model)
     try:
-        there = path.exists()
-    except OSError:  # a name longer than the system knows
-        there = False
-    if there and path.is_dir():
+        exists = path.exists()
+    except OSError:  # the name is too long for the file system
+        exists = False
+    if exists and path.is_dir():
         return path
-    if there:
+    if exists:
         raise ModelError(f"{path}: is a file; give the model's folder")
     known = f"; bundled: {', '.join(names)}" if names else ""
     raise ModelError(f"no model {str(model)!r}{did_you_mean(str(model), names)}{known}")
@@ -132,20 +142,18 @@ def _check_files(path: Path, config: ModelConfig, *, verify: bool) -> None:
             raise ModelError(f"{path / CONFIG}: does not list {needed}")
     for name, record in config.files.items():
         if name in ("", ".", "..") or any(mark in name for mark in "/\\\0:"):
-            raise ModelError(f"{path / CONFIG}: {name!r} is not a file's name")
+            raise ModelError(f"{path / CONFIG}: {name!r} is not a file name")
         file = path / name
         if not file.is_file() or file.is_symlink():
             raise ModelError(f"{file}: missing; copy the whole model directory again")
         size = file.stat().st_size
         if size != record.bytes:
-            raise ModelError(
-                f"{file}: has {size} bytes where {CONFIG} says {record.bytes}; copy it again"
-            )
+            raise ModelError(f"{file}: has {size} bytes instead of {record.bytes}; copy it again")
         if verify and _sha256(file) != record.sha256:
             raise ModelError(f"{file}: altered (its SHA-256 differs); copy it again")
     for file in sorted(path.iterdir()):
         if file.name not in config.files and file.name not in UNLISTED:
-            raise ModelError(f"{file}: does not belong to the model; take it out of the folder")
+            raise ModelError(f"{file}: does not belong to the model; remove it from the folder")
 
 
 def _sha256(path: Path) -> str:
@@ -159,15 +167,18 @@ def _sha256(path: Path) -> str:
 def write_model_directory(
     path: str | Path, config: ModelConfig, files: Mapping[str, bytes]
 ) -> ModelDirectory:
-    """Write a model directory beside ``path``, check it, then move it there.
+    """Write and verify a model directory in a temporary folder, then move it to ``path``.
 
-    A model directory that is there already is replaced; any other folder is not.
+    An existing model directory is replaced; any other existing folder is refused.
+
+    Raises:
+        ModelError: ``path`` exists and is not a model directory.
     """
     path = Path(path).absolute()
     if path.exists() and not path.is_dir():
         raise ModelError(f"{path}: is a file; give the name of a folder")
     if path.exists() and not (path / CONFIG).is_file() and any(path.iterdir()):
-        raise ModelError(f"{path}: is there and is not a model directory; give another name")
+        raise ModelError(f"{path}: exists and is not a model directory; give another name")
     records = {
         name: FileRecord(sha256=hashlib.sha256(data).hexdigest(), bytes=len(data))
         for name, data in files.items()
@@ -186,6 +197,6 @@ def write_model_directory(
             for kept in UNLISTED - {CONFIG}:
                 if (path / kept).is_file():
                     shutil.copy2(path / kept, folder / kept)
-            shutil.move(str(path), str(Path(work) / "before"))
+            shutil.move(str(path), str(Path(work) / "replaced"))
         folder.replace(path)
     return ModelDirectory.open(path)

@@ -1,4 +1,4 @@
-"""What a loaded model is, as its users see it."""
+"""Properties of a loaded model."""
 
 from __future__ import annotations
 
@@ -9,16 +9,16 @@ __all__ = ["ModelInfo"]
 
 @dataclass(frozen=True, slots=True)
 class ModelInfo:
-    """What a loaded model is.
+    """Properties of a loaded model, as returned by ``Recognizer.info``.
 
     Attributes:
-        name: of the model, or "" for a recogniser built from parts.
-        language: as in BCP 47, or "".
+        name: name of the model, or "" if the recogniser was built from parts.
+        language: BCP 47 tag, or "".
         sample_rate: rate that audio is resampled to, in Hz.
         streaming: False if only whole recordings can be recognised.
         step_s: seconds of audio per call of the model in a live stream.
         lookahead_s: seconds by which results trail the audio.
-        vocabulary: number of tokens, the blank included.
+        vocab_size: number of tokens, the blank included.
     """
 
     name: str
@@ -27,4 +27,4 @@ class ModelInfo:
     streaming: bool
     step_s: float
     lookahead_s: float
-    vocabulary: int
+    vocab_size: int

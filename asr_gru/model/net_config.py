@@ -1,4 +1,4 @@
-"""What an acoustic model is made of: frozen, strict, stored with every checkpoint and model."""
+"""Configuration of the acoustic network, stored in every checkpoint and model directory."""
 
 from __future__ import annotations
 
@@ -33,7 +33,7 @@ class FrontendConfig(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_f
 
     @property
     def window(self) -> int:
-        """Samples under one analysis window."""
+        """Samples per analysis window."""
         return round(self.sample_rate * self.window_ms / 1000)
 
     @property
@@ -52,21 +52,21 @@ class LevelConfig(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fiel
     """Causal normalisation of level and channel; see ``nn/level.py``.
 
     Attributes:
-        follow: False leaves the level at ``prior_db`` (fixed statistics).
+        follow: track the level; False keeps it at ``prior_db`` (fixed statistics).
         attack_s: time constant while the energy is above the level.
-        decay_s: time constant while it is below.
+        decay_s: time constant while the energy is below the level.
         start_s: weight of the prior, in seconds of audio.
         prior_db: level assumed before the first sample, in dB of mel energy.
-        lowest_db: the level never falls below this, so that silence is not amplified.
+        lowest_db: lower bound of the level, so that silence is not amplified.
         floor_db: energies further than this below the level are clamped to that floor.
-        cmvn: running normalisation of each mel bin behind the follower: none, its mean, or its
-            mean and variance.
+        cmvn: running normalisation of each mel bin after level normalisation: none, mean, or mean
+            and variance.
         cmvn_window_s: time constant of the running statistics, in seconds of speech.
         cmvn_mean_prior_s: weight of the training set's mean, in seconds of speech.
         cmvn_variance_prior_s: weight of the training set's variance, in seconds of speech.
         cmvn_min_std: smallest standard deviation, relative to the training set's.
         cmvn_gate_db: output frames whose energy is further than this below the level are pauses,
-            which leave the statistics alone.
+            which do not update the statistics.
         cmvn_ramp_db: the weight of a frame rises to 1 over this range above the gate; a frame this
             far below ``lowest_db`` is a pause at any level.
     """
@@ -91,19 +91,19 @@ class EncoderConfig(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fi
     """Subsampling, recurrent layers and head.
 
     Attributes:
-        subsampling: log-mel frames behind one output frame.
-        subsampler: ``"linear"`` is one product over the previous and the present ``subsampling``
-            frames; ``"conv"`` is two causal 3x3 convolutions, then a product.
+        subsampling: mel frames per output frame.
+        subsampler: ``"linear"`` is a linear layer over the previous and the current ``subsampling``
+            frames; ``"conv"`` is two causal 3x3 convolutions and a linear layer.
         conv_channels: channels of each convolution (``"conv"`` only).
-        layers: recurrent layers.
-        width: units of each.
-        cell: the recurrence.
-        direction: ``"uni"`` streams, ``"bi"`` needs the whole recording, ``"chunked"`` is
+        layers: number of recurrent layers.
+        width: units per layer.
+        cell: kind of recurrent cell.
+        direction: ``"uni"`` streams; ``"bi"`` needs the whole recording; ``"chunked"`` is
             latency-controlled: the backward direction sees a chunk and its right context.
         chunk_frames: output frames per chunk (``"chunked"`` only).
         right_frames: output frames of right context (``"chunked"`` only).
         lookahead: output frames that the look-ahead convolution sees (``"uni"`` only).
-        dropout: probability that a unit is dropped after a layer in training.
+        dropout: dropout probability after each layer.
     """
 
     subsampling: Literal[2, 3, 4, 6, 8] = 4
@@ -131,7 +131,7 @@ class EncoderConfig(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fi
 
 
 class NetConfig(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    """A whole acoustic model, from samples to log-probabilities."""
+    """The whole network, from samples to log-probabilities."""
 
     frontend: FrontendConfig = FrontendConfig()
     level: LevelConfig = LevelConfig()
@@ -139,11 +139,11 @@ class NetConfig(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields
 
     @property
     def frame_samples(self) -> int:
-        """Samples behind one output frame."""
+        """Samples per output frame."""
         return self.frontend.hop * self.encoder.subsampling
 
     def same_weights(self, other: NetConfig) -> bool:
-        """Say whether weights of the one fit the other: dropout may differ."""
+        """Whether weights of ``other`` can be loaded as they are; only dropout may differ."""
         encoders = [msgspec.structs.replace(c.encoder, dropout=0.0) for c in (self, other)]
         return (self.frontend, self.level, encoders[0]) == (
             other.frontend,
@@ -152,7 +152,7 @@ class NetConfig(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields
         )
 
     def grows_from(self, other: NetConfig) -> bool:
-        """Say whether the recurrent layers and the head of ``other`` can be a start.
+        """Whether a network can be initialised from the layers and head of ``other``.
 
         Subsampling, subsampler, normalisation and DC removal may differ, and a look-ahead and
         further layers may be added.
@@ -168,5 +168,5 @@ class NetConfig(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields
         frontend = msgspec.structs.replace(
             self.frontend, remove_dc_offset=other.frontend.remove_dc_offset
         )
-        like = NetConfig(frontend=frontend, level=other.level, encoder=encoder)
-        return like.same_weights(other)
+        grown = NetConfig(frontend=frontend, level=other.level, encoder=encoder)
+        return grown.same_weights(other)

@@ -1,4 +1,4 @@
-"""The acoustic model as onnxruntime runs it."""
+"""The ONNX Runtime backend."""
 
 from __future__ import annotations
 
@@ -15,10 +15,10 @@ __all__ = ["OnnxAcousticModel"]
 
 
 class OnnxAcousticModel:
-    """A graph from samples and states to log-probabilities and states.
+    """An ``AcousticModel`` that runs an ONNX graph.
 
-    Its first input is ``samples (batch, n)``; the others are states, zero before the first
-    sample. A graph with a fixed ``n`` is fed in pieces of it.
+    The first input of the graph is ``samples (batch, n)``; the others are states, initially zero.
+    If the graph has a fixed ``n``, samples are split into chunks of that size.
     """
 
     def __init__(
@@ -32,47 +32,48 @@ class OnnxAcousticModel:
         """Load a graph from a file or its bytes.
 
         Raises:
-            ModelError: not such a graph, or no such device.
+            ModelError: the graph cannot be loaded or is not an acoustic model, or the device is
+                not available.
         """
         self._info = info
         self._session = _session(graph, threads, device)
         inputs, outputs = self._session.get_inputs(), self._session.get_outputs()
         self._names = [i.name for i in inputs]
-        _check(inputs, outputs, info.tokens)
+        _check(inputs, outputs, info.vocab_size)
         self._shapes = [tuple(i.shape[1:]) for i in inputs[1:]]
         fixed = inputs[0].shape[1]
-        self._piece = fixed if isinstance(fixed, int) else 0
+        self._chunk = fixed if isinstance(fixed, int) else 0
 
     @property
     def info(self) -> AcousticInfo:
-        """Rate, step, frame, look-ahead, tokens."""
+        """See ``AcousticModel.info``."""
         return self._info
 
     def start(self, batch: int = 1) -> State:
-        """Return the state before the first sample of ``batch`` streams."""
+        """See ``AcousticModel.start``."""
         return tuple(np.zeros((batch, *shape), np.float32) for shape in self._shapes)
 
     def step(self, samples: Array, state: State) -> tuple[Array, State]:
-        """Take whole frames; see ``AcousticModel.step``."""
+        """See ``AcousticModel.step``."""
         if not samples.shape[1]:
-            return np.zeros((samples.shape[0], 0, self._info.tokens), np.float32), state
-        size = self._piece or samples.shape[1]
+            return np.zeros((samples.shape[0], 0, self._info.vocab_size), np.float32), state
+        size = self._chunk or samples.shape[1]
         rows = []
         for first in range(0, samples.shape[1], size):
-            piece = np.ascontiguousarray(samples[:, first : first + size])
-            fed = dict(zip(self._names, (piece, *state), strict=True))
-            log_probs, *after = self._session.run(None, fed)
+            chunk = np.ascontiguousarray(samples[:, first : first + size])
+            inputs = dict(zip(self._names, (chunk, *state), strict=True))
+            log_probs, *after = self._session.run(None, inputs)
             state = tuple(after)
             rows.append(log_probs)
         return (rows[0] if len(rows) == 1 else np.concatenate(rows, axis=1)), state
 
     def finish(self, samples: Array, state: State) -> Array:
-        """Take the last samples; see ``AcousticModel.finish``."""
+        """See ``AcousticModel.finish``."""
         info = self._info
         frames = -(-samples.shape[1] // info.frame_samples) + info.lookahead_frames
         padded = frames * info.frame_samples
-        if self._piece:
-            padded = -(-padded // self._piece) * self._piece
+        if self._chunk:
+            padded = -(-padded // self._chunk) * self._chunk
         samples = np.pad(samples, ((0, 0), (0, padded - samples.shape[1])))
         return self.step(samples, state)[0][:, :frames]
 

@@ -1,4 +1,4 @@
-"""The loss of connectionist temporal classification (Graves et al. 2006)."""
+"""Connectionist temporal classification (Graves et al. 2006)."""
 
 from __future__ import annotations
 
@@ -14,12 +14,12 @@ def ctc_loss(log_probs: Tensor, targets: Tensor, frames: Tensor, target_lengths:
     """Return the negative log-probability of each target, ``(batch,)``, in nats.
 
     Args:
-        log_probs: ``(batch, frames, tokens)``.
-        targets: all targets concatenated, ``(sum of target_lengths,)``.
+        log_probs: ``(batch, frames, vocab_size)``.
+        targets: concatenated targets, ``(sum of target_lengths,)``.
         frames: valid frames of each row, ``(batch,)``.
         target_lengths: tokens of each target, ``(batch,)``; 0 for an utterance without speech.
 
-    Targets must fit (``frames_needed``); the data loader leaves out those that do not.
+    Each target must fit its frames (``frames_needed``); ``TrainingSet`` leaves out others.
     """
     return F.ctc_loss(
         log_probs.transpose(0, 1), targets, frames, target_lengths, blank=BLANK, reduction="none"

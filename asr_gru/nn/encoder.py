@@ -1,4 +1,4 @@
-"""Features to log-probabilities: subsampling, recurrent layers, look-ahead, CTC head."""
+"""The encoder: subsampling, recurrent layers, look-ahead and CTC head."""
 
 from __future__ import annotations
 
@@ -16,12 +16,12 @@ __all__ = ["Encoder", "EncoderOutput"]
 
 
 class EncoderOutput(NamedTuple):
-    """What an encoder returns.
+    """Output of ``Encoder.encode``.
 
     Attributes:
-        log_probs: ``(batch, frames, tokens)``.
-        state: for the next call.
-        hidden: the tapped layer's input, normalised, ``(batch, frames, width)``, or None.
+        log_probs: ``(batch, frames, vocab_size)``.
+        state: state for the next call.
+        hidden: normalised input of the tapped layer, ``(batch, frames, width)``, or None.
     """
 
     log_probs: Tensor
@@ -30,29 +30,33 @@ class EncoderOutput(NamedTuple):
 
 
 class Encoder(nn.Module):
-    """A stack of recurrent layers with layer norm before and a residual around each.
+    """A stack of pre-norm residual recurrent layers.
 
     The linear subsampler is a causal convolution of kernel ``2 f`` and stride ``f`` over mel
-    frames, written as one product over the previous and the present block of ``f`` frames. The
-    convolutional one has ``nn/subsampling.py`` before its product.
+    frames, computed as a linear layer over the previous and the current block of ``f`` frames. The
+    convolutional subsampler puts ``nn/subsampling.py`` before its linear layer.
     """
 
     def __init__(
-        self, config: EncoderConfig, mels: int, tokens: int, fast: torch.dtype | None = None
+        self,
+        config: EncoderConfig,
+        mels: int,
+        vocab_size: int,
+        kernel_dtype: torch.dtype | None = None,
     ) -> None:
         """Build an encoder.
 
         Args:
-            config: its layers.
+            config: configuration of the layers.
             mels: features per frame.
-            tokens: outputs per frame.
-            fast: see ``RecurrentLayer``; with bfloat16, the other products of training on a CPU
-                are taken in it as well.
+            vocab_size: outputs per frame.
+            kernel_dtype: see ``RecurrentLayer``; with bfloat16, the linear layers are computed in
+                bfloat16 as well when training on a CPU.
         """
         super().__init__()
         self.config = config
         self.mels = mels
-        self.fast = fast
+        self.kernel_dtype = kernel_dtype
         width = config.width
         self.history: int = config.subsampling
         inputs = 2 * config.subsampling * mels
@@ -63,25 +67,24 @@ class Encoder(nn.Module):
         self.subsample_norm = nn.LayerNorm(width)
         self.norms = nn.ModuleList(nn.LayerNorm(width) for _ in range(config.layers))
         self.forwards = nn.ModuleList(
-            RecurrentLayer(config.cell, width, fast) for _ in range(config.layers)
+            RecurrentLayer(config.cell, width, kernel_dtype) for _ in range(config.layers)
         )
         self.backwards = nn.ModuleList(
-            RecurrentLayer(config.cell, width, fast)
+            RecurrentLayer(config.cell, width, kernel_dtype)
             for _ in range(0 if config.direction == "uni" else config.layers)
         )
         self.dropout = nn.Dropout(config.dropout)
         self.norm = nn.LayerNorm(width)
         if config.lookahead:
             self.lookahead = nn.Parameter(torch.zeros(config.lookahead + 1, width))
-            self.lookahead.data[0] = 1.0  # starts as a plain delay by the whole look-ahead
-        self.head = nn.Linear(width, tokens)
+            self.lookahead.data[0] = 1.0  # initially a plain delay by the whole look-ahead
+        self.head = nn.Linear(width, vocab_size)
 
     def start(self, batch: int) -> State:
-        """Return the state before the first frame: arrays with the batch on axis 0.
+        """Return the initial state: arrays with the batch on axis 0.
 
-        In order: the frames of features that the subsampler still needs; the layers' states;
-        then, if the model has them, the rows that the look-ahead convolution or the next chunk
-        still needs.
+        In order: the feature frames that the subsampler buffers, the states of the layers, and, if
+        any, the rows that the look-ahead convolution or the next chunk buffers.
         """
         config, like = self.config, self.head.weight
         state: list[Tensor] = [like.new_zeros(batch, self.history, self.mels)]
@@ -94,16 +97,16 @@ class Encoder(nn.Module):
     def forward(
         self, features: Tensor, state: State, lengths: Tensor | None = None
     ) -> tuple[Tensor, State]:
-        """Take ``features (batch, frames, mels)``, frames a multiple of the subsampling.
+        """Encode ``features (batch, frames, mels)``, frames a multiple of the subsampling factor.
 
         Args:
-            features: normalised log-mel.
-            state: from ``start`` or an earlier call.
-            lengths: output frames of each row, for bidirectional models over padded batches.
+            features: normalised log-mel features.
+            state: state from ``start`` or the previous call.
+            lengths: valid output frames of each row, for bidirectional models on padded batches.
 
         Returns:
-            log-probabilities ``(batch, frames / subsampling, tokens)`` and the next state. Row
-            ``t`` belongs to frame ``t - config.delay``.
+            log-probabilities ``(batch, frames / subsampling, vocab_size)`` and the next state.
+            Row ``t`` belongs to frame ``t - config.delay``.
         """
         log_probs, state, _ = self.encode(features, state, lengths)
         return log_probs, state
@@ -115,13 +118,13 @@ class Encoder(nn.Module):
         lengths: Tensor | None = None,
         tap: int | None = None,
     ) -> EncoderOutput:
-        """Do what ``forward`` does, and return what layer ``tap`` reads as well.
+        """Like ``forward``, and return the input of layer ``tap`` as well.
 
         Args:
             features: as for ``forward``.
             state: as for ``forward``.
             lengths: as for ``forward``.
-            tap: a layer from 0, or the number of layers for the output of the last; None for none.
+            tap: layer index from 0; the number of layers stands for the output of the last one.
         """
         config = self.config
         x, carried = self._subsample(features, state[0])
@@ -139,22 +142,22 @@ class Encoder(nn.Module):
         hidden = None if tap is None else taps[tap].transpose(0, 1)
         return EncoderOutput(log_probs.transpose(0, 1), (carried, *rest), hidden)
 
-    def _subsample(self, features: Tensor, earlier: Tensor) -> tuple[Tensor, Tensor]:
-        """Return ``(frames, batch, width)`` and the frames of features to keep."""
+    def _subsample(self, features: Tensor, buffered: Tensor) -> tuple[Tensor, Tensor]:
+        """Return ``(frames, batch, width)`` and the feature frames to buffer."""
         factor, (batch, frames, _) = self.config.subsampling, features.shape
-        heard = torch.cat([earlier, features], dim=1)
+        padded = torch.cat([buffered, features], dim=1)
         if self.config.subsampler == "conv":
             with self._low_precision(features):
-                x = self.conv(heard)
+                x = self.conv(padded)
         else:
-            blocks = heard.reshape(batch, frames // factor + 1, factor * self.mels)
+            blocks = padded.reshape(batch, frames // factor + 1, factor * self.mels)
             x = torch.cat([blocks[:, :-1], blocks[:, 1:]], dim=2)
         x = self._linear(self.subsample, x.transpose(0, 1))
-        return F.relu(self.subsample_norm(x)), heard[:, heard.shape[1] - self.history :]
+        return F.relu(self.subsample_norm(x)), padded[:, padded.shape[1] - self.history :]
 
     def _low_precision(self, x: Tensor) -> torch.autocast:
-        """Return the context in which products are taken in bfloat16, if they are to be."""
-        low = self.fast == torch.bfloat16 and self.training and not x.is_cuda
+        """Return an autocast context to bfloat16, enabled with ``kernel_dtype`` in CPU training."""
+        low = self.kernel_dtype == torch.bfloat16 and self.training and not x.is_cuda
         return torch.autocast("cpu", torch.bfloat16, enabled=low)
 
     def _linear(self, layer: nn.Linear, x: Tensor) -> Tensor:
@@ -170,17 +173,17 @@ class Encoder(nn.Module):
         keep: int,
         taps: list[Tensor] | None = None,
     ) -> tuple[Tensor, State]:
-        """Run all layers over ``x``; the states returned are those after ``keep`` frames.
+        """Run all layers over ``x``; return the states after ``keep`` frames.
 
-        ``taps`` receives the input of each layer.
+        ``taps`` receives the normalised input of each layer.
         """
         carried: list[Tensor] = []
-        each = 2 if self.config.cell == "lstm" else 1
+        per_layer = 2 if self.config.cell == "lstm" else 1
         for index, layer in enumerate(self.forwards):
             normed = self.norms[index](x)
             if taps is not None:
                 taps.append(normed)
-            y, after = layer(normed[:keep], state[index * each : (index + 1) * each])
+            y, after = layer(normed[:keep], state[index * per_layer : (index + 1) * per_layer])
             carried.extend(after)
             if keep < x.shape[0]:
                 y = torch.cat([y, layer(normed[keep:], after)[0]])
@@ -199,25 +202,25 @@ class Encoder(nn.Module):
     def _chunks(self, x: Tensor, state: State) -> tuple[Tensor, State]:
         """Latency-controlled layers (Zhang et al. 2016): each chunk with its right context.
 
-        A window is the ``right_frames`` rows held back from before and ``chunk_frames`` new
-        ones; its first ``chunk_frames`` rows are finished, the rest is held back again.
+        A window consists of the ``right_frames`` buffered rows and ``chunk_frames`` new ones. Its
+        first ``chunk_frames`` rows are final; the rest is buffered for the next window.
         """
         chunk = self.config.chunk_frames
         if x.shape[0] % chunk:
             missing = chunk - x.shape[0] % chunk
             padded, rest = self._chunks(F.pad(x, (0, 0, 0, 0, 0, missing)), state)
             return padded[: x.shape[0]], rest
-        layers, held = state[:-1], state[-1].transpose(0, 1)
-        done = []
+        layers, buffered = state[:-1], state[-1].transpose(0, 1)
+        outputs = []
         for new in torch.split(x, chunk):
-            window = torch.cat([held, new])
+            window = torch.cat([buffered, new])
             y, layers = self._layers(window, layers, None, keep=chunk)
-            done.append(y[:chunk])
-            held = window[chunk:]
-        return torch.cat(done), (*layers, held.transpose(0, 1))
+            outputs.append(y[:chunk])
+            buffered = window[chunk:]
+        return torch.cat(outputs), (*layers, buffered.transpose(0, 1))
 
     def _look_ahead(self, x: Tensor, rows: Tensor) -> tuple[Tensor, Tensor]:
-        """Row convolution (Amodei et al. 2016): a weight per frame ahead and unit."""
+        """Row convolution (Amodei et al. 2016): one weight per unit and future frame."""
         ahead = self.config.lookahead
         x = torch.cat([rows.transpose(0, 1), x])
         frames = x.shape[0] - ahead

@@ -1,8 +1,8 @@
 """A GRU layer for training on CPUs, up to about twice as fast as ``nn.GRU``.
 
-Products are taken in float32, or in bfloat16 where the CPU has units for it, with recurrent
-weights laid out once per call; states, gates and their derivatives are float32. The backward pass
-forms the local derivatives of ``BLOCK`` frames at a time, which keeps them in the cache, and the
+Matrix products are computed in float32, or in bfloat16 if the CPU supports it, with recurrent
+weights packed once per call; states, gates and their derivatives are float32. The backward pass
+computes local derivatives for ``BLOCK`` frames at a time, so that they stay in the cache, and
 weight gradients in one product at the end.
 """
 
@@ -25,14 +25,14 @@ def bf16_available() -> bool:
     """Return whether packed bfloat16 products are available (oneDNN and AVX-512)."""
     if not torch.backends.mkldnn.is_available():  # type: ignore[no-untyped-call]
         return False
-    there = hasattr(torch.ops.mkldnn, "_linear_pointwise")
-    return there and bool(torch.ops.mkldnn._is_mkldnn_bf16_supported())
+    supported = hasattr(torch.ops.mkldnn, "_linear_pointwise")
+    return supported and bool(torch.ops.mkldnn._is_mkldnn_bf16_supported())
 
 
 def _product(weight: Tensor, batch: int) -> Product:
-    """Return the product ``x (batch, inputs) -> (batch, outputs)`` with ``weight`` prepacked.
+    """Return a function ``x (batch, inputs) -> (batch, outputs)`` with ``weight`` prepacked.
 
-    The result is float32, and each call may overwrite the result of the one before.
+    The result is float32; each call may overwrite the result of the previous one.
     """
     if weight.dtype == torch.bfloat16:
         packed = torch.ops.mkldnn._reorder_linear_weight(weight.contiguous(), batch)
@@ -153,10 +153,11 @@ def fast_gru(
 ) -> Tensor:
     """Run a GRU over ``x (frames, batch, inputs)`` from ``start (batch, width)``.
 
-    Weights as in ``nn.GRU``; ``dtype`` of the products, float32 or bfloat16.
+    Weights are laid out as in ``nn.GRU``; ``dtype`` is the type of the products, float32 or
+    bfloat16.
 
     Returns:
-        ``(frames, batch, width)``, float32; its last frame is the last state.
+        ``(frames, batch, width)`` in float32; the last frame is the final state.
     """
     y: Tensor = _Function.apply(x, w_in, w_h, b_in, b_h, start, dtype)  # type: ignore[no-untyped-call]
     return y

@@ -1,7 +1,7 @@
-"""Mel energies as real matrix products, which torch and ONNX compute alike.
+"""The mel frontend, computed as real matrix products, which torch and ONNX evaluate alike.
 
 Frames are causal: frame ``t`` covers the ``window`` samples that end with sample
-``(t + 1) * hop``. The state of a stream is the last ``window - hop`` samples.
+``(t + 1) * hop``. The state of a stream is its last ``window - hop`` samples.
 """
 
 from __future__ import annotations
@@ -25,7 +25,7 @@ Matrix = npt.NDArray[np.float64]
 
 
 def mel_filters(config: FrontendConfig) -> Matrix:
-    """Return triangular filters ``(fft_size / 2 + 1, mels)`` on the mel scale of HTK, peak 1.
+    """Return triangular filters ``(fft_size / 2 + 1, mels)`` on the HTK mel scale, with peak 1.
 
     The scale is 2595 log10(1 + f / 700) (O'Shaughnessy, "Speech Communication", 1987).
     """
@@ -43,10 +43,10 @@ def mel_filters(config: FrontendConfig) -> Matrix:
 
 
 def dft_matrix(config: FrontendConfig, bins: npt.NDArray[np.int64]) -> Matrix:
-    """Return ``(window, 2 * bins)``: cosine and sine parts under a periodic Hann window.
+    """Return the windowed DFT ``(window, 2 * bins)``: cosine and sine under a periodic Hann window.
 
-    With ``remove_dc_offset`` the mean of each column is subtracted, so that the product with a
-    window of samples is the transform of the samples less their mean.
+    With ``remove_dc_offset``, the mean of each column is subtracted, which is equivalent to
+    subtracting the mean of the samples under the window.
     """
     time = np.arange(config.window)
     hann = 0.5 - 0.5 * np.cos(2.0 * np.pi * time / config.window)
@@ -58,7 +58,7 @@ def dft_matrix(config: FrontendConfig, bins: npt.NDArray[np.int64]) -> Matrix:
 
 
 class Frontend(nn.Module):
-    """Samples to mel energies (power; the logarithm follows the level normalisation)."""
+    """Computes mel energies (power; the logarithm is taken after level normalisation)."""
 
     dft: Tensor
     mel: Tensor
@@ -67,24 +67,24 @@ class Frontend(nn.Module):
         super().__init__()
         self.config = config
         filters = mel_filters(config)
-        heard = np.flatnonzero(filters.any(axis=1))
-        dft = torch.from_numpy(dft_matrix(config, heard)).float()
+        covered = np.flatnonzero(filters.any(axis=1))
+        dft = torch.from_numpy(dft_matrix(config, covered)).float()
         self.register_buffer("dft", dft, persistent=False)
-        mel = torch.from_numpy(np.ascontiguousarray(filters[heard])).float()
+        mel = torch.from_numpy(np.ascontiguousarray(filters[covered])).float()
         self.register_buffer("mel", mel, persistent=False)
 
     def start(self, batch: int) -> Tensor:
-        """Return the state before the first sample, ``(batch, window - hop)``."""
+        """Return the initial state, ``(batch, window - hop)``."""
         return self.dft.new_zeros(batch, self.config.window - self.config.hop)
 
     def forward(self, samples: Tensor, tail: Tensor) -> tuple[Tensor, Tensor]:
-        """Take ``samples (batch, n)``, n a multiple of the hop.
+        """Compute mel energies of ``samples (batch, n)``, n a multiple of the hop.
 
         Returns:
             mel energies ``(batch, n / hop, mels)`` and the next state.
         """
-        heard = torch.cat([tail, samples.clamp(-SAMPLE_LIMIT, SAMPLE_LIMIT)], dim=1)
-        frames = heard.unfold(1, self.config.window, self.config.hop)
+        padded = torch.cat([tail, samples.clamp(-SAMPLE_LIMIT, SAMPLE_LIMIT)], dim=1)
+        frames = padded.unfold(1, self.config.window, self.config.hop)
         real, imaginary = (frames @ self.dft).chunk(2, dim=-1)
         power = real * real + imaginary * imaginary
-        return power @ self.mel, heard[:, heard.shape[1] - tail.shape[1] :]
+        return power @ self.mel, padded[:, padded.shape[1] - tail.shape[1] :]

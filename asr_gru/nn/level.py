@@ -1,10 +1,11 @@
-"""Features that depend neither on the loudness of the speaker nor on the microphone's response.
+"""Causal normalisation of the level of the speaker and the response of the microphone.
 
-A follower tracks the logarithm of the summed mel energy, once per output frame: up within
-``attack_s``, down over ``decay_s``, and near its prior for the first ``start_s``. Energies are
-divided by it before the logarithm and its floor, so the floor moves with the level.
+A level follower tracks the logarithm of the summed mel energy, once per output frame, with time
+constants ``attack_s`` (rising) and ``decay_s`` (falling) and a prior that counts as ``start_s`` of
+audio. Energies are divided by the level before the logarithm and its floor, so the floor moves
+with the level.
 
-After it, ``cmvn`` normalises each mel bin by its running mean and variance (online CMVN, Viikki and
+Then ``cmvn`` normalises each mel bin by its running mean and variance (online CMVN, Viikki and
 Laurila 1998), which start at the training set's, give pauses little weight, and are updated once
 per output frame. Both are causal and part of the exported graph. Measurements are in
 ``docs/architecture.md``.
@@ -26,17 +27,17 @@ NEPERS_PER_DB = math.log(10.0) / 10.0
 
 
 class LevelNormaliser(nn.Module):
-    """Mel energies to features of mean 0 and variance 1 over the training set."""
+    """Turns mel energies into features of mean 0 and variance 1 over the training set."""
 
     mean: Tensor
     scale: Tensor
 
     def __init__(self, config: LevelConfig, mels: int, block: int, block_s: float) -> None:
-        """Build a normaliser whose statistics move once every ``block`` mel frames.
+        """Build a normaliser whose statistics are updated every ``block`` mel frames.
 
         Args:
-            config: its constants.
-            mels: mel bins.
+            config: time constants and bounds.
+            mels: number of mel bins.
             block: mel frames per output frame.
             block_s: duration of a block in seconds.
         """
@@ -58,20 +59,20 @@ class LevelNormaliser(nn.Module):
         self.register_buffer("scale", torch.ones(mels))
 
     def start(self, batch: int) -> State:
-        """Return the state before the first block.
+        """Return the initial state.
 
         The level (relative to the prior) and its age in blocks, each ``(batch, 1)``. With
-        ``cmvn``, the mean of each bin in standard deviations of the training set, its variance
-        less 1, each ``(batch, mels)``, and the blocks of speech counted, ``(batch, 1)``.
+        ``cmvn``, also the mean of each bin in standard deviations of the training set, its
+        variance minus 1, each ``(batch, mels)``, and the number of speech blocks, ``(batch, 1)``.
         """
         one, bins = (self.mean.new_zeros(batch, n) for n in (1, len(self.mean)))
         return (one, one) if self.config.cmvn == "none" else (one, one, bins, bins, one)
 
     def forward(self, mel: Tensor, state: State) -> tuple[Tensor, State]:
-        """Take energies ``(batch, frames, mels)``, frames a multiple of the block.
+        """Normalise energies ``(batch, frames, mels)``, frames a multiple of the block.
 
         Returns:
-            features of the same shape and the next state.
+            features of the same shape, and the next state.
         """
         x, weights, followed = self.level_features(mel, state[:2])
         if self.config.cmvn != "none":
@@ -84,7 +85,7 @@ class LevelNormaliser(nn.Module):
 
         Returns:
             features ``(batch, blocks, block, mels)``; the weight of each block in the running
-            statistics, ``(batch, blocks)``, from 0 (a pause) to 1; the next level and age.
+            statistics, ``(batch, blocks)``, from 0 (pause) to 1; the next level and age.
         """
         batch, frames, mels = mel.shape
         blocks = mel.reshape(batch, frames // self.block, self.block, mels)
@@ -126,10 +127,10 @@ class LevelNormaliser(nn.Module):
 
 
 def _running(values: Tensor, rates: Tensor, state: Tensor) -> tuple[Tensor, Tensor]:
-    """Move ``state (batch, mels)`` towards each of ``values (batch, blocks, mels)`` in turn.
+    """Update a moving average ``state (batch, mels)`` with ``values (batch, blocks, mels)``.
 
     Returns:
-        the state after each block and after the last.
+        the average after each block, and after the last one.
     """
     states = []
     for value, rate in zip(values.unbind(1), rates[:, :, None].unbind(1), strict=True):

@@ -1,4 +1,4 @@
-"""One recurrent layer, whichever the cell, computed the way that is fastest where it runs."""
+"""A recurrent layer of GRU, LSTM or plain RNN cells."""
 
 from __future__ import annotations
 
@@ -20,24 +20,24 @@ GATES = {"gru": 3, "lstm": 4, "rnn": 1}
 class RecurrentLayer(nn.Module):
     """A layer of GRU, LSTM or plain recurrent cells over time-major input."""
 
-    def __init__(self, cell: Cell, width: int, fast: torch.dtype | None = None) -> None:
+    def __init__(self, cell: Cell, width: int, kernel_dtype: torch.dtype | None = None) -> None:
         """Build a layer of ``width`` units.
 
         Args:
-            cell: the recurrence.
-            width: units, and values per frame of the input.
-            fast: train a GRU on a CPU with ``nn/fast_gru.py`` and products of this type; None
-                for the layer of torch. The parameters are the same, and so is inference.
+            cell: the kind of cell.
+            width: number of units, and of inputs per frame.
+            kernel_dtype: on a CPU, train a GRU with ``nn/fast_gru.py`` and products of this type;
+                None uses torch's layer. Parameters and inference are the same.
         """
         super().__init__()
         self.cell = cell
         self.width = width
-        self.fast = fast
+        self.kernel_dtype = kernel_dtype
         self.rnn: Any = CLASSES[cell](width, width)
-        self._initialise()
+        self._reset_parameters()
 
-    def _initialise(self) -> None:
-        """Orthogonal recurrent matrices, gate by gate (Saxe et al. 2014); the LSTM forgets late."""
+    def _reset_parameters(self) -> None:
+        """Orthogonal recurrent weights per gate (Saxe et al. 2014); LSTM forget bias 1."""
         for gate in self.rnn.weight_hh_l0.data.chunk(GATES[self.cell]):
             nn.init.orthogonal_(gate)
         for gate in self.rnn.weight_ih_l0.data.chunk(GATES[self.cell]):
@@ -63,9 +63,10 @@ class RecurrentLayer(nn.Module):
         )
 
     def forward(self, x: Tensor, state: State) -> tuple[Tensor, State]:
-        """Take ``x (frames, batch, width)``; return the same shape and the next state."""
-        if self.fast is not None and self.training and torch.is_grad_enabled() and not x.is_cuda:
-            rnn = self.rnn
+        """Run the layer over ``x (frames, batch, width)``; return outputs and the next state."""
+        if self._uses_kernel(x):
+            rnn, dtype = self.rnn, self.kernel_dtype
+            assert dtype is not None
             y = fast_gru(
                 x,
                 rnn.weight_ih_l0,
@@ -73,16 +74,21 @@ class RecurrentLayer(nn.Module):
                 rnn.bias_ih_l0,
                 rnn.bias_hh_l0,
                 state[0],
-                self.fast,
+                dtype,
             )
             return y, (y[-1],)
         if self.cell == "lstm":
-            y, (hidden, memory) = self.rnn(
+            y, (hidden, cell) = self.rnn(
                 x, (state[0][None].contiguous(), state[1][None].contiguous())
             )
-            return y, (hidden[0], memory[0])
+            return y, (hidden[0], cell[0])
         y, hidden = self.rnn(x, state[0][None].contiguous())
         return y, (hidden[0],)
+
+    def _uses_kernel(self, x: Tensor) -> bool:
+        if self.kernel_dtype is None or x.is_cuda:
+            return False
+        return self.training and torch.is_grad_enabled()
 
 
 def reverse_padded(x: Tensor, lengths: Tensor) -> Tensor:

@@ -1,4 +1,4 @@
-"""Two causal 3x3 convolutions over time and mel bins, which subsample both."""
+"""The convolutional subsampler: two causal 3x3 convolutions over time and mel bins."""
 
 from __future__ import annotations
 
@@ -15,10 +15,10 @@ FREQUENCY_KERNEL, FREQUENCY_STRIDE = 3, 2
 
 
 class ConvSubsampler(nn.Module):
-    """Convolutions with ReLU; the last tap of each in time is the newest frame.
+    """Two strided convolutions with ReLU, causal in time.
 
     Attributes:
-        history: frames of features before the first new one that the first output depends on.
+        history: number of past feature frames that the first output depends on.
         bins: frequency bins before, between and after the convolutions.
         outputs: values per output frame, bins times channels.
     """
@@ -26,7 +26,7 @@ class ConvSubsampler(nn.Module):
     def __init__(self, factor: int, mels: int, channels: int) -> None:
         super().__init__()
         first, second = TIME_STRIDES[factor]
-        kernel = max(3, first)  # a stride of 4 would leave out every fourth frame otherwise
+        kernel = max(3, first)  # with a kernel of 3, a stride of 4 would skip every fourth frame
         self.bins = [mels]
         for _ in range(2):
             self.bins.append((self.bins[-1] - 1) // FREQUENCY_STRIDE + 1)
@@ -36,10 +36,10 @@ class ConvSubsampler(nn.Module):
         self.second = nn.Conv2d(channels, channels, 3, stride=(second, 2), padding=(0, 1))
 
     def forward(self, features: Tensor) -> Tensor:
-        """Take ``(batch, history + frames, mels)``; return ``(batch, frames / factor, outputs)``.
+        """Map ``(batch, history + frames, mels)`` to ``(batch, frames / factor, outputs)``.
 
-        The first convolution is a product over gathered patches, as no gradient is needed for the
-        features, and the second works on channels-last memory: on a CPU the pair takes half the
+        The first convolution is a matrix product over unfolded patches, as the features need no
+        gradient, and the second runs in channels-last memory format: on a CPU this takes half the
         time of two plain convolutions.
         """
         first, device = self.first, features.device.type

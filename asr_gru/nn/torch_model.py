@@ -1,4 +1,4 @@
-"""The acoustic model as torch runs it: in float32, on a CPU or a GPU."""
+"""The torch backend: the float32 network on a CPU or GPU."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ __all__ = ["TorchAcousticModel", "acoustic_info", "pack_weights"]
 
 STEP_S = 0.16
 UNREADABLE = (OSError, EOFError, TypeError, ValueError, zipfile.BadZipFile)
-"""What ``numpy.load`` raises for a file that is not an archive of arrays."""
+"""Errors of ``numpy.load`` for files that are not archives of arrays."""
 
 
 def acoustic_info(net: AcousticNet) -> AcousticInfo:
@@ -33,7 +33,7 @@ def acoustic_info(net: AcousticNet) -> AcousticInfo:
         frame_samples=config.frame_samples,
         step_samples=frames * config.frame_samples,
         lookahead_frames=config.encoder.delay,
-        tokens=net.tokens,
+        vocab_size=net.vocab_size,
         streaming=config.encoder.direction != "bi",
     )
 
@@ -44,10 +44,14 @@ def pack_weights(net: AcousticNet) -> dict[str, Array]:
 
 
 class TorchAcousticModel:
-    """An ``AcousticModel`` around a network."""
+    """An ``AcousticModel`` that runs an ``AcousticNet``."""
 
     def __init__(self, net: AcousticNet, device: str = "cpu") -> None:
-        """Move ``net`` to ``device``; ModelError if torch has no such device."""
+        """Move ``net`` to ``device``.
+
+        Raises:
+            ModelError: torch has no such device.
+        """
         try:
             self._device = torch.device(device)
             self._net = net.to(self._device).eval()
@@ -61,9 +65,13 @@ class TorchAcousticModel:
     def load(
         cls, weights: Path, network: dict[str, Any], info: AcousticInfo, device: str = "cpu"
     ) -> TorchAcousticModel:
-        """Load ``weights.npz`` of a model directory."""
+        """Load the network from ``weights.npz`` of a model directory.
+
+        Raises:
+            ModelError: the file cannot be read, or its weights do not fit the configuration.
+        """
         try:
-            net = AcousticNet(msgspec.convert(network, NetConfig), info.tokens)
+            net = AcousticNet(msgspec.convert(network, NetConfig), info.vocab_size)
             with weights.open("rb") as file, np.load(file, allow_pickle=False) as arrays:
                 net.load_state_dict({name: torch.from_numpy(arrays[name]) for name in arrays.files})
         except (*UNREADABLE, RuntimeError, msgspec.ValidationError) as error:
@@ -78,15 +86,15 @@ class TorchAcousticModel:
 
     @property
     def info(self) -> AcousticInfo:
-        """Rate, step, frame, look-ahead, tokens."""
+        """See ``AcousticModel.info``."""
         return self._info
 
     def start(self, batch: int = 1) -> State:
-        """Return the state before the first sample of ``batch`` streams."""
+        """See ``AcousticModel.start``."""
         return tuple(array.cpu().numpy() for array in self._net.start(batch))
 
     def step(self, samples: Array, state: State) -> tuple[Array, State]:
-        """Take whole frames; see ``AcousticModel.step``."""
+        """See ``AcousticModel.step``."""
         with torch.inference_mode():
             moved = tuple(torch.from_numpy(array).to(self._device) for array in state)
             x = torch.from_numpy(np.ascontiguousarray(samples)).to(self._device)
@@ -94,8 +102,8 @@ class TorchAcousticModel:
         return log_probs.cpu().numpy(), tuple(array.cpu().numpy() for array in after)
 
     def finish(self, samples: Array, state: State) -> Array:
-        """Take the last samples; see ``AcousticModel.finish``."""
+        """See ``AcousticModel.finish``."""
         padded = pad_to_frames(torch.from_numpy(samples), self._net.config).numpy()
         if not padded.shape[1]:
-            return np.zeros((samples.shape[0], 0, self._info.tokens), np.float32)
+            return np.zeros((samples.shape[0], 0, self._info.vocab_size), np.float32)
         return self.step(padded, state)[0]

@@ -33,13 +33,13 @@ class Pipeline:
 
     Attributes:
         acoustic: samples to log-probabilities.
-        tokens: what the log-probabilities stand for.
+        tokenizer: maps token ids to text.
         decoder: log-probabilities to tokens.
         times: frames to seconds.
     """
 
     acoustic: AcousticModel
-    tokens: Tokenizer
+    tokenizer: Tokenizer
     decoder: AnyDecoder
     times: WordTimes
 
@@ -74,7 +74,7 @@ class StreamEngine:
     ) -> None:
         self.pipeline = pipeline
         self._resampler = Resampler(sample_rate, pipeline.acoustic.info.sample_rate)
-        self._segmenter = Segmenter(pipeline.decoder, pipeline.tokens, pipeline.times, rules)
+        self._segmenter = Segmenter(pipeline.decoder, pipeline.tokenizer, pipeline.times, rules)
         self.partials = partials
         self._blocks: list[Samples] = []
         self._buffered = 0
@@ -195,7 +195,7 @@ class StreamEngine:
                 "this state is of another decoder; name the one of its stream with decoder="
             )
         self.pipeline = pipeline
-        self._segmenter.attach(pipeline.decoder, pipeline.tokens, pipeline.times)
+        self._segmenter.attach(pipeline.decoder, pipeline.tokenizer, pipeline.times)
 
     def _refuse_if_finished(self) -> None:
         if self._finished:

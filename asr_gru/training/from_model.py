@@ -38,7 +38,7 @@ def net_from_directory(directory: ModelDirectory) -> AcousticNet:
         return TorchAcousticModel.load(path / WEIGHTS, directory.config.network, directory.info).net
     try:
         config = msgspec.convert(directory.config.network, NetConfig)
-        net = AcousticNet(config, directory.info.tokens).eval()
+        net = AcousticNet(config, directory.info.vocab_size).eval()
         weights = _weights(path / GRAPH, net)
         net.load_state_dict({**net.state_dict(), **weights})
     except (

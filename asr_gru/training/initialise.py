@@ -30,7 +30,7 @@ def load_net_tokenizer(path: Path) -> Tokenizer:
     if _is_run(path):
         folder = path.parent if path.is_file() else path
         return load_tokenizer(find_tokens(folder) or folder / TOKENS)
-    return ModelDirectory.open(str(path)).tokens()
+    return ModelDirectory.open(str(path)).tokenizer()
 
 
 def load_net(path: Path, notice: Callable[[str], None] = lambda _line: None) -> AcousticNet:
@@ -80,7 +80,7 @@ def initial_checkpoint(
         earlier = load_net(start_from, log)
         if not config.net.grows_from(earlier.config):
             raise ConfigError(f"{start_from}: a different model than this configuration describes")
-        if not new_head and earlier.tokens != len(tokenizer):
+        if not new_head and earlier.vocab_size != len(tokenizer):
             raise ConfigError(f"{start_from}: has other tokens; give --new-head to build new ones")
         kept = {
             name: value

@@ -222,7 +222,7 @@ def test_a_graph_of_another_kind_is_refused(inputs, outputs):
 
 
 def test_a_graph_of_another_size_is_refused():
-    info = replace(acoustic_info(GRU), tokens=len(TOKENS) + 1)
+    info = replace(acoustic_info(GRU), vocab_size=len(TOKENS) + 1)
     with pytest.raises(ModelError, match=f"{len(TOKENS)} tokens"):
         OnnxAcousticModel(acoustic_graph(GRU, None), info)
 
@@ -297,7 +297,7 @@ def test_an_export_is_a_model_directory(tmp_path):
     assert 0 < report.agreement <= 100
     directory = ModelDirectory.open(tmp_path / "tiny")
     assert directory.config.lookahead_frames == 2
-    assert directory.tokens().decode(TOKENS.encode("abc")) == "abc"
+    assert directory.tokenizer().decode(TOKENS.encode("abc")) == "abc"
     onnx, weights = (load_acoustic_model(directory, backend=b) for b in ("onnx", "torch"))
     samples = sound(net)
     difference = onnx.finish(samples, onnx.start()) - weights.finish(samples, weights.start())

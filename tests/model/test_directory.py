@@ -40,7 +40,7 @@ def test_what_is_written_is_read(folder):
     directory = ModelDirectory.open(folder)
     assert directory.config.name == "tiny"
     assert directory.info.frame_s == 0.04
-    assert len(directory.tokens()) == 3
+    assert len(directory.tokenizer()) == 3
     (folder / "README.md").write_text("a word about it")
     ModelDirectory.open(folder)
 
@@ -98,7 +98,7 @@ def test_a_wrong_configuration_is_explained(folder, values, named):
 def test_no_path_leaves_the_folder(folder, name):
     config = json.loads((folder / "config.json").read_text())
     change(folder, files={**config["files"], name: {"sha256": "", "bytes": 0}})
-    assert "not a file's name" in refused(folder)
+    assert "not a file name" in refused(folder)
 
 
 @pytest.mark.parametrize("data", [b"", b"{", b"[1]", b"[" * 100_000, b"\xff", b" " * 2_000_000])

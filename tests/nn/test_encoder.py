@@ -13,10 +13,10 @@ from asr_gru.nn.encoder import Encoder
 MELS, TOKENS = 10, 7
 
 
-def make(fast=None, **changes) -> Encoder:
+def make(kernel_dtype=None, **changes) -> Encoder:
     torch.manual_seed(0)
     settings_ = {"layers": 2, "width": 16, "subsampling": 2, **changes}
-    net = Encoder(EncoderConfig(**settings_), MELS, TOKENS, fast).eval()
+    net = Encoder(EncoderConfig(**settings_), MELS, TOKENS, kernel_dtype).eval()
     if net.config.lookahead:
         torch.nn.init.normal_(net.lookahead)
     return net
@@ -106,8 +106,8 @@ def test_convolutions_are_those_of_torch():
 def test_convolutions_in_bf16_learn_nearly_the_same():
     features = torch.randn(2, 32, MELS)
     grads = []
-    for fast in (torch.float32, torch.bfloat16):
-        net = make(subsampler="conv", subsampling=4, fast=fast).train()
+    for dtype in (torch.float32, torch.bfloat16):
+        net = make(subsampler="conv", subsampling=4, kernel_dtype=dtype).train()
         net(features, net.start(2))[0][..., 0].sum().backward()
         grads.append(torch.cat([p.grad.flatten() for p in net.conv.parameters()]))
     assert 0 < (grads[1] - grads[0]).norm() < 0.05 * grads[0].norm()

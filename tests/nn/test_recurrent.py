@@ -41,7 +41,7 @@ def test_cuts_do_not_matter(cell):
 
 
 @pytest.mark.skipif(not bf16_available(), reason="torch without packed products")
-def test_fast_is_for_training_only():
+def test_the_kernel_is_for_training_only():
     torch.manual_seed(0)
     layer = RecurrentLayer("gru", 32)
     x = torch.randn(9, 2, 32)

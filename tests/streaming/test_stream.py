@@ -221,7 +221,7 @@ def test_the_model_is_described(recognizer):
     info = recognizer.info
     assert (info.name, info.language, info.sample_rate) == ("en-small", "en", RATE)
     assert info.step_s == pytest.approx(0.16)
-    assert info.vocabulary == len(recognizer.tokens)
+    assert info.vocab_size == len(recognizer.tokenizer)
 
 
 @pytest.mark.parametrize("suffix", ["txt", "srt", "vtt", "json", "tsv", "ctm", "TextGrid"])

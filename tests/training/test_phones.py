@@ -86,7 +86,7 @@ def test_rows_are_padded_with_what_is_not_asked():
 @pytest.mark.parametrize("layer", [1, 2, 3])
 def test_the_head_teaches_the_layers_below_it(layer: int):
     torch.manual_seed(0)
-    encoder = Encoder(EncoderConfig(layers=3, width=8), mels=4, tokens=5).train()
+    encoder = Encoder(EncoderConfig(layers=3, width=8), mels=4, vocab_size=5).train()
     head = PhoneHead(8, 6)
     hidden = encoder.encode(torch.randn(2, 12, 4), encoder.start(2), tap=layer).hidden
     loss = head.loss(hidden, torch.tensor([[1, 2, IGNORE_INDEX], [3, IGNORE_INDEX, IGNORE_INDEX]]))
@@ -98,7 +98,7 @@ def test_the_head_teaches_the_layers_below_it(layer: int):
 
 def test_frames_without_a_phone_teach_nothing():
     torch.manual_seed(0)
-    encoder = Encoder(EncoderConfig(layers=1, width=8), mels=4, tokens=5).train()
+    encoder = Encoder(EncoderConfig(layers=1, width=8), mels=4, vocab_size=5).train()
     head = PhoneHead(8, 6)
     hidden = encoder.encode(torch.randn(1, 8, 4), encoder.start(1), tap=1).hidden
     loss = head.loss(hidden, torch.full((1, 2), IGNORE_INDEX))
