@@ -1,0 +1,247 @@
+"""N-grams as a trie of sorted arrays, asked about hundreds of (context, word) pairs at once.
+
+An n-gram of order n is a row among those that share its first n-1 words, sorted by its last word,
+so a query is a bisection for each order (Whittaker and Raj 2001, Heafield 2011). A state is one
+integer: 0 is the empty context, then come the n-grams of order 1, those of order 2 and so on below
+the highest, row by row.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+from asr_gru.language.arrays import Array
+from asr_gru.language.ngrams import Floats, Ints
+
+__all__ = ["Trie"]
+
+MOST_ORDERS = 9
+
+
+@dataclass(frozen=True, slots=True)
+class _Values:
+    """Numbers as codes on a grid, or as they are where the grid is empty."""
+
+    codes: Array
+    grid: Floats
+
+    def take(self, rows: Ints) -> Floats:
+        """Return the numbers of some rows; one beyond an end is that of the end."""
+        codes = self.codes.take(rows, mode="clip")
+        values: Floats = self.grid.take(codes) if len(self.grid) else codes
+        return values
+
+    def all(self) -> Floats:
+        """Return all numbers."""
+        values: Floats = self.grid.take(self.codes) if len(self.grid) else np.array(self.codes)
+        return values
+
+    @property
+    def sound(self) -> bool:
+        """Whether every code is on the grid, and every number finite."""
+        numbers = self.grid if len(self.grid) else self.codes
+        types = self.codes.dtype == (np.uint8 if len(self.grid) else np.float32)
+        return types and len(self.grid) in (0, 256) and bool(np.all(np.isfinite(numbers)))
+
+
+class Trie:
+    """What the arrays of a file say, and what can be asked about them.
+
+    Args:
+        meta: of the file.
+        arrays: of the file.
+        words: size of the vocabulary.
+
+    Attributes:
+        order: words of the longest n-grams.
+        counts: how many n-grams of each order there are.
+        unigram_log_probs: ``(words,)`` natural logarithms.
+        longest: ``(words,)`` state after each word where what was before does not matter.
+        links: for each order below the highest but the first, the state of the longest listed
+            n-gram that ends each of its own; None where it is a word.
+
+    Raises:
+        KeyError, TypeError, ValueError, IndexError: the arrays do not fit together.
+    """
+
+    def __init__(self, meta: dict[str, Any], arrays: dict[str, Array], words: int) -> None:
+        self.order = int(meta["order"])
+        if not 1 <= self.order <= MOST_ORDERS:
+            raise ValueError(f"order {self.order}")
+        orders = range(1, self.order + 1)
+        self._log_probs = [
+            _Values(arrays[f"log_probs.{n}"], arrays[f"log_prob_grid.{n}"]) for n in orders
+        ]
+        self._last = arrays["last_words"]
+        self.counts = tuple(len(values.codes) for values in self._log_probs)
+        starts = np.cumsum([1, *self.counts]).tolist()
+        self._starts: list[int] = starts[: self.order]
+        """The state of the first n-gram of each order."""
+        self._last_starts: list[int] = [start - starts[1] for start in starts[1:]]
+        """Where the n-grams of each order from 2 begin in ``_last``."""
+        _check_words(self._last, self.counts, words)
+        backoffs = [
+            _Values(arrays[f"backoffs.{n}"], arrays[f"backoff_grid.{n}"]) for n in orders[:-1]
+        ]
+        if not all(values.sound for values in [*self._log_probs, *backoffs]):
+            raise ValueError("codes beyond their grids")
+        zero = np.zeros(1, np.float32)
+        self._backoffs = np.concatenate([zero, *(values.all() for values in backoffs)])
+        self._goes_on = np.concatenate([[False], *(values.codes != 0 for values in backoffs)])
+        """Code 0 marks an n-gram that no longer one begins with; its weight is 0."""
+        self._first = self._firsts(meta, arrays)
+        self.unigram_log_probs = self._log_probs[0].all()
+        self.longest = np.zeros(words, np.int64)
+        if self.order > 1:
+            self.longest = np.where(self._goes_on[1 : words + 1], np.arange(1, words + 1), 0)
+        self.links: list[Array | None] = [None] * min(2, self.order - 1)
+        for n in range(3, self.order):
+            links = arrays.get(f"links.{n}")
+            if links is not None:
+                _check_links(links, self.counts, n)
+            self.links.append(self._find_links(n) if links is None else links)
+
+    def score(self, states: Ints, words: Ints) -> tuple[Floats, Ints]:
+        """Return how likely each word is after its state, and the state after it.
+
+        Args:
+            states: ``(n,)``.
+            words: ids, ``(n,)``.
+
+        Returns:
+            Natural logarithms ``(n,)`` float32, and the next states ``(n,)`` int64. Each pair is
+            judged for itself: neighbours change nothing.
+        """
+        log_probs, following = self.unigram_log_probs.take(words), self.longest.take(words)
+        if self.order == 1:
+            return log_probs, following
+        contexts = self._contexts_of(states)
+        # One bisection for all orders: its cost is the number of numpy calls.
+        found = self._find(contexts, words)
+        first_state = self._starts[1]
+        for n, (context, place) in enumerate(zip(contexts, found, strict=True), start=1):
+            listed = place >= 0
+            there = self._log_probs[n].take(place - self._last_starts[n - 1])
+            log_probs = np.where(listed, there, log_probs + self._backoffs.take(context))
+            if n + 1 < self.order:
+                state = place + first_state
+                listed &= self._goes_on.take(state)
+                following = np.where(listed, state, following)
+        return log_probs, following
+
+    def parents(self, n: int) -> Ints:
+        """Return for each n-gram of order ``n`` the row of its first words."""
+        start, count = self._starts[n - 2], self.counts[n - 2]
+        return np.repeat(np.arange(count), np.diff(self._first[start : start + count + 1]))
+
+    def words(self, n: int) -> Ints:
+        """Return the last word of each n-gram of order ``n``."""
+        start = self._last_starts[n - 2]
+        return self._last[start : start + self.counts[n - 1]].astype(np.int64)
+
+    def log_probs(self, n: int) -> Floats:
+        """Return the log-probability of each n-gram of order ``n``."""
+        return self._log_probs[n - 1].all()
+
+    def backoffs(self, n: int) -> Floats:
+        """Return the back-off weight of each n-gram of order ``n``."""
+        count = self.counts[n - 1]
+        if n == self.order:
+            return np.zeros(count, np.float32)
+        return self._backoffs[self._starts[n - 1] : self._starts[n - 1] + count]
+
+    def _contexts_of(self, states: Ints) -> Ints:
+        """States of the contexts of 1, 2, ... words that end each, ``(order - 1, n)``.
+
+        0 where there is none.
+        """
+        contexts = np.empty((self.order - 1, len(states)), np.int64)
+        for n in range(self.order - 1, 1, -1):
+            here = states >= self._starts[n - 1]
+            np.multiply(states, here, out=contexts[n - 1])
+            shorter = self._link(n, states - self._starts[n - 1])
+            states = states + (shorter - states) * here
+        contexts[0] = states
+        return contexts
+
+    def _link(self, n: int, rows: Ints) -> Ints:
+        """State of the longest listed n-gram that ends each of order ``n`` (2 or more)."""
+        links = self.links[n - 1]
+        ends, offset = (self._last, 1) if links is None else (links, 0)
+        return np.add(ends.take(rows, mode="clip"), offset, dtype=np.int64)
+
+    def _find(self, contexts: Ints, words: Ints) -> Ints:
+        """Return where in ``_last`` each word stands behind its contexts, or -1.
+
+        Args:
+            contexts: states, ``(..., n)``.
+            words: ids, ``(n,)``.
+        """
+        before = np.subtract(self._first.take(contexts), 1, dtype=np.int64)
+        final = np.subtract(self._first.take(contexts + 1), 1, dtype=np.int64)
+        place, wanted = before.copy(), words.astype(self._last.dtype)
+        further, there = np.empty_like(place), np.empty(place.shape, self._last.dtype)
+        right = np.empty(place.shape, bool)
+        step = 1 << int((final - before).max(initial=0)).bit_length() >> 1
+        while step:
+            np.add(place, step, out=further)
+            np.minimum(further, final, out=further)
+            self._last.take(further, mode="clip", out=there)
+            np.less_equal(there, wanted, out=right)
+            np.subtract(further, place, out=further)
+            np.multiply(further, right, out=further)  # several times faster than where=right
+            np.add(place, further, out=place)
+            step >>= 1
+        if not len(self._last):
+            return np.full(place.shape, -1)
+        right = (place > before) & (self._last.take(place, mode="clip") == wanted)
+        return np.where(right, place, -1)
+
+    def _firsts(self, meta: dict[str, Any], arrays: dict[str, Array]) -> Array:
+        """Return where the n-grams behind each state begin in ``_last``, and the end of all."""
+        parts: list[Array] = [np.zeros(1, np.int64)]
+        for n in range(1, self.order):
+            base, steps = arrays[f"base.{n}"], arrays[f"steps.{n}"]
+            shift, count = int(meta["shifts"][n - 1]), self.counts[n - 1]
+            fits = len(steps) == count + 1 and 0 <= shift <= 16
+            if not fits or len(base) != (count >> shift) + 1:
+                raise ValueError("offsets of another size")
+            firsts = base[np.arange(count + 1) >> shift].astype(np.int64) + steps
+            if firsts[0] != 0 or firsts[-1] != self.counts[n] or np.any(np.diff(firsts) < 0):
+                raise ValueError("offsets that lead out of the arrays")
+            parts.append(firsts[:-1] + self._last_starts[n - 1])
+        parts.append(np.array([len(self._last)]))
+        return np.concatenate(parts).astype(np.int32 if len(self._last) < 2**31 else np.int64)
+
+    def _find_links(self, n: int) -> Array:
+        """Return the links of order ``n`` from those below: context by context, longest first."""
+        words = self.words(n)
+        links = words + 1
+        states = self._link(n - 1, self.parents(n))
+        open_ = np.arange(len(links))
+        for length in range(n - 2, 0, -1):
+            there = states[open_] >= self._starts[length - 1]
+            at = open_[there]
+            found = self._find(states[at], words[at])
+            hit = found >= 0
+            links[at[hit]] = self._starts[1] + found[hit]
+            if length > 1:
+                states[at] = self._link(length, states[at] - self._starts[length - 1])
+            open_ = np.concatenate([open_[~there], at[~hit]])
+        return links.astype(np.int32)
+
+
+def _check_words(last: Array, counts: tuple[int, ...], words: int) -> None:
+    """Refuse words that are not in the vocabulary."""
+    if counts[0] != words or len(last) != sum(counts[1:]) or last.max(initial=0) >= words:
+        raise ValueError("n-grams of another vocabulary")
+
+
+def _check_links(links: Array, counts: tuple[int, ...], n: int) -> None:
+    """Refuse links that lead to no state of a lower order."""
+    low, high = links.min(initial=0), links.max(initial=0)
+    if len(links) != counts[n - 1] or low < 0 or high > sum(counts[: n - 1]):
+        raise ValueError("links that lead out of the arrays")
