@@ -6,7 +6,7 @@ import contextlib
 import os
 import signal
 import sys
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -132,6 +132,7 @@ class _Show:
         self._files = files
         self._audio = audio
         self._failed = False
+        self._unwritten: set[Path] = set()
 
     def run(self, session: LiveSession, source: AudioSource) -> int:
         gone: OSError | None = None
@@ -147,7 +148,8 @@ class _Show:
                     session.stop()
         finally:
             for file in self._files:
-                self._failed |= not self._guarded(file.close)
+                self._unwritten.discard(file.path)  # the last word on it is worth a line
+                self._failed |= not self._guarded(file.path, file.close)
             with contextlib.suppress(OSError):
                 self._screen.close()
         for warning in getattr(source, "warnings", []):
@@ -159,13 +161,11 @@ class _Show:
     def _keep(self, record: Record) -> None:
         from asr_gru.live import AudioBlock
 
-        if isinstance(record, Event):
+        if isinstance(record, Event) and record.kind == "final":
             for file in self._files:
-                self._guarded(file.write, record)
+                self._guarded(file.path, file.write, record)
         elif isinstance(record, AudioBlock) and self._audio is not None:
-            self._failed |= not self._guarded(self._audio.write, record)
-            if self._failed:
-                self._audio = None
+            self._failed |= not self._guarded(self._audio.path, self._audio.write, record)
 
     def _show(self, record: Record) -> None:
         from asr_gru.live import AudioDropped, SourceLost, SourceRestored, Status
@@ -182,15 +182,23 @@ class _Show:
         elif isinstance(record, AudioDropped):
             self._screen.note(f"{record.seconds:.1f} s of sound were lost: this computer is busy")
 
-    def _guarded(self, act: Any, *arguments: Any) -> bool:
-        """Do something with a file; say so when it fails, and go on."""
+    def _guarded(self, path: Path, act: Callable[..., None], *arguments: Any) -> bool:
+        """Do something with a file and go on when it fails; say so when that changes."""
         try:
             act(*arguments)
         except Error as error:
-            with contextlib.suppress(OSError):
-                self._screen.note(str(error))
+            if path not in self._unwritten:
+                self._unwritten.add(path)
+                self._note(str(error))
             return False
+        if path in self._unwritten:
+            self._unwritten.remove(path)
+            self._note(f"{path}: written again")
         return True
+
+    def _note(self, line: str) -> None:
+        with contextlib.suppress(OSError):
+            self._screen.note(line)
 
 
 @contextlib.contextmanager

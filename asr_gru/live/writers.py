@@ -10,7 +10,7 @@ import json
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Mapping
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import numpy as np
 
@@ -22,6 +22,7 @@ from asr_gru.formats.srt import srt_cue
 from asr_gru.formats.subtitles import Cue, cues
 from asr_gru.formats.txt import write_txt
 from asr_gru.formats.vtt import VTT_HEADER, vtt_cue
+from asr_gru.live.wav import WavFile
 from asr_gru.results import Event, Segment, Transcript
 
 if TYPE_CHECKING:
@@ -73,7 +74,7 @@ class SessionWriter:
         """Write what is pending and close the file; raises as ``write`` does."""
         try:
             if self._pending:
-                self._put("")
+                self._write()
         finally:
             if self._file is not None:
                 self._file.close()
@@ -81,6 +82,9 @@ class SessionWriter:
     def _put(self, text: str) -> None:
         data = text.encode()
         self._pending = data if self._file is None else self._pending + data
+        self._write()
+
+    def _write(self) -> None:
         try:
             if self._file is None:
                 write_bytes(self.path, self._pending)
@@ -174,8 +178,9 @@ SUFFIXES: Mapping[str, Callable[[str], _Text]] = {
 class AudioWriter:
     """Writes the audio of a session to a WAV file: 16 bits, mono, at the rate of the first block.
 
-    Positions in the file are times of the session: gaps are filled with silence, and audio from
-    a device with another rate is resampled. The header is updated every second.
+    Positions in the file are times of the session: gaps are filled with silence, as is what could
+    not be written while the disk was full, and audio from a device with another rate is
+    resampled. The file can be read at any time.
 
     Args:
         path: a file that ends in ``.wav`` and does not exist yet or is empty.
@@ -187,9 +192,9 @@ class AudioWriter:
 
     def __init__(self, path: str | Path) -> None:
         self.path = check_new(path, [".wav"])
-        self._file: Any = None
+        self._file: WavFile | None = None
         self._from_rate = self._to_rate = 0
-        self._written = self._flushed = 0
+        self._is_behind = False
 
     def __enter__(self) -> AudioWriter:
         return self
@@ -201,46 +206,44 @@ class AudioWriter:
         """Append a block.
 
         Raises:
-            Error: the file cannot be created or written.
+            Error: the file cannot be created or written now. Further blocks may be written
+                nevertheless; what is missing between them becomes silence.
         """
         try:
             self._write(block)
-        except (OSError, RuntimeError) as error:
+        except OSError as error:
+            self._is_behind = True
             raise Error(
-                f"{self.path}: {error}; the audio from {block.start_s:.1f} s on is not saved"
+                f"{self.path}: {error.strerror or error}; sound from {block.start_s:.1f} s on is "
+                "silent in it until it can be written again"
             ) from None
 
     def close(self) -> None:
-        """Close the file."""
-        if self._file is not None:
-            self._file.close()
-            self._file = None
+        """Close the file; raises as ``write`` does."""
+        file, self._file = self._file, None
+        if file is None:
+            return
+        try:
+            file.close()
+        except OSError as error:
+            raise Error(f"{self.path}: {error.strerror or error}") from None
 
     def _write(self, block: AudioBlock) -> None:
-        import soundfile
-
         if self._file is None:
             self._to_rate = block.sample_rate
-            self._file = soundfile.SoundFile(
-                str(self.path), "w", self._to_rate, 1, "PCM_16", format="WAV"
-            )
+            self._file = WavFile(self.path, self._to_rate)
         if block.sample_rate != self._from_rate:
             self._from_rate = block.sample_rate
             self._resampler = Resampler(self._from_rate, self._to_rate)
-        missing = round(block.start_s * self._to_rate) - self._written
-        if missing > 0.5 * self._to_rate:  # smaller ones are the resampler's lag
+        missing = round(block.start_s * self._to_rate) - self._file.samples
+        least = 0 if self._is_behind else 0.5 * self._to_rate  # up to that it may be mere lag
+        if missing > least:
             self._resampler = Resampler(self._from_rate, self._to_rate)
             while missing > 0:
-                self._append(np.zeros(min(missing, self._to_rate), np.float32))
+                self._file.append(np.zeros(min(missing, self._to_rate), np.float32))
                 missing -= self._to_rate
-        self._append(self._resampler.feed(block.samples))
-        if self._written - self._flushed >= self._to_rate:
-            self._file.flush()
-            self._flushed = self._written
-
-    def _append(self, samples: Any) -> None:
-        self._file.write(np.clip(samples, -1.0, 1.0))
-        self._written += len(samples)
+        self._file.append(self._resampler.feed(block.samples))
+        self._is_behind = False
 
 
 def check_new(path: str | Path, suffixes: Mapping[str, object] | list[str]) -> Path:

@@ -6,12 +6,14 @@ import io
 import json
 import os
 import re
+import resource
 import signal
 import subprocess
 import sys
 import time
 from pathlib import Path
 
+import numpy as np
 import pytest
 import soundfile
 
@@ -151,6 +153,63 @@ def test_kill_9_loses_only_what_is_open(tmp_path):
     assert json.loads((tmp_path / "a.json").read_text())["segments"][0]["text"] == told
     assert json.loads((tmp_path / "a.jsonl").read_text().splitlines()[0])["text"] == told
     assert soundfile.info(tmp_path / "a.wav").duration > 1
+
+
+@pytest.mark.skipif(not hasattr(resource, "prlimit"), reason="needs Linux")
+@pytest.mark.parametrize("is_room_again", [True, False])
+def test_a_full_disk_is_named_once_and_the_session_goes_on(tmp_path, is_room_again):
+    """A limit on the size of files stands for the disk; it is set and lifted from outside."""
+    names = ["a.txt", "a.srt", "a.json", "a.jsonl"]
+    outputs = [argument for name in names for argument in ("--output", tmp_path / name)]
+    arguments = ["live", "--from-file", SAMPLES / "long.ogg", "--endpoint", "0.3", *outputs]
+    arguments += ["--save-audio", tmp_path / "a.wav"]
+    with subprocess.Popen(
+        [sys.executable, "-m", "asr_gru", *map(str, arguments)],
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+    ) as process:
+        said = [process.stdout.readline()]
+        _, hard = resource.getrlimit(resource.RLIMIT_FSIZE)
+        while not (tmp_path / "a.jsonl").stat().st_size:
+            time.sleep(0.02)
+        time.sleep(0.2)  # for the file after it
+        before = {name: (tmp_path / name).read_text() for name in names}
+        resource.prlimit(process.pid, resource.RLIMIT_FSIZE, (30, hard))
+        said.append(process.stdout.readline())
+        assert {name: (tmp_path / name).read_text() for name in names} == before
+        if is_room_again:
+            resource.prlimit(process.pid, resource.RLIMIT_FSIZE, (hard, hard))
+        said.append(process.stdout.readline())
+        time.sleep(0.2)
+        process.send_signal(signal.SIGINT)
+        out, err = process.communicate(timeout=60)
+    text = "".join([*said, out])
+    assert process.returncode == 1  # sound is missing at least
+    assert "Traceback" not in err
+    for name in [*names, "a.wav"]:
+        told = [line for line in err.splitlines() if f"/{name}: " in line]
+        assert "File too large" in told[0]
+        assert told[-1].endswith("written again") == is_room_again
+        assert len(told) <= 2  # once when it begins, once when it ends
+    if not is_room_again:
+        assert {name: (tmp_path / name).read_text() for name in names} == before
+        return
+    assert (tmp_path / "a.txt").read_text() == text
+    finals = (tmp_path / "a.jsonl").read_text().splitlines()
+    assert [json.loads(line)["text"] for line in finals] == text.splitlines()
+    segments = json.loads((tmp_path / "a.json").read_text())["segments"]
+    assert [segment["text"] for segment in segments] == text.splitlines()
+    subtitles = re.findall(r"^[a-z].*", (tmp_path / "a.srt").read_text(), re.MULTILINE)
+    assert " ".join(subtitles).split() == text.split()
+    sound, original = (
+        soundfile.read(path)[0] for path in (tmp_path / "a.wav", SAMPLES / "long.ogg")
+    )
+    silent = sound == 0
+    original = original[: len(sound)]
+    np.testing.assert_allclose(sound[~silent], original[~silent], atol=1e-4)
+    assert 0.1 < silent.mean() < 0.9
+    assert not silent[-8000:].all()
 
 
 def test_a_closed_pipe_ends_it_and_the_files_have_the_rest(tmp_path):

@@ -13,7 +13,9 @@ import soundfile
 from asr_gru.audio.blocks import Block
 from asr_gru.audio.paced import PacedRecording
 from asr_gru.errors import AudioError, ConfigError, DeviceError, Error
+from asr_gru.files import write_bytes
 from asr_gru.live import AudioBlock, AudioDropped, LiveSession, SourceLost, SourceRestored, Status
+from asr_gru.live.wav import WavFile
 from asr_gru.live.writers import AudioWriter, SessionWriter
 from asr_gru.recognizer import Recognizer
 from asr_gru.results import Event, Word
@@ -331,6 +333,28 @@ def test_what_a_full_disk_refuses_is_written_when_there_is_room(tmp_path):
     assert full.kept.endswith(b"three four\n")
 
 
+def test_a_whole_file_that_a_full_disk_refused_is_written_at_the_end(tmp_path, monkeypatch):
+    writer = SessionWriter(tmp_path / "a.json")
+    writer.write(SAID[0])
+    kept = (tmp_path / "a.json").read_text()
+    full = [True]
+
+    def write(path, data):
+        if full[0]:
+            raise OSError(28, "No space left on device", str(path))
+        write_bytes(path, data)
+
+    monkeypatch.setattr("asr_gru.live.writers.write_bytes", write)
+    for act in (lambda: writer.write(SAID[1]), writer.close):
+        with pytest.raises(Error, match=r"a\.json: No space left"):
+            act()
+        assert (tmp_path / "a.json").read_text() == kept
+    full[0] = False
+    writer.close()
+    segments = json.loads((tmp_path / "a.json").read_text())["segments"]
+    assert [segment["text"] for segment in segments] == [SAID[0].text, SAID[1].text]
+
+
 def test_saved_sound_lies_where_the_session_heard_it(tmp_path, recognizer, speech):
     clock = Clock()
     again = Script(clock, speech)
@@ -358,3 +382,39 @@ def test_saved_sound_of_another_rate_is_resampled(tmp_path):
     info = soundfile.info(tmp_path / "a.wav")
     assert (info.samplerate, info.channels, info.subtype) == (RATE, 1, "PCM_16")
     assert info.duration == pytest.approx(3, abs=0.05)
+
+
+def test_what_a_full_disk_kept_from_the_sound_is_silent_in_it(tmp_path, monkeypatch):
+    sound = np.sin(np.arange(5 * RATE) / 20).astype(np.float32) * 0.5
+    room = [10**9]
+    descriptor_write = WavFile.append
+
+    def append(file, samples):
+        kept = samples[: max(0, room[0] - file.samples)]
+        descriptor_write(file, kept)
+        if len(kept) < len(samples):
+            raise OSError(28, "No space left on device")
+
+    monkeypatch.setattr(WavFile, "append", append)
+    writer = AudioWriter(tmp_path / "a.wav")
+    for second in range(5):
+        room[0] = RATE + 100 if second in {1, 2} else 10**9
+        block = AudioBlock(sound[second * RATE :][:RATE], RATE, float(second))
+        if second in {1, 2}:
+            with pytest.raises(Error, match=rf"a\.wav: No space left.*from {second}\.0 s"):
+                writer.write(block)
+        else:
+            writer.write(block)
+    writer.close()
+    saved = soundfile.read(tmp_path / "a.wav", dtype="float32")[0]
+    expected = sound.copy()
+    expected[RATE + 100 : 3 * RATE] = 0
+    np.testing.assert_allclose(saved, expected, atol=1e-4)
+
+
+def test_sound_that_can_never_be_written_ends_in_one_error(tmp_path):
+    (tmp_path / "a.wav").symlink_to("/dev/full")
+    writer = AudioWriter(tmp_path / "a.wav")
+    with pytest.raises(Error, match=r"a\.wav: No space left"):
+        writer.write(AudioBlock(np.zeros(100, np.float32), RATE, 0.0))
+    writer.close()
