@@ -11,6 +11,8 @@ import numpy as np
 import torch
 
 from asr_gru.model.net_config import EncoderConfig, NetConfig
+from asr_gru.nn import fast_gru
+from asr_gru.nn.gru_loops import compiled_loops
 from asr_gru.nn.net import AcousticNet
 from asr_gru.nn.recurrent import RecurrentLayer
 from asr_gru.training.augment import mask_features
@@ -39,6 +41,11 @@ def layer_step(layer, x, low):
     y.float().sum().backward()
 
 
+def with_loops(loops, step, *arguments):
+    fast_gru.compiled_loops = loops
+    step(*arguments)
+
+
 def race(title, steps, tries):
     best = dict.fromkeys(steps, float("inf"))
     for _ in range(tries):
@@ -49,7 +56,7 @@ def race(title, steps, tries):
     first = next(iter(best.values()))
     print(title)
     for name, seconds in best.items():
-        print(f"  {name:28} {seconds * 1000:8.0f} ms {first / seconds:6.2f} times")
+        print(f"  {name:30} {seconds * 1000:8.0f} ms {first / seconds:6.2f} times")
 
 
 def main() -> None:
@@ -65,18 +72,24 @@ def main() -> None:
     lengths = torch.full((BATCH,), LETTERS)
 
     kinds = {
-        "nn.GRU float32": (None, False),
-        "nn.GRU autocast bfloat16": (None, True),
-        "own layer float32": (torch.float32, False),
-        "own layer bfloat16": (torch.bfloat16, False),
+        "nn.GRU float32": (None, False, None),
+        "nn.GRU autocast bfloat16": (None, True, None),
+        "own, loops in Python, float32": (torch.float32, False, lambda: None),
+        "own, loops in Python, bfloat16": (torch.bfloat16, False, lambda: None),
+        "own, compiled, float32": (torch.float32, False, compiled_loops),
+        "own, compiled, bfloat16": (torch.bfloat16, False, compiled_loops),
     }
+    if compiled_loops() is None:
+        print("no C++ compiler: the last two rows run their loops in Python")
     one, whole = {}, {}
-    for name, (fast, low) in kinds.items():
+    for name, (fast, low, loops) in kinds.items():
         layer = RecurrentLayer("gru", 384, fast).train()
-        one[name] = partial(layer_step, layer, x, low)
+        one[name] = partial(with_loops, loops, layer_step, layer, x, low)
         net = AcousticNet(NetConfig(encoder=EncoderConfig(layers=5)), TOKENS, fast).train()
         optimiser = build_optimiser(net, OptimiserConfig())
-        whole[name] = partial(whole_step, net, optimiser, features, frames, targets, lengths, low)
+        whole[name] = partial(
+            with_loops, loops, whole_step, net, optimiser, features, frames, targets, lengths, low
+        )
     race(f"one layer of 384, 250 frames, batch {BATCH}", one, options.tries)
     parameters = sum(p.numel() for p in net.parameters()) / 1e6
     race(

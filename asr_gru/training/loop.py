@@ -12,6 +12,7 @@ import torch
 
 from asr_gru.errors import ConfigError
 from asr_gru.nn.fast_gru import bf16_available
+from asr_gru.nn.gru_loops import compiled_loops
 from asr_gru.nn.net import AcousticNet
 from asr_gru.text import Tokenizer
 from asr_gru.training.ahead import map_ahead, usable_cpus
@@ -223,7 +224,10 @@ def _choose_kernel(state: Checkpoint, processes: Processes, report: Report) -> t
         processes.all_reduce_(seconds)
         name = list(times)[int(seconds.argmin())]
         state.config = msgspec.structs.replace(config, gru_kernel=name)
-    report.note(f"GRU kernel: {name}")
+    how = ""
+    if KERNELS[name] is not None:
+        how = ", its loops " + ("compiled" if compiled_loops() else "in Python: no C++ compiler")
+    report.note(f"GRU kernel: {name}{how}")
     return KERNELS[name]
 
 

@@ -4,7 +4,10 @@ import pytest
 import torch
 from torch import Tensor, nn
 
-from asr_gru.nn.fast_gru import BLOCK, bf16_available, fast_gru
+from asr_gru.nn import fast_gru as module
+from asr_gru.nn.fast_gru import bf16_available, fast_gru
+from asr_gru.nn.gru_loops import compiled_loops
+from asr_gru.nn.python_loops import BLOCK
 
 BOUNDS = {torch.float32: 1e-5, torch.bfloat16: 0.02}
 """Of the distance from torch, relative to the size."""
@@ -14,6 +17,15 @@ BOUNDS = {torch.float32: 1e-5, torch.bfloat16: 0.02}
 def dtype(request: pytest.FixtureRequest) -> torch.dtype:
     if request.param == torch.bfloat16 and not bf16_available():
         pytest.skip("torch without packed products")
+    return request.param
+
+
+@pytest.fixture(params=["compiled", "python"])
+def loops(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> str:
+    if request.param == "python":
+        monkeypatch.setattr(module, "compiled_loops", lambda: None)
+    elif compiled_loops() is None:
+        pytest.skip("no C++ compiler")
     return request.param
 
 
@@ -37,7 +49,7 @@ def gradients(
     [(1, 2, 8, 16), (BLOCK, 3, 32, 32), (BLOCK + 5, 4, 24, 48), (50, 1, 64, 64)],
 )
 def test_close_to_torch_forward_and_backward(
-    frames: int, batch: int, inputs: int, width: int, dtype: torch.dtype
+    frames: int, batch: int, inputs: int, width: int, dtype: torch.dtype, loops: str
 ):
     expected = gradients(frames, batch, inputs, width, fast=None)
     found = gradients(frames, batch, inputs, width, fast=dtype)
@@ -47,7 +59,49 @@ def test_close_to_torch_forward_and_backward(
         assert (a - b).norm() < BOUNDS[dtype] * a.norm(), name
 
 
-def test_repeats_to_the_bit(dtype: torch.dtype):
+def test_repeats_to_the_bit(dtype: torch.dtype, loops: str):
     first = gradients(20, 3, 16, 16, fast=dtype)
     second = gradients(20, 3, 16, 16, fast=dtype)
     assert all(torch.equal(a, b) for a, b in zip(first, second, strict=True))
+
+
+def test_gates_at_their_limits_are_those_of_torch(loops: str):
+    layer = nn.GRU(4, 4)
+    nn.init.zeros_(layer.bias_ih_l0)
+    x = torch.tensor([0.0, 1.0, -1.0, 8.0, -8.0, 90.0, -90.0, 1e6, -1e6])[:, None, None]
+    x = x.expand(9, 2, 4).contiguous()
+    weights = [layer.weight_ih_l0, layer.weight_hh_l0, layer.bias_ih_l0, layer.bias_hh_l0]
+    found = fast_gru(x, *weights, torch.zeros(2, 4), torch.float32)
+    torch.testing.assert_close(found, layer(x)[0], rtol=1e-5, atol=1e-5)
+
+
+def test_what_is_not_finite_stays_so(dtype: torch.dtype, loops: str):
+    layer = nn.GRU(4, 4)
+    weights = [layer.weight_ih_l0, layer.weight_hh_l0, layer.bias_ih_l0, layer.bias_hh_l0]
+    x = torch.zeros(3, 2, 4)
+    x[1, 0] = torch.nan
+    y = fast_gru(x, *weights, torch.zeros(2, 4), dtype)
+    assert torch.isnan(y[1:, 0]).all()
+    assert torch.isfinite(y[0]).all()
+    assert torch.isfinite(y[:, 1]).all()
+
+
+def test_without_a_compiler_python_runs_the_loops(monkeypatch: pytest.MonkeyPatch, tmp_path):
+    monkeypatch.setenv("TORCH_EXTENSIONS_DIR", str(tmp_path))
+    monkeypatch.setenv("CXX", "no-such-compiler")
+    compiled_loops.cache_clear()
+    try:
+        assert compiled_loops() is None
+        found = gradients(5, 2, 8, 8, fast=torch.float32)
+    finally:
+        compiled_loops.cache_clear()
+    expected = gradients(5, 2, 8, 8, fast=None)
+    assert (expected[0] - found[0]).norm() < 1e-5 * expected[0].norm()
+
+
+def test_compiled_once_for_all_processes(monkeypatch: pytest.MonkeyPatch):
+    if compiled_loops() is None:
+        pytest.skip("no C++ compiler")
+    monkeypatch.setenv("CXX", "no-such-compiler")  # what is in the cache needs none
+    compiled_loops.cache_clear()
+    assert compiled_loops() is not None
