@@ -25,8 +25,12 @@ class Interrupted(BaseException):
 
 
 @contextmanager
-def interruptible() -> Iterator[Callable[[], None]]:
+def interruptible(asked: Callable[[], bool] = lambda: False) -> Iterator[Callable[[], None]]:
     """Raise ``Interrupted`` at the first signal, and let the next one pass while that is handled.
+
+    Args:
+        asked: called first; returns whether the program will end by itself soon, in which case
+            nothing is raised before the function below is called.
 
     Yields:
         a function to call now and then: it raises too, should the exception have been lost, as in
@@ -39,7 +43,7 @@ def interruptible() -> Iterator[Callable[[], None]]:
 
     def handle(number: int, frame: FrameType | None) -> None:  # noqa: ARG001
         received.append(number)
-        if len(received) == 1:
+        if len(received) == 1 and not asked():
             raise Interrupted(number)
         if len(received) >= PATIENCE:
             os._exit(128 + number)

@@ -7,6 +7,7 @@ from pathlib import Path
 
 import click
 
+from asr_gru.cli.interrupts import interruptible
 from asr_gru.errors import ConfigError, MissingExtraError
 
 __all__ = ["command"]
@@ -66,12 +67,14 @@ def command(
     try:
         from asr_gru.training.config import load_train_config
         from asr_gru.training.distributed import init_processes
-        from asr_gru.training.loop import Run, train
+        from asr_gru.training.loop import train
+        from asr_gru.training.run import Run, StopRequest
     except ModuleNotFoundError as error:
         raise MissingExtraError(error.name or "torch", "train") from None
     if new_head and start_from is None:
         raise ConfigError("--new-head needs --start-from")
     parsed = load_train_config(config, changes, _say)
+    stop = StopRequest()
     run = Run(
         folder=run_dir or Path("runs") / config.stem,
         root=root or config.parent,
@@ -79,12 +82,22 @@ def command(
         start_from=start_from,
         new_head=new_head,
         minutes=minutes,
+        stop=stop,
     )
-    processes = init_processes()
-    try:
-        train(parsed, run, processes, _say)
-    finally:
-        processes.shutdown()
+
+    def ask() -> bool:
+        stop.requested = True
+        return stop.is_heeded
+
+    with interruptible(ask) as check:
+        processes = init_processes()
+        try:
+            state = train(parsed, run, processes, _say)
+        finally:
+            processes.shutdown()
+        if stop.requested and processes.is_main:
+            _say(f"stopped after step {state.global_step}; the same command goes on from there")
+        check()
 
 
 def _say(line: str) -> None:

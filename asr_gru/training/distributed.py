@@ -3,14 +3,32 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 
 import torch
 import torch.distributed as dist
 from torch import Tensor
 
-__all__ = ["Processes", "init_processes"]
+from asr_gru.errors import Error
+
+__all__ = ["PeerLostError", "Processes", "init_processes"]
+
+
+class PeerLostError(Error):
+    """Another process of the group ended or cannot be reached."""
+
+
+@contextmanager
+def _collective() -> Iterator[None]:
+    """Turn what torch raises when a peer is gone into one line."""
+    try:
+        yield
+    except RuntimeError as error:
+        raise PeerLostError(
+            "another process of this run is gone; the same command goes on from the checkpoint"
+        ) from error
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,7 +56,8 @@ class Processes:
             return
         grads = [p.grad for p in parameters if p.grad is not None]
         flat = torch.cat([grad.reshape(-1) for grad in grads])
-        dist.all_reduce(flat)
+        with _collective():
+            dist.all_reduce(flat)
         flat /= self.world_size
         for grad, mean in zip(grads, torch.split(flat, [g.numel() for g in grads]), strict=True):
             grad.copy_(mean.view_as(grad))
@@ -47,7 +66,8 @@ class Processes:
         """Replace ``values`` by their sum over all processes, whatever device they are on."""
         if self.world_size > 1:
             local = values.to(self.device)
-            dist.all_reduce(local)
+            with _collective():
+                dist.all_reduce(local)
             values.copy_(local)
 
     def shares(self, counts: Tensor) -> Tensor:
@@ -65,12 +85,14 @@ class Processes:
     def barrier(self) -> None:
         """Block until all processes have reached this point."""
         if self.world_size > 1:
-            dist.barrier()
+            with _collective():
+                dist.barrier()
 
     def shutdown(self) -> None:
         """Destroy the process group."""
         if self.world_size > 1:
-            dist.destroy_process_group()
+            with suppress(RuntimeError):  # other processes may be gone
+                dist.destroy_process_group()
 
 
 def init_processes() -> Processes:

@@ -21,7 +21,7 @@ from asr_gru.training.autotune import KERNELS, time_kernels
 from asr_gru.training.checkpoint import NAME, Checkpoint, load_checkpoint, save_checkpoint
 from asr_gru.training.config import GruKernel, TrainConfig
 from asr_gru.training.dataset import Batch, TrainingSet
-from asr_gru.training.distributed import Processes
+from asr_gru.training.distributed import PeerLostError, Processes
 from asr_gru.training.initialise import initial_checkpoint
 from asr_gru.training.optimiser import build_optimiser, update_ema
 from asr_gru.training.phones import PhoneHead
@@ -104,12 +104,20 @@ def _train(
         )
         batches = _batches(training_set, steps, state, processes)
         while state.step_in_epoch < len(steps):
-            progress = schedule.progress(state.epoch + state.step_in_epoch / len(steps))
-            out_of_time = progress >= 1.0
-            if out_of_time:
-                break
-            batch, seed = next(batches)
-            result = train_step(batch, state.global_step, progress, seed)
+            run.stop.is_heeded = True
+            try:
+                progress = schedule.progress(state.epoch + state.step_in_epoch / len(steps))
+                out_of_time = progress >= 1.0
+                if out_of_time:
+                    break
+                batch, seed = next(batches)
+                result = train_step(batch, state.global_step, progress, seed)
+            except PeerLostError:  # before anything was changed
+                batches.close()
+                save(final=True)
+                if run.stop.requested:
+                    return state
+                raise
             if ema:
                 update_ema(ema, net, config.optimiser.ema, state.global_step)
             state.global_step += 1
@@ -121,7 +129,8 @@ def _train(
                     f"no finite gradient in {nonfinite} steps; resume from the last checkpoint "
                     "with a lower learning rate"
                 )
-            stop = run.stop_after is not None and state.global_step >= run.stop_after
+            enough = run.stop_after is not None and state.global_step >= run.stop_after
+            stop = enough or run.stop.requested
             if stop or time.monotonic() - saved_at > run.save_every_s:
                 save(final=stop)
                 saved_at = time.monotonic()
@@ -130,6 +139,7 @@ def _train(
                 report.close()
                 return state
         batches.close()
+        run.stop.is_heeded = not validation_sets  # which may take minutes
         if out_of_time:
             epochs_done = state.epoch + state.step_in_epoch / len(steps)
         else:

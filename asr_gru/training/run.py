@@ -4,16 +4,29 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 
 from filelock import FileLock, Timeout
 
 from asr_gru.errors import ConfigError
 
-__all__ = ["Run", "locked"]
+__all__ = ["Run", "StopRequest", "locked"]
 
 LOCK = ".lock"
+
+
+@dataclass(slots=True)
+class StopRequest:
+    """Asks a run to stop after the current step, from a signal handler or another thread.
+
+    Attributes:
+        requested: set it to stop.
+        is_heeded: whether steps are being taken, so that the request will be honoured soon.
+    """
+
+    requested: bool = False
+    is_heeded: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,6 +42,7 @@ class Run:
         save_every_s: seconds between checkpoints within an epoch.
         stop_after: stop with a checkpoint after this many steps, or None.
         minutes: train for this long, however many epochs that makes, or None.
+        stop: stops the run with a checkpoint while it takes steps.
     """
 
     folder: Path
@@ -39,6 +53,7 @@ class Run:
     save_every_s: float = 120.0
     stop_after: int | None = None
     minutes: float | None = None
+    stop: StopRequest = field(default_factory=StopRequest)
 
 
 @contextmanager
