@@ -17,7 +17,7 @@ from asr_gru.errors import (
     MissingExtraError,
     ModelError,
 )
-from asr_gru.results import Event, Segment, Transcript, Word
+from asr_gru.results import Event, Match, Segment, Transcript, Word
 
 if TYPE_CHECKING:
     from asr_gru.model.info import ModelInfo
@@ -33,6 +33,7 @@ __all__ = [
     "EndpointRules",
     "Error",
     "Event",
+    "Match",
     "MissingExtraError",
     "ModelError",
     "ModelInfo",

@@ -5,11 +5,12 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Literal
 
-__all__ = ["Event", "Segment", "Transcript", "Word"]
+__all__ = ["Event", "Match", "Segment", "Transcript", "Word"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,6 +40,29 @@ class Word:
 
 
 @dataclass(frozen=True, slots=True)
+class Match:
+    """Which phrase of a list was said, or what a grammar makes of the words.
+
+    Attributes:
+        phrase: as it stands in the list; None with a grammar.
+        index: its place in the list, from 0; None with a grammar.
+        intent: what the grammar calls the whole; None with a list of phrases.
+        slots: values that the grammar names; empty with a list of phrases.
+    """
+
+    phrase: str | None = None
+    index: int | None = None
+    intent: str | None = None
+    slots: Mapping[str, Any] = field(default_factory=dict, hash=False)
+
+    def to_dict(self) -> dict[str, Any]:
+        """Return what JSON adds to a segment or an event that is a phrase."""
+        if self.index is not None:
+            return {"unit": "phrase", "phrase": self.phrase, "phrase_index": self.index}
+        return {"unit": "phrase", "parse": {"intent": self.intent, "slots": dict(self.slots)}}
+
+
+@dataclass(frozen=True, slots=True)
 class Segment:
     """The words between two endpoints.
 
@@ -48,6 +72,7 @@ class Segment:
         start_s: start of the first word, in seconds.
         end_s: end of the last word, in seconds.
         words: the words in order.
+        match: which phrase it is, where closed phrases or a grammar were listened for.
     """
 
     id: int
@@ -55,6 +80,12 @@ class Segment:
     start_s: float
     end_s: float
     words: tuple[Word, ...]
+    match: Match | None = None
+
+    @property
+    def unit(self) -> Literal["words", "phrase"]:
+        """What the text is: any words, or a phrase that was listened for."""
+        return "phrase" if self.match else "words"
 
     def to_dict(self) -> dict[str, Any]:
         """Return the segment as JSON shows it."""
@@ -63,6 +94,7 @@ class Segment:
             "start_s": round(self.start_s, 3),
             "end_s": round(self.end_s, 3),
             "text": self.text,
+            **(self.match.to_dict() if self.match else {}),
             "words": [word.to_dict() for word in self.words],
         }
 
@@ -141,6 +173,8 @@ class Event:
         words: ``text`` as words with times and confidences.
         start_s: start of the first word, in seconds from the start of the stream.
         end_s: end of the last word so far, in seconds from the start of the stream.
+        match: of a ``final``: which phrase it is, where closed phrases or a grammar were listened
+            for. Such a stream has no partials, as what is no phrase is not to be shown.
     """
 
     kind: Literal["partial", "final"]
@@ -150,6 +184,12 @@ class Event:
     words: tuple[Word, ...]
     start_s: float
     end_s: float
+    match: Match | None = None
+
+    @property
+    def unit(self) -> Literal["words", "phrase"]:
+        """What the text is: any words, or a phrase that was listened for."""
+        return "phrase" if self.match else "words"
 
     @classmethod
     def final(cls, segment: Segment) -> Event:
@@ -162,11 +202,12 @@ class Event:
             words=segment.words,
             start_s=segment.start_s,
             end_s=segment.end_s,
+            match=segment.match,
         )
 
     def to_segment(self) -> Segment:
         """Return the segment as this event describes it."""
-        return Segment(self.segment, self.text, self.start_s, self.end_s, self.words)
+        return Segment(self.segment, self.text, self.start_s, self.end_s, self.words, self.match)
 
     def to_dict(self) -> dict[str, Any]:
         """Return the event as JSON shows it."""
@@ -177,5 +218,6 @@ class Event:
             "stable": self.stable,
             "start_s": round(self.start_s, 3),
             "end_s": round(self.end_s, 3),
+            **(self.match.to_dict() if self.match else {}),
             "words": [word.to_dict() for word in self.words],
         }

@@ -3,7 +3,10 @@
 from asr_gru.decoding.beam import BeamDecoder
 from asr_gru.decoding.confidence import word_confidence
 from asr_gru.decoding.fusion import Fusion, TokenModel
+from asr_gru.decoding.graph_knobs import GraphKnobs
+from asr_gru.decoding.graph_search import GraphSearch
 from asr_gru.decoding.greedy import GreedyDecoder
+from asr_gru.decoding.phone_graph import PhoneGraph, build_phone_graph
 from asr_gru.decoding.pronunciation_tree import PronunciationTree, build_tree, look_ahead
 from asr_gru.decoding.protocol import AnyDecoder, Decoder, Hypothesis, LogProbs, WordScore
 from asr_gru.decoding.tree_knobs import TreeSearchKnobs, WordModel
@@ -16,9 +19,12 @@ __all__ = [
     "BeamDecoder",
     "Decoder",
     "Fusion",
+    "GraphKnobs",
+    "GraphSearch",
     "GreedyDecoder",
     "Hypothesis",
     "LogProbs",
+    "PhoneGraph",
     "PronunciationTree",
     "TokenModel",
     "TreeSearch",
@@ -27,6 +33,7 @@ __all__ = [
     "WordScore",
     "WordSpan",
     "WordTimes",
+    "build_phone_graph",
     "build_tree",
     "look_ahead",
     "word_confidence",

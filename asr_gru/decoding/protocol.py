@@ -5,10 +5,12 @@ from __future__ import annotations
 from abc import abstractmethod
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
-from typing import Any, NamedTuple, Protocol, TypeAlias, TypeVar
+from typing import Any, ClassVar, NamedTuple, Protocol, TypeAlias, TypeVar
 
 import numpy as np
 import numpy.typing as npt
+
+from asr_gru.results import Match
 
 __all__ = ["AnyDecoder", "Decoder", "Hypothesis", "LogProbs", "WordScore"]
 
@@ -47,6 +49,7 @@ class Hypothesis:
         words: the words that the tokens stand for, from a decoder that knows words; None where
             the tokens themselves spell the words. Tokens behind the last are of a word that is
             not complete.
+        match: which phrase the words are, from a search of closed phrases or a grammar.
     """
 
     tokens: tuple[int, ...]
@@ -55,6 +58,7 @@ class Hypothesis:
     token_log_probs: tuple[float, ...]
     ends: tuple[int, ...] = ()
     words: tuple[WordScore, ...] | None = None
+    match: Match | None = None
 
     def first(self, count: int) -> Hypothesis:
         """Return the first ``count`` tokens and the words within, with the score of the whole."""
@@ -74,7 +78,13 @@ class Decoder(Protocol[S]):
     ``S`` is the state of one stream: a plain value that is never altered in place, so it can be
     kept, copied and gone on from twice. A stream's readings depend neither on the cuts between
     calls nor on the streams that share them.
+
+    Attributes:
+        whole_utterances: whether an utterance is one sentence or nothing, known at its end alone;
+            such a decoder starts again at every endpoint, and its utterances are not cut.
     """
+
+    whole_utterances: ClassVar[bool] = False
 
     @abstractmethod
     def start(self) -> S:

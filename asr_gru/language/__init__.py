@@ -8,6 +8,9 @@ from asr_gru.language.lexicon import Lexicon
 from asr_gru.language.ngram import LanguageModel
 from asr_gru.language.ngrams import NGrams
 from asr_gru.language.perplexity import Perplexity, perplexity
+from asr_gru.language.phrases import PhraseList
+from asr_gru.language.spoken import Spoken, WordSounds
+from asr_gru.language.word_graph import WordGraph, phrase_graph
 
 __all__ = [
     "ENGLISH_PHONES",
@@ -17,10 +20,15 @@ __all__ = [
     "Lexicon",
     "NGrams",
     "Perplexity",
+    "PhraseList",
+    "Spoken",
+    "WordGraph",
+    "WordSounds",
     "estimate",
     "open_language_model",
     "open_lexicon",
     "perplexity",
+    "phrase_graph",
     "read_arpa",
     "restrict_lexicon",
     "write_arpa",

@@ -152,6 +152,11 @@ class Lexicon:
     def __contains__(self, word: object) -> bool:
         return word in self._ids
 
+    def places(self, words: Sequence[str]) -> Ints:
+        """Return the place of each word in ``words``, -1 for those that are not here."""
+        ids = self._ids
+        return np.array([ids.get(word, -1) for word in words], np.int64)
+
     def pronunciations(self, word: str) -> list[tuple[int, ...]]:
         """Return the pronunciations of a word as places in ``phones``; none if it is not here."""
         place = self._ids.get(word)

@@ -105,6 +105,8 @@ class Segmenter:
 
     def open(self) -> OpenSegment | None:
         """Return the segment being spoken, once it is certain that it has a word."""
+        if self.decoder.whole_utterances:
+            return None
         best = self._best()
         spans = word_spans(best, self._tokens)
         if not spans:
@@ -182,9 +184,10 @@ class Segmenter:
 
     def _end(self, end: Endpoint, closed: list[Segment]) -> LogProbs | None:
         """Close the segment if ``end`` holds; return the rows that are to be read again."""
-        if end.reason in {"silence", "nothing"}:
+        whole = self.decoder.whole_utterances
+        if whole or end.reason in {"silence", "nothing"}:
             best = self._ended()
-            if end.reason == "silence" and not word_spans(best, self._tokens):
+            if end.reason == "silence" and not whole and not word_spans(best, self._tokens):
                 self._endpoint = replace(self._endpoint, length=0)  # what was heard was no word
                 return None
             self._close(best, closed)
@@ -233,7 +236,9 @@ class Segmenter:
         words = self._words(best, latest_s)
         if words:
             text = " ".join(word.text for word in words)
-            closed.append(Segment(self._id, text, words[0].start_s, words[-1].end_s, words))
+            closed.append(
+                Segment(self._id, text, words[0].start_s, words[-1].end_s, words, best.match)
+            )
             self._id += 1
 
 

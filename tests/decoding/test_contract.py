@@ -11,6 +11,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from asr_gru.decoding import BeamDecoder, Decoder, Fusion, GreedyDecoder, TokenModel, WordModel
+from tests.decoding.graphs import graph_search, loop
 from tests.decoding.test_beam import Bigrams as TokenBigrams
 from tests.decoding.words import Bigrams, tree_search
 
@@ -20,6 +21,8 @@ DECODERS = {
     "beam with a language model": BeamDecoder(4, fusion=Fusion(TokenBigrams(4), 0.7, 0.5)),
     "words": tree_search(None, blank_skip=0.7),
     "words with a language model": tree_search(Bigrams(), blank_skip=0.7, histories=2),
+    "phrases": graph_search(blank_skip=0.7, beam=8.0, stray=2.0),
+    "a grammar": graph_search(loop(), blank_skip=0.7, beam=8.0, width=3),
 }
 FED = st.tuples(st.integers(0, 10_000), st.lists(st.integers(0, 9), min_size=1, max_size=5))
 

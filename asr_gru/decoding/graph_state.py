@@ -1,0 +1,80 @@
+"""What the search of a graph remembers of a stream."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any, NamedTuple
+
+import numpy as np
+import numpy.typing as npt
+
+from asr_gru.decoding.tree_state import Floats, Ints
+
+__all__ = ["GraphState", "PassedPhone", "Tokens"]
+
+NODE, BLANK, WORD, ONSET, END = range(5)
+"""Rows of ``Tokens.ints``."""
+SCORE, ACOUSTIC, PEAK = range(3)
+"""Rows of ``Tokens.floats``."""
+
+
+class PassedPhone(NamedTuple):
+    """A phone that a path has left behind.
+
+    Attributes:
+        before: the one before it.
+        ints: node, whether in blank, completed word or -1, first frame, last frame.
+        floats: score and acoustic score up to the next phone, log-probability of its surest frame.
+    """
+
+    before: PassedPhone | None
+    ints: tuple[int, ...]
+    floats: tuple[float, ...]
+
+
+class Tokens(NamedTuple):
+    """The best path to each node that is worth keeping, one column each.
+
+    Attributes:
+        ints: ``(5, n)``: node of the graph; 1 when the path ends in blank; the word that the
+            newest phone completed, or -1; its first and last frame, -1 before the first.
+        floats: ``(3, n)``: score; its acoustic part; the newest phone's log-probability in its
+            surest frame.
+        passed: ``(n,)`` the phone before the newest, a ``PassedPhone`` or None.
+    """
+
+    ints: Ints
+    floats: Floats
+    passed: npt.NDArray[Any]
+
+    def at(self, index: Any) -> Tokens:
+        """Return some of them."""
+        return Tokens(self.ints[:, index], self.floats[:, index], self.passed[index])
+
+
+@dataclass(frozen=True, slots=True)
+class GraphState:
+    """A stream between two calls; nothing in it is ever altered in place.
+
+    Attributes:
+        frame: frames seen.
+        tokens: those that are kept.
+        other: ``(phones + 1,)`` score of other speech by its newest phone; column 0 ends in blank.
+        blank_score: log-probability of the certain blanks since the last frame that was searched.
+        after_blank: whether there were any.
+        finished: whether the end of the sentence was scored.
+    """
+
+    frame: int
+    tokens: Tokens
+    other: Floats
+    blank_score: float = 0.0
+    after_blank: bool = False
+    finished: bool = False
+
+
+def start_tokens() -> Tokens:
+    """Return one token at the start."""
+    ints = np.full((5, 1), -1)
+    ints[NODE], ints[BLANK] = 0, 1
+    return Tokens(ints, np.zeros((3, 1)), np.full(1, None, object))

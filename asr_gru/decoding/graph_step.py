@@ -1,0 +1,156 @@
+"""One frame of the search of a graph, for the tokens of many streams."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from asr_gru.decoding.graph_knobs import GraphKnobs
+from asr_gru.decoding.graph_state import (
+    ACOUSTIC,
+    BLANK,
+    END,
+    NODE,
+    ONSET,
+    PEAK,
+    SCORE,
+    WORD,
+    PassedPhone,
+    Tokens,
+)
+from asr_gru.decoding.phone_graph import PhoneGraph, ranges
+from asr_gru.decoding.tree_state import Floats, Ints
+
+__all__ = ["step", "step_other"]
+
+
+def step_other(other: Floats, rows: Floats, penalty: float) -> Floats:
+    """Take one frame of other speech: a loop over all phones, each of which costs a penalty.
+
+    Args:
+        other: ``(streams, tokens)`` best score by newest phone; column 0 is that of a blank end.
+        rows: ``(streams, tokens)`` log-probabilities.
+        penalty: of each phone, in nats.
+    """
+    phones = other[:, 1:]
+    newest = phones.argmax(axis=1)
+    stream = np.arange(len(other))
+    top = phones[stream, newest]
+    rest = phones.copy()
+    rest[stream, newest] = -np.inf
+    entered = np.broadcast_to(top[:, None], phones.shape).copy()
+    entered[stream, newest] = rest.max(axis=1)
+    entered = np.maximum(entered, other[:, :1]) - penalty
+    after = np.empty_like(other)
+    after[:, 0] = rows[:, 0] + np.maximum(other[:, 0], top)
+    after[:, 1:] = rows[:, 1:] + np.maximum(phones, entered)
+    return after
+
+
+def step(
+    graph: PhoneGraph,
+    knobs: GraphKnobs,
+    tokens: Tokens,
+    stream: Ints,
+    rows: Floats,
+    frames: Ints,
+    rival: Floats,
+) -> tuple[Tokens, Ints]:
+    """Take one frame of each stream.
+
+    Args:
+        graph: what can be said.
+        knobs: as tuned.
+        tokens: of all streams, side by side.
+        stream: ``(n,)`` whose each is; rises.
+        rows: ``(streams, tokens)``, the bias taken off the blank.
+        frames: ``(streams,)`` the frame's number in each stream.
+        rival: ``(streams,)`` score of other speech after this frame.
+
+    Returns:
+        tokens and their streams.
+    """
+    ints, floats, passed = tokens
+    node, score = ints[NODE], floats[SCORE]
+    phone = graph.phone[node]
+
+    # Staying at the node: by a blank (between words also by a stray phone), or the phone again.
+    idle = np.maximum(rows[:, 0], rows[:, 1:].max(axis=1) - knobs.stray)
+    stay_log_prob = np.where(graph.between_words[node], idle[stream], rows[stream, 0])
+    going = np.flatnonzero(ints[BLANK] == 0)
+    again_log_prob = rows[stream[going], phone[going]]
+
+    # Going on by an arc; the same phone again needs a blank before.
+    count = graph.first_arc[node + 1] - graph.first_arc[node]
+    source = np.repeat(np.arange(len(node)), count)
+    arc = ranges(graph.first_arc[node], count)
+    target = graph.target[arc]
+    next_phone = graph.phone[target]
+    possible = np.flatnonzero((next_phone != phone[source]) | (ints[BLANK][source] > 0))
+    source, arc, target = source[possible], arc[possible], target[possible]
+    arc_log_prob = rows[stream[source], next_phone[possible]]
+
+    origin = np.concatenate((np.arange(len(node)), going, source))
+    place = np.concatenate((2 * node + 1, 2 * node[going], 2 * target))
+    log_prob = np.concatenate((stay_log_prob, again_log_prob, arc_log_prob))
+    scores = score[origin] + log_prob
+    first_arc = len(node) + len(going)
+    scores[first_arc:] += graph.weight[arc]
+    owner = stream[origin]
+    best = rival.copy()
+    np.maximum.at(best, owner, scores)
+    near = np.flatnonzero(scores >= (best - knobs.beam)[owner])
+
+    # What stands at the same place is one token: the best.
+    key = owner[near] * (2 * len(graph)) + place[near]
+    order = np.lexsort((-scores[near], key))
+    key = key[order]
+    is_first = np.ones(len(key), bool)
+    is_first[1:] = key[1:] != key[:-1]
+    kept = near[order[is_first]]
+    kept = _narrow(kept, owner[kept], scores[kept], knobs.width, len(rows))
+
+    # Their columns.
+    left, owner, log_prob = origin[kept], owner[kept], log_prob[kept]
+    new_ints, new_floats, new_passed = ints[:, left], floats[:, left], passed[left]
+    new_ints[NODE], new_ints[BLANK] = place[kept] >> 1, place[kept] & 1
+    new_floats[SCORE] = scores[kept]
+    new_floats[ACOUSTIC] += log_prob
+    repeated = np.flatnonzero((kept >= len(node)) & (kept < first_arc))
+    new_ints[END, repeated] = frames[owner[repeated]]
+    new_floats[PEAK, repeated] = np.maximum(new_floats[PEAK, repeated], log_prob[repeated])
+    longer = np.flatnonzero(kept >= first_arc)
+    if len(longer):
+        parents = left[longer]
+        new_passed[longer] = _pass(tokens, parents)
+        new_ints[WORD, longer] = graph.word[arc[kept[longer] - first_arc]]
+        new_ints[ONSET, longer] = new_ints[END, longer] = frames[owner[longer]]
+        new_floats[PEAK, longer] = log_prob[longer]
+    return Tokens(new_ints, new_floats, new_passed), owner
+
+
+def _pass(tokens: Tokens, parents: Ints) -> np.ndarray[tuple[int], np.dtype[np.object_]]:
+    """Return the newest phones of tokens that are going on, as what they leave behind."""
+    distinct, again = np.unique(parents, return_inverse=True)
+    columns = zip(
+        tokens.passed[distinct].tolist(),
+        tokens.ints[:, distinct].T.tolist(),
+        tokens.floats[:, distinct].T.tolist(),
+        strict=True,
+    )
+    left = np.empty(len(distinct), object)
+    for place, (before, ints, floats) in enumerate(columns):
+        if ints[ONSET] >= 0:
+            left[place] = PassedPhone(before, tuple(ints), tuple(floats))
+    return left[again.ravel()]
+
+
+def _narrow(kept: Ints, owner: Ints, scores: Floats, width: int, streams: int) -> Ints:
+    """Return the ``width`` best of each stream, and those that are as good as the last of them."""
+    if len(kept) <= width:
+        return kept
+    ends = np.searchsorted(owner, np.arange(streams + 1))
+    limit = np.full(streams, -np.inf)
+    for stream in np.flatnonzero(np.diff(ends) > width).tolist():
+        own = scores[ends[stream] : ends[stream + 1]]
+        limit[stream] = np.partition(own, -width)[-width]
+    return kept[scores >= limit[owner]]

@@ -1,0 +1,121 @@
+"""Small graphs, and the same search by brute force."""
+
+from __future__ import annotations
+
+import itertools
+import math
+from collections.abc import Iterator
+
+import numpy as np
+
+from asr_gru.decoding import GraphKnobs, GraphSearch, PhoneGraph, build_phone_graph
+from asr_gru.language import Spoken, WordGraph, phrase_graph
+from tests.decoding.words import PRONUNCIATIONS, TOKENS, WORDS
+
+PHRASES = (("aa",), ("ab", "b"), ("ab", "bc"), ("a", "a"), ("b",), ("bee", "cab"), ("a",))
+
+
+def spoken(words: list[str]) -> Spoken:
+    ways = [[p for w, p in PRONUNCIATIONS if WORDS[w] == word] for word in words]
+    every = [way for own in ways for way in own]
+    return Spoken(
+        np.cumsum([0, *map(len, ways)]),
+        np.cumsum([0, *map(len, every)]),
+        np.array([phone for way in every for phone in way], np.int64),
+    )
+
+
+def loop() -> WordGraph:
+    """Any number of "a" or "b", weighted, and then "cab"; an arc into the start, two ways to it."""
+    words = ["a", "b", "cab"]
+    return WordGraph(
+        words,
+        words,
+        source=np.array([0, 0, 0, 1, 0]),
+        target=np.array([0, 0, 1, 0, 2]),
+        word=np.array([0, 1, 2, 0, 0]),
+        weight=np.array([-0.3, -1.5, 0.0, -0.2, -0.9]),
+        final=np.array([-np.inf, -0.25, -2.0]),
+    )
+
+
+def phone_graph(graph: WordGraph | None = None) -> PhoneGraph:
+    graph = graph or phrase_graph(PHRASES)
+    return build_phone_graph(graph, spoken(list(graph.spoken_as)))
+
+
+def graph_search(graph: WordGraph | None = None, **knobs: float) -> GraphSearch:
+    return GraphSearch(phone_graph(graph), TOKENS, None, GraphKnobs(**knobs))  # type: ignore[arg-type]
+
+
+def exact_search(graph: WordGraph | None = None, **knobs: float) -> GraphSearch:
+    """A search that drops nothing and knows no stray phones."""
+    everything = {"beam": 1e4, "width": 1_000_000, "blank_skip": 1, "phone_floor": 0, "stray": 1e4}
+    return graph_search(graph, **{**everything, **knobs})
+
+
+def sentences(graph: WordGraph, longest: int) -> Iterator[tuple[tuple[str, ...], float]]:
+    """Yield all word sequences of up to so many words, each with its weight."""
+    paths: list[tuple[int, tuple[str, ...], float]] = [(0, (), 0.0)]
+    for _ in range(longest):
+        paths = [
+            (int(graph.target[arc]), (*words, graph.words[graph.word[arc]]), weight + w)
+            for state, words, weight in paths
+            for arc in np.flatnonzero(graph.source == state).tolist()
+            for w in [float(graph.weight[arc])]
+        ]
+        yield from (
+            (words, weight + float(graph.final[state]))
+            for state, words, weight in paths
+            if graph.final[state] > -np.inf
+        )
+
+
+def brute_force(
+    rows: np.ndarray, graph: WordGraph, knobs: GraphKnobs
+) -> tuple[dict[tuple[str, ...], float], float]:
+    """The best score of every sentence over its pronunciations and alignments, and of the loop."""
+    acoustic: dict[tuple[int, ...], float] = {}
+    for path in itertools.product(range(rows.shape[1]), repeat=len(rows)):
+        phones = tuple(token for token, _ in itertools.groupby(path) if token)
+        score = sum(float(row[token]) for row, token in zip(rows, path, strict=True))
+        score -= knobs.blank_bias * path.count(0)
+        acoustic[phones] = max(acoustic.get(phones, -math.inf), score)
+    other = max(score - knobs.rejection * len(phones) for phones, score in acoustic.items())
+    found: dict[tuple[str, ...], float] = {}
+    for words, weight in sentences(graph, len(rows)):
+        ways = [[p for w, p in PRONUNCIATIONS if WORDS[w] == word] for word in words]
+        for way in itertools.product(*ways):
+            phones = tuple(itertools.chain(*way))
+            if phones in acoustic:
+                total = acoustic[phones] + weight
+                found[words] = max(found.get(words, -math.inf), total)
+    return found, other
+
+
+def slow_search(
+    rows: np.ndarray, phones: tuple[int, ...], words_end: set[int], knobs: GraphKnobs
+) -> float:
+    """The best alignment of some phones with stray ones between words, frame by frame."""
+    states = {(0, True): 0.0}
+    for row in rows.astype(float):
+        row = np.maximum(row, math.log(knobs.phone_floor))
+        row[0] -= knobs.blank_bias
+        after: dict[tuple[int, bool], float] = {}
+
+        def offer(key: tuple[int, bool], score: float, after: dict = after) -> None:
+            after[key] = max(after.get(key, -math.inf), score)
+
+        for (position, blank), score in states.items():
+            idle = row[0]
+            if position in words_end:
+                idle = max(idle, row[1:].max() - knobs.stray)
+            offer((position, True), score + idle)
+            if not blank:
+                offer((position, False), score + row[phones[position - 1]])
+            if position < len(phones) and (
+                blank or position == 0 or phones[position] != phones[position - 1]
+            ):
+                offer((position + 1, False), score + row[phones[position]])
+        states = after
+    return max(states.get((len(phones), blank), -math.inf) for blank in (True, False))
