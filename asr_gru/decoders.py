@@ -2,28 +2,81 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
+import threading
+from collections.abc import Iterable
+from dataclasses import dataclass, replace
+from itertools import islice
 from typing import TYPE_CHECKING
 
 from asr_gru.decoding import (
     AnyDecoder,
     BeamDecoder,
+    GraphKnobs,
+    GraphSearch,
     GreedyDecoder,
     TreeSearch,
     TreeSearchKnobs,
+    build_phone_graph,
     word_search,
 )
 from asr_gru.errors import ConfigError, ModelError, did_you_mean
 
 if TYPE_CHECKING:
+    from asr_gru.language import Lexicon
+    from asr_gru.language.pronounce import Pronouncer
     from asr_gru.model.config import DecoderConfig, DecoderKind, ModelConfig
     from asr_gru.model.directory import ModelDirectory
+    from asr_gru.text import Tokenizer
 
-__all__ = ["Decoders", "configured", "default_kind", "knobs_of"]
+__all__ = ["Closed", "Decoders", "configured", "default_kind", "knobs_of"]
 
 KINDS: tuple[DecoderKind, ...] = ("greedy", "beam", "words")
 DEFAULT_BEAM = 8
 MOST_BEAM = 100_000
+MOST_PHRASES = 100_000
+MOST_COMPILED = 16
+"""Lists of phrases and grammars that stay compiled."""
+
+
+@dataclass(frozen=True, slots=True)
+class Closed:
+    """What alone is listened for, as a program gives it.
+
+    Attributes:
+        phrases: a list of phrases.
+        rejection: see ``GraphKnobs``; None is the default.
+        most_unknown: how many words may be missing from the lexicon; None sets no limit.
+    """
+
+    phrases: tuple[str, ...] | None = None
+    rejection: float | None = None
+    most_unknown: int | None = None
+
+    @classmethod
+    def of(
+        cls,
+        phrases: Iterable[str] | None,
+        rejection: float | None = None,
+        most_unknown: int | None = None,
+    ) -> Closed | None:
+        """Return what the arguments of a call ask for; None if they ask for nothing.
+
+        Raises:
+            ConfigError: a threshold without phrases, or phrases that are one text.
+        """
+        if phrases is None:
+            if rejection is not None:
+                raise ConfigError("rejection is of phrases; give phrases")
+            return None
+        if isinstance(phrases, str) or not isinstance(phrases, Iterable):
+            raise ConfigError(f"phrases is {str(phrases)[:40]!r}; give a list of phrases")
+        given = tuple(islice(phrases, MOST_PHRASES + 1))
+        for number, phrase in enumerate(given, 1):
+            if not isinstance(phrase, str):
+                raise ConfigError(f"phrase {number} is {str(phrase)[:40]!r}; give text")
+        if len(given) > MOST_PHRASES:
+            raise ConfigError(f"more than {MOST_PHRASES} phrases; leave some out")
+        return cls(given, rejection, most_unknown)
 
 
 class Decoders:
@@ -37,6 +90,9 @@ class Decoders:
         self._directory = directory
         self._config = directory.config.decoder if directory else None
         self._made: dict[tuple[DecoderKind, int | None], AnyDecoder] = {}
+        self._compiled: dict[Closed, GraphSearch] = {}
+        self._compiling = threading.Lock()
+        self._lexicon: Lexicon | None = None
 
     def get(self, decoder: str | AnyDecoder | None = None, beam: int | None = None) -> AnyDecoder:
         """Return a decoder.
@@ -63,6 +119,56 @@ class Decoders:
             self._made[key] = self._make(kind, beam)
         return self._made[key]
 
+    def closed(self, asked: Closed, tokens: Tokenizer) -> GraphSearch:
+        """Return the search for phrases; the last few stay compiled. Safe to call from threads.
+
+        Args:
+            asked: what is listened for.
+            tokens: what the model writes with.
+
+        Raises:
+            ConfigError: phrases that cannot be, a word that cannot be pronounced.
+        """
+        with self._compiling:
+            found = self._compiled.pop(asked, None)
+            if found is None:
+                found = self._compile(asked, tokens)
+            self._compiled[asked] = found
+            if len(self._compiled) > MOST_COMPILED:
+                del self._compiled[next(iter(self._compiled))]
+        return found
+
+    def _compile(self, asked: Closed, tokens: Tokenizer) -> GraphSearch:
+        from asr_gru.language import PhraseList, WordSounds
+
+        knobs = GraphKnobs()
+        if asked.rejection is not None:
+            knobs = replace(knobs, rejection=asked.rejection)
+        directory = self._directory
+        said = PhraseList(
+            asked.phrases or (), directory.config.normaliser if directory else "basic"
+        )
+        is_english = directory is None or directory.config.language.partition("-")[0] in ("", "en")
+        sounds = WordSounds(
+            tokens.symbols,
+            tokens.kind,
+            self._own_lexicon(),
+            _english_pronouncer if is_english else None,
+        )
+        spoken = sounds.spoken(said.graph.spoken_as, asked.most_unknown)
+        graph = build_phone_graph(said.graph, spoken)
+        return GraphSearch(graph, len(tokens.symbols), said.match, knobs)
+
+    def _own_lexicon(self) -> Lexicon | None:
+        from asr_gru.language import Lexicon
+        from asr_gru.model.directory import LEXICON
+
+        if self._lexicon is None and self._directory is not None:
+            if LEXICON not in self._directory.config.files:
+                return None
+            self._lexicon = Lexicon.load(self._directory.path / LEXICON)
+        return self._lexicon
+
     def _kind(self, name: str | None, beam: int | None) -> DecoderKind:
         if name is None:
             own = default_kind(self._config) if self._config else "greedy"
@@ -88,6 +194,12 @@ class Decoders:
                 "or choose greedy or beam"
             )
         return _word_search(self._directory, beam)
+
+
+def _english_pronouncer() -> Pronouncer:
+    from asr_gru.language.pronounce import load_english
+
+    return load_english()
 
 
 def _word_search(directory: ModelDirectory, width: int | None) -> TreeSearch:

@@ -7,7 +7,7 @@ from functools import partial
 from typing import TYPE_CHECKING, Literal
 
 from asr_gru.audio import check_rate
-from asr_gru.decoders import Decoders
+from asr_gru.decoders import Closed, Decoders
 from asr_gru.decoding import AnyDecoder, WordTimes
 from asr_gru.errors import ConfigError, Error, ModelError
 from asr_gru.model.info import ModelInfo
@@ -168,6 +168,8 @@ class Recognizer:
         endpoint: EndpointRules | str | float | None = None,
         *,
         decoder: DecoderChoice = None,
+        phrases: Iterable[str] | None = None,
+        rejection: float | None = None,
         partials: bool = True,
     ) -> Stream:
         """Start a stream.
@@ -177,19 +179,22 @@ class Recognizer:
             endpoint: where segments end: rules, a mode (``"short"``, ``"normal"``, ``"long"``,
                 ``"off"``) or seconds of silence. ``Stream.endpoint`` can be changed later.
             decoder: as in ``load``; by default the one that was loaded.
+            phrases: only these are listened for; see ``phrase_decoder``.
+            rejection: how much is rejected that is none of them; see ``phrase_decoder``.
             partials: False yields finals only, at a lower cost.
 
         Raises:
             ModelError: the model needs whole recordings.
             AudioError: an impossible rate.
-            ConfigError: an endpoint or decoder that cannot be.
+            ConfigError: an endpoint, a decoder or phrases that cannot be.
         """
         if not self.acoustic.info.streaming:
             raise ModelError(
                 "this model is bidirectional and needs whole recordings; use transcribe, "
                 "or load a model that streams"
             )
-        pipeline, rate = self._pipeline_with(decoder), check_rate(sample_rate)
+        pipeline = self._pipeline_with(decoder, Closed.of(phrases, rejection))
+        rate = check_rate(sample_rate)
         new_engine = partial(StreamEngine, pipeline, rate, partials=partials)
         return Stream(new_engine, self._rules(endpoint))
 
@@ -215,6 +220,8 @@ class Recognizer:
         sample_rate: int | None = None,
         *,
         decoder: DecoderChoice = None,
+        phrases: Iterable[str] | None = None,
+        rejection: float | None = None,
         endpoint: EndpointRules | str | float | None = None,
         on_progress: Callable[[float], None] | None = None,
         on_segment: Callable[[Segment], None] | None = None,
@@ -228,17 +235,19 @@ class Recognizer:
                 ``(n,)`` or ``(n, channels)``.
             sample_rate: rate of the samples, in Hz; not needed for files.
             decoder: as in ``load``; by default the one that was loaded.
+            phrases: only these are listened for; see ``phrase_decoder``.
+            rejection: how much is rejected that is none of them; see ``phrase_decoder``.
             endpoint: where segments end; see ``stream``.
             on_progress: called now and then with the seconds of audio recognised so far.
             on_segment: called with each segment as soon as it is final.
 
         Raises:
             AudioError: the source cannot be read as audio.
-            ConfigError: an endpoint or decoder that cannot be.
+            ConfigError: an endpoint, a decoder or phrases that cannot be.
         """
         rules = self._rules(endpoint)
         ((_, result),) = transcribe_recordings(
-            self._pipeline_with(decoder),
+            self._pipeline_with(decoder, Closed.of(phrases, rejection)),
             [source],
             sample_rate,
             rules,
@@ -256,6 +265,8 @@ class Recognizer:
         sample_rate: int | None = None,
         *,
         decoder: DecoderChoice = None,
+        phrases: Iterable[str] | None = None,
+        rejection: float | None = None,
         endpoint: EndpointRules | str | float | None = None,
     ) -> Iterator[Segment]:
         """Yield the segments of a recording as soon as each is final.
@@ -263,7 +274,7 @@ class Recognizer:
         The recording is read as the iterator advances; arguments and errors are those of
         ``transcribe``.
         """
-        pipeline = self._pipeline_with(decoder)
+        pipeline = self._pipeline_with(decoder, Closed.of(phrases, rejection))
         return iterate_segments(pipeline, source, sample_rate, self._rules(endpoint))
 
     def transcribe_batch(
@@ -273,6 +284,8 @@ class Recognizer:
         *,
         batch_size: int = 16,
         decoder: DecoderChoice = None,
+        phrases: Iterable[str] | None = None,
+        rejection: float | None = None,
         endpoint: EndpointRules | str | float | None = None,
         on_progress: Callable[[float], None] | None = None,
         on_update: Callable[[Update], None] | None = None,
@@ -285,12 +298,12 @@ class Recognizer:
             recording, with the segments that became final.
 
         Raises:
-            ConfigError: a batch size below 1, or an endpoint or decoder that cannot be.
+            ConfigError: a batch size below 1, or an endpoint, a decoder or phrases that cannot be.
         """
         if batch_size < 1:
             raise ConfigError(f"a batch size of {batch_size}; give 1 or more")
         return transcribe_recordings(
-            self._pipeline_with(decoder),
+            self._pipeline_with(decoder, Closed.of(phrases, rejection)),
             sources,
             sample_rate,
             self._rules(endpoint),
@@ -306,7 +319,39 @@ class Recognizer:
         """Return the decoder that a choice stands for; raises as ``load``."""
         return self._pipeline.decoder if decoder is None else self._decoders.get(decoder)
 
-    def _pipeline_with(self, decoder: DecoderChoice) -> Pipeline:
+    def phrase_decoder(
+        self,
+        phrases: Iterable[str],
+        *,
+        rejection: float | None = None,
+        most_unknown: int | None = None,
+    ) -> AnyDecoder:
+        """Return a decoder that hears nothing but these phrases, for any number of calls.
+
+        An utterance, from pause to pause, is one of the phrases as a whole, or is rejected: it
+        yields no segment. Segments and finals say in ``match`` which phrase it was; there are no
+        partials. The method is described at ``decoding.GraphSearch``.
+
+        Args:
+            phrases: as people write them; digits are read as numbers, case and punctuation do
+                not matter.
+            rejection: shortfall against the likeliest phones that a phrase may have for each of
+                its phones, in nats: less rejects more. 2.5 by default, 0 to 20.
+            most_unknown: how many words may be missing from the model's lexicon, as finding out
+                how each is pronounced takes milliseconds; None sets no limit.
+
+        Raises:
+            ConfigError: no phrases, one without words, a word that cannot be pronounced.
+        """
+        asked = Closed.of(phrases, rejection, most_unknown)
+        assert asked is not None
+        return self._decoders.closed(asked, self.tokens)
+
+    def _pipeline_with(self, decoder: DecoderChoice, closed: Closed | None = None) -> Pipeline:
+        if closed is not None:
+            if decoder is not None:
+                raise ConfigError("a decoder beside phrases, which have their own; give one")
+            return replace(self._pipeline, decoder=self._decoders.closed(closed, self.tokens))
         if decoder is None:
             return self._pipeline
         return replace(self._pipeline, decoder=self._decoders.get(decoder))

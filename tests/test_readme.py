@@ -11,8 +11,9 @@ from asr_gru.cli import COMMANDS, main
 ROOT = Path(__file__).parent.parent
 README = (ROOT / "README.md").read_text(encoding="utf-8")
 LIVE = (ROOT / "docs" / "live.md").read_text(encoding="utf-8")
+PHRASES = (ROOT / "docs" / "phrases.md").read_text(encoding="utf-8")
 LANGUAGE = (ROOT / "docs" / "language.md").read_text(encoding="utf-8")
-BLOCKS = re.findall(r"```python\n(.*?)```", README + LIVE + LANGUAGE, re.DOTALL)
+BLOCKS = re.findall(r"```python\n(.*?)```", README + LIVE + LANGUAGE + PHRASES, re.DOTALL)
 
 
 @pytest.fixture(autouse=True)
@@ -47,7 +48,9 @@ def test_ci_runs_the_test_command_of_the_readme():
 
 
 def test_named_commands_exist():
-    assert set(re.findall(r"`asr-gru ([\w-]+)", README + LIVE + LANGUAGE)) <= set(COMMANDS)
+    assert set(re.findall(r"`asr-gru ([\w-]+)", README + LIVE + LANGUAGE + PHRASES)) <= set(
+        COMMANDS
+    )
 
 
 def test_named_paths_exist():

@@ -12,7 +12,13 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from asr_gru.cli.options import endpoint_rules, stream_options
+from asr_gru.cli.options import (
+    closed_decoder,
+    endpoint_rules,
+    phrase_options,
+    read_closed,
+    stream_options,
+)
 from asr_gru.cli.quiet import quiet_libraries
 from asr_gru.errors import ConfigError, Error
 from asr_gru.results import Event
@@ -49,6 +55,7 @@ SIGNALS = [
     "--save-audio", type=click.Path(path_type=Path), help="Also write the sound to a new .wav."
 )
 @stream_options(threads=1)
+@phrase_options
 @click.pass_context
 def command(
     context: click.Context,
@@ -62,12 +69,15 @@ def command(
     threads: int,
     decoder: str | None,
     beam: int | None,
+    phrases: Path | None,
+    rejection: float | None,
 ) -> int:
     """Transcribe the microphone until Ctrl-C; what is unsure is underlined."""
     if from_file is not None and device is not None:
         raise ConfigError("--device and --from-file are two sources; give one")
     if len(set(outputs)) < len(outputs):
         raise ConfigError("--output names a file twice; give each once")
+    closed = read_closed(phrases, rejection, decoder, beam)
     rules = endpoint_rules(endpoint)
     with contextlib.ExitStack() as stack:
         stack.enter_context(quiet_libraries(context))
@@ -83,7 +93,8 @@ def command(
         source = _source(device, from_file)  # first: what is said while the model loads is kept
         stack.callback(source.close)
         recognizer = Recognizer.load(model, threads=threads, decoder=decoder, beam=beam)
-        session = LiveSession(recognizer, source, rules, audio=audio is not None)
+        chosen = closed_decoder(recognizer, closed)
+        session = LiveSession(recognizer, source, rules, decoder=chosen, audio=audio is not None)
         files = [SessionWriter(path) for path in outputs]
         with _stopping(session):
             return _Show(_screen(), files, audio).run(session, source)

@@ -4,15 +4,31 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable
-from typing import Any, TypeVar
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, TypeVar
 
 import click
 
+from asr_gru.errors import ConfigError
 from asr_gru.streaming.endpoint import EndpointRules
 
-__all__ = ["endpoint_rules", "model_options", "size_in_bytes", "stream_options"]
+__all__ = [
+    "closed_decoder",
+    "endpoint_rules",
+    "model_options",
+    "phrase_options",
+    "read_closed",
+    "size_in_bytes",
+    "stream_options",
+]
+
+LARGEST_PHRASES = 10_000_000
 
 UNITS = {"": 1, "B": 1, "KB": 10**3, "MB": 10**6, "GB": 10**9, "KIB": 1 << 10, "MIB": 1 << 20}
+
+if TYPE_CHECKING:
+    from asr_gru.decoders import Closed
+    from asr_gru.recognizer import DecoderChoice, Recognizer
 
 F = TypeVar("F", bound=Callable[..., Any])
 
@@ -68,6 +84,69 @@ def stream_options(threads: int) -> Callable[[F], F]:
         return function
 
     return add
+
+
+def phrase_options(function: F) -> F:
+    """Add the options that close the vocabulary."""
+    for option in (
+        click.option(
+            "--rejection",
+            type=click.FloatRange(0, 20),
+            help="What a phrase may fall short by, nats a phone; less rejects more  [2.5].",
+        ),
+        click.option(
+            "--phrases",
+            type=click.Path(path_type=Path),
+            help="Hear only the phrases of this file, one a line; # begins a comment.",
+        ),
+    ):
+        function = option(function)
+    return function
+
+
+def read_closed(
+    phrases: Path | None, rejection: float | None, decoder: str | None, beam: int | None
+) -> Closed | None:
+    """Return what ``--phrases`` and ``--rejection`` ask for.
+
+    Raises:
+        ConfigError: options that do not go together, or a file that cannot be used.
+    """
+    from asr_gru.decoders import Closed
+
+    if phrases is not None and (decoder is not None or beam is not None):
+        raise ConfigError("--phrases has its own decoder; leave --decoder and --beam out")
+    return Closed.of(None if phrases is None else _read_phrases(phrases), rejection)
+
+
+def closed_decoder(recognizer: Recognizer, closed: Closed | None) -> DecoderChoice:
+    """Return the decoder for what is asked, or None; raises as ``Recognizer.phrase_decoder``."""
+    if closed is None or closed.phrases is None:
+        return None
+    return recognizer.phrase_decoder(closed.phrases, rejection=closed.rejection)
+
+
+def _read_phrases(path: Path) -> tuple[str, ...]:
+    """Read a file of phrases: one on a line, in UTF-8; empty lines and ``#`` lines do not count.
+
+    Raises:
+        ConfigError: not there, not text, or too large.
+    """
+    try:
+        with path.open("rb") as file:
+            data = file.read(LARGEST_PHRASES + 1)
+    except OSError as error:
+        raise ConfigError(f"{path}: {error.strerror}; give a file of phrases") from None
+    if len(data) > LARGEST_PHRASES:
+        raise ConfigError(f"{path}: larger than {LARGEST_PHRASES} bytes; give fewer phrases")
+    try:
+        lines = data.decode("utf-8-sig").splitlines()
+    except UnicodeDecodeError:
+        raise ConfigError(f"{path}: not UTF-8; save it as UTF-8 text") from None
+    found = tuple(line for line in map(str.strip, lines) if line and not line.startswith("#"))
+    if not found:
+        raise ConfigError(f"{path}: no phrases; write one on a line")
+    return found
 
 
 def endpoint_rules(text: str) -> EndpointRules:

@@ -12,7 +12,7 @@ from asr_gru.audio import RawAudio, find_recordings
 from asr_gru.audio.opening import is_pipe
 from asr_gru.audio.pcm import ENCODINGS
 from asr_gru.cli.interrupts import Interrupted, interruptible
-from asr_gru.cli.options import endpoint_rules, model_options
+from asr_gru.cli.options import endpoint_rules, model_options, phrase_options, read_closed
 from asr_gru.cli.outputs import Outputs
 from asr_gru.cli.progress import AudioProgress
 from asr_gru.cli.quiet import quiet_libraries
@@ -32,6 +32,7 @@ __all__ = ["command"]
 @click.command("transcribe")
 @click.argument("recordings", nargs=-1, required=True)
 @model_options
+@phrase_options
 @click.option(
     "--format",
     "formats",
@@ -78,6 +79,8 @@ def command(
     threads: int,
     decoder: str | None,
     beam: int | None,
+    phrases: Path | None,
+    rejection: float | None,
     phones: bool,
     formats: tuple[str, ...],
     output_dir: Path | None,
@@ -96,10 +99,20 @@ def command(
         if decoder not in {None, "greedy"} or beam is not None:
             raise ConfigError("--phones is greedy; leave --decoder and --beam out")
         decoder = "greedy"
+    closed = read_closed(phrases, rejection, decoder, beam)
     formats = formats or ("ctm" if phones else "txt",)
     for name in formats:
         writer(name)
-    settings = Settings(model, backend, device, threads, decoder, beam, endpoint_rules(endpoint))
+    settings = Settings(
+        model,
+        backend,
+        device,
+        threads,
+        decoder,
+        beam,
+        endpoint_rules(endpoint),
+        closed,
+    )
     if raw_rate is None and (raw_format is not None or raw_channels is not None):
         raise ConfigError("--raw-format and --raw-channels are of bare samples; give --raw-rate")
     if len(set(formats)) > 1 and output_dir is None:

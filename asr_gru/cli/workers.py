@@ -16,6 +16,8 @@ from multiprocessing.process import BaseProcess
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
+from asr_gru.cli.options import closed_decoder
+from asr_gru.decoders import Closed
 from asr_gru.errors import Error
 from asr_gru.recognizer import Recognizer
 from asr_gru.results import Transcript
@@ -42,10 +44,11 @@ class Settings:
     decoder: str | None
     beam: int | None
     rules: EndpointRules
+    closed: Closed | None = None
 
     def load(self) -> Recognizer:
-        """Load the model; raises as ``Recognizer.load`` does."""
-        return Recognizer.load(
+        """Load the model and compile the phrases; raises as ``Recognizer`` does."""
+        recognizer = Recognizer.load(
             self.model,
             backend=self.backend,
             device=self.device,
@@ -53,6 +56,8 @@ class Settings:
             decoder=self.decoder,
             beam=self.beam,
         )
+        closed_decoder(recognizer, self.closed)
+        return recognizer
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,18 +75,22 @@ def transcribe_here(
     settings: Settings, sources: Sequence[str | Path | RawAudio], batch_size: int, emit: Emit
 ) -> None:
     """Transcribe in this process; ``emit`` is told how far each recording is, and its end."""
-    _transcribe(settings.load(), settings.rules, sources, batch_size, emit)
+    _transcribe(settings.load(), settings, sources, batch_size, emit)
 
 
 def _transcribe(
     recognizer: Recognizer,
-    rules: EndpointRules,
+    settings: Settings,
     sources: Sequence[str | Path | RawAudio],
     batch_size: int,
     emit: Emit,
 ) -> None:
     results = recognizer.transcribe_batch(
-        sources, batch_size=batch_size, endpoint=rules, on_update=emit
+        sources,
+        batch_size=batch_size,
+        decoder=closed_decoder(recognizer, settings.closed),
+        endpoint=settings.rules,
+        on_update=emit,
     )
     for index, (_, result) in enumerate(results):
         emit(Finished(index, result))
@@ -228,7 +237,7 @@ def _work(pipe: Connection, settings: Settings) -> None:
     while True:
         try:
             indices, sources = pipe.recv()
-            _serve(pipe, recognizer, settings.rules, indices, sources)
+            _serve(pipe, recognizer, settings, indices, sources)
         except (EOFError, OSError):
             return
 
@@ -236,7 +245,7 @@ def _work(pipe: Connection, settings: Settings) -> None:
 def _serve(
     pipe: Connection,
     recognizer: Recognizer,
-    rules: EndpointRules,
+    settings: Settings,
     indices: Sequence[int],
     sources: Sequence[Any],
 ) -> None:
@@ -249,7 +258,7 @@ def _serve(
         pipe.send(message)
 
     try:
-        _transcribe(recognizer, rules, sources, len(sources), emit)
+        _transcribe(recognizer, settings, sources, len(sources), emit)
     except (OSError, EOFError):
         raise
     except Exception as error:  # noqa: BLE001  a fault costs its group, not the others

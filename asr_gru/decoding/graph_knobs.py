@@ -39,8 +39,8 @@ class GraphKnobs:
             costs next to nothing, 0.5 to 1; 1 searches every frame.
     """
 
-    rejection: float = 1.5
-    stray: float = 3.0
+    rejection: float = 2.5
+    stray: float = 6.0
     blank_bias: float = 1.5
     phone_floor: float = 1e-4
     beam: float = 20.0

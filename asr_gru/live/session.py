@@ -16,7 +16,7 @@ from asr_gru.results import Event
 if TYPE_CHECKING:
     from asr_gru.audio import Samples
     from asr_gru.audio.blocks import AudioSource, Block
-    from asr_gru.recognizer import Recognizer
+    from asr_gru.recognizer import DecoderChoice, Recognizer
     from asr_gru.streaming.endpoint import EndpointRules
     from asr_gru.streaming.stream import Stream
 
@@ -111,6 +111,7 @@ class LiveSession:
         source: a ``Microphone``, a ``PacedRecording``, or your own.
         endpoint: where segments end; the recogniser's own rules when not given. May be changed
             while the session runs.
+        decoder: as in ``Recognizer.stream``.
         audio: whether to give ``AudioBlock`` records too.
         retry_s: seconds between two looks for a source that is gone.
         clock: in seconds, rising; the source's clock.
@@ -122,12 +123,14 @@ class LiveSession:
         source: AudioSource,
         endpoint: EndpointRules | str | float | None = None,
         *,
+        decoder: DecoderChoice = None,
         audio: bool = False,
         retry_s: float = 1.0,
         clock: Callable[[], float] = time.monotonic,
     ) -> None:
         self._recognizer = recognizer
         self._source = source
+        self._decoder = decoder
         self._audio = audio
         self._retry_s = retry_s
         self._clock = clock
@@ -257,7 +260,7 @@ class LiveSession:
 
     def _new_stream(self, endpoint: EndpointRules | str | float | None) -> Stream:
         self._first_id = self._next_id
-        return self._recognizer.stream(self._source.sample_rate, endpoint)
+        return self._recognizer.stream(self._source.sample_rate, endpoint, decoder=self._decoder)
 
     def _placed(self, events: list[Event]) -> Iterator[Event]:
         """Move events of the stream to their place in the session."""

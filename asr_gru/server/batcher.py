@@ -15,7 +15,7 @@ import numpy as np
 import numpy.typing as npt
 
 from asr_gru.errors import Error
-from asr_gru.recognizer import Recognizer
+from asr_gru.recognizer import DecoderChoice, Recognizer
 from asr_gru.results import Event
 from asr_gru.server.metrics import Metrics
 from asr_gru.streaming.batching import step_engines
@@ -126,7 +126,7 @@ class Batcher:
         rules: EndpointRules,
         on_update: Callable[[StreamUpdate], None],
         *,
-        decoder: str | None = None,
+        decoder: DecoderChoice = None,
         partials: bool = True,
     ) -> ServedStream:
         """Start a stream whose updates go to ``on_update``; raises as ``Recognizer.stream``."""

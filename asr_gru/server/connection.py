@@ -25,6 +25,7 @@ from asr_gru.server.limits import CLOSE_CODES, INTERNAL, RefusedError
 from asr_gru.server.outbox import Outbox
 
 if TYPE_CHECKING:
+    from asr_gru.recognizer import DecoderChoice
     from asr_gru.server.context import ServerContext
     from asr_gru.server.registry import Registry
     from asr_gru.streaming.endpoint import EndpointRules
@@ -146,7 +147,7 @@ class Connection(ABC):
         sample_rate: int,
         rules: EndpointRules,
         *,
-        decoder: str | None = None,
+        decoder: DecoderChoice = None,
         partials: bool = True,
     ) -> None:
         """Start a stream; RefusedError for parameters that the recogniser rejects."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import uuid
 from functools import lru_cache
 from typing import Annotated, Any, Literal
@@ -10,7 +11,8 @@ import msgspec
 import numpy as np
 from msgspec import Meta
 
-from asr_gru.errors import ConfigError
+from asr_gru.errors import ConfigError, Error
+from asr_gru.recognizer import DecoderChoice
 from asr_gru.results import Event, Word
 from asr_gru.server.batcher import StreamUpdate
 from asr_gru.server.connection import Connection, bounded
@@ -20,6 +22,11 @@ from asr_gru.streaming.endpoint import EndpointRules
 __all__ = ["StreamConnection"]
 
 DTYPES = {"pcm16": "<i2", "float32": "<f4"}
+MOST_PHRASES = 2_000
+LONGEST_PHRASE = 200
+"""Characters of a phrase that a client may listen for."""
+MOST_UNKNOWN = 200
+"""Words of a client's phrases that the lexicon may lack; each takes a millisecond or two."""
 MOST_WORDS = 200
 """Longer partials come without their words."""
 Mode = Literal["short", "normal", "long", "off"]
@@ -35,6 +42,14 @@ class _Start(_ClientMessage, tag="start"):
     channels: Annotated[int, Meta(ge=1, le=64)] = 1
     endpoint: Mode | Annotated[float, Meta(ge=0.1, le=60)] | None = None
     decoder: Literal["greedy", "beam", "words"] | None = None
+    phrases: (
+        Annotated[
+            list[Annotated[str, Meta(max_length=LONGEST_PHRASE)]],
+            Meta(min_length=1, max_length=MOST_PHRASES),
+        ]
+        | None
+    ) = None
+    rejection: Annotated[float, Meta(ge=0, le=20)] | None = None
     words: bool = True
     key: str | None = None
 
@@ -65,7 +80,8 @@ class StreamConnection(Connection):
         self.admit()
         self._start = start
         rules = self.context.endpoint if start.endpoint is None else _rules(start.endpoint)
-        self.open_stream(start.sample_rate, rules, decoder=start.decoder)
+        decoder = await self._decoder(start)
+        self.open_stream(start.sample_rate, rules, decoder=decoder)
         info = self.context.recognizer.acoustic.info
         self.put(
             {
@@ -76,6 +92,24 @@ class StreamConnection(Connection):
                 "step_s": info.step_samples / info.sample_rate,
             }
         )
+
+    async def _decoder(self, start: _Start) -> DecoderChoice:
+        """Return what reads the stream; phrases are compiled aside, as others are being served."""
+        if start.phrases is None:
+            if start.rejection is not None:
+                raise RefusedError("bad_message", "rejection is of phrases; send phrases")
+            return start.decoder
+        if start.decoder is not None:
+            raise RefusedError("bad_message", "phrases have their own decoder; leave decoder out")
+        try:
+            return await asyncio.to_thread(
+                self.context.recognizer.phrase_decoder,
+                start.phrases,
+                rejection=start.rejection,
+                most_unknown=MOST_UNKNOWN,
+            )
+        except Error as error:
+            raise RefusedError("bad_message", str(error)) from None
 
     async def receive(self, message: str | bytes) -> bool:
         """Take samples, or a message that changes the rules or ends the audio."""
@@ -152,6 +186,8 @@ def _message(event: Event, audio_s: float, *, words: bool) -> dict[str, Any]:
         "end_s": round(event.end_s, 3),
         "audio_s": round(audio_s, 3),
     }
+    if event.match is not None:
+        message |= event.match.to_dict()
     if event.kind == "final" or (words and len(event.words) <= MOST_WORDS):
         message["words"] = [_encoded(word) for word in event.words]
     return message

@@ -10,6 +10,12 @@ from asr_gru.streaming.endpoint import EndpointRules
 from tests.server.talking import RATE, expected, finals, said, started, talk, voice
 
 
+@pytest.fixture(scope="module")
+def phrase_server(serving, word_model):
+    with serving(recognizer=Recognizer.load(word_model)) as running:
+        yield running
+
+
 @pytest.mark.parametrize("block", [37, 1600, 40_000])
 def test_the_text_is_that_of_a_stream(server, recognizer, block):
     """Promises 2 and 8: whatever the messages, the finals are those of the same audio."""
@@ -188,3 +194,49 @@ def test_garbage_in_a_session_ends_it_alone(server, recognizer, what):
     messages, (good, _) = asyncio.run(main())
     assert messages[-1]["code"] == code
     assert [m["text"] for m in finals(good)] == expected(recognizer, samples)
+
+
+def test_only_phrases_of_the_start_message_are_heard(serving, word_model):
+    recognizer, samples = Recognizer.load(word_model), voice(12.0, seed=4)
+    phrases = ["a  cat", "bob", "tack", "back", "a"]
+    rules = EndpointRules(0.1)
+    expected = recognizer.transcribe(
+        samples, RATE, phrases=phrases, rejection=20, endpoint=rules
+    ).segments
+    with serving(recognizer=recognizer) as running:
+        messages, _ = asyncio.run(
+            talk(running, samples, phrases=phrases, rejection=20, endpoint=0.1)
+        )
+    assert expected
+    assert {message["type"] for message in messages} <= {"final", "status", "end"}
+    for message, segment in zip(finals(messages), expected, strict=True):
+        assert (message["text"], message["unit"]) == (segment.text, "phrase")
+        assert message["phrase"] == phrases[message["phrase_index"]] == segment.match.phrase
+
+
+@pytest.mark.parametrize(
+    ("start", "said"),
+    [
+        ({"phrases": []}, "length >= 1"),
+        ({"phrases": ["a"] * 2001}, "length <= 2000"),
+        ({"phrases": ["a" * 201]}, "length <= 200"),
+        ({"phrases": "a cat"}, "Expected `array"),
+        ({"phrases": [" "]}, "has no words"),
+        ({"phrases": ["a zebra"]}, "'zebra' needs the phone Z"),
+        (
+            {"phrases": [chr(97 + i // 26) + chr(97 + i % 26) for i in range(676)]},
+            "200 are allowed",
+        ),
+        ({"phrases": ["a"], "decoder": "greedy"}, "leave decoder out"),
+        ({"phrases": ["a"], "rejection": 21}, "<= 20"),
+        ({"rejection": 1}, "rejection is of phrases"),
+    ],
+)
+def test_phrases_that_are_refused(phrase_server, start, said):
+    async def answer():
+        async with phrase_server.socket() as socket:
+            return await started(socket, **start)
+
+    refused = asyncio.run(answer())
+    assert refused["code"] == "bad_message"
+    assert said in refused["message"]

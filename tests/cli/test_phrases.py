@@ -1,0 +1,78 @@
+"""``--phrases`` of the commands that transcribe."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import pytest
+
+SAMPLES = Path(__file__).parents[2] / "audio_samples"
+READ = SAMPLES / "read.flac"
+
+
+@pytest.fixture
+def phrases(tmp_path):
+    path = tmp_path / "phrases.txt"
+    path.write_text("\ufeff# of the model's words\n\na  cat\n  back a tack  \nbob\n", "utf-8")
+    return path
+
+
+def test_only_phrases_are_heard(run, word_model, recording, phrases):
+    result = run(
+        "transcribe",
+        *("--model", word_model, "--phrases", phrases, "--rejection", 20, "--format", "json"),
+        recording,
+    )
+    assert (result.status, result.err) == (0, "")
+    for segment in json.loads(result.out)["segments"]:
+        assert segment["unit"] == "phrase"
+        assert segment["phrase"] == ["a  cat", "back a tack", "bob"][segment["phrase_index"]]
+        assert segment["text"] == " ".join(segment["phrase"].split())
+
+
+@pytest.mark.parametrize("jobs", [1, 2])
+def test_speech_is_rejected(run, tmp_path, jobs):
+    listed = tmp_path / "list.txt"
+    listed.write_text("turn the light on\nturn the light off\n")
+    names = [READ, SAMPLES / "stereo.flac"]
+    result = run("transcribe", "--phrases", listed, "--jobs", jobs, "--format", "json", *names)
+    assert (result.status, result.err) == (0, "")
+    assert [json.loads(line)["text"] for line in result.out.splitlines()] == ["", ""]
+
+
+def test_live_hears_phrases_alone(run, tmp_path):
+    listed = tmp_path / "list.txt"
+    listed.write_text("turn the light on\n")
+    result = run("live", "--from-file", READ, "--phrases", listed)
+    assert (result.status, result.out) == (0, "")
+    assert "listening to" in result.err
+
+
+@pytest.mark.parametrize("command", ["transcribe", "live"])
+@pytest.mark.parametrize(
+    ("text", "more", "said"),
+    [
+        (None, (), "No such file or directory; give a file of phrases"),
+        ("# nothing\n\n", (), "no phrases; write one on a line"),
+        ("жук", (), "'жук' cannot be pronounced"),
+        ("?!", (), "phrase 1 ('?!') has no words"),
+        ("go", ("--decoder", "greedy"), "--phrases has its own decoder"),
+        ("go", ("--beam", "4"), "--phrases has its own decoder"),
+    ],
+)
+def test_refusals(run, tmp_path, command, text, more, said):
+    path = tmp_path / "list.txt"
+    if text is not None:
+        path.write_text(text, "utf-8")
+    source = [READ] if command == "transcribe" else ["--from-file", READ]
+    result = run(command, "--phrases", path, *more, *source)
+    assert result.status == 2
+    assert said in result.err
+    assert len(result.err.strip().splitlines()) == 1
+
+
+def test_a_threshold_needs_phrases(run):
+    result = run("transcribe", "--rejection", 1, READ)
+    assert result.status == 2
+    assert "rejection is of phrases" in result.err

@@ -1,0 +1,148 @@
+"""Closed phrases through streams and recordings."""
+
+from __future__ import annotations
+
+import itertools
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from asr_gru import ConfigError, EndpointRules, Match, Recognizer
+from tests.test_recognizer import RATE, TOKENS, FakeModel, sound_of
+
+PHRASES = ["Abba!", "cab", "a bad cab", "dad"]
+SHORT = EndpointRules(trailing_s=0.4, longest_s=6.0, leading_s=2.0)
+
+
+def path_of(*texts, pause=14):
+    """Token of each frame: letters one frame each, a blank between equal ones, then a pause."""
+    path = [0, 0]
+    for text in texts:
+        for before, letter in itertools.pairwise(" " + text):
+            path += [0] * (letter == before) + [TOKENS.symbols.index(letter)]
+        path += [0] * pause
+    return path
+
+
+def spoken(*texts, seed=0, **more):
+    return sound_of(path_of(*texts, **more), seed)
+
+
+@pytest.fixture(scope="module")
+def recognizer():
+    return Recognizer(FakeModel(), TOKENS, endpoint=SHORT)
+
+
+def heard(recognizer, sound, **options):
+    return recognizer.transcribe(sound, RATE, phrases=PHRASES, **options)
+
+
+def test_phrases_are_heard_and_all_else_is_rejected(recognizer):
+    sound = spoken("abba", "dada", "cab", "acdcacdc", "a bad cab", "ab", "abbadad", "dad")
+    segments = heard(recognizer, sound, rejection=1.0).segments
+    assert [segment.text for segment in segments] == ["abba", "cab", "a bad cab", "dad"]
+    assert [segment.id for segment in segments] == [0, 1, 2, 3]
+    assert [segment.match for segment in segments] == [
+        Match("Abba!", 0),
+        Match("cab", 1),
+        Match("a bad cab", 2),
+        Match("dad", 3),
+    ]
+    assert {segment.unit for segment in segments} == {"phrase"}
+    assert [word.text for word in segments[2].words] == ["a", "bad", "cab"]
+    assert segments[0].start_s == pytest.approx(2 * 0.04)
+    assert segments[0].to_dict() | {"words": []} == {
+        "id": 0,
+        "start_s": round(segments[0].start_s, 3),
+        "end_s": round(segments[0].end_s, 3),
+        "text": "abba",
+        "unit": "phrase",
+        "phrase": "Abba!",
+        "phrase_index": 0,
+        "words": [],
+    }
+
+
+def test_without_phrases_segments_say_nothing_of_them(recognizer):
+    (segment, *_) = recognizer.transcribe(spoken("abba"), RATE).segments
+    assert segment.unit == "words"
+    assert segment.match is None
+    assert "unit" not in segment.to_dict()
+
+
+@settings(max_examples=25)
+@given(
+    st.lists(st.sampled_from(["abba", "cab", "dadc", "dad", "a bad cab"]), max_size=4),
+    st.integers(0, 1000),
+    st.lists(st.integers(1, 700), min_size=1, max_size=8),
+)
+def test_neither_cuts_nor_company_matter(recognizer, texts, seed, sizes):
+    sound = spoken(*texts, seed=seed)
+    whole = heard(recognizer, sound)
+    stream = recognizer.stream(RATE, phrases=PHRASES)
+    events, first = [], 0
+    for size in itertools.cycle(sizes):
+        if first >= len(sound):
+            break
+        events += stream.feed(sound[first : first + size])
+        first += size
+    events += stream.finish()
+    assert {event.kind for event in events} <= {"final"}
+    assert tuple(event.to_segment() for event in events) == whole.segments
+    sources = [sound, spoken("dad"), spoken("cab", "bad", seed=3)]
+    results = recognizer.transcribe_batch(sources, RATE, phrases=PHRASES)
+    assert next(results)[1].segments == whole.segments
+    assert list(recognizer.segments(sound, RATE, phrases=PHRASES)) == list(whole.segments)
+
+
+def test_other_speech_without_end_ends_at_the_longest_segment(recognizer):
+    sound = spoken(*["acdcacdc"] * 30, "cab", pause=4)
+    rules = EndpointRules(trailing_s=0.8, longest_s=3.0, leading_s=None)
+    assert [s.text for s in heard(recognizer, sound, endpoint=rules).segments] in ([], ["cab"])
+    apart = np.concatenate([sound, spoken("", "abba", pause=30)])
+    texts = [s.text for s in heard(recognizer, apart, endpoint=rules).segments]
+    assert texts[-1:] == ["abba"]
+
+
+def test_a_phrase_is_not_cut_for_length(recognizer):
+    rules = EndpointRules(trailing_s=0.8, longest_s=0.4, leading_s=None, pause_s=0.04)
+    assert [s.text for s in heard(recognizer, spoken("cab"), endpoint=rules).segments] == ["cab"]
+    found = heard(recognizer, spoken("a bad cab"), endpoint=rules).segments
+    assert {segment.match is not None for segment in found} <= {True}
+
+
+def test_rejection_is_tunable(recognizer):
+    sound = spoken("cac")  # a phone away from "cab"
+    assert [s.text for s in heard(recognizer, sound, rejection=8).segments] == ["cab"]
+    assert heard(recognizer, sound, rejection=0.5).segments == ()
+
+
+def test_a_decoder_is_compiled_once(recognizer):
+    first = recognizer.phrase_decoder(PHRASES)
+    assert recognizer.phrase_decoder(tuple(PHRASES)) is first
+    assert recognizer.phrase_decoder(PHRASES, rejection=1.0) is not first
+    texts = [s.text for s in recognizer.transcribe(spoken("dad"), RATE, decoder=first).segments]
+    assert texts == ["dad"]
+
+
+@pytest.mark.parametrize(
+    ("options", "said"),
+    [
+        ({"phrases": []}, "no phrases to listen for"),
+        ({"phrases": "abba"}, "phrases is 'abba'; give a list"),
+        ({"phrases": 3}, "phrases is '3'; give a list"),
+        ({"phrases": ["abba", 3]}, "phrase 2 is '3'; give text"),
+        ({"phrases": ["abba", "..."]}, r"phrase 2 \('...'\) has no words"),
+        ({"phrases": ["zebra"]}, "'zebra' cannot be spelled with the model's characters"),
+        ({"phrases": itertools.repeat("a")}, "more than 100000 phrases"),
+        ({"phrases": ["abba"], "decoder": "greedy"}, "a decoder beside phrases"),
+        ({"phrases": ["abba"], "rejection": 99}, "rejection 99: give 0 to 20"),
+        ({"rejection": 1.0}, "rejection is of phrases"),
+    ],
+)
+def test_what_is_refused(recognizer, options, said):
+    with pytest.raises(ConfigError, match=said) as refusal:
+        recognizer.stream(RATE, **options)
+    assert "\n" not in str(refusal.value)
