@@ -2,26 +2,29 @@
 
 from __future__ import annotations
 
-import itertools
 from collections.abc import Sequence
-from dataclasses import replace
+from typing import Any
 
 import numpy as np
+import numpy.typing as npt
 
+from asr_gru.decoding.tree_paths import on_paths
 from asr_gru.decoding.tree_state import (
+    ACOUSTIC,
+    BLANK,
     PARENT,
+    SCORE,
     TRACE,
     Hypotheses,
     Ints,
     Trace,
     TreeState,
-    collect,
 )
 
-__all__ = ["Batch"]
+__all__ = ["Batch", "Blanks"]
 
-COLLECT_FROM = 2000
-"""A trace is cleared of dead entries once it has twice those it was left with, and so many more."""
+Blanks = tuple[float, bool]
+"""Score of the certain blanks between two searched frames, and whether there are any."""
 
 
 class Batch:
@@ -30,85 +33,141 @@ class Batch:
     Attributes:
         hypotheses: of all streams that are not done, in the same arrays.
         stream: ``(n,)`` whose each is.
+        next_entry: number of the next new entry of the trace.
     """
 
     def __init__(self, states: Sequence[TreeState]) -> None:
         self._states = states
-        parts = [state.hypotheses for state in states]
-        self._sizes = np.array([state.trace.ints.shape[1] for state in states])
-        self._offsets = np.concatenate(([0], np.cumsum(self._sizes)))
-        self.stream = np.repeat(np.arange(len(states)), [part.ints.shape[1] for part in parts])
-        ints = np.concatenate([part.ints for part in parts], axis=1)
-        ints[TRACE] += np.where(ints[TRACE] < 0, 0, self._offsets[self.stream])
-        self.hypotheses = Hypotheses(ints, np.concatenate([part.floats for part in parts], axis=1))
-        self._done = [self.hypotheses] * len(states)
-        self._entries: list[tuple[Trace, Ints]] = []
-        self.next_entry = int(self._offsets[-1])
+        sizes = [state.trace.ints.shape[1] for state in states]
+        offsets = np.cumsum([0, *sizes])
+        counts = [state.hypotheses.ints.shape[1] for state in states]
+        self.stream = np.arange(len(states)).repeat(counts)
+        ints, floats = _joined([state.hypotheses for state in states])
+        trace = Trace(*_joined([state.trace for state in states]))
+        owner = np.arange(len(states)).repeat(sizes)
+        if len(states) > 1:
+            ints[TRACE] += np.where(ints[TRACE] < 0, 0, offsets.take(self.stream))
+            parent = trace.ints[PARENT]
+            parent += np.where(parent < 0, 0, offsets.take(owner))
+        self.hypotheses = Hypotheses(ints, floats)
+        self.next_entry = int(offsets[-1])
+        self._entries, self._owners = [trace], [owner]
         self._active = len(states)
+        self._done: list[tuple[Hypotheses, Ints]] = []
 
     def keep(self, count: int) -> None:
         """Go on with the first ``count`` streams; the others are done."""
         if count == self._active:
             return
-        order = np.argsort(self.stream, kind="stable")
-        ends = self.stream[order].searchsorted(np.arange(count, self._active + 1))
         ints, floats = self.hypotheses
-        for place, (first, behind) in enumerate(itertools.pairwise(ends.tolist()), count):
-            own = order[first:behind]
-            self._done[place] = Hypotheses(ints.take(own, axis=1), floats.take(own, axis=1))
-        rest = order[: ends[0]]
-        self.hypotheses = Hypotheses(ints.take(rest, axis=1), floats.take(rest, axis=1))
-        self.stream = self.stream.take(rest)
-        self._active = count
+        for done in (True, False):
+            (own,) = ((self.stream >= count) == done).nonzero()
+            part = Hypotheses(ints.take(own, axis=1), floats.take(own, axis=1))
+            stream = self.stream.take(own)
+            if done:
+                self._done.append((part, stream))
+        self.hypotheses, self.stream, self._active = part, stream, count
 
-    def add(self, entries: Trace, stream: Ints) -> None:
+    def add_blanks(self, blanks: Sequence[Blanks]) -> None:
+        """Let all hypotheses of the streams that had certain blanks end in blank."""
+        ints, floats = self.hypotheses
+        if len(blanks) == 1:
+            ((score, any_blank),) = blanks
+            if any_blank:
+                floats[SCORE] += score
+                floats[ACOUSTIC] += score
+                ints[BLANK] = 1
+        elif any(any_blank for _, any_blank in blanks):
+            scores = np.array([score for score, _ in blanks]).take(self.stream)
+            floats[SCORE] += scores
+            floats[ACOUSTIC] += scores
+            ints[BLANK] |= np.array([any_blank for _, any_blank in blanks]).take(self.stream)
+
+    def add(self, entries: Trace, owner: Ints) -> None:
         """Add entries to the traces of their streams; they are numbered from ``next_entry``."""
-        if len(stream):
-            self._entries.append((entries, stream))
-            self.next_entry += len(stream)
+        self._entries.append(entries)
+        self._owners.append(owner)
+        self.next_entry += len(owner)
 
-    def advanced(
-        self, frames: Sequence[int], blanks: Sequence[tuple[float, bool]]
-    ) -> list[TreeState]:
-        """Return the states of all streams.
+    def advanced(self, frames: Sequence[int], blanks: Sequence[Blanks]) -> list[TreeState]:
+        """Return the states of all streams, without entries that no hypothesis leads to.
 
         Args:
             frames: how many frames each took.
-            blanks: the score of the certain blanks at the end of each, and whether there are any.
+            blanks: the certain blanks at the end of each.
         """
-        self.keep(0)
-        old, sizes = int(self._offsets[-1]), self._sizes
-        parts = [trace for trace, _ in self._entries]
-        stream = np.concatenate([np.zeros(0, np.int64), *(stream for _, stream in self._entries)])
-        order = np.argsort(stream, kind="stable")
-        ends = np.searchsorted(stream[order], np.arange(len(self._states) + 1))
-        rank = np.empty(len(stream), np.int64)
-        rank[order] = np.arange(len(stream)) - ends[stream[order]]
-        local = np.concatenate(
-            (np.arange(old) - np.repeat(self._offsets[:-1], sizes), sizes[stream] + rank, [-1])
-        )  # of each entry in its own stream; the last stands for none
-        ints = np.concatenate([np.zeros((5, 0), np.int64), *(p.ints for p in parts)], axis=1)
-        floats = np.concatenate([np.zeros((3, 0)), *(p.floats for p in parts)], axis=1)
-        ints[PARENT] = local[ints[PARENT]]
-        advanced = []
-        for place, (state, hypotheses) in enumerate(zip(self._states, self._done, strict=True)):
-            own = order[ends[place] : ends[place + 1]]
-            hypotheses.ints[TRACE] = local[hypotheses.ints[TRACE]]
-            trace = state.trace
-            if len(own):
-                trace = Trace(
-                    np.concatenate((trace.ints, ints[:, own]), axis=1),
-                    np.concatenate((trace.floats, floats[:, own]), axis=1),
-                )
-            blank_score, after_blank = blanks[place]
-            after = replace(
-                state,
+        streams = np.arange(len(self._states) + 1)
+        parts = [part for part, _ in self._done] + [self.hypotheses]
+        stream = np.concatenate([*(stream for _, stream in self._done), self.stream])
+        hypotheses, trace = Hypotheses(*_joined(parts)), Trace(*_joined(self._entries))
+        owner = np.concatenate(self._owners)
+        (kept,) = on_paths(np.append(trace.ints[PARENT], -1), hypotheses.ints[TRACE]).nonzero()
+        if len(self._states) > 1:
+            kept = kept.take(owner.take(kept).argsort(kind="stable"))
+            order = stream.argsort(kind="stable")
+            hypotheses, stream = Hypotheses(*_columns(hypotheses, order)), stream.take(order)
+        number = np.full(len(owner) + 1, -1)
+        number[kept] = np.arange(len(kept))
+        trace, owner = Trace(*_columns(trace, kept)), owner.take(kept)
+        for pointers in (trace.ints[PARENT], hypotheses.ints[TRACE]):
+            pointers[:] = number.take(pointers)
+        first, begins = owner.searchsorted(streams), stream.searchsorted(streams)
+        settled = _settled(trace.ints[PARENT], owner, hypotheses.ints[TRACE], stream, first)
+        trace.ints[PARENT] = np.maximum(trace.ints[PARENT] - first.take(owner), -1)
+        hypotheses.ints[TRACE] = np.maximum(hypotheses.ints[TRACE] - first.take(stream), -1)
+        return [
+            TreeState(
                 frame=state.frame + frames[place],
-                hypotheses=hypotheses,
-                trace=trace,
-                blank_score=blank_score,
-                after_blank=after_blank,
+                hypotheses=Hypotheses(*_between(hypotheses, *begins[place : place + 2])),
+                trace=Trace(*_between(trace, *first[place : place + 2])),
+                settled=settled[place],
+                blank_score=blanks[place][0],
+                after_blank=blanks[place][1],
             )
-            full = trace.ints.shape[1] > 2 * state.collected + COLLECT_FROM
-            advanced.append(collect(after) if full else after)
-        return advanced
+            for place, state in enumerate(self._states)
+        ]
+
+
+def _settled(parent: Ints, owner: Ints, heads: Ints, stream: Ints, first: Ints) -> list[int]:
+    """Return how many of the first entries of each stream all of its hypotheses share.
+
+    Every entry leads to a hypothesis, so up to the first that ends one or has two successors
+    there is a single chain, unless there are two beginnings.
+
+    Args:
+        parent: ``(entries,)`` place of each entry's parent, or -1; a stream's lie together.
+        owner: ``(entries,)`` the stream of each.
+        heads: ``(n,)`` newest entry of each hypothesis, or -1.
+        stream: ``(n,)`` the stream of each.
+        first: ``(streams + 1,)`` where the entries of each begin, and the end.
+    """
+    streams = len(first) - 1
+    successors = np.bincount(parent + 1, minlength=len(parent) + 1)[1:]
+    successors[heads[heads >= 0]] += 2
+    (forks,) = (successors != 1).nonzero()
+    forks = np.append(forks, len(parent)).take(forks.searchsorted(first[:-1]))
+    single = np.bincount(owner[parent < 0], minlength=streams) == 1
+    single[stream[heads < 0]] = False
+    common = np.where(single, forks + 1 - first[:-1], 0)
+    settled: list[int] = common.tolist()
+    return settled
+
+
+Pair = tuple[npt.NDArray[Any], npt.NDArray[Any]]
+
+
+def _joined(parts: Sequence[Hypotheses | Trace]) -> Pair:
+    """Return whole numbers and floats of all, side by side; a copy in any case."""
+    ints, floats = zip(*parts, strict=True)
+    return np.concatenate(ints, axis=1), np.concatenate(floats, axis=1)
+
+
+def _columns(part: Hypotheses | Trace, index: Ints) -> Pair:
+    return part.ints.take(index, axis=1), part.floats.take(index, axis=1)
+
+
+def _between(part: Hypotheses | Trace, first: int, behind: int) -> Pair:
+    """Return some columns, as they are if these are all and otherwise as copies."""
+    if behind - first == part.ints.shape[1]:
+        return part
+    return part.ints[:, first:behind].copy(), part.floats[:, first:behind].copy()

@@ -22,7 +22,7 @@ import numpy as np
 
 from asr_gru.decoding.pronunciation_tree import PronunciationTree, best_words, look_ahead
 from asr_gru.decoding.protocol import Decoder, Hypothesis, LogProbs, WordScore
-from asr_gru.decoding.tree_batch import Batch
+from asr_gru.decoding.tree_batch import Batch, Blanks
 from asr_gru.decoding.tree_knobs import TreeSearchKnobs, WordModel
 from asr_gru.decoding.tree_merge import mix
 from asr_gru.decoding.tree_network import Network
@@ -44,7 +44,6 @@ from asr_gru.decoding.tree_state import (
     Ints,
     Trace,
     TreeState,
-    collect,
 )
 from asr_gru.decoding.tree_step import step
 from asr_gru.errors import Error, ModelError
@@ -65,7 +64,7 @@ class _Work(NamedTuple):
 
     frames: list[int]
     rows: list[Floats]
-    blanks: list[tuple[float, bool]]
+    blanks: list[Blanks]
     length: int
 
 
@@ -143,7 +142,7 @@ class TreeSearch(Decoder[TreeState]):
         for number in range(len(work[0].frames)):
             count = sum(len(one.frames) > number for one in work)
             batch.keep(count)
-            self._add_blanks(batch, [one.blanks[number] for one in work[:count]])
+            batch.add_blanks([one.blanks[number] for one in work[:count]])
             rows = np.stack([one.rows[number] for one in work[:count]])
             frames = np.array([one.frames[number] for one in work[:count]])
             stepped = step(
@@ -164,6 +163,9 @@ class TreeSearch(Decoder[TreeState]):
         rank = floats[SCORE] + state.blank_score
         if not state.finished:
             rank = rank + self._net.below[ints[NODE]]
+        if n == 1:
+            column = int(rank.argmax())
+            return [self._hypothesis(state, column, float(rank[column]))]
         found: list[Hypothesis] = []
         seen: set[int] = set()
         for column in np.argsort(-rank, kind="stable").tolist():
@@ -177,7 +179,7 @@ class TreeSearch(Decoder[TreeState]):
 
     def settled(self, state: TreeState) -> int:
         """Return how many tokens all hypotheses share, so that no later frame can alter them."""
-        return collect(state).settled
+        return state.settled
 
     def shown(self, state: TreeState) -> int:
         """Return how many tokens belong to words with the share of the probability to be shown."""
@@ -247,13 +249,6 @@ class TreeSearch(Decoder[TreeState]):
                 score, any_blank = 0.0, False
         work.blanks.append((score, any_blank))
         return work
-
-    def _add_blanks(self, batch: Batch, blanks: list[tuple[float, bool]]) -> None:
-        """Let all hypotheses of the streams that had certain blanks end in blank."""
-        if any(any_blank for _, any_blank in blanks):
-            score = np.array([score for score, _ in blanks])[batch.stream]
-            batch.hypotheses.floats[[SCORE, ACOUSTIC]] += score
-            batch.hypotheses.ints[BLANK] |= np.array([any_ for _, any_ in blanks])[batch.stream]
 
     def _hypothesis(self, state: TreeState, column: int, log_prob: float) -> Hypothesis:
         ints, floats = state.hypotheses

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-import math
-
 import numpy as np
 
 from asr_gru.decoding.pronunciation_tree import PronunciationTree
-from asr_gru.decoding.tree_state import NODE, PARENT, T_WORD, TRACE, WORD, Floats, TreeState
+from asr_gru.decoding.tree_network import ranges
+from asr_gru.decoding.tree_paths import jumps
+from asr_gru.decoding.tree_state import NODE, PARENT, T_WORD, TRACE, WORD, Floats, Ints, TreeState
 
 __all__ = ["likely_tokens"]
 
@@ -27,56 +27,60 @@ def likely_tokens(state: TreeState, rank: Floats, tree: PronunciationTree, share
         tree: the pronunciations.
         share: of the probability of all hypotheses, above 0.
     """
-    ints, entries = state.hypotheses.ints, state.trace.ints
-    parents, word_of = entries[PARENT], entries[T_WORD]
-    best = int(rank.argmax())
-    chain: list[int] = []
-    entry = int(ints[TRACE, best])
+    spoken, ends = _words_of_best(state, int(rank.argmax()))
+    if not spoken:
+        return state.settled
+    (counted,) = (rank > rank.max() - NEGLIGIBLE).nonzero()
+    ints = state.hypotheses.ints.take(counted, axis=1)
+    words, alike = _agreement(state, ints, spoken)
+    (unfinished,) = ((words == alike) & (alike < len(spoken))).nonzero()
+    node = ints[NODE].take(unfinished)
+    count = tree.first_word.take(node + 1) - tree.first_word.take(node)
+    here = tree.words.take(ranges(tree.first_word.take(node), count))
+    owner = unfinished.repeat(count)
+    expected = np.array(spoken).take(alike.take(owner))
+    alike[owner[here == expected]] += 1
+    mass = np.exp(rank.take(counted) - rank.max())
+    weight = np.bincount(alike, mass, len(spoken) + 1)[::-1].cumsum()[::-1]
+    (unlikely,) = (weight[1:] < share * weight[0]).nonzero()
+    likely = int(unlikely[0]) if len(unlikely) else len(spoken)
+    return state.settled + (ends[likely - 1] + 1 if likely else 0)
+
+
+def _words_of_best(state: TreeState, best: int) -> tuple[list[int], list[int]]:
+    """Return the words of a hypothesis behind the settled entries, and the token that ends each."""
+    parents, word_of = state.trace.ints[PARENT].tolist(), state.trace.ints[T_WORD].tolist()
+    words = [int(state.hypotheses.ints[WORD, best])]
+    entry = int(state.hypotheses.ints[TRACE, best])
     while entry >= state.settled:
-        chain.append(entry)
-        entry = int(parents[entry])
-    chain.reverse()
-    words = [int(word_of[entry]) for entry in chain] + [int(ints[WORD, best])]
+        words.append(word_of[entry])
+        entry = parents[entry]
+    words.reverse()
     ends = [position for position, word in enumerate(words) if word >= 0]
-    spoken = [words[position] for position in ends]
-
-    # For each entry, the words since the settled ones: how many, and how many like the best's.
-    known: dict[int, tuple[int, int]] = {entry: (0, 0)}
-
-    def counted(entry: int) -> tuple[int, int]:
-        path = []
-        while entry not in known:
-            path.append(entry)
-            entry = int(parents[entry])
-        count = known[entry]
-        for later in reversed(path):
-            count = known[later] = _with(count, int(word_of[later]), spoken)
-        return count
-
-    weight = [0.0] * len(spoken)
-    total = 0.0
-    top = float(rank[best])
-    for column in np.flatnonzero(rank > top - NEGLIGIBLE).tolist():
-        mass = math.exp(float(rank[column]) - top)
-        total += mass
-        count, alike = _with(counted(int(ints[TRACE, column])), int(ints[WORD, column]), spoken)
-        if count == alike < len(spoken):
-            node = int(ints[NODE, column])
-            here = tree.words[tree.first_word[node] : tree.first_word[node + 1]]
-            alike += spoken[alike] in here
-        for place in range(alike):
-            weight[place] += mass
-    likely = 0
-    while likely < len(spoken) and weight[likely] >= share * total:
-        likely += 1
-    settled = state.settled
-    return settled + (ends[likely - 1] + 1 if likely else 0)
+    return [words[position] for position in ends], ends
 
 
-def _with(count: tuple[int, int], word: int, spoken: list[int]) -> tuple[int, int]:
-    """Count one more word, if it is one."""
-    if word < 0:
-        return count
-    words, alike = count
-    same = words == alike < len(spoken) and spoken[alike] == word
-    return words + 1, alike + same
+def _agreement(state: TreeState, ints: Ints, spoken: list[int]) -> tuple[Ints, Ints]:
+    """Return how many words hypotheses have behind the settled entries, and how many like spoken.
+
+    Args:
+        state: of the stream.
+        ints: columns of the hypotheses.
+        spoken: words of the best.
+    """
+    settled, entries = state.settled, state.trace.ints[:, state.settled :]
+    parent = np.concatenate((entries[PARENT], ints[TRACE], [-1])) - settled
+    parent = np.maximum(parent, -1)
+    offset = entries.shape[1]
+    word = np.concatenate((entries[T_WORD], ints[WORD], [-1]))
+    steps = list(jumps(parent))
+    ends = word >= 0
+    words = ends.astype(np.int64)
+    for jump in steps:
+        words = words + words[jump]
+    expected = np.array([*spoken, -2]).take(words - 1, mode="clip")
+    alike = np.where(ends & (word != expected), words - 1, len(word))
+    for jump in steps:
+        alike = np.minimum(alike, alike[jump])
+    own = slice(offset, len(word) - 1)
+    return words[own], np.minimum(words, alike)[own]

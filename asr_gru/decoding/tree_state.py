@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import NamedTuple
 
 import numpy as np
 import numpy.typing as npt
 
-__all__ = ["Floats", "Hypotheses", "Ints", "Trace", "TreeState", "collect"]
+__all__ = ["Floats", "Hypotheses", "Ints", "Trace", "TreeState"]
 
 Ints = npt.NDArray[np.int64]
 Floats = npt.NDArray[np.float64]
@@ -58,9 +58,8 @@ class TreeState:
     Attributes:
         frame: frames seen.
         hypotheses: those that are kept.
-        trace: the phones before their newest ones.
+        trace: the phones before their newest ones, without any that no hypothesis leads to.
         settled: the first entries of ``trace`` that are a chain common to all hypotheses.
-        collected: entries of ``trace`` when it was last cleared of dead ones.
         blank_score: log-probability of the certain blanks since the last frame that was searched.
         after_blank: whether there were any.
         finished: whether the end of the sentence was scored.
@@ -70,46 +69,6 @@ class TreeState:
     hypotheses: Hypotheses
     trace: Trace
     settled: int = 0
-    collected: int = 0
     blank_score: float = 0.0
     after_blank: bool = False
     finished: bool = False
-
-
-def collect(state: TreeState) -> TreeState:
-    """Drop the entries of the trace that no hypothesis leads to, and find the settled ones."""
-    hypotheses, trace = state.hypotheses, state.trace
-    heads, parent = hypotheses.ints[TRACE], trace.ints[PARENT]
-    alive = np.zeros(len(parent) + 1, bool)
-    alive[: state.settled] = True
-    alive[-1] = True  # stands for no entry, which is -1
-    front = np.unique(heads)
-    while len(front := front[~alive[front]]):
-        alive[front] = True
-        front = parent[front]
-    kept = np.flatnonzero(alive[:-1])
-    number = np.full(len(alive), -1)
-    number[kept] = np.arange(len(kept))
-    entries, moved = trace.ints[:, kept], hypotheses.ints.copy()
-    entries[PARENT] = number[entries[PARENT]]
-    moved[TRACE] = number[heads]
-    return replace(
-        state,
-        hypotheses=Hypotheses(moved, hypotheses.floats),
-        trace=Trace(entries, trace.floats[:, kept]),
-        settled=_common(entries[PARENT], moved[TRACE]),
-        collected=len(kept),
-    )
-
-
-def _common(parent: Ints, heads: Ints) -> int:
-    """Return how many of the first entries all hypotheses share.
-
-    Every entry leads to a hypothesis, so up to the first that ends one or has two successors
-    there is a single chain.
-    """
-    if not len(parent) or (heads < 0).any() or (parent[1:] < 0).any():
-        return 0
-    successors = np.bincount(parent[1:], minlength=len(parent))
-    successors[heads] += 2
-    return int(np.argmax(successors != 1)) + 1
