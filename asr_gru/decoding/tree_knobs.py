@@ -75,9 +75,9 @@ class TreeSearchKnobs:
     language_weight: float = 0.9
     word_bonus: float = 0.0
     blank_bias: float = 1.5
-    beam: float = 14.0
-    width: int = 400
-    blank_skip: float = 0.98
+    beam: float = 9.0
+    width: int = 250
+    blank_skip: float = 0.95
     phone_floor: float = 1e-3
     histories: int = 1
     shown_share: float = 0.5

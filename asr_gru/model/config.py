@@ -45,9 +45,9 @@ class WordsConfig(_Part, frozen=True, kw_only=True, forbid_unknown_fields=True):
     language_weight: float = 0.9
     word_bonus: float = 0.0
     blank_bias: float = 1.5
-    beam: float = 14.0
-    width: int = 400
-    blank_skip: float = 0.98
+    beam: float = 9.0
+    width: int = 250
+    blank_skip: float = 0.95
     phone_floor: float = 1e-3
     shown_share: float = 0.5
 
