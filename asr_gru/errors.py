@@ -1,15 +1,15 @@
-"""The errors of the package, one family.
+"""The exception hierarchy.
 
-    Error                 catch this one to catch them all
-    ├── AudioError        a recording that cannot be read, samples that are not sound
-    ├── ModelError        a model directory that is missing, cut, foreign or used wrongly
-    ├── ConfigError       a configuration with an unknown key or an impossible value
+    Error                 base class
+    ├── AudioError        a recording that cannot be read, or invalid samples
+    ├── ModelError        a model directory that is missing, damaged or unsuitable
+    ├── ConfigError       a configuration with an unknown key or an invalid value
     ├── DataError         a manifest, text or training set that cannot be used
-    ├── DeviceError       a microphone that is not there or will not open
-    └── MissingExtraError a library that an optional part needs and that is not installed
+    ├── DeviceError       a microphone that is missing or cannot be opened
+    └── MissingExtraError an optional dependency that is not installed
 
-Each message is one line that names the thing and the remedy. The command line prints that line
-and exits with ``exit_status``: 1 when the input is at fault, 2 when the call is.
+Each message is a single line that names the problem and a remedy. The command line prints it and
+exits with ``exit_status``: 1 if the input is at fault, 2 if the call is.
 """
 
 from __future__ import annotations
@@ -30,35 +30,35 @@ __all__ = [
 
 
 class Error(Exception):
-    """Anything that this package refuses, in one line that names the thing and the remedy."""
+    """Base class of all errors of this package."""
 
     exit_status = 1
 
 
 class AudioError(Error):
-    """A recording that cannot be read, or samples that are not sound."""
+    """A recording cannot be read, or samples are invalid."""
 
 
 class ModelError(Error):
-    """A model directory that is missing, cut, foreign, or asked for what it cannot do."""
+    """A model directory is missing or damaged, or does not support what was requested."""
 
 
 class ConfigError(Error):
-    """A configuration with an unknown key or an impossible value."""
+    """A configuration has an unknown key or an invalid value."""
 
     exit_status = 2
 
 
 class DataError(Error):
-    """A manifest, a text or a training set that cannot be used."""
+    """A manifest, text or training set cannot be used."""
 
 
 class DeviceError(Error):
-    """A microphone that is not there or will not open."""
+    """A microphone is missing or cannot be opened."""
 
 
 class MissingExtraError(Error):
-    """A library that an optional part needs and that is not installed."""
+    """An optional dependency is not installed."""
 
     exit_status = 2
 

@@ -224,7 +224,8 @@ def through_page(model: str, core: int | None, path: Path, endpoint: str) -> Pla
         noted = json.loads(page.evaluate("JSON.stringify(noted)"))
         browser.close()
     rate = int(noted["rate"])
-    head = np.concatenate([np.array(block, np.float32) for block in noted["head"]]) / 32768
+    head = np.concatenate([np.array(block, np.float32) for block in noted["head"]])
+    head /= 32768
     offset_s = place(_low(head, rate), _head(path)) / LOW_RATE
     clock = SoundClock.of(noted["sent"], rate)
     seen = []

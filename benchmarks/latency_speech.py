@@ -146,7 +146,8 @@ def _synthesise(text: str, voice: str) -> tuple[Samples, list[tuple[str, int, fl
     utterance = flite.flite_synth_text(text.encode(), _voice(voice))
     wave = ctypes.cast(flite.utt_wave(utterance), ctypes.POINTER(_Wave)).contents
     assert wave.rate == RATE
-    samples = np.ctypeslib.as_array(wave.samples, (wave.count,)).astype(np.float32) / 32768
+    samples = np.ctypeslib.as_array(wave.samples, (wave.count,)).astype(np.float32)
+    samples /= 32768
     phones = []
     phone = flite.relation_head(flite.utt_relation(utterance, b"Segment"))
     while phone:

@@ -39,8 +39,8 @@ from asr_gru.training.phones import (
 from asr_gru.training.sampler import plan_epoch
 from benchmarks.level import levels
 
-RATE, KERNELS, DELAY_S, FLOOR = 16_000, 2, 0.08, 1e-6
-ENCODER = EncoderConfig(layers=KERNELS, width=192, dropout=0.0)
+RATE, LAYERS, DELAY_S, FLOOR = 16_000, 2, 0.08, 1e-6
+ENCODER = EncoderConfig(layers=LAYERS, width=192, dropout=0.0)
 
 
 class RunningMean(LevelNormaliser):
@@ -50,13 +50,14 @@ class RunningMean(LevelNormaliser):
         features = torch.log(mel + FLOOR) - self.mean
         batch, frames, mels = mel.shape
         blocks = features.reshape(batch, frames // self.block, self.block, mels).mean(dim=2)
-        mean, means = mel.new_zeros(batch, mels), []
+        mean = mel.new_zeros(batch, mels)
+        means: list[torch.Tensor] = []
         for number, block in enumerate(blocks.unbind(1)):
             rate = max(1.0 / (number + 1 + self.prior_blocks), self.decay)
             mean = mean + rate * (block - mean)
             means.append(mean)
-        means = torch.stack(means, dim=1).repeat_interleave(self.block, dim=1)
-        return (features - means) * self.scale, state
+        centre = torch.stack(means, dim=1).repeat_interleave(self.block, dim=1)
+        return (features - centre) * self.scale, state
 
 
 class Pcen(LevelNormaliser):
@@ -111,11 +112,18 @@ def network(kind, examples):
 def train(kind, examples, steps, batch_s):
     net, head = network(kind, examples)
     optimiser = torch.optim.AdamW([*net.parameters(), *head.parameters()], lr=2e-3)
-    planned, epoch = [], 0
+    planned: list[list[list[int]]] = []
+    epoch = 0
     while len(planned) < steps:
-        settings = {"batch_s": batch_s, "processes": 1, "noise_only": 0.0, "ascending": False}
         planned += plan_epoch(
-            examples.durations_s, examples.weights, seed=1, epoch=epoch, **settings
+            examples.durations_s,
+            examples.weights,
+            seed=1,
+            epoch=epoch,
+            batch_s=batch_s,
+            processes=1,
+            noise_only=0.0,
+            ascending=False,
         )
         epoch += 1
     net.train()
@@ -124,7 +132,7 @@ def train(kind, examples, steps, batch_s):
         with torch.no_grad():
             features, _ = net.features(batch.samples)
         state = net.encoder.start(len(features))
-        hidden = net.encoder.encode(features, state, tap=KERNELS).hidden
+        hidden = net.encoder.encode(features, state, tap=LAYERS).hidden
         loss = head.loss(hidden, batch.phones)
         optimiser.zero_grad()
         loss.backward()
@@ -137,7 +145,8 @@ def train(kind, examples, steps, batch_s):
 
 def frame_errors(net, head, corpus, phones: PhoneTimes):
     """Return the share of frames, in percent, whose phone is named wrongly, for each level."""
-    wrong, asked = {}, {}
+    wrong: dict[str, int] = {}
+    asked: dict[str, int] = {}
     frame_s = net.config.frame_samples / RATE
     for index, utterance in enumerate(corpus.utterances):
         spoken = phones.times.get(utterance.path)
@@ -145,11 +154,11 @@ def frame_errors(net, head, corpus, phones: PhoneTimes):
             continue
         for level, samples in levels(corpus.samples(index)):
             batch = collate([np.asarray(samples, np.float32)], [[]], net.config)
-            rows = [frame_targets(spoken, int(batch.frames[0]), frame_s, DELAY_S)]
-            wanted = pad_targets(rows, batch.frames)
+            row = frame_targets(spoken, int(batch.frames[0]), frame_s, DELAY_S)
+            wanted = pad_targets([row], batch.frames)
             with torch.no_grad():
                 features, _ = net.features(batch.samples)
-                hidden = net.encoder.encode(features, net.encoder.start(1), tap=KERNELS).hidden
+                hidden = net.encoder.encode(features, net.encoder.start(1), tap=LAYERS).hidden
                 named = head(hidden).argmax(dim=-1)
             known = wanted != IGNORE_INDEX
             wrong[level] = wrong.get(level, 0) + int(((named != wanted) & known).sum())
@@ -188,9 +197,8 @@ def main() -> None:
     table = {}
     for kind in options.kinds:
         began = time.perf_counter()
-        table[kind] = frame_errors(
-            *train(kind, examples, options.steps, options.batch_s), check, check_phones
-        )
+        net, head = train(kind, examples, options.steps, options.batch_s)
+        table[kind] = frame_errors(net, head, check, check_phones)
         print(f"# {kind}: {time.perf_counter() - began:.0f} s", flush=True)
     print(f"{'frames wrong %':18}" + "".join(f"{kind:>18}" for kind in table))
     for level in next(iter(table.values())):

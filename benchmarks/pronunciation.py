@@ -75,8 +75,8 @@ def rules(
     print(f"{'rule':22} {'words':>6} {'wrong %':>8} {'by letters %':>13}")
     for kind, judged in sorted(by_kind.items(), key=lambda pair: -len(pair[1])):
         ruled = 100 - 100 * sum(rule for rule, _ in judged) / len(judged)
-        other = 100 - 100 * sum(by_letters for _, by_letters in judged) / len(judged)
-        print(f"{kind:22} {len(judged):6} {ruled:8.1f} {other:13.1f}")
+        spelled = 100 - 100 * sum(by_letters for _, by_letters in judged) / len(judged)
+        print(f"{kind:22} {len(judged):6} {ruled:8.1f} {spelled:13.1f}")
 
 
 if __name__ == "__main__":

@@ -49,7 +49,10 @@ def main() -> None:
     def transcribed(change):
         sources = (change(read_recording(u.path, to_rate)) for u in utterances)
         results = recognizer.transcribe_batch(sources, to_rate, endpoint=off)
-        texts = [normalise(result.text, "english") for _, result in results]
+        texts = []
+        for _, result in results:
+            assert not isinstance(result, Exception)
+            texts.append(normalise(result.text, "english"))
         return texts, sum(map(word_errors, said, texts), Score())
 
     _, score = transcribed(lambda samples: samples)

@@ -42,7 +42,7 @@ def layer_step(layer, x, low):
 
 
 def with_loops(loops, step, *arguments):
-    fast_gru.compiled_loops = loops
+    fast_gru.compiled_loops = loops  # type: ignore[attr-defined]
     step(*arguments)
 
 

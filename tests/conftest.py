@@ -66,7 +66,7 @@ def model(tmp_path_factory):
     tokens = build_character_tokenizer(["abcdefghij "])
     net = AcousticNet(NetConfig(encoder=EncoderConfig(width=32, layers=1)), len(tokens)).eval()
     net.encoder.head.weight.data *= 8
-    noise = np.random.default_rng(0).standard_normal(32_000).astype("float32") * 0.1
+    noise = 0.1 * np.random.default_rng(0).standard_normal(32_000, dtype=np.float32)
     folder = tmp_path_factory.mktemp("models") / "tiny"
     card = Card(name="tiny", language="en", licence="CC0")
     export_model(
@@ -116,7 +116,7 @@ def word_model(tmp_path_factory):
     spoken = {"a": "AA", "back": "B AA K", "cat": "K AA T", "tack": "T AA K", "bob": "B AA B"}
     entries = [(word, tuple(phones.split())) for word, phones in spoken.items()]
     lexicon = Lexicon.build([*entries, ("cat", ("K", "T"))], tokens.symbols[1:])
-    noise = np.random.default_rng(0).standard_normal(32_000).astype("float32") * 0.1
+    noise = 0.1 * np.random.default_rng(0).standard_normal(32_000, dtype=np.float32)
     folder = tmp_path_factory.mktemp("models") / "words"
     arpa = folder.with_name("words.arpa")
     arpa.write_text(ARPA)

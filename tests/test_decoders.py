@@ -108,12 +108,20 @@ def test_words_depend_neither_on_blocks_nor_on_company(recognizer, seed, cuts):
 def test_a_beam_is_how_much_is_kept(word_model, model):
     load = Recognizer.load
     assert isinstance(load(word_model).decoder, TreeSearch)
-    assert load(word_model, beam=7).decoder.knobs.width == 7
-    assert load(word_model, decoder="words", beam=9).decoder.knobs.width == 9
+    for search, width in (
+        (load(word_model, beam=7).decoder, 7),
+        (load(word_model, decoder="words", beam=9).decoder, 9),
+    ):
+        assert isinstance(search, TreeSearch)
+        assert search.knobs.width == width
     assert isinstance(load(model).decoder, GreedyDecoder)
     assert isinstance(load(model, beam=1).decoder, GreedyDecoder)
-    assert load(model, beam=5).decoder.width == 5
-    assert load(model, decoder="beam").decoder.width == 8
+    for beam, width in (
+        (load(model, beam=5).decoder, 5),
+        (load(model, decoder="beam").decoder, 8),
+    ):
+        assert isinstance(beam, BeamDecoder)
+        assert beam.width == width
 
 
 def test_choices_that_cannot_be_are_refused(recognizer, model):

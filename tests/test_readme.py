@@ -13,7 +13,8 @@ README = (ROOT / "README.md").read_text(encoding="utf-8")
 LIVE = (ROOT / "docs" / "live.md").read_text(encoding="utf-8")
 PHRASES = (ROOT / "docs" / "phrases.md").read_text(encoding="utf-8")
 LANGUAGE = (ROOT / "docs" / "language.md").read_text(encoding="utf-8")
-BLOCKS = re.findall(r"```python\n(.*?)```", README + LIVE + LANGUAGE + PHRASES, re.DOTALL)
+PYTHON = (ROOT / "docs" / "python.md").read_text(encoding="utf-8")
+BLOCKS = re.findall(r"```python\n(.*?)```", README + LIVE + LANGUAGE + PHRASES + PYTHON, re.DOTALL)
 
 
 @pytest.fixture(autouse=True)
@@ -28,7 +29,7 @@ def test_python_examples_run(number, capsys):
 
 
 def test_there_are_python_examples():
-    assert len(BLOCKS) >= 4
+    assert len(BLOCKS) >= 7
 
 
 def test_the_first_command_prints_a_transcript(monkeypatch, capsys):

@@ -10,7 +10,7 @@ from asr_gru.cli import main
 
 @dataclass(frozen=True)
 class Result:
-    status: int
+    status: str | int | None
     out: str
     err: str
 
@@ -22,7 +22,7 @@ def run(monkeypatch, capsys):
     def call(*arguments):
         monkeypatch.setattr(sys, "argv", ["asr-gru", *map(str, arguments)])
         capsys.readouterr()
-        status = 0
+        status: str | int | None = 0
         try:
             main()
         except SystemExit as end:

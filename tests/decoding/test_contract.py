@@ -10,12 +10,20 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from asr_gru.decoding import BeamDecoder, Decoder, Fusion, GreedyDecoder, TokenModel, WordModel
+from asr_gru.decoding import (
+    AnyDecoder,
+    BeamDecoder,
+    Decoder,
+    Fusion,
+    GreedyDecoder,
+    TokenModel,
+    WordModel,
+)
 from tests.decoding.graphs import graph_search, loop
 from tests.decoding.test_beam import Bigrams as TokenBigrams
 from tests.decoding.words import Bigrams, tree_search
 
-DECODERS = {
+DECODERS: dict[str, AnyDecoder] = {
     "greedy": GreedyDecoder(),
     "beam": BeamDecoder(4, blank_threshold=0.7),
     "beam with a language model": BeamDecoder(4, fusion=Fusion(TokenBigrams(4), 0.7, 0.5)),
@@ -40,7 +48,8 @@ def test_decoders_keep_the_contract(random_rows, name, fed):
     before = decoder.best(start, 9)
     assert [one.tokens for one in before] == [()]
     assert decoder.settled(start) == 0
-    states, settled = [start] * len(fed), [()] * len(fed)
+    states = [start] * len(fed)
+    settled: list[tuple[int, ...]] = [()] * len(fed)
     for number in range(max(map(len, pieces))):
         parts = [own[number] if number < len(own) else empty for own in pieces]
         states = decoder.advance(states, parts)
@@ -86,8 +95,6 @@ def test_states_can_be_pickled_however_long_they_are(random_rows, name, keep):
 
 @pytest.mark.parametrize("protocol", [Decoder, TokenModel, WordModel])
 def test_what_lacks_a_method_cannot_be_made(protocol):
-    class Nothing(protocol):
-        pass
-
+    incomplete = type("Incomplete", (protocol,), {})
     with pytest.raises(TypeError, match="abstract"):
-        Nothing()
+        incomplete()

@@ -19,7 +19,8 @@ def test_greedy_is_collapse_of_argmax(random_rows, seed, frames, tokens):
     spoken = [(token, [frame for frame, _ in run]) for token, run in runs if token]
 
     decoder = GreedyDecoder()
-    (best,) = decoder.best(*decoder.advance([decoder.start()], [rows]), 5)
+    (path_state,) = decoder.advance([decoder.start()], [rows])
+    (best,) = decoder.best(path_state, 5)
 
     assert best.tokens == tuple(token for token, _ in spoken)
     assert best.frames == tuple(run[0] for _, run in spoken)

@@ -21,7 +21,7 @@ def built(entries):
 
 
 def path(tree, node):
-    phones = ()
+    phones: tuple[int, ...] = ()
     while node:
         phones, node = (int(tree.phone[node]), *phones), int(tree.parent[node])
     return phones

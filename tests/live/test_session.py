@@ -165,7 +165,7 @@ def test_stop_closes_the_open_segment(recognizer, speech):
 def test_stop_while_the_microphone_is_gone_ends_it(recognizer, speech):
     clock = Clock()
     source = Script(clock, speech[:RATE], DeviceError("gone"))
-    source.refusals = math.inf
+    source.refusals = 10**9
     session = LiveSession(recognizer, source, clock=clock, retry_s=3600.0)
     for record in session:
         if isinstance(record, SourceLost):
@@ -301,7 +301,7 @@ def test_an_earlier_session_is_never_overwritten(tmp_path):
         AudioWriter(tmp_path / "a.mp3")
 
 
-def test_what_a_full_disk_refuses_is_written_when_there_is_room(tmp_path):
+def test_what_a_full_disk_refuses_is_written_when_there_is_room(tmp_path, monkeypatch):
     class Full:
         room = 3
         kept = b""
@@ -319,7 +319,8 @@ def test_what_a_full_disk_refuses_is_written_when_there_is_room(tmp_path):
 
     writer = SessionWriter(tmp_path / "a.txt")
     writer._file.close()
-    writer._file = full = Full()
+    full = Full()
+    monkeypatch.setattr(writer, "_file", full)
     with pytest.raises(Error, match=r"a\.txt: No space left.*7 bytes are kept"):
         writer.write(SAID[0])
     full.room = 1000

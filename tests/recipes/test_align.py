@@ -57,7 +57,7 @@ class Decoder:
 @pytest.fixture
 def recipe(monkeypatch):
     module = types.ModuleType("pocketsphinx")
-    module.Decoder = Decoder
+    monkeypatch.setattr(module, "Decoder", Decoder, raising=False)
     monkeypatch.setitem(sys.modules, "pocketsphinx", module)
     monkeypatch.delitem(sys.modules, "recipes.en_small.align", raising=False)
     yield importlib.import_module("recipes.en_small.align")

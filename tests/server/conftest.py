@@ -4,6 +4,7 @@ import asyncio
 import threading
 from contextlib import contextmanager
 from dataclasses import dataclass
+from typing import Any
 
 import pytest
 import uvicorn
@@ -53,7 +54,7 @@ def serving(recognizer):
         bounds = Limits(**limits)
         sockets = listen("127.0.0.1", 0, bounds)
         port = sockets[0].getsockname()[1]
-        made = {}
+        made: dict[str, Any] = {}
 
         async def main():
             made["context"] = ServerContext(

@@ -2,6 +2,7 @@
 
 import asyncio
 import base64
+from typing import Any
 
 import numpy as np
 import openai
@@ -152,7 +153,7 @@ def test_telephone_formats(server, kind):
     assert session(server, conversation)[-1].usage.seconds == 3.0
 
 
-MISTAKES = {
+MISTAKES: dict[str, dict[str, Any]] = {
     "invalid_audio": {"type": "input_audio_buffer.append", "audio": "%%%"},
     "unknown_event": {"type": "response.create", "event_id": "mine"},
     "input_audio_buffer_commit_empty": {"type": "input_audio_buffer.commit"},

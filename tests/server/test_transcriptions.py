@@ -6,6 +6,7 @@ import io
 import json
 import urllib.error
 import urllib.request
+from typing import Any
 
 import openai
 import pytest
@@ -97,7 +98,7 @@ def test_models(client):
         client.models.retrieve("large")
 
 
-REFUSED = {
+REFUSED: dict[str, tuple[dict[str, Any], type[openai.APIStatusError], str]] = {
     "another model": ({"model": "large-v3"}, openai.NotFoundError, "model_not_found"),
     "another language": ({"language": "fr"}, openai.BadRequestError, "language"),
     "an unknown format": (
