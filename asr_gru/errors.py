@@ -26,6 +26,7 @@ __all__ = [
     "MissingExtraError",
     "ModelError",
     "did_you_mean",
+    "install_command",
 ]
 
 
@@ -63,11 +64,17 @@ class MissingExtraError(Error):
     exit_status = 2
 
     def __init__(self, library: str, extra: str) -> None:
-        super().__init__(f"{library} is not installed; run: pip install 'asr-gru[{extra}]'")
+        super().__init__(f"{library} is not installed; {install_command(extra)}")
         self._arguments = library, extra
 
     def __reduce__(self) -> tuple[type[MissingExtraError], tuple[str, str]]:
         return type(self), self._arguments
+
+
+def install_command(extra: str = "") -> str:
+    """Return what to run for the libraries of the package or of an extra."""
+    target = f"'.[{extra}]'" if extra else "."
+    return f"run: pip install {target} in the folder of asr_gru's sources"
 
 
 def did_you_mean(word: str, known: Iterable[str]) -> str:

@@ -49,6 +49,18 @@ def bad_inputs(tmp_path) -> dict[str, Path]:
     table["missing"] = folder / "missing.wav"
     (folder / "empty folder").mkdir()
     table["folder without audio"] = folder / "empty folder"
+    for what, name, target in (
+        ("link to nothing", "nothing.wav", "nowhere.wav"),
+        ("link to itself", "itself.wav", "itself.wav"),
+    ):
+        (folder / name).symlink_to(target)
+        table[what] = folder / name
+    table["name that no disk takes"] = folder / f"{'x' * 300}.wav"
+    table["a file as a folder"] = folder / "text.wav" / "talk.wav"
+    if os.geteuid():  # the superuser reads everything
+        soundfile.write(folder / "locked.wav", tone(0.1), 16_000)
+        (folder / "locked.wav").chmod(0)
+        table["no permission"] = folder / "locked.wav"
     return table
 
 

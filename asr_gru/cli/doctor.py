@@ -13,7 +13,7 @@ import numpy as np
 
 from asr_gru.audio.devices import list_microphones
 from asr_gru.audio.ffmpeg import find_ffmpeg
-from asr_gru.errors import DeviceError, Error
+from asr_gru.errors import DeviceError, Error, install_command
 from asr_gru.model.directory import DEFAULT, ModelDirectory
 from asr_gru.recognizer import Recognizer
 
@@ -53,12 +53,12 @@ def _libraries() -> bool:
     whole = True
     for name in LIBRARIES:
         if not _library(name):
-            click.echo(f"BROKEN   {name} is not installed; run: pip install --upgrade asr-gru")
+            click.echo(f"BROKEN   {name} is not installed; {install_command()}")
             whole = False
     for extra, names in EXTRAS.items():
         for name in names:
             if not _library(name):
-                click.echo(f"none     {name} (extra {extra}: pip install 'asr-gru[{extra}]')")
+                click.echo(f"none     {name} (extra {extra}); {install_command(extra)}")
     return whole
 
 
@@ -73,7 +73,7 @@ def _library(name: str) -> bool:
 def _ffmpeg() -> None:
     program = find_ffmpeg()
     if program is None:
-        click.echo("none     ffmpeg (for m4a, webm, video: install it with your system's packages)")
+        click.echo("none     ffmpeg, for m4a, webm, video; install it from the system's packages")
         return
     done = subprocess.run([program, "-version"], capture_output=True, text=True, check=False)
     version = done.stdout.split()[2:3] if done.returncode == 0 else []

@@ -1,0 +1,142 @@
+"""Every option of every command is in a test, and those that only pass a value on change it."""
+
+from __future__ import annotations
+
+import importlib
+import json
+from pathlib import Path
+
+import click
+import pytest
+
+from asr_gru.cli import COMMANDS
+from asr_gru.server.context import ServerContext
+
+TESTS = Path(__file__).parents[1]
+
+
+def options():
+    """Yield each command with each of its options, by their longest names."""
+    waiting = [
+        (name, importlib.import_module(f"asr_gru.cli.{name.replace('-', '_')}").command)
+        for name in COMMANDS
+    ]
+    for name, command in waiting:
+        if isinstance(command, click.Group):
+            waiting += [(f"{name} {sub}", each) for sub, each in command.commands.items()]
+        for parameter in command.params:
+            if isinstance(parameter, click.Option):
+                yield name, max(parameter.opts, key=len)
+
+
+def test_every_option_is_in_a_test():
+    texts = "".join(path.read_text(encoding="utf-8") for path in TESTS.rglob("*.py"))
+    found = set(options())
+    assert ("serve", "--origin") in found
+    assert ("language-model train", "--order") in found
+    assert [pair for pair in found if f'"{pair[1]}"' not in texts] == []
+
+
+@pytest.fixture
+def served(run, model, monkeypatch):
+    """Return a function that gives the context that ``asr-gru serve`` would serve."""
+
+    def call(*arguments) -> ServerContext:
+        contexts: list[ServerContext] = []
+        monkeypatch.setattr(
+            "asr_gru.server.run.serve", lambda context, _sockets, **_rest: contexts.append(context)
+        )
+        result = run("serve", "--port", "0", "--model", model, *arguments)
+        assert result.status == 0, result.err
+        return contexts[0]
+
+    return call
+
+
+@pytest.mark.parametrize(
+    ("option", "value"),
+    [
+        ("--clients", 7),
+        ("--session-s", 8.5),
+        ("--idle-s", 9.5),
+        ("--message-bytes", 70_000),
+        ("--slow-reader-s", 3.5),
+        ("--behind-s", 4.5),
+        ("--upload-bytes", 80_000),
+        ("--upload-s", 60.5),
+        ("--uploads", 3),
+        ("--queued-uploads", 5),
+    ],
+)
+def test_limits_reach_the_server(served, option, value):
+    name = option[2:].replace("-", "_")
+    assert getattr(served().limits, name) != value
+    assert getattr(served(option, value).limits, name) == value
+
+
+def test_origins_strict_models_and_decoders_reach_the_server(served):
+    plain, told = (
+        served(),
+        served(
+            *("--origin", "https://a.example", "--origin", "http://b.example:8080"),
+            *("--strict-model", "--endpoint", "1.5", "--beam", "4"),
+        ),
+    )
+    assert (plain.access.origins, plain.strict_model) == (frozenset(), False)
+    assert told.access.origins == {"https://a.example", "http://b.example:8080"}
+    assert told.strict_model
+    assert (plain.endpoint.trailing_s, told.endpoint.trailing_s) == (0.8, 1.5)
+    assert type(plain.recognizer.decoder) is not type(told.recognizer.decoder)
+
+
+def test_a_backend_that_the_model_has_no_weights_for_is_refused(run, model, recording):
+    for command in ("transcribe", "evaluate"):
+        result = run(command, "--model", model, "--backend", "torch", recording)
+        assert result.status == 1
+        assert result.err.count("\n") == 1
+    assert "--weights" in run("transcribe", "--model", model, "--backend", "torch", recording).err
+
+
+def test_only_the_named_knobs_are_tuned(run, word_model, recording, tmp_path):
+    (tmp_path / "list.tsv").write_text(f"path\ttext\n{recording}\ta cat\n")
+    tuned = run(
+        *("tune", word_model, tmp_path / "list.tsv", "--dry-run", "--rounds", "1"),
+        *("--knob", "word_bonus"),
+    )
+    assert tuned.status == 0, tuned.err
+    heads, *rows = [line.split() for line in tuned.out.splitlines() if line[0] == " "]
+    assert heads == ["word_bonus", "list", "mean", "WER", "%"]
+    assert len({row[0] for row in rows}) > 1
+
+
+def test_cards_names_and_weights_of_an_exported_model(run, data):
+    (data / "elsewhere").mkdir()
+    config = (data / "tiny.toml").rename(data / "elsewhere" / "tiny.toml")
+    place = ("--run-dir", data / "run", "--cache", data / "cache")
+    lost = run("train", config, *place)
+    assert (lost.status, "list.tsv" in lost.err) == (1, True)
+    changes = ("--set", "epochs=100000")
+    trained = run("train", config, *place, *changes, "--root", data, "--minutes", "0.02")
+    assert trained.status == 0, trained.err
+    (data / "card.toml").write_text(
+        'language = "fr"\nlicence = "MIT"\ntime_shift_s = -0.25\n'
+        '[[sources]]\nname = "tones"\nlicence = "CC0"\n'
+    )
+    exported = run(
+        *("export", data / "run", data / "folder", "--bound", "1000"),
+        *("--calibration", data / "list.tsv", "--check", data / "list.tsv"),
+        *("--card", data / "card.toml", "--name", "tones", "--float", "--weights"),
+    )
+    assert exported.status == 0, exported.err
+    config = json.loads((data / "folder" / "config.json").read_text())
+    assert (config["name"], config["language"], config["licence"]) == ("tones", "fr", "MIT")
+    assert config["time_shift_s"] == -0.25
+    assert config["sources"][0]["name"] == "tones"
+    assert {"acoustic.float.onnx", "weights.npz"} <= set(config["files"])
+    texts = [
+        run("transcribe", "--model", data / "folder", "--backend", name, data / "0.wav").out
+        for name in ("onnx", "torch")
+    ]
+    assert texts[0] == texts[1]
+    judged = run(*("evaluate", "--model", data / "folder", "--backend", "torch", data / "list.tsv"))
+    assert judged.status == 0, judged.err
