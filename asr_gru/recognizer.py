@@ -10,7 +10,7 @@ from asr_gru.audio import check_rate
 from asr_gru.decoders import Closed, Decoders
 from asr_gru.decoding import AnyDecoder, WordTimes
 from asr_gru.errors import ConfigError, Error, ModelError
-from asr_gru.model.info import ModelInfo
+from asr_gru.model.info import DEFAULT_MODEL, ModelInfo
 from asr_gru.streaming.endpoint import EndpointRules
 from asr_gru.streaming.engine import Pipeline, StreamEngine
 from asr_gru.streaming.recordings import (
@@ -89,7 +89,7 @@ class Recognizer:
     @classmethod
     def load(
         cls,
-        model: str | Path = "en-small",
+        model: str | Path = DEFAULT_MODEL,
         *,
         backend: Literal["onnx", "torch"] = "onnx",
         device: str = "cpu",

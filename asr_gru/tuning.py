@@ -14,9 +14,9 @@ import numpy.typing as npt
 from asr_gru.audio import read_recording
 from asr_gru.data.manifest import Utterance, check_files
 from asr_gru.decoding import TreeSearch, TreeSearchKnobs
-from asr_gru.decoding.tree_knobs import RANGES
 from asr_gru.errors import ConfigError, DataError
 from asr_gru.model.acoustic import AcousticModel
+from asr_gru.model.search_parameters import PARAMETERS
 from asr_gru.scoring import Score, word_errors
 from asr_gru.text import normalise
 
@@ -141,7 +141,7 @@ def coordinate_search(
 
 def _moved(knobs: TreeSearchKnobs, name: str, step: float) -> TreeSearchKnobs | None:
     value = round(getattr(knobs, name) + step, 6)
-    low, high = RANGES[name]
+    _, low, high = PARAMETERS[name]
     if not low <= value <= high:
         return None
     if name == "language_weight":

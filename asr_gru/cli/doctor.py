@@ -14,7 +14,8 @@ import numpy as np
 from asr_gru.audio.devices import list_microphones
 from asr_gru.audio.ffmpeg import find_ffmpeg
 from asr_gru.errors import DeviceError, Error, install_command
-from asr_gru.model.directory import DEFAULT, ModelDirectory
+from asr_gru.model.directory import ModelDirectory
+from asr_gru.model.info import DEFAULT_MODEL
 from asr_gru.recognizer import Recognizer
 
 __all__ = ["command"]
@@ -28,7 +29,9 @@ SECONDS = 10
 
 
 @click.command("doctor")
-@click.option("--model", default=DEFAULT, show_default=True, help="Bundled model, or a folder.")
+@click.option(
+    "--model", default=DEFAULT_MODEL, show_default=True, help="Bundled model, or a folder."
+)
 def command(model: str) -> int:
     """Check libraries, model, microphones, and recognise a test signal."""
     click.echo(f"Python {platform.python_version()} on {platform.system()} {platform.machine()}")

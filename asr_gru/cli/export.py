@@ -61,12 +61,6 @@ def _finite(context: click.Context, option: click.Parameter, value: float) -> fl
     type=click.Path(path_type=Path),
     help="Which words follow which: ARPA, or language.bin.",
 )
-@click.option(
-    "--tokens",
-    "token_names",
-    type=click.Path(path_type=Path),
-    help="List of tokens in place of the run's, as for phones that were trained as letters.",
-)
 @click.option("--float", "with_float", is_flag=True, help="Add the float32 graph.")
 @click.option("--weights", is_flag=True, help="Add the weights for --backend torch.")
 def command(
@@ -79,7 +73,6 @@ def command(
     bound: float,
     lexicon: Path | None,
     language_model: Path | None,
-    token_names: Path | None,
     with_float: bool,
     weights: bool,
 ) -> None:
@@ -98,13 +91,13 @@ def command(
         raise MissingExtraError(error.name or "torch", "train") from None
     from asr_gru.audio import read_recording
     from asr_gru.data.manifest import check_files, read_manifest
-    from asr_gru.text import normalise
+    from asr_gru.text import TOKENS, load_tokenizer, normalise
 
-    checkpoint = load_checkpoint(run_dir)
+    checkpoint = load_checkpoint(run_dir, lambda line: click.echo(line, err=True))
     net = net_from_checkpoint(checkpoint)
     normaliser = "english" if lexicon else checkpoint.config.data.normaliser
     rate = net.config.frontend.sample_rate
-    tokens = _tokens(run_dir, token_names)
+    tokens = load_tokenizer(run_dir / TOKENS)
     words, model = _words(lexicon, language_model, tokens)
     spoken = read_manifest(calibration)
     checked = [utterance for manifest in check for utterance in read_manifest(manifest)]
@@ -137,21 +130,6 @@ def command(
             f"{figures.words.rate:6.2f}"
         )
     click.echo(f"same likeliest token in {report.agreement:.2f} % of frames")
-
-
-def _tokens(run_dir: Path, names: Path | None) -> Tokenizer:
-    from asr_gru.text import TOKENS, load_tokenizer
-
-    tokens = load_tokenizer(run_dir / TOKENS)
-    if names is None:
-        return tokens
-    named = load_tokenizer(names)
-    if len(named) != len(tokens):
-        raise DataError(
-            f"{names}: {len(named)} tokens, and the run has {len(tokens)}; "
-            "list them in the run's order"
-        )
-    return named
 
 
 def _words(

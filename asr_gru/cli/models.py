@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import click
 
-from asr_gru.model.directory import DEFAULT, ModelDirectory, bundled_models
+from asr_gru.model.directory import ModelDirectory, bundled_models
+from asr_gru.model.info import DEFAULT_MODEL
 
 __all__ = ["command"]
 
@@ -15,7 +16,7 @@ def command() -> None:
     for name in bundled_models():
         config = ModelDirectory.open(name, verify=False).config
         megabytes = sum(record.bytes for record in config.files.values()) / 1e6
-        default = " (default)" if name == DEFAULT else ""
+        default = " (default)" if name == DEFAULT_MODEL else ""
         click.echo(f"{name}{default}: {config.language}, {megabytes:.1f} MB, {config.licence}")
         for listed, rate in config.word_error_rates.items():
             click.echo(f"    {listed}: {rate:.1f} % word errors")

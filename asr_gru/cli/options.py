@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 import click
 
 from asr_gru.errors import ConfigError
+from asr_gru.model.info import DEFAULT_MODEL
 from asr_gru.streaming.endpoint import EndpointRules
 
 __all__ = [
@@ -33,7 +34,7 @@ if TYPE_CHECKING:
 F = TypeVar("F", bound=Callable[..., Any])
 
 MODEL = click.option(
-    "--model", default="en-small", show_default=True, help="Bundled model, or a folder."
+    "--model", default=DEFAULT_MODEL, show_default=True, help="Bundled model, or a folder."
 )
 DECODER = click.option(
     "--decoder",

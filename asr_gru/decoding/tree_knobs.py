@@ -11,8 +11,9 @@ import numpy.typing as npt
 
 from asr_gru.decoding.tree_state import Ints
 from asr_gru.errors import ConfigError
+from asr_gru.model.search_parameters import PARAMETERS
 
-__all__ = ["RANGES", "TreeSearchKnobs", "WordModel"]
+__all__ = ["TreeSearchKnobs", "WordModel"]
 
 
 class WordModel(Protocol):
@@ -40,19 +41,6 @@ class WordModel(Protocol):
         ...
 
 
-RANGES = {
-    "language_weight": (0.0, 10.0),
-    "word_bonus": (-20.0, 20.0),
-    "blank_bias": (-10.0, 10.0),
-    "beam": (1.0, 1e4),
-    "width": (1, 1_000_000),
-    "blank_skip": (0.5, 1.0),
-    "phone_floor": (0.0, 0.5),
-    "histories": (1, 1000),
-    "shown_share": (0.0, 1.0),
-}
-
-
 @dataclass(frozen=True, slots=True)
 class TreeSearchKnobs:
     """What can be tuned; a value outside its range is refused.
@@ -72,18 +60,18 @@ class TreeSearchKnobs:
             the probability of all hypotheses, 0 to 1; 0 shows the best as it is.
     """
 
-    language_weight: float = 0.9
-    word_bonus: float = 0.0
-    blank_bias: float = 1.5
-    beam: float = 9.0
-    width: int = 250
-    blank_skip: float = 0.95
-    phone_floor: float = 1e-3
-    histories: int = 1
-    shown_share: float = 0.5
+    language_weight: float = PARAMETERS["language_weight"].default
+    word_bonus: float = PARAMETERS["word_bonus"].default
+    blank_bias: float = PARAMETERS["blank_bias"].default
+    beam: float = PARAMETERS["beam"].default
+    width: int = int(PARAMETERS["width"].default)
+    blank_skip: float = PARAMETERS["blank_skip"].default
+    phone_floor: float = PARAMETERS["phone_floor"].default
+    histories: int = int(PARAMETERS["histories"].default)
+    shown_share: float = PARAMETERS["shown_share"].default
 
     def __post_init__(self) -> None:
         for field in fields(self):
-            value, (low, high) = getattr(self, field.name), RANGES[field.name]
+            value, (_, low, high) = getattr(self, field.name), PARAMETERS[field.name]
             if not low <= value <= high:
                 raise ConfigError(f"{field.name} {value}: give {low:g} to {high:g}")

@@ -19,7 +19,14 @@ from asr_gru.export.acoustic_graph import acoustic_graph
 from asr_gru.export.calibrate import measure_ranges
 from asr_gru.language import LanguageModel, Lexicon
 from asr_gru.model.config import DecoderConfig, ModelConfig, Source, TokensConfig, WordsConfig
-from asr_gru.model.directory import LANGUAGE, LEXICON, write_model_directory
+from asr_gru.model.directory import (
+    FLOAT_GRAPH,
+    GRAPH,
+    LANGUAGE,
+    LEXICON,
+    WEIGHTS,
+    write_model_directory,
+)
 from asr_gru.model.onnx import OnnxAcousticModel
 from asr_gru.nn.net import AcousticNet
 from asr_gru.nn.torch_model import acoustic_info, pack_weights
@@ -125,13 +132,13 @@ def export_model(
             f"int8 lost {lost:.2f} points of word error rate, more than {bound}; "
             "calibrate on more training audio"
         )
-    files = {"acoustic.onnx": graphs["int8"], **_saved(tokens, lexicon, language_model)}
+    files = {GRAPH: graphs["int8"], **_saved(tokens, lexicon, language_model)}
     if with_float:
-        files["acoustic.float.onnx"] = graphs["float32"]
+        files[FLOAT_GRAPH] = graphs["float32"]
     if with_weights:
         packed = io.BytesIO()
         np.savez_compressed(packed, **pack_weights(net))  # type: ignore[arg-type]
-        files["weights.npz"] = packed.getvalue()
+        files[WEIGHTS] = packed.getvalue()
     config = ModelConfig(
         name=card.name,
         language=card.language,

@@ -8,6 +8,7 @@ from typing import Any, Literal
 import msgspec
 
 from asr_gru.errors import ModelError, did_you_mean
+from asr_gru.model.search_parameters import PARAMETERS
 
 __all__ = [
     "DecoderConfig",
@@ -42,14 +43,14 @@ class TokensConfig(_Part, frozen=True, kw_only=True, forbid_unknown_fields=True)
 class WordsConfig(_Part, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """Parameters of the word search; see ``decoding.TreeSearchKnobs``."""
 
-    language_weight: float = 0.9
-    word_bonus: float = 0.0
-    blank_bias: float = 1.5
-    beam: float = 9.0
-    width: int = 250
-    blank_skip: float = 0.95
-    phone_floor: float = 1e-3
-    shown_share: float = 0.5
+    language_weight: float = PARAMETERS["language_weight"].default
+    word_bonus: float = PARAMETERS["word_bonus"].default
+    blank_bias: float = PARAMETERS["blank_bias"].default
+    beam: float = PARAMETERS["beam"].default
+    width: int = int(PARAMETERS["width"].default)
+    blank_skip: float = PARAMETERS["blank_skip"].default
+    phone_floor: float = PARAMETERS["phone_floor"].default
+    shown_share: float = PARAMETERS["shown_share"].default
 
 
 class DecoderConfig(_Part, frozen=True, kw_only=True, forbid_unknown_fields=True):

@@ -18,7 +18,6 @@ from asr_gru.text import Tokenizer, load_tokenizer
 
 __all__ = [
     "CONFIG",
-    "DEFAULT",
     "LANGUAGE",
     "LEXICON",
     "ModelDirectory",
@@ -26,8 +25,8 @@ __all__ = [
     "write_model_directory",
 ]
 
-DEFAULT = "en-small"
 CONFIG, GRAPH, WEIGHTS = "config.json", "acoustic.onnx", "weights.npz"
+FLOAT_GRAPH = "acoustic.float.onnx"
 LEXICON, LANGUAGE = "lexicon.bin", "language.bin"
 UNLISTED = frozenset({CONFIG, "README.md", "LICENSE", ".DS_Store"})
 LARGEST_CONFIG = 1_000_000

@@ -4,7 +4,10 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-__all__ = ["ModelInfo"]
+__all__ = ["DEFAULT_MODEL", "ModelInfo"]
+
+DEFAULT_MODEL = "en-small"
+"""The bundled model that is used unless another is named."""
 
 
 @dataclass(frozen=True, slots=True)

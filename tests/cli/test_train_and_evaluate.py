@@ -35,26 +35,15 @@ def test_train_export_transcribe_evaluate(run, data, monkeypatch):
 
 
 def test_export_with_a_lexicon_and_a_language_model(run, data):
-    """A run whose phones were written as letters becomes a model of words."""
+    """A run becomes a model of words, spelled by its letters or pronounced by its phones."""
     assert train(run, data).status == 0
     tokens = (data / "run" / "tokens.txt").read_text()
     assert tokens.split() == ["<blank>", "<space>", "a", "b"]
-    (data / "names.txt").write_text("<blank>\n<space>\nAA\nB\n")
     (data / "words.dict").write_text("ab  AA B\nba  B AA1\nbee  B\nunheard  AA B AA\n")
     words = "".join(f"-0.7\t{word}\n" for word in ("<unk>", "<s>", "</s>", "ab", "ba", "bee"))
     (data / "words.arpa").write_text(f"\\data\\\nngram 1=6\n\n\\1-grams:\n{words}\n\\end\\\n")
     lists = ("--calibration", data / "list.tsv", "--check", data / "list.tsv", "--bound", "1000")
     options = ("--lexicon", data / "words.dict", "--language-model", data / "words.arpa")
-    exported = run(
-        "export", data / "run", data / "m", *lists, *options, "--tokens", data / "names.txt"
-    )
-    assert exported.status == 0, exported.err
-    config = json.loads((data / "m" / "config.json").read_text())
-    assert config["decoder"]["kind"] == "words"
-    assert config["tokens"]["kind"] == "phones"
-    assert {"lexicon.bin", "language.bin"} <= set(config["files"])
-    said = run("transcribe", "--model", data / "m", data / "0.wav").out
-    assert set(said.split()) <= {"ab", "ba", "bee"}
 
     def refused(*arguments):
         result = run("export", data / "run", data / "n", *lists, *arguments)
@@ -65,11 +54,19 @@ def test_export_with_a_lexicon_and_a_language_model(run, data):
 
     assert "'AA' is not one of the" in refused(*options)
     assert "give both" in refused(*options[2:])
-    (data / "short.txt").write_text("<blank>\nAA\n")
-    assert "2 tokens, and the run has 4" in refused(*options, "--tokens", data / "short.txt")
     spelled = run("export", data / "run", data / "s", *lists, "--lexicon", "letters", *options[2:])
     assert spelled.status == 0, spelled.err
     assert json.loads((data / "s" / "config.json").read_text())["decoder"]["kind"] == "words"
+
+    (data / "run" / "tokens.txt").write_text("<blank>\n<space>\nAA\nB\n")
+    exported = run("export", data / "run", data / "m", *lists, *options)
+    assert exported.status == 0, exported.err
+    config = json.loads((data / "m" / "config.json").read_text())
+    assert config["decoder"]["kind"] == "words"
+    assert config["tokens"]["kind"] == "phones"
+    assert {"lexicon.bin", "language.bin"} <= set(config["files"])
+    text = run("transcribe", "--model", data / "m", data / "0.wav").out
+    assert set(text.split()) <= {"ab", "ba", "bee"}
 
 
 def test_an_empty_training_set_is_refused(run, data):
