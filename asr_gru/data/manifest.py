@@ -1,4 +1,4 @@
-"""Manifests: which recording says what. Tab-separated, with a header, without quoting."""
+"""Manifests of transcribed recordings: tab-separated, with a header, without quoting."""
 
 from __future__ import annotations
 
@@ -23,11 +23,11 @@ class Utterance:
 
     Attributes:
         path: the recording.
-        text: what is said, as it is spoken.
-        duration_s: length in seconds, 0 where the manifest does not say.
-        speaker: name or number of the speaker, or "".
-        source: the collection that it is from, or "".
-        written: the text as its source writes it, or "".
+        text: transcript in spoken form.
+        duration_s: duration in seconds, or 0 if the manifest does not give it.
+        speaker: speaker id, or "".
+        source: corpus that the recording is from, or "".
+        written: transcript in written form, or "".
     """
 
     path: Path
@@ -42,11 +42,11 @@ def read_manifest(path: str | Path, *, root: str | Path | None = None) -> list[U
     """Read a manifest; relative paths are relative to its folder, or to ``root``.
 
     The columns ``path`` and ``text`` are required; ``duration_s``, ``speaker``, ``source`` and
-    ``written`` are read where they are there, and further ones are passed over.
+    ``written`` are optional; other columns are ignored.
 
     Raises:
-        DataError: not there, not UTF-8, a column missing or twice there, a line that is too long
-            or does not fit the header.
+        DataError: the file is missing or not UTF-8, a column is missing or duplicated, or a line is
+            too long or does not match the header.
     """
     path = Path(path)
     base = Path(root) if root is not None else path.parent

@@ -1,4 +1,4 @@
-"""The likeliest token of every frame, repeats merged, blanks removed (Graves et al. 2006)."""
+"""Greedy (best path) CTC decoding (Graves et al. 2006)."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ BLANK = 0
 
 @dataclass(frozen=True, slots=True)
 class GreedyPath:
-    """What was read so far; see ``Hypothesis`` for the columns."""
+    """Decoder state; the fields are those of ``Hypothesis``."""
 
     frames_seen: int = 0
     last: int = BLANK
@@ -25,28 +25,28 @@ class GreedyPath:
 
 
 class GreedyDecoder(Decoder[GreedyPath]):
-    """One reading, at next to no cost; its text only ever grows."""
+    """Takes the likeliest token of each frame, merges repeats and removes blanks."""
 
     def start(self) -> GreedyPath:
-        """Return the state before the first frame."""
+        """Return the initial state."""
         return GreedyPath()
 
     def advance(
         self, states: Sequence[GreedyPath], log_probs: Sequence[LogProbs]
     ) -> list[GreedyPath]:
-        """Take ``(frames, tokens)`` of each stream and return the states after them."""
+        """Advance each stream by its ``(frames, vocab_size)`` rows; return the new states."""
         return [_advance(path, rows) for path, rows in zip(states, log_probs, strict=True)]
 
     def best(self, state: GreedyPath, n: int = 1) -> list[Hypothesis]:
-        """Return the one reading."""
+        """Return the only hypothesis."""
         return [Hypothesis(state.tokens, state.frames, state.log_prob, state.token_log_probs)][:n]
 
     def settled(self, state: GreedyPath) -> int:
-        """Return the number of all tokens: none is ever taken back."""
+        """Return the number of tokens, as none is ever revised."""
         return len(state.tokens)
 
     def finish(self, state: GreedyPath) -> GreedyPath:
-        """Return the state as it is: the end of the sentence changes nothing."""
+        """Return the state unchanged."""
         return state
 
 
@@ -58,7 +58,7 @@ def _advance(path: GreedyPath, log_probs: LogProbs) -> GreedyPath:
     tokens, frames, peaks = list(path.tokens), list(path.frames), list(path.token_log_probs)
     last, total = path.last, path.log_prob
     for frame, (token, value) in enumerate(zip(best, values, strict=True), path.frames_seen):
-        total += value  # one by one: the sum must not depend on the cuts
+        total += value  # summed in order, so that the result does not depend on chunking
         if token != BLANK and token == last:
             peaks[-1] = max(peaks[-1], value)
         elif token != BLANK:

@@ -1,4 +1,4 @@
-"""Word and character errors: alignment, rates, confidence intervals, confusions."""
+"""Word and character error rates, with alignments, confusions and confidence intervals."""
 
 from __future__ import annotations
 
@@ -19,12 +19,12 @@ __all__ = [
 ]
 
 Pair = tuple[str | None, str | None]
-"""What was said and what was heard; None for an insertion or a deletion."""
+"""Reference and hypothesis token; None stands for an insertion or a deletion."""
 
 
 @dataclass(frozen=True, slots=True)
 class Score:
-    """Errors against a reference of ``words`` words (or characters)."""
+    """Error counts against a reference of ``words`` words (or characters)."""
 
     words: int = 0
     substitutions: int = 0
@@ -33,12 +33,12 @@ class Score:
 
     @property
     def errors(self) -> int:
-        """All three kinds together."""
+        """Substitutions, deletions and insertions together."""
         return self.substitutions + self.deletions + self.insertions
 
     @property
     def rate(self) -> float:
-        """Errors in percent of the reference; above 100 is possible."""
+        """Error rate in percent of the reference length; may exceed 100."""
         return 100.0 * self.errors / self.words if self.words else 100.0 * bool(self.errors)
 
     def __add__(self, other: Score) -> Score:
@@ -51,19 +51,19 @@ class Score:
 
 
 def align(reference: Sequence[str], hypothesis: Sequence[str]) -> list[Pair]:
-    """Align two sequences with the fewest errors (Levenshtein 1966).
+    """Align two sequences with minimum edit distance (Levenshtein 1966).
 
-    Among equals a substitution is taken before a deletion before an insertion.
+    Ties are resolved in favour of substitutions, then deletions, then insertions.
     """
     ids: dict[str, int] = {}
-    said = [ids.setdefault(token, len(ids)) for token in reference]
-    heard = np.array([ids.setdefault(token, len(ids)) for token in hypothesis], np.int64)
-    columns = np.arange(len(heard) + 1)
-    costs = np.empty((len(said) + 1, len(heard) + 1), np.int64)
+    expected = [ids.setdefault(token, len(ids)) for token in reference]
+    found = np.array([ids.setdefault(token, len(ids)) for token in hypothesis], np.int64)
+    columns = np.arange(len(found) + 1)
+    costs = np.empty((len(expected) + 1, len(found) + 1), np.int64)
     costs[0] = columns
-    for row, token in enumerate(said, 1):
+    for row, token in enumerate(expected, 1):
         costs[row, 0] = row
-        costs[row, 1:] = np.minimum(costs[row - 1, 1:] + 1, costs[row - 1, :-1] + (heard != token))
+        costs[row, 1:] = np.minimum(costs[row - 1, 1:] + 1, costs[row - 1, :-1] + (found != token))
         costs[row] = np.minimum.accumulate(costs[row] - columns) + columns
     return _trace(costs, reference, hypothesis)
 
@@ -91,33 +91,33 @@ def _trace(
 
 def _score(reference: Sequence[str], hypothesis: Sequence[str]) -> Score:
     pairs = align(reference, hypothesis)
-    deletions = sum(heard is None for _, heard in pairs)
-    insertions = sum(said is None for said, _ in pairs)
-    differing = sum(said != heard for said, heard in pairs)
+    deletions = sum(hyp is None for _, hyp in pairs)
+    insertions = sum(ref is None for ref, _ in pairs)
+    differing = sum(ref != hyp for ref, hyp in pairs)
     return Score(len(reference), differing - deletions - insertions, deletions, insertions)
 
 
 def word_errors(reference: str, hypothesis: str) -> Score:
-    """Count errors between texts, word by word (separated by white space)."""
+    """Count word errors; words are separated by white space."""
     return _score(reference.split(), hypothesis.split())
 
 
 def character_errors(reference: str, hypothesis: str) -> Score:
-    """Count errors between texts, character by character, spaces included."""
+    """Count character errors, spaces included."""
     return _score(list(reference), list(hypothesis))
 
 
 def confusions(pairs: Iterable[Sequence[Pair]]) -> Counter[Pair]:
-    """Count what was taken for what, over many alignments."""
+    """Count pairs of reference and hypothesis tokens that differ."""
     return Counter(pair for aligned in pairs for pair in aligned if pair[0] != pair[1])
 
 
 def bootstrap_interval(
     scores: Sequence[Score], *, share: float = 0.95, draws: int = 1000, seed: int = 0
 ) -> tuple[float, float]:
-    """Return the interval that holds ``share`` of the rates of resampled utterances.
+    """Return the bootstrap confidence interval of the error rate (Bisani and Ney 2004).
 
-    After Bisani and Ney 2004: utterances are drawn with replacement, errors and words summed.
+    Utterances are resampled with replacement; ``share`` is the confidence level.
     """
     if not scores:
         return 0.0, 0.0
