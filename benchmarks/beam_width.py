@@ -19,7 +19,16 @@ from asr_gru.decoding import TreeSearch
 from asr_gru.scoring import Score, word_errors
 from asr_gru.tuning import hear
 
-BEAMS = ((5.0, 40), (7.0, 80), (9.0, 150), (11.0, 250), (14.0, 400), (16.0, 800), (18.0, 1500))
+BEAMS = (
+    (5.0, 40),
+    (7.0, 80),
+    (8.0, 150),
+    (9.0, 250),
+    (11.0, 300),
+    (14.0, 400),
+    (16.0, 800),
+    (18.0, 1500),
+)
 
 
 def main() -> None:
