@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import atexit
 import datetime as dt
+import os
 from pathlib import Path
 
 import click
@@ -93,6 +95,12 @@ def command(
         processes = init_processes()
         try:
             state = train(parsed, run, processes, _say)
+        except Exception:
+            if processes.world_size > 1:
+                # Threads of the process group may wait for a peer that is gone, and would abort
+                # the interpreter's shutdown after the error has been printed.
+                atexit.register(os._exit, 1)
+            raise
         finally:
             processes.shutdown()
         if stop.requested and processes.is_main:
