@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-import math
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import click
 
+from asr_gru.cli.options import finite
 from asr_gru.errors import DataError, MissingExtraError
 
 if TYPE_CHECKING:
@@ -17,12 +17,6 @@ if TYPE_CHECKING:
 __all__ = ["command"]
 
 CALIBRATION_S = 300.0
-
-
-def _finite(context: click.Context, option: click.Parameter, value: float) -> float:
-    if not math.isfinite(value):
-        raise click.BadParameter(f"{value} bounds nothing; give points", context, option)
-    return value
 
 
 @click.command("export")
@@ -48,7 +42,7 @@ def _finite(context: click.Context, option: click.Parameter, value: float) -> fl
     type=float,
     default=0.5,
     show_default=True,
-    callback=_finite,
+    callback=finite,
     help="Points of WER int8 may lose.",
 )
 @click.option(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import re
 from collections.abc import Callable
 from pathlib import Path
@@ -16,6 +17,7 @@ from asr_gru.streaming.endpoint import EndpointRules
 __all__ = [
     "closed_decoder",
     "endpoint_rules",
+    "finite",
     "model_options",
     "phrase_options",
     "read_closed",
@@ -58,6 +60,13 @@ OPTIONS = (
 )
 
 
+def finite(context: click.Context, option: click.Parameter, value: float | None) -> float | None:
+    """Refuse what is no number or infinite, which pass every range of click."""
+    if value is not None and not math.isfinite(value):
+        raise click.BadParameter(f"{value} is not a finite number", context, option)
+    return value
+
+
 def model_options(function: F) -> F:
     """Add the options that choose and run a model."""
     for option in reversed(OPTIONS):
@@ -93,6 +102,7 @@ def phrase_options(function: F) -> F:
         click.option(
             "--rejection",
             type=click.FloatRange(0, 20),
+            callback=finite,
             help="What a phrase may fall short by, nats a phone; less rejects more  [2.5].",
         ),
         click.option(

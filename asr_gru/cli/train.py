@@ -10,6 +10,7 @@ from pathlib import Path
 import click
 
 from asr_gru.cli.interrupts import interruptible
+from asr_gru.cli.options import finite
 from asr_gru.errors import ConfigError, MissingExtraError
 
 __all__ = ["command"]
@@ -47,6 +48,7 @@ __all__ = ["command"]
 @click.option(
     "--minutes",
     type=click.FloatRange(min=0.0, min_open=True, max=1e6),
+    callback=finite,
     help="Train this long, the learning rate falling to its end, in place of CONFIG's epochs.",
 )
 @click.option(

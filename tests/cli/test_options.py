@@ -140,3 +140,18 @@ def test_cards_names_and_weights_of_an_exported_model(run, data):
     assert texts[0] == texts[1]
     judged = run(*("evaluate", "--model", data / "folder", "--backend", "torch", data / "list.tsv"))
     assert judged.status == 0, judged.err
+
+
+@pytest.mark.parametrize("value", ["nan", "inf"])
+@pytest.mark.parametrize(
+    "command",
+    [
+        ["train", "run.toml", "--minutes"],
+        ["transcribe", "a.wav", "--rejection"],
+    ],
+    ids=lambda command: command[0],
+)
+def test_numbers_that_are_not_finite_are_refused(run, command, value):
+    result = run(*command, value)
+    assert (result.status, result.err.count("\n")) == (2, 1)
+    assert command[-1] in result.err
