@@ -13,6 +13,12 @@ settings.register_profile("desk", deadline=None)
 settings.load_profile("ci" if os.environ.get("CI") else "desk")
 
 
+def pytest_addoption(parser):
+    parser.addoption(
+        "--manifest", action="append", help="recordings for tests/real/test_recordings.py"
+    )
+
+
 def tone(seconds=1.0, rate=16_000, hz=440.0):
     return (0.3 * np.sin(2 * np.pi * hz * np.arange(round(seconds * rate)) / rate)).astype(
         "float32"

@@ -124,7 +124,7 @@ def test_torch_stays_in_nn_export_and_training():
     assert astray <= {"asr_gru.cli.doctor"}, astray  # which reports what is installed
 
 
-@pytest.mark.parametrize("folder", ["benchmarks", "recipes", "examples"])
+@pytest.mark.parametrize("folder", ["benchmarks", "studies", "recipes", "examples"])
 def test_nothing_stands_on_the_tests(folder):
     astray = {
         name

@@ -58,6 +58,6 @@ def test_named_paths_exist():
     for document in [ROOT / "README.md", *(ROOT / "docs").glob("*.md")]:
         text = document.read_text(encoding="utf-8")
         for name in re.findall(
-            r"`((?:docs|recipes|benchmarks|audio_samples|examples)/[\w./-]*)`", text
+            r"`((?:docs|recipes|benchmarks|studies|audio_samples|examples)/[\w./-]*)`", text
         ):
             assert (ROOT / name).exists(), f"{document.name}: {name}"

@@ -20,7 +20,7 @@ class Resampler:
 
     The quality depends on the rates alone, so that recordings, clients and microphones give equal
     text: soxr's LQ downwards, which holds back 20 ms at 48 kHz (HQ: 37 ms) and costs no word
-    errors, and HQ upwards, where LQ cuts off what little there is. ``benchmarks/resampling.py``
+    errors, and HQ upwards, where LQ cuts off what little there is. ``studies/resampling.py``
     prints both; see ``docs/architecture.md``.
     """
 

@@ -17,7 +17,7 @@ __all__ = ["WordSpan", "WordTimes", "word_spans", "words_of"]
 
 SOUND_S, LETTER_S = 0.16, 0.08
 """Seconds that a word's last token sounds at least, in all and for each letter that it stands for.
-``benchmarks/word_times.py`` compares ends with those of a forced alignment."""
+``benchmarks/accuracy/word_times.py`` compares ends with those of a forced alignment."""
 
 
 class WordSpan(NamedTuple):

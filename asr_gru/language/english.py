@@ -1,8 +1,8 @@
 """How English words are pronounced that a dictionary has in another form.
 
 Endings and British spellings: each rule names the word it falls back on and what becomes of its
-phones. ``benchmarks/pronunciation.py`` compares each with the grapheme-to-phoneme model; cutting
-a word in two that the dictionary has lost to it by far, so there is no such rule.
+phones. ``benchmarks/accuracy/pronunciation.py`` compares each with the grapheme-to-phoneme model;
+cutting a word in two that the dictionary has lost to it by far, so there is no such rule.
 """
 
 from __future__ import annotations

@@ -1,6 +1,6 @@
 import pytest
 
-from benchmarks.endpoint import Final, judge
+from benchmarks.latency.endpoint import Final, judge
 
 UTTERANCES = ((1.0, 3.0), (4.5, 6.0), (6.3, 8.0), (10.0, 12.0))
 """Gaps of 1.5 s, 0.3 s and 2 s."""

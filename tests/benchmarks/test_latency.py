@@ -3,9 +3,9 @@ import math
 import numpy as np
 import pytest
 
-from benchmarks.latency_devices import SoundClock, place
-from benchmarks.latency_speech import Piece, joined
-from benchmarks.latency_words import Delay, Grid, Seen, Spoken, delays, revised
+from benchmarks.latency.devices import SoundClock, place
+from benchmarks.latency.speech import Piece, joined
+from benchmarks.latency.words import Delay, Grid, Seen, Spoken, delays, revised
 
 SPOKEN = (Spoken("a", 0.0, 0.3), Spoken("big", 0.4, 0.9), Spoken("arm", 1.0, 1.5))
 

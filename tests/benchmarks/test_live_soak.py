@@ -2,7 +2,7 @@ import numpy as np
 import pytest
 import soundfile
 
-from benchmarks.live_soak import Again, Clock, Silence, growth
+from benchmarks.memory.live_soak import Again, Clock, Silence, growth
 
 
 def read_all(source):

@@ -1,6 +1,6 @@
 """Memory while an hour of audio is transcribed from a file.
 
-python -m benchmarks.memory_curve audio_samples/long.ogg
+python -m benchmarks.memory.long_recording audio_samples/long.ogg
 """
 
 import argparse

@@ -1,6 +1,6 @@
 """Word errors and lag of each resampler quality, on copies of recordings at other rates.
 
-python -m benchmarks.resampling MANIFEST... --every 1
+python -m studies.resampling MANIFEST... --every 1
 
 Each recording is brought to the other rate once, at soxr's best quality, and back to the model's
 rate at each quality. "other text" counts the recordings whose text is not that of HQ; the lag is

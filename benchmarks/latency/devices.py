@@ -22,8 +22,8 @@ import soundfile
 from asr_gru import EndpointRules, Event, Recognizer
 from asr_gru.audio.blocks import Block
 from asr_gru.live import LiveSession
-from benchmarks.latency_paths import Played, pin, serving
-from benchmarks.latency_words import seen_event, seen_message
+from benchmarks.latency.paths import Played, pin, serving
+from benchmarks.latency.words import seen_event, seen_message
 
 __all__ = ["SoundClock", "place", "through_microphone", "through_page"]
 

@@ -1,7 +1,7 @@
 """Two hours of live audio: memory, lag, and what silence costs.
 
-    python -m benchmarks.live_soak
-    python -m benchmarks.live_soak --hours 0.5 --recording TALK.flac
+    python -m benchmarks.memory.live_soak
+    python -m benchmarks.memory.live_soak --hours 0.5 --recording TALK.flac
 
 A ``LiveSession`` listens to a recording that is played again and again, faster than real time
 through the same code: its clock stands still while the processor works for others and jumps where
@@ -25,9 +25,9 @@ from asr_gru.audio.blocks import AudioSource, Block
 from asr_gru.audio.paced import PacedRecording
 from asr_gru.live import LiveSession, Status
 from asr_gru.live.writers import SessionWriter
-from benchmarks.memory_curve import resident_mb
+from benchmarks.memory.long_recording import resident_mb
 
-SAMPLES = Path(__file__).parents[1] / "audio_samples"
+SAMPLES = Path(__file__).parents[2] / "audio_samples"
 BLOCK_S = 0.02
 
 

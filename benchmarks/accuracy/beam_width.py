@@ -1,6 +1,6 @@
 """What a wider beam buys: word errors against the time of the search, from narrow to wide.
 
-    OMP_NUM_THREADS=1 python -m benchmarks.beam_width MODEL MANIFEST… --every 8
+    OMP_NUM_THREADS=1 python -m benchmarks.accuracy.beam_width MODEL MANIFEST… --every 8
 
 The acoustic model runs once, outside the time. The real-time factor is that of the search alone,
 one recording at a time, in processor seconds of one thread for each second of audio.

@@ -1,6 +1,6 @@
 """What each front end costs in a live stream: the int8 graphs of networks that differ in it alone.
 
-    python -m benchmarks.frontend_cost
+    python -m benchmarks.speed.frontend_cost
 
 Weights are random, as the cost does not depend on them. The graphs take turns, and the fastest of
 many rounds counts, so that other work on the machine disturbs all of them alike.

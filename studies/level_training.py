@@ -5,7 +5,7 @@ gains from -30 to +10 dB, and is asked about recordings it never saw at other le
 
 asr-gru align RUN DATA/speech/train.tsv --lexicon cmudict.dict --output runs/phones.tsv
 asr-gru align RUN DATA/speech/dev-read.tsv --lexicon cmudict.dict --output runs/dev-phones.tsv
-python -m benchmarks.level_training --train DATA/speech/train.tsv --phones runs/phones.tsv \
+python -m studies.level_training --train DATA/speech/train.tsv --phones runs/phones.tsv \
   --check DATA/speech/dev-read.tsv --check-phones runs/dev-phones.tsv
 """
 
@@ -37,7 +37,7 @@ from asr_gru.training.phones import (
     read_phone_times,
 )
 from asr_gru.training.sampler import plan_epoch
-from benchmarks.level import levels
+from benchmarks.accuracy.level import levels
 
 RATE, LAYERS, DELAY_S, FLOOR = 16_000, 2, 0.08, 1e-6
 ENCODER = EncoderConfig(layers=LAYERS, width=192, dropout=0.0)

@@ -1,6 +1,6 @@
 """Training steps on the CPU: the own GRU layers against nn.GRU, in turn, in one process.
 
-OMP_NUM_THREADS=1 python -m benchmarks.training_speed
+OMP_NUM_THREADS=1 python -m benchmarks.training.step_speed
 """
 
 import argparse

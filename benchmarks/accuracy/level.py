@@ -1,6 +1,6 @@
 """Word error rate at other levels, and with a step of level inside each utterance.
 
-python -m benchmarks.level MANIFEST... --every 3
+python -m benchmarks.accuracy.level MANIFEST... --every 3
 """
 
 import argparse

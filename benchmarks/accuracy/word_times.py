@@ -14,7 +14,7 @@ import numpy as np
 
 from asr_gru.data.manifest import read_manifest
 from asr_gru.recognizer import Recognizer
-from benchmarks.latency_speech import align_by_pocketsphinx
+from benchmarks.latency.speech import align_by_pocketsphinx
 
 QUANTILES = (0.05, 0.25, 0.5, 0.75, 0.95)
 FAR_S = 1.0

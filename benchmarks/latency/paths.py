@@ -21,7 +21,7 @@ from asr_gru import EndpointRules, Event, Recognizer
 from asr_gru.audio import Resampler
 from asr_gru.audio.paced import PacedRecording
 from asr_gru.live import LiveSession
-from benchmarks.latency_words import Seen, seen_event, seen_message
+from benchmarks.latency.words import Seen, seen_event, seen_message
 
 __all__ = ["Played", "fed_s", "serving", "through_session", "through_stream", "through_websocket"]
 

@@ -1,7 +1,7 @@
 """Word errors and speed beside PocketSphinx with its own English model, in one process.
 
 pip install pocketsphinx
-python -m benchmarks.peer_pocketsphinx MANIFEST... --every 5
+python -m benchmarks.accuracy.peer_pocketsphinx MANIFEST... --every 5
 """
 
 import argparse

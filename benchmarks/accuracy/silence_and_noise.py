@@ -1,6 +1,6 @@
 """Words printed where nobody speaks: digital silence, faint noise, a folder of noises.
 
-python -m benchmarks.silence_and_noise --noise FOLDER
+python -m benchmarks.accuracy.silence_and_noise --noise FOLDER
 """
 
 import argparse

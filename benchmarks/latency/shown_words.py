@@ -1,6 +1,6 @@
 """When words are shown, and how many of them are taken back, by the share that they need.
 
-    python -m benchmarks.shown_words MODEL MANIFEST… --every 8
+    python -m benchmarks.latency.shown_words MODEL MANIFEST… --every 8
 
 Recordings are fed in live steps. A word counts as shown when it stands in a partial at its place
 for the first time, and as revised when it stands there no more later on, or in the final. Its

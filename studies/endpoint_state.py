@@ -1,6 +1,6 @@
 """What the encoder's state is worth across an endpoint: go on with it, or begin afresh?
 
-python -m benchmarks.endpoint_state MANIFEST... --every 10
+python -m studies.endpoint_state MANIFEST... --every 10
 
 Utterances of a manifest are joined in groups with a second of low noise between them. "goes on"
 recognises a group as one stream: at an endpoint the decoder starts afresh and the encoder goes on.

@@ -1,6 +1,6 @@
 """Real-time factor of the graph with features, and speed of whole recordings, on one thread.
 
-python -m benchmarks.real_time_factor audio_samples/long.ogg
+python -m benchmarks.speed.real_time_factor audio_samples/long.ogg
 """
 
 import argparse

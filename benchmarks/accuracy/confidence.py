@@ -1,6 +1,6 @@
 """How far a word's confidence is its probability of being right, and the temperature that fits.
 
-python -m benchmarks.confidence MANIFEST... --every 2
+python -m benchmarks.accuracy.confidence MANIFEST... --every 2
 
 A word is right when the alignment with the reference matches it. The temperature printed is the
 one of the highest likelihood, to be written into the model's card; calibration error is the mean

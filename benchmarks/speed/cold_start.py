@@ -1,6 +1,6 @@
 """The whole command ``asr-gru transcribe`` of about five seconds, in fresh processes.
 
-python -m benchmarks.cold_start audio_samples/telephone.wav
+python -m benchmarks.speed.cold_start audio_samples/telephone.wav
 """
 
 import argparse

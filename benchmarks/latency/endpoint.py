@@ -1,7 +1,7 @@
 """Where utterances are cut: too early, too late, and how long after their end.
 
-    python -m benchmarks.endpoint
-    python -m benchmarks.endpoint MANIFEST... --utterances 300
+    python -m benchmarks.latency.endpoint
+    python -m benchmarks.latency.endpoint MANIFEST... --utterances 300
 
 Joins utterances, each freed from its own silence (librosa.effects.trim), with gaps of quiet noise:
 pauses within a turn of 0.2 to 0.6 s, and 0.5, 1, 1.5, 2 or 3 s between turns, from a fixed seed.
@@ -32,7 +32,7 @@ from asr_gru import EndpointRules, Event, Recognizer
 from asr_gru.audio import read_recording
 from asr_gru.data.manifest import read_manifest
 
-SAMPLES = Path(__file__).parents[1] / "audio_samples" / "samples.tsv"
+SAMPLES = Path(__file__).parents[2] / "audio_samples" / "samples.tsv"
 GAPS_S = (0.5, 1.0, 1.5, 2.0, 3.0)
 WITHIN_S = (0.2, 0.6)
 WITHIN_SHARE = 0.25

@@ -39,7 +39,7 @@ import soundfile
 from asr_gru import EndpointRules, Recognizer
 from asr_gru.data.manifest import read_manifest
 from asr_gru.model.directory import ModelDirectory
-from benchmarks.latency_paths import (
+from benchmarks.latency.paths import (
     Played,
     fed_s,
     pin,
@@ -47,7 +47,7 @@ from benchmarks.latency_paths import (
     through_stream,
     through_websocket,
 )
-from benchmarks.latency_speech import (
+from benchmarks.latency.speech import (
     Piece,
     align_by_model,
     align_by_pocketsphinx,
@@ -55,9 +55,9 @@ from benchmarks.latency_speech import (
     joined,
     speak,
 )
-from benchmarks.latency_words import Delay, Grid, Spoken, delays, revised
+from benchmarks.latency.words import Delay, Grid, Spoken, delays, revised
 
-SAMPLES = Path(__file__).parents[1] / "audio_samples" / "samples.tsv"
+SAMPLES = Path(__file__).parents[2] / "audio_samples" / "samples.tsv"
 PARTS = ("emission", "lookahead", "step", "resampler", "block", "compute")
 
 
@@ -139,7 +139,7 @@ def play(
         return through_session(recognizer, path, rules)
     if options.through == "websocket":
         return through_websocket(options.model, options.core, path, rules)
-    from benchmarks.latency_devices import through_microphone, through_page
+    from benchmarks.latency.devices import through_microphone, through_page
 
     if options.through == "microphone":
         return through_microphone(recognizer, options.core, path, rules)

@@ -19,7 +19,7 @@ from asr_gru import Recognizer
 from asr_gru.audio import read_recording
 from asr_gru.data.manifest import Utterance
 from asr_gru.text import normalise
-from benchmarks.latency_words import Spoken
+from benchmarks.latency.words import Spoken
 
 __all__ = ["Piece", "align_by_model", "align_by_pocketsphinx", "aligner_errors", "joined", "speak"]
 

@@ -1,7 +1,7 @@
 """How many live streams the server carries, through its WebSocket, with the clients beside it.
 
-    python -m benchmarks.server_load audio_samples/long.ogg --clients 400 --seconds 40
-    python -m benchmarks.server_load audio_samples/long.ogg --clients 400 --ramp 200 --seconds 25
+    python -m benchmarks.server.load audio_samples/long.ogg --clients 400 --seconds 40
+    python -m benchmarks.server.load audio_samples/long.ogg --clients 400 --ramp 200 --seconds 25
 
 Starts a server, connects the clients at random moments of the first seconds, and lets each send
 blocks of 100 ms in real time. An event's lag is counted from the moment at which its client sent

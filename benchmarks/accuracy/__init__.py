@@ -1,0 +1,1 @@
+"""Word errors, word times, confidence and false words on manifests."""

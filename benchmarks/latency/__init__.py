@@ -1,0 +1,1 @@
+"""Delay from a word's end until it is shown and final."""

@@ -1,0 +1,1 @@
+"""Memory over long recordings and long live sessions."""

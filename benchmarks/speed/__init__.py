@@ -1,0 +1,1 @@
+"""Start-up time and real-time factor on one thread."""

@@ -1,0 +1,1 @@
+"""Experiments that decided a design once; README.md says what each found."""
