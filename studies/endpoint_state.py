@@ -8,37 +8,30 @@ recognises a group as one stream: at an endpoint the decoder starts afresh and t
 second of lead-in, to a stream of its own. Word errors over all groups.
 """
 
-import argparse
-from pathlib import Path
+from collections.abc import Sequence
 
 import numpy as np
 
-from asr_gru import Recognizer
 from asr_gru.audio import read_recording
-from asr_gru.data.manifest import read_manifest
 from asr_gru.scoring import Score, word_errors
-from asr_gru.text import normalise
+from benchmarks._common import load, make_parser, read_lists, reference, run
 
 GAP_S = 1.0
 
 
-def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("manifests", nargs="+", type=Path)
-    parser.add_argument("--model", default="en-small")
-    parser.add_argument("--every", type=int, default=1, help="take every nth utterance")
-    parser.add_argument("--group", type=int, default=4, help="utterances a group")
-    options = parser.parse_args()
-    recognizer = Recognizer.load(options.model)
-    rate = recognizer.acoustic.info.sample_rate
+def main(argv: Sequence[str] | None = None) -> None:
+    parser = make_parser(__doc__, manifests=True)
+    parser.add_argument("--group", type=int, default=4, help="utterances per group")
+    options = parser.parse_args(argv)
+    recognizer = load(options)
+    rate = recognizer.info.sample_rate
     random = np.random.default_rng(0)
     half = round(GAP_S / 2 * rate)
     on, afresh = Score(), Score()
-    for manifest in options.manifests:
-        chosen = read_manifest(manifest)[:: options.every]
+    for chosen in read_lists(options).values():
         for first in range(0, len(chosen), options.group):
             group = chosen[first : first + options.group]
-            text = " ".join(normalise(utterance.text, "english") for utterance in group)
+            text = " ".join(reference(utterance) for utterance in group)
             pieces = []
             for utterance in group:
                 sides = 1e-4 * random.standard_normal((2, half)).astype(np.float32)
@@ -54,4 +47,4 @@ def main() -> None:
 
 
 if __name__ == "__main__":
-    main()
+    run(main)

@@ -9,8 +9,8 @@ python -m studies.level_training --train DATA/speech/train.tsv --phones runs/pho
   --check DATA/speech/dev-read.tsv --check-phones runs/dev-phones.tsv
 """
 
-import argparse
 import time
+from collections.abc import Sequence
 from pathlib import Path
 
 import msgspec
@@ -37,6 +37,7 @@ from asr_gru.training.phones import (
     read_phone_times,
 )
 from asr_gru.training.sampler import plan_epoch
+from benchmarks._common import Table, make_parser, print_environment, run
 from benchmarks.accuracy.level import levels
 
 RATE, LAYERS, DELAY_S, FLOOR = 16_000, 2, 0.08, 1e-6
@@ -166,8 +167,8 @@ def frame_errors(net, head, corpus, phones: PhoneTimes):
     return {level: 100.0 * wrong[level] / asked[level] for level in wrong}
 
 
-def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+def main(argv: Sequence[str] | None = None) -> None:
+    parser = make_parser(__doc__, model=False)
     parser.add_argument("--train", type=Path, required=True)
     parser.add_argument("--phones", type=Path, required=True)
     parser.add_argument("--check", type=Path, required=True)
@@ -176,7 +177,8 @@ def main() -> None:
     parser.add_argument("--steps", type=int, default=500)
     parser.add_argument("--batch-s", type=float, default=100.0)
     parser.add_argument("--kinds", nargs="+", choices=list(KINDS), default=list(KINDS))
-    options = parser.parse_args()
+    options = parser.parse_args(argv)
+    print_environment()
     torch.set_num_threads(1)
     augment = AugmentConfig(gain_db=(-30.0, 10.0))
     config = TrainConfig(data=DataConfig(train=(options.train.name,)), augment=augment)
@@ -200,10 +202,10 @@ def main() -> None:
         net, head = train(kind, examples, options.steps, options.batch_s)
         table[kind] = frame_errors(net, head, check, check_phones)
         print(f"# {kind}: {time.perf_counter() - began:.0f} s", flush=True)
-    print(f"{'frames wrong %':18}" + "".join(f"{kind:>18}" for kind in table))
+    rows = Table(("frames wrong %", "<17"), *((kind, "17.2f") for kind in table))
     for level in next(iter(table.values())):
-        print(f"{level:18}" + "".join(f"{errors[level]:18.2f}" for errors in table.values()))
+        rows.row(level, *(errors[level] for errors in table.values()))
 
 
 if __name__ == "__main__":
-    main()
+    run(main)

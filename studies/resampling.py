@@ -7,17 +7,16 @@ rate at each quality. "other text" counts the recordings whose text is not that 
 the most audio that the resampler holds back while it is fed blocks of 10 ms.
 """
 
-import argparse
-from pathlib import Path
+from collections.abc import Sequence
 
 import numpy as np
 import soxr
 
-from asr_gru import EndpointRules, Recognizer
+from asr_gru import EndpointRules
 from asr_gru.audio import read_recording
-from asr_gru.data.manifest import read_manifest
 from asr_gru.scoring import Score, word_errors
 from asr_gru.text import normalise
+from benchmarks._common import Table, load, make_parser, read_all, reference, run
 
 RATES = (44_100, 48_000, 8_000)
 QUALITIES = ("HQ", "MQ", "LQ", "QQ")
@@ -34,17 +33,13 @@ def lag_s(rate: int, to_rate: int, quality: str) -> float:
     return max(lags)
 
 
-def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("manifests", nargs="+", type=Path)
-    parser.add_argument("--every", type=int, default=1, help="take every n-th utterance")
-    parser.add_argument("--model", default="en-small")
-    options = parser.parse_args()
-    recognizer = Recognizer.load(options.model)
-    to_rate = recognizer.acoustic.info.sample_rate
+def main(argv: Sequence[str] | None = None) -> None:
+    options = make_parser(__doc__, manifests=True).parse_args(argv)
+    recognizer = load(options)
+    to_rate = recognizer.info.sample_rate
     off = EndpointRules.off()
-    utterances = [u for path in options.manifests for u in read_manifest(path)[:: options.every]]
-    said = [normalise(utterance.text, "english") for utterance in utterances]
+    utterances = read_all(options)
+    said = [reference(utterance) for utterance in utterances]
 
     def transcribed(change):
         sources = (change(read_recording(u.path, to_rate)) for u in utterances)
@@ -57,9 +52,12 @@ def main() -> None:
 
     _, score = transcribed(lambda samples: samples)
     print(f"{len(utterances)} recordings, {score.words} words; as they are: WER {score.rate:.2f} %")
-    print(f"{'rate':>6} {'quality':>7} {'WER %':>7} {'other text':>10} {'lag ms':>7}")
+    table = Table(
+        *(("rate", "6"), ("quality", ">7"), ("WER %", "7.2f")),
+        *(("other text", "10"), ("lag ms", "7.1f")),
+    )
     for rate in RATES:
-        reference = None
+        best = None
         for quality in QUALITIES:
 
             def there_and_back(samples, rate=rate, quality=quality):
@@ -67,11 +65,10 @@ def main() -> None:
                 return soxr.resample(there, rate, to_rate, quality).astype(np.float32)
 
             texts, score = transcribed(there_and_back)
-            reference = reference or texts
-            other = sum(a != b for a, b in zip(texts, reference, strict=True))
-            lag_ms = 1000 * lag_s(rate, to_rate, quality)
-            print(f"{rate:6} {quality:>7} {score.rate:7.2f} {other:10} {lag_ms:7.1f}", flush=True)
+            best = best or texts
+            other = sum(a != b for a, b in zip(texts, best, strict=True))
+            table.row(rate, quality, score.rate, other, 1000 * lag_s(rate, to_rate, quality))
 
 
 if __name__ == "__main__":
-    main()
+    run(main)

@@ -1,6 +1,6 @@
 """What a wider beam buys: word errors against the time of the search, from narrow to wide.
 
-    OMP_NUM_THREADS=1 python -m benchmarks.accuracy.beam_width MODEL MANIFEST… --every 8
+    OMP_NUM_THREADS=1 python -m benchmarks.accuracy.beam_width MANIFEST… --every 8
 
 The acoustic model runs once, outside the time. The real-time factor is that of the search alone,
 one recording at a time, in processor seconds of one thread for each second of audio.
@@ -8,16 +8,14 @@ one recording at a time, in processor seconds of one thread for each second of a
 
 from __future__ import annotations
 
-import argparse
 import time
+from collections.abc import Sequence
 from dataclasses import replace
-from pathlib import Path
 
-from asr_gru import Recognizer
-from asr_gru.data.manifest import read_manifest
 from asr_gru.decoding import TreeSearch
 from asr_gru.scoring import Score, word_errors
 from asr_gru.tuning import hear
+from benchmarks._common import Table, load, make_parser, read_lists, run
 
 BEAMS = (
     (5.0, 40),
@@ -31,21 +29,19 @@ BEAMS = (
 )
 
 
-def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__.partition("\n")[0])
-    parser.add_argument("model", type=Path)
-    parser.add_argument("manifests", nargs="+", type=Path)
-    parser.add_argument("--every", type=int, default=8)
-    options = parser.parse_args()
-    recognizer = Recognizer.load(options.model, decoder="words")
+def main(argv: Sequence[str] | None = None) -> None:
+    options = make_parser(__doc__, manifests=True, every=8).parse_args(argv)
+    recognizer = load(options, decoder="words")
     decoder = recognizer.decoder
     assert isinstance(decoder, TreeSearch)
     lists = {
-        manifest.stem: hear(recognizer.acoustic, read_manifest(manifest)[:: options.every])
-        for manifest in options.manifests
+        name: hear(recognizer.acoustic, utterances)
+        for name, utterances in read_lists(options).items()
     }
     frame_s = recognizer.acoustic.info.frame_s
-    print(f"{'beam':>6} {'width':>6}" + "".join(f"{name:>14}" for name in lists) + f"{'RTF':>9}")
+    table = Table(
+        ("beam", "6.1f"), ("width", "6"), *((name, "13.2f") for name in lists), ("RTF", "8.4f")
+    )
     for beam, width in BEAMS:
         tuned = decoder.tuned(replace(decoder.knobs, beam=beam, width=width))
         rates, frames, began = [], 0, time.process_time()
@@ -58,9 +54,8 @@ def main() -> None:
                 frames += len(one.log_probs)
             rates.append(errors.rate)
         factor = (time.process_time() - began) / (frames * frame_s)
-        figures = "".join(f"{rate:14.2f}" for rate in rates)
-        print(f"{beam:6.1f} {width:6}{figures}{factor:9.4f}", flush=True)
+        table.row(beam, width, *rates, factor)
 
 
 if __name__ == "__main__":
-    main()
+    run(main)

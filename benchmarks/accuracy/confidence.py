@@ -7,16 +7,13 @@ one of the highest likelihood, to be written into the model's card; calibration 
 distance between confidence and share of right words over ten bins, by words (Guo et al. 2017).
 """
 
-import argparse
-from pathlib import Path
+from collections.abc import Sequence
 
 import numpy as np
 
-from asr_gru import Recognizer
 from asr_gru.audio import read_recording
-from asr_gru.data.manifest import read_manifest
 from asr_gru.scoring import align
-from asr_gru.text import normalise
+from benchmarks._common import Table, load, make_parser, read_all, reference, run
 
 
 def odds(confidence: np.ndarray) -> np.ndarray:
@@ -38,43 +35,35 @@ def calibration_error(confidence: np.ndarray, right: np.ndarray) -> float:
     return float(sum(abs(confidence[p].mean() - right[p].mean()) * p.mean() for p in parts))
 
 
-def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("manifests", nargs="+", type=Path)
-    parser.add_argument("--model", default="en-small")
-    parser.add_argument("--every", type=int, default=1)
-    options = parser.parse_args()
-    recognizer = Recognizer.load(options.model)
-    rate = recognizer.acoustic.info.sample_rate
+def main(argv: Sequence[str] | None = None) -> None:
+    options = make_parser(__doc__, manifests=True).parse_args(argv)
+    recognizer = load(options)
+    rate = recognizer.info.sample_rate
     confidences, rights = [], []
-    for manifest in options.manifests:
-        for utterance in read_manifest(manifest)[:: options.every]:
-            words = recognizer.transcribe(read_recording(utterance.path, rate), rate).words
-            said = normalise(utterance.text, "english").split()
-            pairs = align(said, [word.text for word in words])
-            heard = [said == word for said, word in pairs if word is not None]
-            confidences += [word.confidence for word in words]
-            rights += heard
+    for utterance in read_all(options):
+        words = recognizer.transcribe(read_recording(utterance.path, rate), rate).words
+        pairs = align(reference(utterance).split(), [word.text for word in words])
+        confidences += [word.confidence for word in words]
+        rights += [said == word for said, word in pairs if word is not None]
     confidence, right = np.array(confidences), np.array(rights)
     steps = np.geomspace(0.25, 16, 97)
     best = max(steps, key=lambda t: likelihood(warmed(confidence, t), right))
     print(f"{len(right)} words, {100 * right.mean():.1f} % right")
-    print("temperature  log-likelihood  calibration error")
+    table = Table(
+        ("temperature", "11.2f"), ("log-likelihood", "15.4f"), ("calibration error", "18.3f")
+    )
     for temperature in (1.0, float(best)):
         changed = warmed(confidence, temperature)
-        print(
-            f"{temperature:11.2f}  {likelihood(changed, right):14.4f}"
-            f"  {calibration_error(changed, right):17.3f}"
-        )
+        table.row(temperature, likelihood(changed, right), calibration_error(changed, right))
     print("(temperatures multiply that of the model itself)")
-    print("confidence   words  right %")
+    table = Table(("confidence", "<10"), ("words", "7d"), ("right %", "8.1f"))
     changed = warmed(confidence, float(best))
     for low in np.arange(0, 1, 0.2):
         inside = (changed >= low) & (changed < low + 0.2 + 1e-9)
         if inside.any():
             share = 100 * right[inside].mean()
-            print(f"{low:4.1f}-{low + 0.2:3.1f}   {inside.sum():7d} {share:8.1f}")
+            table.row(f"{low:.1f}-{low + 0.2:.1f}", inside.sum(), share)
 
 
 if __name__ == "__main__":
-    main()
+    run(main)

@@ -3,16 +3,16 @@
 python -m benchmarks.accuracy.level MANIFEST... --every 3
 """
 
-import argparse
-from pathlib import Path
+from collections.abc import Sequence
 
 import numpy as np
 
 from asr_gru import EndpointRules, Recognizer
 from asr_gru.audio import read_recording
-from asr_gru.data.manifest import read_manifest
+from asr_gru.model.info import DEFAULT_MODEL
 from asr_gru.scoring import Score, word_errors
 from asr_gru.text import normalise
+from benchmarks._common import Table, make_parser, print_environment, read_all, reference, run
 
 RATE = 16_000
 
@@ -26,29 +26,27 @@ def levels(samples):
         yield f"step of {step_db:+} dB", samples * gains
 
 
-def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("manifests", nargs="+", type=Path)
-    parser.add_argument("--every", type=int, default=1, help="take every n-th utterance")
+def main(argv: Sequence[str] | None = None) -> None:
+    parser = make_parser(__doc__, manifests=True, model=False)
     parser.add_argument("--model", action="append", help="repeat to compare models")
-    options = parser.parse_args()
-    names = options.model or ["en-small"]
+    options = parser.parse_args(argv)
+    names = options.model or [DEFAULT_MODEL]
+    print_environment(*names)
     recognizers = {name: Recognizer.load(name) for name in names}
     scores: dict[tuple[str, str], Score] = {}
-    for manifest in options.manifests:
-        for utterance in read_manifest(manifest)[:: options.every]:
-            said = normalise(utterance.text, "english")
-            for level, samples in levels(read_recording(utterance.path, RATE)):
-                for name, recognizer in recognizers.items():
-                    heard = recognizer.transcribe(
-                        samples.astype(np.float32), RATE, endpoint=EndpointRules.off()
-                    ).text
-                    score = word_errors(said, normalise(heard, "english"))
-                    scores[level, name] = scores.get((level, name), Score()) + score
-    print(f"{'WER %':16}" + "".join(f"{name:>12}" for name in names))
+    for utterance in read_all(options):
+        said = reference(utterance)
+        for level, samples in levels(read_recording(utterance.path, RATE)):
+            for name, recognizer in recognizers.items():
+                heard = recognizer.transcribe(
+                    samples.astype(np.float32), RATE, endpoint=EndpointRules.off()
+                ).text
+                score = word_errors(said, normalise(heard, "english"))
+                scores[level, name] = scores.get((level, name), Score()) + score
+    table = Table(("WER %", "<15"), *((name, "12.2f") for name in names))
     for level in dict.fromkeys(level for level, _ in scores):
-        print(f"{level:16}" + "".join(f"{scores[level, name].rate:12.2f}" for name in names))
+        table.row(level, *(scores[level, name].rate for name in names))
 
 
 if __name__ == "__main__":
-    main()
+    run(main)

@@ -15,19 +15,26 @@ audio, those of all threads together.
 
 from __future__ import annotations
 
-import argparse
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 
 import numpy as np
 import numpy.typing as npt
 
-from asr_gru import EndpointRules, Recognizer
+from asr_gru import EndpointRules
 from asr_gru.audio import read_recording
-from asr_gru.data.manifest import read_manifest
 from asr_gru.scoring import Score, word_errors
 from asr_gru.text import normalise
+from benchmarks._common import (
+    Table,
+    add_manifests,
+    load,
+    make_parser,
+    read_lists,
+    reference,
+    run,
+)
 
 RATE = 16_000
 
@@ -85,39 +92,36 @@ PEERS = {
 }
 
 
-def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__.partition("\n")[0])
+def main(argv: Sequence[str] | None = None) -> None:
+    parser = make_parser(__doc__)
     parser.add_argument("peer", choices=sorted(PEERS))
-    parser.add_argument("manifests", nargs="+", type=Path)
-    parser.add_argument("--every", type=int, default=1, help="take every n-th utterance")
-    parser.add_argument("--model", default="en-small")
+    add_manifests(parser)
     parser.add_argument("--peer-model", default="", help="the peer's model")
-    options = parser.parse_args()
-    recognizer = Recognizer.load(options.model)
+    options = parser.parse_args(argv)
+    recognizer = load(options)
 
     def transcribe(samples: npt.NDArray[np.float32]) -> str:
         return recognizer.transcribe(samples, RATE, endpoint=EndpointRules.off()).text
 
     systems = (transcribe, PEERS[options.peer](options.peer_model))
-    print(f"{'list':14} {'words':>6}   {'asr_gru':>16}   {options.peer:>16}")
-    print(f"{'':14} {'':6}   {'WER %':>8} {'RTF':>7}   {'WER %':>8} {'RTF':>7}")
-    for manifest in options.manifests:
+    print(f"{'':21}   {'asr_gru':>16}   {options.peer:>16}")
+    columns = (("WER %", "10.1f"), ("RTF", "7.4f"))
+    table = Table(("list", "<14"), ("words", "6"), *columns, *columns)
+    for name, utterances in read_lists(options).items():
         scores, spent, seconds = [Score(), Score()], [0.0, 0.0], 0.0
-        for utterance in read_manifest(manifest)[:: options.every]:
+        for utterance in utterances:
             samples = read_recording(utterance.path, RATE)
             seconds += len(samples) / RATE
-            reference = normalise(utterance.text, "english")
+            said = reference(utterance)
             for index, system in enumerate(systems):
                 began = time.process_time()
                 hypothesis = system(samples)
                 spent[index] += time.process_time() - began
-                scores[index] += word_errors(reference, normalise(hypothesis, "english"))
-        row = "   ".join(
-            f"{score.rate:8.1f} {used / seconds:7.4f}"
-            for score, used in zip(scores, spent, strict=True)
-        )
-        print(f"{manifest.stem:14} {scores[0].words:6}   {row}", flush=True)
+                scores[index] += word_errors(said, normalise(hypothesis, "english"))
+        figures = zip((score.rate for score in scores), spent, strict=True)
+        cells = [cell for rate, used in figures for cell in (rate, used / seconds)]
+        table.row(name, scores[0].words, *cells)
 
 
 if __name__ == "__main__":
-    main()
+    run(main)

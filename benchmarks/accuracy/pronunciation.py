@@ -7,7 +7,6 @@ if the dictionary has it, stress aside.
 
 from __future__ import annotations
 
-import argparse
 import random
 from collections import defaultdict
 from collections.abc import Sequence
@@ -16,26 +15,35 @@ from asr_gru.language import ENGLISH_PHONES, Lexicon
 from asr_gru.language.g2p import GraphemeToPhoneme, train_g2p
 from asr_gru.language.pronounce import Pronouncer, load_english
 from asr_gru.scoring import word_errors
+from benchmarks._common import Table, make_parser, positive, print_environment, run
 
 Phones = tuple[str, ...]
 ORDER, SIZE = 6, 3_300_000
 BEST = 3
 
 
-def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--words", type=int, default=2000, help="how many words are taken out")
+def main(argv: Sequence[str] | None = None) -> None:
+    parser = make_parser(__doc__, model=False)
+    parser.add_argument("--words", type=positive, default=2000, help="how many words are taken out")
     parser.add_argument("--seed", type=int, default=1)
-    arguments = parser.parse_args()
+    parser.add_argument(
+        "--learn-from", type=positive, metavar="N", help="train on N words instead of all"
+    )
+    options = parser.parse_args(argv)
+    print_environment()
     entries = list(load_english().dictionary.entries())
     spoken: defaultdict[str, list[Phones]] = defaultdict(list)
     for word, phones in entries:
         spoken[word].append(phones)
     plain = sorted(word for word in spoken if word.isalpha() and len(word) > 1)
-    random.Random(arguments.seed).shuffle(plain)
-    held_out = plain[: arguments.words]
+    random.Random(options.seed).shuffle(plain)
+    held_out = plain[: options.words]
     rest = [entry for entry in entries if entry[0] not in set(held_out)]
-    g2p = train_g2p([e for e in rest if e[0].replace("'", "").isalpha()], ORDER, SIZE, print)
+    learned = [entry for entry in rest if entry[0].replace("'", "").isalpha()]
+    if options.learn_from is not None:
+        kept = set(plain[options.words :][: options.learn_from])
+        learned = [entry for entry in learned if entry[0] in kept]
+    g2p = train_g2p(learned, ORDER, SIZE, print)
     letters(g2p, held_out, spoken)
     rules(Pronouncer(Lexicon.build(rest, ENGLISH_PHONES)), g2p, held_out, spoken)
 
@@ -72,12 +80,12 @@ def rules(
             other = g2p.pronounce(word)
             by_letters = bool(other) and other[0][0] in spoken[word]
             by_kind[ways[0].kind].append((ways[0].phones in spoken[word], by_letters))
-    print(f"{'rule':22} {'words':>6} {'wrong %':>8} {'by letters %':>13}")
+    table = Table(("rule", "<22"), ("words", "6"), ("wrong %", "8.1f"), ("by letters %", "13.1f"))
     for kind, judged in sorted(by_kind.items(), key=lambda pair: -len(pair[1])):
         ruled = 100 - 100 * sum(rule for rule, _ in judged) / len(judged)
         spelled = 100 - 100 * sum(by_letters for _, by_letters in judged) / len(judged)
-        print(f"{kind:22} {len(judged):6} {ruled:8.1f} {spelled:13.1f}")
+        table.row(kind, len(judged), ruled, spelled)
 
 
 if __name__ == "__main__":
-    main()
+    run(main)

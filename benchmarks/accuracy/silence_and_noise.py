@@ -3,13 +3,14 @@
 python -m benchmarks.accuracy.silence_and_noise --noise FOLDER
 """
 
-import argparse
+from collections.abc import Sequence
 from pathlib import Path
 
 import numpy as np
 
 from asr_gru import Recognizer
 from asr_gru.audio import find_recordings, read_recording
+from benchmarks._common import Table, load, make_parser, run
 
 
 def words(recognizer: Recognizer, blocks, rate: int) -> tuple[float, list[str]]:
@@ -22,14 +23,13 @@ def words(recognizer: Recognizer, blocks, rate: int) -> tuple[float, list[str]]:
     return stream.audio_s, said
 
 
-def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__)
+def main(argv: Sequence[str] | None = None) -> None:
+    parser = make_parser(__doc__)
     parser.add_argument("--noise", type=Path, help="folder of recordings without speech")
     parser.add_argument("--minutes", type=float, default=60.0)
-    parser.add_argument("--model", default="en-small")
-    options = parser.parse_args()
-    recognizer = Recognizer.load(options.model)
-    rate = recognizer.acoustic.info.sample_rate
+    options = parser.parse_args(argv)
+    recognizer = load(options)
+    rate = recognizer.info.sample_rate
     seconds = round(options.minutes * 60)
     random = np.random.default_rng(0)
 
@@ -49,11 +49,11 @@ def main() -> None:
     }
     if options.noise:
         sources["recorded noise"] = noises()
-    print(f"{'':24} {'minutes':>8} {'words':>6}")
+    table = Table(("", "<24"), ("minutes", "8.1f"), ("words", "6"), ("", "<2"))
     for name, blocks in sources.items():
         heard_s, said = words(recognizer, blocks, rate)
-        print(f"{name:24} {heard_s / 60:8.1f} {len(said):6}   {' '.join(said[:6])}")
+        table.row(name, heard_s / 60, len(said), "  " + " ".join(said[:6]))
 
 
 if __name__ == "__main__":
-    main()
+    run(main)

@@ -6,14 +6,12 @@ that are late by the same time in the median are set right by ``time_shift_s`` o
 
 from __future__ import annotations
 
-import argparse
 import difflib
-from pathlib import Path
+from collections.abc import Sequence
 
 import numpy as np
 
-from asr_gru.data.manifest import read_manifest
-from asr_gru.recognizer import Recognizer
+from benchmarks._common import load, make_parser, read_all, run
 from benchmarks.latency.speech import align_by_pocketsphinx
 
 QUANTILES = (0.05, 0.25, 0.5, 0.75, 0.95)
@@ -21,31 +19,26 @@ FAR_S = 1.0
 """Words further apart than this are not the same."""
 
 
-def main() -> None:
+def main(argv: Sequence[str] | None = None) -> None:
     """Print quantiles of the errors in seconds; positive is late."""
-    parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("manifests", type=Path, nargs="+")
-    parser.add_argument("--model", default="en-small")
-    parser.add_argument("--every", type=int, default=1, help="take every n-th utterance")
-    arguments = parser.parse_args()
-    recognizer = Recognizer.load(arguments.model)
+    options = make_parser(__doc__, manifests=True).parse_args(argv)
+    recognizer = load(options)
     starts: list[float] = []
     ends: list[float] = []
-    for manifest in arguments.manifests:
-        for utterance in read_manifest(manifest)[:: arguments.every]:
-            for piece in align_by_pocketsphinx([utterance]):
-                found = recognizer.transcribe(utterance.path, endpoint="off").words
-                said = piece.words
-                matcher = difflib.SequenceMatcher(
-                    None, [w.text for w in said], [w.text for w in found], autojunk=False
-                )
-                for first, second, length in matcher.get_matching_blocks():
-                    for one, other in zip(
-                        said[first : first + length], found[second : second + length], strict=True
-                    ):
-                        if abs(other.start_s - one.start_s) < FAR_S:
-                            starts.append(other.start_s - one.start_s)
-                            ends.append(other.end_s - one.end_s)
+    for utterance in read_all(options):
+        for piece in align_by_pocketsphinx([utterance]):
+            found = recognizer.transcribe(utterance.path, endpoint="off").words
+            said = piece.words
+            matcher = difflib.SequenceMatcher(
+                None, [w.text for w in said], [w.text for w in found], autojunk=False
+            )
+            for first, second, length in matcher.get_matching_blocks():
+                for one, other in zip(
+                    said[first : first + length], found[second : second + length], strict=True
+                ):
+                    if abs(other.start_s - one.start_s) < FAR_S:
+                        starts.append(other.start_s - one.start_s)
+                        ends.append(other.end_s - one.end_s)
     print(f"{len(starts)} words; seconds late, at 5, 25, 50, 75 and 95 %")
     for name, errors in (("starts", starts), ("ends", ends)):
         row = "  ".join(f"{value:+.3f}" for value in np.quantile(errors, QUANTILES))
@@ -53,4 +46,4 @@ def main() -> None:
 
 
 if __name__ == "__main__":
-    main()
+    run(main)

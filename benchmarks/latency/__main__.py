@@ -39,6 +39,7 @@ import soundfile
 from asr_gru import EndpointRules, Recognizer
 from asr_gru.data.manifest import read_manifest
 from asr_gru.model.directory import ModelDirectory
+from benchmarks._common import AUDIO_SAMPLES, load, make_parser, positive, run
 from benchmarks.latency.paths import (
     Played,
     fed_s,
@@ -57,16 +58,15 @@ from benchmarks.latency.speech import (
 )
 from benchmarks.latency.words import Delay, Grid, Spoken, delays, revised
 
-SAMPLES = Path(__file__).parents[2] / "audio_samples" / "samples.tsv"
 PARTS = ("emission", "lookahead", "step", "resampler", "block", "compute")
 
 
-def main() -> None:
-    options = arguments()
+def main(argv: Sequence[str] | None = None) -> None:
+    options = arguments(argv)
     rules = EndpointRules.named(options.endpoint)
     if options.through in {"session", "stream"}:
         pin(options.core)
-    recognizer = Recognizer.load(options.model)
+    recognizer = load(options)
     print(f"through {options.through}, model {options.model}, endpointing {options.endpoint}")
     for name in options.rows:
         try:
@@ -89,23 +89,22 @@ def main() -> None:
             line("the same, last words", errors[1])
 
 
-def arguments() -> argparse.Namespace:
-    parser = argparse.ArgumentParser(
-        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
-    )
+def arguments(argv: Sequence[str] | None) -> argparse.Namespace:
+    parser = make_parser(__doc__)
     ways = ("session", "stream", "websocket", "microphone", "page")
     cores = sorted(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else [None]
     parser.add_argument("--through", choices=ways, default="session")
     parser.add_argument("--rows", nargs="+", choices=("synthetic", "real"))
-    parser.add_argument("--seconds", type=float, default=55.0, help="of speech a row")
-    parser.add_argument("--manifest", type=Path, default=SAMPLES, help="of the real speech")
-    parser.add_argument("--every", type=int, default=1, help="take every n-th of the manifest")
+    parser.add_argument("--seconds", type=float, default=55.0, help="of speech per row")
+    parser.add_argument(
+        "--manifest", type=Path, default=AUDIO_SAMPLES / "samples.tsv", help="of the real speech"
+    )
+    parser.add_argument("--every", type=positive, default=1, help="take every n-th of the manifest")
     parser.add_argument("--aligner", choices=("pocketsphinx", "model"), default="pocketsphinx")
     parser.add_argument("--rate", type=int, default=48_000, help="of the sound, in Hz")
     parser.add_argument("--endpoint", choices=("short", "normal", "long"), default="normal")
     parser.add_argument("--core", type=int, default=cores[-1], help="where the recogniser runs")
-    parser.add_argument("--model", default="en-small")
-    options = parser.parse_args()
+    options = parser.parse_args(argv)
     options.rows = options.rows or ["synthetic", "real"]
     return options
 
@@ -204,4 +203,4 @@ def parts(found: Sequence[Delay], steps: Grid, offset_s: float) -> None:
 
 
 if __name__ == "__main__":
-    main()
+    run(main)

@@ -18,21 +18,19 @@ For each mode:
 
 from __future__ import annotations
 
-import argparse
 import math
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from itertools import pairwise
-from pathlib import Path
 
 import numpy as np
 import numpy.typing as npt
 
-from asr_gru import EndpointRules, Event, Recognizer
+from asr_gru import DataError, EndpointRules, Event, Recognizer
 from asr_gru.audio import read_recording
-from asr_gru.data.manifest import read_manifest
+from asr_gru.data.manifest import Utterance
+from benchmarks._common import Table, load, make_parser, positive, read_all, run
 
-SAMPLES = Path(__file__).parents[2] / "audio_samples" / "samples.tsv"
 GAPS_S = (0.5, 1.0, 1.5, 2.0, 3.0)
 WITHIN_S = (0.2, 0.6)
 WITHIN_SHARE = 0.25
@@ -103,13 +101,15 @@ def judge(
 
 
 def joined(
-    manifests: Sequence[Path], count: int, longest_s: float, rate: int
+    utterances: Sequence[Utterance], count: int, longest_s: float, rate: int
 ) -> tuple[npt.NDArray[np.float32], list[tuple[float, float]]]:
     """Return utterances with gaps between, and where each begins and ends."""
     from librosa.effects import trim
 
     random = np.random.default_rng(0)
-    found = [u for path in manifests for u in read_manifest(path) if u.duration_s <= longest_s]
+    found = [utterance for utterance in utterances if utterance.duration_s <= longest_s]
+    if not found:
+        raise DataError(f"no utterance is at most {longest_s:g} s long; raise --longest")
     order = np.concatenate([random.permutation(len(found)) for _ in range(-(-count // len(found)))])
     parts, places, length = [], [], 0
     gap_s = 1.0
@@ -154,25 +154,20 @@ def cut(
     return finals
 
 
-def main() -> None:
-    parser = argparse.ArgumentParser(
-        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
-    )
-    parser.add_argument("manifests", nargs="*", type=Path, default=[SAMPLES])
-    parser.add_argument("--utterances", type=int, default=60)
+def main(argv: Sequence[str] | None = None) -> None:
+    parser = make_parser(__doc__, manifests=True)
+    parser.add_argument("--utterances", type=positive, default=60)
     parser.add_argument("--longest", type=float, default=20.0, help="utterance, in seconds")
-    parser.add_argument("--model", default="en-small")
-    options = parser.parse_args()
-    recognizer = Recognizer.load(options.model)
+    options = parser.parse_args(argv)
+    recognizer = load(options)
     info = recognizer.acoustic.info
-    samples, places = joined(
-        options.manifests, options.utterances, options.longest, info.sample_rate
-    )
+    utterances = read_all(options)
+    samples, places = joined(utterances, options.utterances, options.longest, info.sample_rate)
     print(f"{len(places)} utterances, {len(samples) / info.sample_rate / 60:.1f} minutes")
     print(f"{'':8} {'per 100 utterances':>18}   {'per 100 gaps':>22}   {'seconds':>15}")
-    print(
-        f"{'mode':8} {'early':>9} {'length':>8}   {'gaps':>6} {'late':>7} {'none':>7}"
-        f"   {'silence':>7} {'after':>7}"
+    table = Table(
+        *(("mode", "<8"), ("early", "9.1f"), ("length", "8.1f"), ("gaps", "8d")),
+        *(("late", "7.1f"), ("none", "7.1f"), ("silence", "9.1f"), ("after", "7.2f")),
     )
     for mode in ("short", "normal", "long"):
         rules = EndpointRules.named(mode)
@@ -181,13 +176,11 @@ def main() -> None:
         cuts = judge(places, cut(recognizer, samples, rules), rules.trailing_s, step_s=step_s)
         each, gap = 100 / cuts.utterances, 100 / max(1, cuts.gaps)
         after_s = float(np.median(cuts.after_s)) if cuts.after_s else math.nan
-        print(
-            f"{mode:8} {cuts.early * each:9.1f} {cuts.length * each:8.1f}   {cuts.gaps:6d} "
-            f"{cuts.late * gap:7.1f} {cuts.none * gap:7.1f}   {rules.trailing_s:7.1f} "
-            f"{after_s:7.2f}",
-            flush=True,
+        table.row(
+            *(mode, cuts.early * each, cuts.length * each, cuts.gaps),
+            *(cuts.late * gap, cuts.none * gap, rules.trailing_s, after_s),
         )
 
 
 if __name__ == "__main__":
-    main()
+    run(main)

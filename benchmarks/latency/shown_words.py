@@ -1,6 +1,6 @@
 """When words are shown, and how many of them are taken back, by the share that they need.
 
-    python -m benchmarks.latency.shown_words MODEL MANIFEST… --every 8
+    python -m benchmarks.latency.shown_words MANIFEST… --every 8
 
 Recordings are fed in live steps. A word counts as shown when it stands in a partial at its place
 for the first time, and as revised when it stands there no more later on, or in the final. Its
@@ -9,16 +9,15 @@ delay is from its end, as the final has it, to the audio that had been fed when 
 
 from __future__ import annotations
 
-import argparse
+from collections.abc import Sequence
 from dataclasses import replace
-from pathlib import Path
 
 import numpy as np
 
 from asr_gru import EndpointRules, Recognizer
 from asr_gru.audio import read_recording
-from asr_gru.data.manifest import read_manifest
 from asr_gru.decoding import TreeSearch
+from benchmarks._common import Table, load, make_parser, read_all, run
 
 SHARES = (0.0, 0.3, 0.4, 0.5, 0.6, 0.7, 0.8, 0.9)
 
@@ -55,34 +54,25 @@ def shown_in(recognizer: Recognizer, decoder: TreeSearch, samples: np.ndarray) -
     return shown, revised, delays
 
 
-def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__.partition("\n")[0])
-    parser.add_argument("model", type=Path)
-    parser.add_argument("manifests", nargs="+", type=Path)
-    parser.add_argument("--every", type=int, default=8)
-    options = parser.parse_args()
-    recognizer = Recognizer.load(options.model, decoder="words")
+def main(argv: Sequence[str] | None = None) -> None:
+    options = make_parser(__doc__, manifests=True, every=8).parse_args(argv)
+    recognizer = load(options, decoder="words")
     decoder = recognizer.decoder
     assert isinstance(decoder, TreeSearch)
     rate = recognizer.acoustic.info.sample_rate
-    recordings = [
-        read_recording(utterance.path, rate)
-        for manifest in options.manifests
-        for utterance in read_manifest(manifest)[:: options.every]
-    ]
-    print(f"{'share':>6} {'shown':>7} {'revised %':>10} {'p50 ms':>7} {'p90 ms':>7}")
+    recordings = [read_recording(utterance.path, rate) for utterance in read_all(options)]
+    table = Table(
+        *(("share", "6.1f"), ("shown", "7"), ("revised %", "10.1f")),
+        *(("p50 ms", "7.0f"), ("p90 ms", "7.0f")),
+    )
     for share in SHARES:
         tuned = decoder.tuned(replace(decoder.knobs, shown_share=share))
         found = [shown_in(recognizer, tuned, samples) for samples in recordings]
         shown = sum(one[0] for one in found)
         revised = sum(one[1] for one in found)
         delays = 1000 * np.concatenate([one[2] for one in found])
-        print(
-            f"{share:6.1f} {shown:7} {100 * revised / max(shown, 1):10.1f} "
-            f"{np.percentile(delays, 50):7.0f} {np.percentile(delays, 90):7.0f}",
-            flush=True,
-        )
+        table.row(share, shown, 100 * revised / max(shown, 1), *np.percentile(delays, [50, 90]))
 
 
 if __name__ == "__main__":
-    main()
+    run(main)

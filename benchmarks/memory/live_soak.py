@@ -12,10 +12,9 @@ twenty seconds of it in real time, waking up included.
 
 from __future__ import annotations
 
-import argparse
 import tempfile
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 
 import numpy as np
@@ -25,9 +24,8 @@ from asr_gru.audio.blocks import AudioSource, Block
 from asr_gru.audio.paced import PacedRecording
 from asr_gru.live import LiveSession, Status
 from asr_gru.live.writers import SessionWriter
-from benchmarks.memory.long_recording import resident_mb
+from benchmarks._common import AUDIO_SAMPLES, load, make_parser, resident_mb, run
 
-SAMPLES = Path(__file__).parents[2] / "audio_samples"
 BLOCK_S = 0.02
 
 
@@ -168,19 +166,16 @@ def share(recognizer: Recognizer, source: Silence, clock: Callable[[], float]) -
     return time.process_time() - began_s
 
 
-def main() -> None:
-    parser = argparse.ArgumentParser(
-        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
-    )
-    parser.add_argument("--recording", type=Path, default=SAMPLES / "long.ogg")
+def main(argv: Sequence[str] | None = None) -> None:
+    parser = make_parser(__doc__)
+    parser.add_argument("--recording", type=Path, default=AUDIO_SAMPLES / "long.ogg")
     parser.add_argument("--hours", type=float, default=2.0)
     parser.add_argument("--every", type=float, default=10.0, help="minutes between two lines")
     parser.add_argument("--silence", type=float, default=1.0, help="hours of silence")
     parser.add_argument("--paced", type=float, default=20.0, help="seconds of it in real time")
     parser.add_argument("--rate", type=int, default=48_000, help="of the silence, in Hz")
-    parser.add_argument("--model", default="en-small")
-    options = parser.parse_args()
-    recognizer = Recognizer.load(options.model)
+    options = parser.parse_args(argv)
+    recognizer = load(options)
     soak(recognizer, options.recording, options.hours, options.every * 60)
     if options.silence:
         clock = Clock()
@@ -197,4 +192,4 @@ def main() -> None:
 
 
 if __name__ == "__main__":
-    main()
+    run(main)

@@ -3,29 +3,22 @@
 python -m benchmarks.memory.long_recording audio_samples/long.ogg
 """
 
-import argparse
 import tempfile
+from collections.abc import Sequence
 from pathlib import Path
 
 import soundfile
 
-from asr_gru import Recognizer
 from asr_gru.audio import read_recording
+from benchmarks._common import Table, load, make_parser, resident_mb, run
 
 
-def resident_mb() -> float:
-    pages = int(Path("/proc/self/statm").read_text().split()[1])
-    return pages * 4096 / 1e6
-
-
-def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("recording", help="is repeated until the hour is full")
+def main(argv: Sequence[str] | None = None) -> None:
+    parser = make_parser(__doc__, recording=True)
     parser.add_argument("--minutes", type=float, default=60.0)
-    parser.add_argument("--model", default="en-small")
-    options = parser.parse_args()
-    recognizer = Recognizer.load(options.model)
-    rate = recognizer.acoustic.info.sample_rate
+    options = parser.parse_args(argv)
+    recognizer = load(options)
+    rate = recognizer.info.sample_rate
     samples = read_recording(options.recording, rate)
     with tempfile.TemporaryDirectory() as folder:
         path = Path(folder) / "long.wav"
@@ -40,11 +33,11 @@ def main() -> None:
                 marks.append((done_s, resident_mb()))
 
         transcript = recognizer.transcribe(path, on_progress=note)
-    print(f"{'minute':>7} {'MB':>7}")
+    table = Table(("minute", "7.1f"), ("MB", "7.1f"))
     for done_s, megabytes in marks:
-        print(f"{done_s / 60:7.1f} {megabytes:7.1f}")
+        table.row(done_s / 60, megabytes)
     print(f"{transcript.duration_s / 60:.1f} minutes, {len(transcript.words)} words")
 
 
 if __name__ == "__main__":
-    main()
+    run(main)

@@ -12,7 +12,6 @@ something breaks.
 
 from __future__ import annotations
 
-import argparse
 import asyncio
 import json
 import os
@@ -22,12 +21,15 @@ import struct
 import subprocess
 import sys
 import time
+from collections.abc import Sequence
 from dataclasses import dataclass, field
+from pathlib import Path
 
 import numpy as np
 
 from asr_gru import Recognizer
 from asr_gru.audio import read_recording
+from benchmarks._common import make_parser, positive, print_environment, run
 
 BLOCK_S = 0.1
 CLIPS = 8
@@ -168,8 +170,8 @@ class Speaker(asyncio.Protocol):
             self.transport.close()
 
 
-def clips(path: str, seconds: float) -> list[Clip]:
-    recognizer = Recognizer.load()
+def clips(model: str, path: Path, seconds: float) -> list[Clip]:
+    recognizer = Recognizer.load(model)
     samples = np.tile(read_recording(path, RATE), 1 + int(seconds * RATE * 2 / RATE / 60))
     made = []
     for index in range(CLIPS):
@@ -183,7 +185,8 @@ def clips(path: str, seconds: float) -> list[Clip]:
 
 
 def cpu_s(pid: int) -> float:
-    fields = open(f"/proc/{pid}/stat").read().rsplit(")", 1)[1].split()  # noqa: SIM115, PTH123
+    text = Path(f"/proc/{pid}/stat").read_text(encoding="utf-8")
+    fields = text.rsplit(")", 1)[1].split()
     return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
 
 
@@ -222,6 +225,7 @@ def measure(clients: int, made: list[Clip], options: list[str]) -> bool:
     finally:
         server.terminate()
         server.wait(30)
+        server.stderr.close()
     lags = np.array(tally.lags_s or [np.nan]) * 1000
     p50, p90, p99 = np.percentile(lags, [50, 90, 99])
     trouble = {reason: tally.broken.count(reason) for reason in sorted(set(tally.broken))}
@@ -234,27 +238,30 @@ def measure(clients: int, made: list[Clip], options: list[str]) -> bool:
     return bool(p99 < 500 and tally.whole + refused == clients)
 
 
-def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("recording")
-    parser.add_argument("--clients", type=int, default=400)
+def main(argv: Sequence[str] | None = None) -> None:
+    parser = make_parser(__doc__, recording=True)
+    parser.add_argument("--clients", type=positive, default=400)
     parser.add_argument("--limit", type=int, default=100_000, help="--clients of the server")
     parser.add_argument("--threads", type=int, default=2, help="--threads of the server")
     parser.add_argument("--seconds", type=float, default=40.0)
     parser.add_argument(
-        "--ramp", type=int, default=0, help="more clients each time, till it breaks"
+        "--ramp", type=int, default=0, help="add so many clients each time, until it breaks"
     )
-    arguments = parser.parse_args()
+    arguments = parser.parse_args(argv)
+    print_environment(arguments.model)
     hard = resource.getrlimit(resource.RLIMIT_NOFILE)[1]
     resource.setrlimit(resource.RLIMIT_NOFILE, (hard, hard))
-    made = clips(arguments.recording, arguments.seconds)
+    made = clips(arguments.model, arguments.recording, arguments.seconds)
     print("                    lag in ms                   cores")
     print("clients   whole     p50     p90     p99     max  server clients   refused, broken")
     clients = arguments.clients
-    options = ["--clients", str(arguments.limit), "--threads", str(arguments.threads)]
+    options = [
+        *("--model", arguments.model, "--clients", str(arguments.limit)),
+        *("--threads", str(arguments.threads)),
+    ]
     while measure(clients, made, options) and arguments.ramp:
         clients += arguments.ramp
 
 
 if __name__ == "__main__":
-    main()
+    run(main)

@@ -3,20 +3,21 @@
 python -m benchmarks.speed.cold_start audio_samples/telephone.wav
 """
 
-import argparse
 import resource
 import statistics
 import subprocess
 import sys
 import time
+from collections.abc import Sequence
+
+from benchmarks._common import Table, make_parser, positive, print_environment, run
 
 
-def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("recording")
-    parser.add_argument("--model", default="en-small")
-    parser.add_argument("--times", type=int, default=10)
-    options = parser.parse_args()
+def main(argv: Sequence[str] | None = None) -> None:
+    parser = make_parser(__doc__, recording=True)
+    parser.add_argument("--times", type=positive, default=10)
+    options = parser.parse_args(argv)
+    print_environment(options.model)
     command = [sys.executable, "-m", "asr_gru", "transcribe", "--model", options.model]
     walls, processor = [], []
     for _ in range(options.times):
@@ -31,11 +32,11 @@ def main() -> None:
     probe = [sys.executable, "-X", "importtime", *command[1:], options.recording]
     imported = subprocess.run(probe, check=True, capture_output=True, text=True).stderr
     torch = any(line.rpartition("|")[2].strip() == "torch" for line in imported.splitlines())
-    print(f"{'':10} {'best':>6} {'median':>7}")
-    print(f"{'wall s':10} {min(walls):6.2f} {statistics.median(walls):7.2f}")
-    print(f"{'CPU s':10} {min(processor):6.2f} {statistics.median(processor):7.2f}")
+    table = Table(("", "<10"), ("best", "6.2f"), ("median", "7.2f"))
+    table.row("wall s", min(walls), statistics.median(walls))
+    table.row("CPU s", min(processor), statistics.median(processor))
     print(f"peak memory {peak:.0f} MB, torch imported: {'yes' if torch else 'no'}")
 
 
 if __name__ == "__main__":
-    main()
+    run(main)

@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import argparse
 import time
+from collections.abc import Sequence
 
 import numpy as np
 import torch
@@ -20,6 +21,7 @@ from asr_gru.model.net_config import EncoderConfig, FrontendConfig, LevelConfig,
 from asr_gru.model.onnx import OnnxAcousticModel
 from asr_gru.nn.net import AcousticNet
 from asr_gru.nn.torch_model import acoustic_info
+from benchmarks._common import Table, make_parser, positive, print_environment, run
 
 KINDS = [
     ("linear", "none"),
@@ -48,13 +50,14 @@ def make_model(subsampler: str, cmvn: str, args: argparse.Namespace) -> OnnxAcou
     return OnnxAcousticModel(acoustic_graph(net, measure_ranges(net, [noise])), acoustic_info(net))
 
 
-def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__)
+def main(argv: Sequence[str] | None = None) -> None:
+    parser = make_parser(__doc__, model=False)
     parser.add_argument("--layers", type=int, default=4)
     parser.add_argument("--width", type=int, default=384)
     parser.add_argument("--subsampling", type=int, default=4)
-    parser.add_argument("--rounds", type=int, default=60)
-    args = parser.parse_args()
+    parser.add_argument("--rounds", type=positive, default=60)
+    args = parser.parse_args(argv)
+    print_environment()
     models = {kind: make_model(*kind, args) for kind in KINDS}
     for batch in (1, 16):
         best = dict.fromkeys(KINDS, float("inf"))
@@ -67,17 +70,18 @@ def main() -> None:
                     began = time.perf_counter()
                     _, state = model.step(block, state)
                     best[kind] = min(best[kind], time.perf_counter() - began)
-        print(
-            f"{'front end':28}{'ms a step':>12}{'cores a stream':>16}{'more':>10}   batch {batch}"
+        print(f"batch {batch}")
+        table = Table(
+            *(("front end", "<27"), ("ms per step", "12.3f")),
+            *(("cores per stream", "17.5f"), ("more", "10.5f")),
         )
         first = None
         for kind, seconds in best.items():
             info = models[kind].info
             cores = seconds / batch / (info.step_samples / info.sample_rate)
             first = cores if first is None else first
-            name = f"{kind[0]}, cmvn = {kind[1]}"
-            print(f"{name:28}{1e3 * seconds:12.3f}{cores:16.5f}{cores - first:10.5f}")
+            table.row(f"{kind[0]}, cmvn = {kind[1]}", 1e3 * seconds, cores, cores - first)
 
 
 if __name__ == "__main__":
-    main()
+    run(main)

@@ -3,8 +3,8 @@
 OMP_NUM_THREADS=1 python -m benchmarks.training.step_speed
 """
 
-import argparse
 import time
+from collections.abc import Sequence
 from functools import partial
 
 import numpy as np
@@ -19,15 +19,16 @@ from asr_gru.training.augment import mask_features
 from asr_gru.training.config import AugmentConfig, OptimiserConfig
 from asr_gru.training.loss import training_loss
 from asr_gru.training.optimiser import build_optimiser
+from benchmarks._common import make_parser, positive, print_environment, run
 
-BATCH, SECONDS, TOKENS, LETTERS = 16, 10, 30, 100
+TOKENS, TOKENS_PER_S = 30, 10
 MASKS = AugmentConfig(frequency_masks=2, time_masks=4)
 
 
 def whole_step(net, optimiser, features, frames, targets, lengths, low):
     masked = mask_features(features, frames.numpy() * 4, MASKS, np.random.default_rng(0))
     with torch.autocast("cpu", torch.bfloat16, enabled=low):
-        log_probs, _ = net.encoder(masked, net.encoder.start(BATCH))
+        log_probs, _ = net.encoder(masked, net.encoder.start(len(masked)))
     loss = training_loss(log_probs.float(), targets, frames, lengths, 0.0)
     optimiser.zero_grad(set_to_none=True)
     loss.backward()
@@ -59,17 +60,23 @@ def race(title, steps, tries):
         print(f"  {name:30} {seconds * 1000:8.0f} ms {first / seconds:6.2f} times")
 
 
-def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--tries", type=int, default=5)
-    options = parser.parse_args()
+def main(argv: Sequence[str] | None = None) -> None:
+    parser = make_parser(__doc__, model=False)
+    parser.add_argument("--tries", type=positive, default=5)
+    parser.add_argument("--batch", type=positive, default=16, help="recordings per batch")
+    parser.add_argument("--seconds", type=positive, default=10, help="length of each recording")
+    parser.add_argument("--width", type=positive, default=384, help="of the layers")
+    parser.add_argument("--layers", type=positive, default=5, help="of the whole network")
+    options = parser.parse_args(argv)
+    print_environment()
     torch.set_num_threads(1)
     torch.manual_seed(0)
-    x = torch.randn(250, BATCH, 384, requires_grad=True)
-    features = torch.randn(BATCH, SECONDS * 100, 80)
-    frames = torch.full((BATCH,), SECONDS * 25)
-    targets = torch.randint(1, TOKENS, (BATCH * LETTERS,))
-    lengths = torch.full((BATCH,), LETTERS)
+    batch, seconds = options.batch, options.seconds
+    x = torch.randn(seconds * 25, batch, options.width, requires_grad=True)
+    features = torch.randn(batch, seconds * 100, 80)
+    frames = torch.full((batch,), seconds * 25)
+    targets = torch.randint(1, TOKENS, (batch * seconds * TOKENS_PER_S,))
+    lengths = torch.full((batch,), seconds * TOKENS_PER_S)
 
     kinds = {
         "nn.GRU float32": (None, False, None),
@@ -83,21 +90,22 @@ def main() -> None:
         print("no C++ compiler: the last two rows run their loops in Python")
     one, whole = {}, {}
     for name, (fast, low, loops) in kinds.items():
-        layer = RecurrentLayer("gru", 384, fast).train()
+        layer = RecurrentLayer("gru", options.width, fast).train()
         one[name] = partial(with_loops, loops, layer_step, layer, x, low)
-        net = AcousticNet(NetConfig(encoder=EncoderConfig(layers=5)), TOKENS, fast).train()
+        encoder = EncoderConfig(layers=options.layers, width=options.width)
+        net = AcousticNet(NetConfig(encoder=encoder), TOKENS, fast).train()
         optimiser = build_optimiser(net, OptimiserConfig())
         whole[name] = partial(
             with_loops, loops, whole_step, net, optimiser, features, frames, targets, lengths, low
         )
-    race(f"one layer of 384, 250 frames, batch {BATCH}", one, options.tries)
+    race(f"one layer of {options.width}, {seconds * 25} frames, batch {batch}", one, options.tries)
     parameters = sum(p.numel() for p in net.parameters()) / 1e6
     race(
-        f"whole step, {parameters:.1f} M parameters, {BATCH} x {SECONDS} s: masks, CTC, AdamW",
+        f"whole step, {parameters:.1f} M parameters, {batch} x {seconds} s: masks, CTC, AdamW",
         whole,
         options.tries,
     )
 
 
 if __name__ == "__main__":
-    main()
+    run(main)
