@@ -28,14 +28,8 @@ from asr_gru.training.augment import Augmenter
 from asr_gru.training.config import AugmentConfig, DataConfig, TrainConfig
 from asr_gru.training.dataset import TrainingSet, collate, read_utterances
 from asr_gru.training.initialise import measure_statistics
-from asr_gru.training.phones import (
-    IGNORE_INDEX,
-    PhoneHead,
-    PhoneTimes,
-    frame_targets,
-    pad_targets,
-    read_phone_times,
-)
+from asr_gru.training.phone_times import IGNORE_INDEX, PhoneTimes, frame_targets, read_phone_times
+from asr_gru.training.phones import PhoneHead, pad_targets
 from asr_gru.training.sampler import plan_epoch
 from benchmarks._common import Table, make_parser, print_environment, run
 from benchmarks.accuracy.level import levels

@@ -132,3 +132,102 @@ def test_nothing_stands_on_the_tests(folder):
         if any(module.split(".")[0] == "tests" for module, _ in imported(tree))
     }
     assert astray == set()
+
+
+def is_torch(tree: ast.Module) -> bool:
+    return any(module.split(".")[0] in TORCH for module, _ in imported(tree))
+
+
+def test_torch_modules_export_no_function_of_numpy_alone():
+    """Such a function can be used without torch, so it stands in a module without torch."""
+    astray = set()
+    for name, tree in PACKAGE.items():
+        if not is_torch(tree):
+            continue
+        inner = [n for n in tree.body if isinstance(n, ast.FunctionDef | ast.ClassDef)]
+        for function in inner:
+            names = {n.id for n in ast.walk(function) if isinstance(n, ast.Name)}
+            public = isinstance(function, ast.FunctionDef) and function.name[0] != "_"
+            # what calls something of its own module may reach torch by it
+            own = {n.name for n in inner} - {function.name}
+            numpy = names & {"np", "npt"} and not names & ({"torch", "nn", "Tensor"} | own)
+            if public and numpy and "AcousticNet" not in names and "TrainingSet" not in names:
+                astray.add(f"{name}.{function.name}")
+    assert astray == set()
+
+
+HIDDEN = {
+    "register_forward_hook": set(),  # Encoder.encode returns the hidden layer
+    "register_forward_pre_hook": {"asr_gru.export.calibrate"},  # which measures, and removes it
+    "modules": set(),  # settings of layers are arguments of their constructors
+    "named_modules": set(),
+    "server_state": set(),  # of uvicorn
+    "setattr": set(),
+}
+"""Calls and attributes by which modules depend on each other unseen, and where each is right."""
+
+
+def test_there_are_no_hidden_contracts():
+    found: dict[str, set[str]] = {name: set() for name in HIDDEN}
+    for module, tree in PACKAGE.items():
+        for node in ast.walk(tree):
+            attribute = isinstance(node, ast.Attribute) and node.attr
+            name = attribute or (isinstance(node, ast.Name) and node.id)
+            if name in HIDDEN and not (
+                isinstance(node, ast.Attribute) and ast.unparse(node) == "sys.modules"
+            ):
+                found[str(name)].add(module)
+    assert found == HIDDEN
+
+
+def test_weights_are_found_by_name_and_not_by_the_order_of_nodes():
+    reader = ast.dump(PACKAGE["asr_gru.training.from_model"])
+    assert "'initializer'" in reader
+    assert "attr='node'" not in reader
+
+
+def test_no_module_reaches_into_another_one():
+    """Neither private attributes of others, nor attributes of imported modules set."""
+    reached, patched = set(), set()
+    for tree in PACKAGE.values():
+        own = {n.name for n in ast.walk(tree) if isinstance(n, ast.FunctionDef | ast.ClassDef)}
+        own |= {n.attr for n in ast.walk(tree) if isinstance(n, ast.Attribute) and of_self(n)}
+        own |= {
+            n.target.id
+            for n in ast.walk(tree)
+            if isinstance(n, ast.AnnAssign) and isinstance(n.target, ast.Name)
+        }
+        libraries = {
+            (alias.asname or alias.name).split(".")[0]
+            for n in ast.walk(tree)
+            if isinstance(n, ast.Import)
+            for alias in n.names
+        }
+        for node in ast.walk(tree):
+            if isinstance(node, ast.Attribute) and node.attr.startswith("_") and not of_self(node):
+                text = ast.unparse(node)
+                if not node.attr.startswith("__") and node.attr not in own | NAMED_TUPLE:
+                    reached.add(text)
+            if isinstance(node, ast.Assign):
+                patched |= {
+                    ast.unparse(target)
+                    for target in node.targets
+                    if isinstance(target, ast.Attribute) and ast.unparse(target.value) in libraries
+                }
+    assert reached <= OTHERS_PRIVATE
+    assert patched <= {"sys.stderr"}  # which cli/quiet.py puts back
+
+
+NAMED_TUPLE = {"_replace", "_make"}
+OTHERS_PRIVATE = {
+    "os._exit",
+    "self._sd._initialize",  # PortAudio lists devices anew only when it is started again
+    "self._sd._terminate",
+    "torch.ops.mkldnn._is_mkldnn_bf16_supported",  # operators; torch has no other names for them
+    "torch.ops.mkldnn._linear_pointwise",
+    "torch.ops.mkldnn._reorder_linear_weight",
+}
+
+
+def of_self(node: ast.Attribute) -> bool:
+    return isinstance(node.value, ast.Name) and node.value.id in ("self", "cls")

@@ -75,6 +75,8 @@ def main() -> None:
         sys.stdout.reconfigure(errors="surrogateescape")
     debug = "--debug" in sys.argv[1:]
     arguments = [argument for argument in sys.argv[1:] if argument != "--debug"]
+    if debug:  # may stand anywhere on the command line, but is an option of the group
+        arguments.insert(0, "--debug")
     try:
         status = _cli.main(arguments, prog_name="asr-gru", standalone_mode=False)
         sys.exit(status if isinstance(status, int) else 0)

@@ -146,6 +146,8 @@ class _Show:
         self._unwritten: set[Path] = set()
 
     def run(self, session: LiveSession, source: AudioSource) -> int:
+        from asr_gru.audio.paced import PacedRecording
+
         gone: OSError | None = None
         try:
             self._screen.note(f"listening to {source.description}; Ctrl-C ends")
@@ -163,8 +165,9 @@ class _Show:
                 self._failed |= not self._guarded(file.path, file.close)
             with contextlib.suppress(OSError):
                 self._screen.close()
-        for warning in getattr(source, "warnings", []):
-            self._screen.note(warning)
+        if isinstance(source, PacedRecording):
+            for warning in source.warnings:
+                self._screen.note(warning)
         if gone is not None:
             raise gone
         return int(self._failed)

@@ -19,7 +19,7 @@ def quiet_libraries(context: click.Context) -> Iterator[None]:
 
     PortAudio, ALSA and mpg123 write there themselves; what Python writes still gets there.
     """
-    if "--debug" in sys.argv or context.find_root().params.get("debug"):
+    if context.find_root().params.get("debug"):
         yield
         return
     try:

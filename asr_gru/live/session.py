@@ -5,30 +5,24 @@ from __future__ import annotations
 import math
 import time
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 import numpy as np
 
 from asr_gru.errors import DeviceError, Error
-from asr_gru.results import Event
+from asr_gru.live.records import AudioBlock, AudioDropped, SourceLost, SourceRestored, Status
 
 if TYPE_CHECKING:
     from asr_gru.audio import Samples
     from asr_gru.audio.blocks import AudioSource, Block
+    from asr_gru.live.records import Record
     from asr_gru.recognizer import DecoderChoice, Recognizer
+    from asr_gru.results import Event
     from asr_gru.streaming.endpoint import EndpointRules
     from asr_gru.streaming.stream import Stream
 
-__all__ = [
-    "AudioBlock",
-    "AudioDropped",
-    "LiveSession",
-    "Record",
-    "SourceLost",
-    "SourceRestored",
-    "Status",
-]
+__all__ = ["LiveSession"]
 
 STATUS_S = 0.1
 READ_S = 0.2
@@ -37,60 +31,6 @@ SILENCE_S = 1.0
 SMOOTHED_S = 2.0
 """Time constant of ``Status.load``."""
 LOWEST_DB = -120.0
-
-
-@dataclass(frozen=True, slots=True)
-class SourceLost:
-    """The source is gone; the open segment has been closed, and the source is looked for."""
-
-    message: str
-    at_s: float
-
-
-@dataclass(frozen=True, slots=True)
-class SourceRestored:
-    """The source, or another in its place, is there again after ``gap_s`` seconds."""
-
-    description: str
-    gap_s: float
-
-
-@dataclass(frozen=True, slots=True)
-class AudioDropped:
-    """``seconds`` of sound came faster than they were read, and are silence in the session."""
-
-    seconds: float
-    at_s: float
-
-
-@dataclass(frozen=True, slots=True)
-class Status:
-    """How the session is doing; about six a second, never more than ten.
-
-    Attributes:
-        audio_s: the session's clock: seconds since its beginning, gaps included.
-        level_db: root mean square of the loudest block since the last status, in dBFS; -120 is
-            digital silence.
-        load: share of one processor core that this process takes, over about two seconds.
-        lag_s: how long ago the last sample that was recognised arrived.
-    """
-
-    audio_s: float
-    level_db: float
-    load: float
-    lag_s: float
-
-
-@dataclass(frozen=True, slots=True)
-class AudioBlock:
-    """Sound as it came, ``samples (n,)`` mono, for those who keep it."""
-
-    samples: Samples
-    sample_rate: int
-    start_s: float
-
-
-Record = Event | SourceLost | SourceRestored | AudioDropped | Status | AudioBlock
 
 
 class LiveSession:

@@ -26,7 +26,7 @@ from asr_gru.live.wav import WavFile
 from asr_gru.results import Event, Segment, Transcript
 
 if TYPE_CHECKING:
-    from asr_gru.live.session import AudioBlock
+    from asr_gru.live.records import AudioBlock
 
 __all__ = ["SUFFIXES", "AudioWriter", "SessionWriter", "check_new"]
 

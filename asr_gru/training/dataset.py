@@ -27,7 +27,8 @@ from asr_gru.text import (
 from asr_gru.training.audio_cache import Corpus, pack_corpus
 from asr_gru.training.augment import Augmenter
 from asr_gru.training.config import DataConfig, TrainConfig
-from asr_gru.training.phones import PhoneTimes, frame_targets, pad_targets
+from asr_gru.training.phone_times import PhoneTimes, frame_targets
+from asr_gru.training.phones import pad_targets
 from asr_gru.training.sampler import NOISE, NOISE_SECONDS
 
 __all__ = ["Batch", "TrainingSet", "build_tokenizer", "folder_corpus", "read_utterances"]

@@ -13,7 +13,7 @@ from asr_gru.training.config import TrainConfig
 from asr_gru.training.dataset import TrainingSet, build_tokenizer, folder_corpus, read_utterances
 from asr_gru.training.distributed import Processes
 from asr_gru.training.initialise import load_net_tokenizer
-from asr_gru.training.phones import read_phone_times
+from asr_gru.training.phone_times import read_phone_times
 from asr_gru.training.pronunciations import Pronunciations, load_pronunciations
 from asr_gru.training.report import Report
 from asr_gru.training.run import Run

@@ -13,7 +13,7 @@ from asr_gru.language import Lexicon
 from asr_gru.language.dictionary import ENGLISH_PHONES
 from asr_gru.language.pronounce import FROM_LETTERS, Pronouncer, Pronunciation, load_english
 from asr_gru.training.config import DataConfig
-from asr_gru.training.phones import PhoneTimes, read_phone_times
+from asr_gru.training.phone_times import PhoneTimes, read_phone_times
 
 __all__ = ["SILENCE", "PhoneTexts", "Pronunciations", "load_pronunciations"]
 

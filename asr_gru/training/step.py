@@ -15,7 +15,8 @@ from asr_gru.training.dataset import Batch
 from asr_gru.training.distributed import Processes
 from asr_gru.training.loss import training_loss
 from asr_gru.training.optimiser import Optimiser, learning_rate
-from asr_gru.training.phones import IGNORE_INDEX, PhoneHead
+from asr_gru.training.phone_times import IGNORE_INDEX
+from asr_gru.training.phones import PhoneHead
 
 __all__ = ["StepResult", "TrainStep"]
 

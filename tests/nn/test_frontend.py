@@ -7,7 +7,8 @@ import torch
 import torchaudio
 
 from asr_gru.model.net_config import FrontendConfig
-from asr_gru.nn.frontend import Frontend, mel_filters
+from asr_gru.nn.filterbank import mel_filters
+from asr_gru.nn.frontend import Frontend
 
 CONFIG = FrontendConfig()
 WINDOW, HOP, FFT = 400, 160, 512

@@ -11,7 +11,7 @@ import numpy as np
 import pytest
 import soundfile
 
-from asr_gru.training.phones import read_phone_times
+from asr_gru.training.phone_times import read_phone_times
 
 WORDS = {"up", "an", "bad"}
 

@@ -11,7 +11,7 @@ import soundfile
 
 from asr_gru.data.manifest import Utterance, read_manifest
 from asr_gru.errors import DataError
-from asr_gru.training.phones import read_phone_times
+from asr_gru.training.phone_times import read_phone_times
 from recipes.en_small import synthesise
 
 TEXTS = ["Up and away", "alone", "it's, here"]

@@ -9,13 +9,8 @@ import torch
 from asr_gru.errors import ConfigError, DataError
 from asr_gru.model.net_config import EncoderConfig
 from asr_gru.nn.encoder import Encoder
-from asr_gru.training.phones import (
-    IGNORE_INDEX,
-    PhoneHead,
-    frame_targets,
-    pad_targets,
-    read_phone_times,
-)
+from asr_gru.training.phone_times import IGNORE_INDEX, frame_targets, read_phone_times
+from asr_gru.training.phones import PhoneHead, pad_targets
 
 HEADER = "path\tphones\n"
 

@@ -24,7 +24,7 @@ from asr_gru.training.config import parse_train_config
 from asr_gru.training.dataset import read_utterances
 from asr_gru.training.initialise import load_net, load_net_tokenizer
 from asr_gru.training.loop import Run, train
-from asr_gru.training.phones import read_phone_times
+from asr_gru.training.phone_times import read_phone_times
 from asr_gru.training.pronunciations import Pronunciations, load_pronunciations
 from recipes.en_small.letters_to_phones import LETTERS, convert
 
