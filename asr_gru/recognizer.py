@@ -19,6 +19,7 @@ from asr_gru.streaming.recordings import (
     iterate_segments,
     transcribe_recordings,
 )
+from asr_gru.streaming.speech import SpeechThresholds, speech_thresholds
 from asr_gru.streaming.stream import Stream, StreamState
 
 if TYPE_CHECKING:
@@ -52,6 +53,7 @@ class Recognizer:
         decoder: the decoder unless a call names another; greedy by default.
         decoders: the decoders that calls can choose by name; greedy and beam by default.
         endpoint: default for where segments end: rules, a mode, or seconds of silence.
+        speech: evidence of speech that the words of a tree search need; None accepts all words.
         name: shown in ``info``.
         language: shown in ``info``.
 
@@ -70,6 +72,7 @@ class Recognizer:
         decoder: AnyDecoder | None = None,
         decoders: Decoders | None = None,
         endpoint: EndpointRules | str | float = "normal",
+        speech: SpeechThresholds | None = None,
         name: str = "",
         language: str = "",
     ) -> None:
@@ -82,7 +85,7 @@ class Recognizer:
         shift_s = min(time_shift_s - info.lookahead_s, 0.0)  # no word is placed after its sound
         times = WordTimes(info.frame_s, shift_s, temperature)
         self._decoders = decoders or Decoders()
-        self._pipeline = Pipeline(acoustic, tokenizer, self._decoders.get(decoder), times)
+        self._pipeline = Pipeline(acoustic, tokenizer, self._decoders.get(decoder), times, speech)
         self._endpoint = EndpointRules.parse(endpoint)
         self._name, self._language = name, language
 
@@ -131,6 +134,7 @@ class Recognizer:
             temperature=config.temperature,
             decoder=chosen,
             decoders=decoders,
+            speech=speech_thresholds(directory),
         )
 
     @property

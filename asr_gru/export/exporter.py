@@ -18,7 +18,14 @@ from asr_gru.errors import ModelError
 from asr_gru.export.acoustic_graph import acoustic_graph
 from asr_gru.export.calibrate import measure_ranges
 from asr_gru.language import LanguageModel, Lexicon
-from asr_gru.model.config import DecoderConfig, ModelConfig, Source, TokensConfig, WordsConfig
+from asr_gru.model.config import (
+    DecoderConfig,
+    ModelConfig,
+    Source,
+    SpeechConfig,
+    TokensConfig,
+    WordsConfig,
+)
 from asr_gru.model.directory import (
     FLOAT_GRAPH,
     GRAPH,
@@ -40,7 +47,7 @@ Samples = npt.NDArray[np.float32]
 
 @dataclass(frozen=True, slots=True)
 class Card:
-    """Metadata of a model directory: name, language, licence, sources, training summary."""
+    """What a model directory says beside the network: name, licence, thresholds, sources."""
 
     name: str
     language: str = ""
@@ -48,6 +55,7 @@ class Card:
     normaliser: str = "none"
     time_shift_s: float = 0.0
     temperature: float = 1.0
+    speech: SpeechConfig | None = None
     sources: tuple[Source, ...] = ()
     training: dict[str, str | float] = field(default_factory=dict)
 
@@ -152,6 +160,7 @@ def export_model(
         time_shift_s=card.time_shift_s,
         temperature=card.temperature,
         decoder=_decoder_config(lexicon, knobs),
+        speech=card.speech,
         network=msgspec.to_builtins(net.config),
         licence=card.licence,
         sources=card.sources,

@@ -16,6 +16,7 @@ __all__ = [
     "FileRecord",
     "ModelConfig",
     "Source",
+    "SpeechConfig",
     "TokensConfig",
     "WordsConfig",
     "parse_config",
@@ -71,6 +72,13 @@ class DecoderConfig(_Part, frozen=True, kw_only=True, forbid_unknown_fields=True
             raise ModelError("decoder.beam out of range")
 
 
+class SpeechConfig(_Part, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """Evidence of speech that words need; see ``streaming.speech.SpeechThresholds``."""
+
+    shown: float = 4.5
+    kept: float = 0.5
+
+
 class Source(_Part, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """A speech corpus that the model was trained on."""
 
@@ -105,6 +113,7 @@ class ModelConfig(_Part, frozen=True, kw_only=True, forbid_unknown_fields=True):
         time_shift_s: added to the times of words.
         temperature: temperature of confidences.
         decoder: default decoder.
+        speech: evidence of speech that words need; None accepts all words.
         network: configuration of the network (``NetConfig``).
         licence: licence of the weights.
         sources: corpora that the model was trained on.
@@ -127,6 +136,7 @@ class ModelConfig(_Part, frozen=True, kw_only=True, forbid_unknown_fields=True):
     time_shift_s: float = 0.0
     temperature: float = 1.0
     decoder: DecoderConfig = DecoderConfig()
+    speech: SpeechConfig | None = None
     network: dict[str, Any] = {}
     licence: str = ""
     sources: tuple[Source, ...] = ()
@@ -154,7 +164,7 @@ class _Version(msgspec.Struct):
     format: int = 1
 
 
-PARTS = (ModelConfig, TokensConfig, DecoderConfig, WordsConfig, Source, FileRecord)
+PARTS = (ModelConfig, TokensConfig, DecoderConfig, WordsConfig, SpeechConfig, Source, FileRecord)
 
 
 def parse_config(data: bytes) -> ModelConfig:

@@ -22,6 +22,7 @@ if TYPE_CHECKING:
     from asr_gru.decoding import AnyDecoder, WordTimes
     from asr_gru.model.acoustic import AcousticModel, State
     from asr_gru.streaming.endpoint import EndpointRules
+    from asr_gru.streaming.speech import SpeechThresholds
     from asr_gru.text import Tokenizer
 
 __all__ = ["Pipeline", "StreamEngine", "advance_engines"]
@@ -36,12 +37,14 @@ class Pipeline:
         tokenizer: maps token ids to text.
         decoder: log-probabilities to tokens.
         times: frames to seconds.
+        speech: evidence of speech that a tree search's words need; None accepts all words.
     """
 
     acoustic: AcousticModel
     tokenizer: Tokenizer
     decoder: AnyDecoder
     times: WordTimes
+    speech: SpeechThresholds | None = None
 
 
 class StreamEngine:
@@ -74,7 +77,9 @@ class StreamEngine:
     ) -> None:
         self.pipeline = pipeline
         self._resampler = Resampler(sample_rate, pipeline.acoustic.info.sample_rate)
-        self._segmenter = Segmenter(pipeline.decoder, pipeline.tokenizer, pipeline.times, rules)
+        self._segmenter = Segmenter(
+            pipeline.decoder, pipeline.tokenizer, pipeline.times, rules, pipeline.speech
+        )
         self.partials = partials
         self._blocks: list[Samples] = []
         self._buffered = 0

@@ -16,9 +16,18 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import numpy.typing as npt
 
-from asr_gru.decoding import AnyDecoder, Hypothesis, WordSpan, WordTimes, word_spans, words_of
+from asr_gru.decoding import (
+    AnyDecoder,
+    Hypothesis,
+    TreeSearch,
+    WordSpan,
+    WordTimes,
+    word_spans,
+    words_of,
+)
 from asr_gru.results import Segment, Word
 from asr_gru.streaming.endpoint import Endpoint, EndpointRules, EndpointState, find_endpoint
+from asr_gru.streaming.speech import SpeechEvidence, SpeechThresholds, accumulate, is_speech
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -57,15 +66,25 @@ class Segmenter:
         tokens: gives the words of a decoder that knows none.
         times: gives their seconds.
         rules: when a segment ends; may be changed at any time.
+        speech: evidence of speech that a tree search's words need; None accepts all words.
     """
 
     def __init__(
-        self, decoder: AnyDecoder, tokens: Tokenizer, times: WordTimes, rules: EndpointRules
+        self,
+        decoder: AnyDecoder,
+        tokens: Tokenizer,
+        times: WordTimes,
+        rules: EndpointRules,
+        speech: SpeechThresholds | None = None,
     ) -> None:
         self.rules = rules
         self.decoder = decoder
         self._tokens = tokens
         self._times = times
+        if not isinstance(decoder, TreeSearch):
+            speech = None
+        self._base_thresholds, self._thresholds = speech, speech
+        self._last_end_s = -math.inf
         self._most_kept = max(1, round(KEPT_S / times.frame_s))
         self._endpoint = EndpointState()
         self._id = 0
@@ -111,6 +130,8 @@ class Segmenter:
         spans = word_spans(best, self._tokens)
         if not spans:
             return None
+        if best.words is not None and self._evidence.highest < self._shown_threshold:
+            return None
         settled = self.decoder.settled(self._beam)
         whole = sum(span.stop < settled + (best.words is not None) for span in spans)
         self._certain = self._certain or spans[0].start < settled or self._is_certain()
@@ -142,6 +163,10 @@ class Segmenter:
     def _restart(self) -> None:
         self._beam: Any = self.decoder.start()
         self._endpoint = EndpointState()
+        self._evidence = SpeechEvidence()
+        if self._base_thresholds is not None:
+            since_s = self._times.seconds(self._frames) - self._last_end_s
+            self._thresholds = self._base_thresholds.after(since_s)
         self._first_frame = self._frames
         self._kept: list[LogProbs] = []
         self._certain = False
@@ -158,6 +183,7 @@ class Segmenter:
     def _take(self, beam: Any, log_probs: LogProbs) -> None:
         """Go on with the decoder's state after ``log_probs``."""
         self._beam = beam
+        self._evidence = accumulate(self._evidence, log_probs, self._shown_threshold)
         self._frames += len(log_probs)
         if self.rules.longest_s is None:
             self._kept = []
@@ -166,6 +192,15 @@ class Segmenter:
         spare = sum(map(len, self._kept)) - self._most_kept
         while spare >= len(self._kept[0]):
             spare -= len(self._kept.pop(0))
+
+    @property
+    def _shown_threshold(self) -> float:
+        return self._thresholds.shown if self._thresholds else 0.0
+
+    def _is_speech(self, best: Hypothesis, words: tuple[Word, ...]) -> bool:
+        if best.words is None or self._thresholds is None:
+            return True
+        return is_speech(self._evidence, words, self._thresholds)
 
     def _best(self) -> Hypothesis:
         return self.decoder.best(self._beam)[0]
@@ -234,7 +269,8 @@ class Segmenter:
         self, best: Hypothesis, closed: list[Segment], latest_s: float | None = None
     ) -> None:
         words = self._words(best, latest_s)
-        if words:
+        if words and self._is_speech(best, words):
+            self._last_end_s = words[-1].end_s
             text = " ".join(word.text for word in words)
             closed.append(
                 Segment(self._id, text, words[0].start_s, words[-1].end_s, words, best.match)

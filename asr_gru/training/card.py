@@ -9,7 +9,7 @@ import msgspec
 
 from asr_gru.errors import ConfigError
 from asr_gru.export.exporter import Card
-from asr_gru.model.config import Source
+from asr_gru.model.config import Source, SpeechConfig
 from asr_gru.training.checkpoint import Checkpoint
 
 __all__ = ["load_card"]
@@ -20,6 +20,7 @@ class _CardFile(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields
     licence: str = ""
     time_shift_s: float = 0.0
     temperature: float = 1.0
+    speech: SpeechConfig | None = None
     sources: tuple[Source, ...] = ()
 
 
@@ -49,6 +50,7 @@ def load_card(path: Path | None, name: str, checkpoint: Checkpoint) -> Card:
         normaliser=checkpoint.config.data.normaliser,
         time_shift_s=card.time_shift_s,
         temperature=card.temperature,
+        speech=card.speech,
         sources=card.sources,
         training=training,
     )

@@ -15,6 +15,7 @@ from asr_gru.errors import ModelError
 from asr_gru.export.acoustic_graph import acoustic_graph, state_shapes
 from asr_gru.export.calibrate import measure_ranges
 from asr_gru.export.exporter import Card, export_model
+from asr_gru.model.config import SpeechConfig
 from asr_gru.model.directory import ModelDirectory
 from asr_gru.model.net_config import EncoderConfig, FrontendConfig, LevelConfig, NetConfig
 from asr_gru.model.onnx import OnnxAcousticModel
@@ -280,7 +281,9 @@ def check_set(net):
 
 def test_an_export_is_a_model_directory(tmp_path):
     net = make_net(lookahead=2)
-    card = Card(name="tiny", language="en", licence="CC0")
+    card = Card(
+        name="tiny", language="en", licence="CC0", speech=SpeechConfig(shown=3.0, kept=-1.0)
+    )
     report = export_model(
         net,
         TOKENS,
@@ -297,6 +300,7 @@ def test_an_export_is_a_model_directory(tmp_path):
     assert 0 < report.agreement <= 100
     directory = ModelDirectory.open(tmp_path / "tiny")
     assert directory.config.lookahead_frames == 2
+    assert directory.config.speech == card.speech
     assert directory.tokenizer().decode(TOKENS.encode("abc")) == "abc"
     onnx, weights = (load_acoustic_model(directory, backend=b) for b in ("onnx", "torch"))
     samples = sound(net)
