@@ -8,6 +8,8 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
+from asr_gru.decoding.frame_search import Blanks, StreamBatch
+from asr_gru.decoding.tree_network import Network
 from asr_gru.decoding.tree_paths import on_paths
 from asr_gru.decoding.tree_state import (
     ACOUSTIC,
@@ -15,42 +17,40 @@ from asr_gru.decoding.tree_state import (
     PARENT,
     SCORE,
     TRACE,
+    Floats,
     Hypotheses,
     Ints,
     Trace,
     TreeState,
 )
+from asr_gru.decoding.tree_step import step
 
-__all__ = ["Batch", "Blanks"]
-
-Blanks = tuple[float, bool]
-"""Score of the certain blanks between two searched frames, and whether there are any."""
+__all__ = ["TreeBatch"]
 
 
-class Batch:
-    """The streams of one call, those with the most frames first.
+class TreeBatch(StreamBatch[TreeState]):
+    """The streams of one call of ``TreeSearch``.
 
-    Attributes:
-        hypotheses: of all streams that are not done, in the same arrays.
-        stream: ``(n,)`` whose each is.
-        next_entry: number of the next new entry of the trace.
+    Args:
+        net: what is searched.
+        states: of all streams, those with the most frames first.
     """
 
-    def __init__(self, states: Sequence[TreeState]) -> None:
-        self._states = states
+    def __init__(self, net: Network, states: Sequence[TreeState]) -> None:
+        self._net, self._states = net, states
         sizes = [state.trace.ints.shape[1] for state in states]
         offsets = np.cumsum([0, *sizes])
         counts = [state.hypotheses.ints.shape[1] for state in states]
-        self.stream = np.arange(len(states)).repeat(counts)
+        self._stream = np.arange(len(states)).repeat(counts)
         ints, floats = _joined([state.hypotheses for state in states])
         trace = Trace(*_joined([state.trace for state in states]))
         owner = np.arange(len(states)).repeat(sizes)
         if len(states) > 1:
-            ints[TRACE] += np.where(ints[TRACE] < 0, 0, offsets.take(self.stream))
+            ints[TRACE] += np.where(ints[TRACE] < 0, 0, offsets.take(self._stream))
             parent = trace.ints[PARENT]
             parent += np.where(parent < 0, 0, offsets.take(owner))
-        self.hypotheses = Hypotheses(ints, floats)
-        self.next_entry = int(offsets[-1])
+        self._hypotheses = Hypotheses(ints, floats)
+        self._next_entry = int(offsets[-1])
         self._entries, self._owners = [trace], [owner]
         self._active = len(states)
         self._done: list[tuple[Hypotheses, Ints]] = []
@@ -59,18 +59,18 @@ class Batch:
         """Go on with the first ``count`` streams; the others are done."""
         if count == self._active:
             return
-        ints, floats = self.hypotheses
+        ints, floats = self._hypotheses
         for done in (True, False):
-            (own,) = ((self.stream >= count) == done).nonzero()
+            (own,) = ((self._stream >= count) == done).nonzero()
             part = Hypotheses(ints.take(own, axis=1), floats.take(own, axis=1))
-            stream = self.stream.take(own)
+            stream = self._stream.take(own)
             if done:
                 self._done.append((part, stream))
-        self.hypotheses, self.stream, self._active = part, stream, count
+        self._hypotheses, self._stream, self._active = part, stream, count
 
     def add_blanks(self, blanks: Sequence[Blanks]) -> None:
         """Let all hypotheses of the streams that had certain blanks end in blank."""
-        ints, floats = self.hypotheses
+        ints, floats = self._hypotheses
         if len(blanks) == 1:
             ((score, any_blank),) = blanks
             if any_blank:
@@ -78,27 +78,25 @@ class Batch:
                 floats[ACOUSTIC] += score
                 ints[BLANK] = 1
         elif any(any_blank for _, any_blank in blanks):
-            scores = np.array([score for score, _ in blanks]).take(self.stream)
+            scores = np.array([score for score, _ in blanks]).take(self._stream)
             floats[SCORE] += scores
             floats[ACOUSTIC] += scores
-            ints[BLANK] |= np.array([any_blank for _, any_blank in blanks]).take(self.stream)
+            ints[BLANK] |= np.array([any_blank for _, any_blank in blanks]).take(self._stream)
 
-    def add(self, entries: Trace, owner: Ints) -> None:
-        """Add entries to the traces of their streams; they are numbered from ``next_entry``."""
+    def step(self, rows: Floats, frames: Ints) -> None:
+        """Search one frame of each stream."""
+        self._hypotheses, self._stream, entries, owner = step(
+            self._net, self._hypotheses, self._stream, rows, frames, self._next_entry
+        )
         self._entries.append(entries)
         self._owners.append(owner)
-        self.next_entry += len(owner)
+        self._next_entry += len(owner)
 
     def advanced(self, frames: Sequence[int], blanks: Sequence[Blanks]) -> list[TreeState]:
-        """Return the states of all streams, without entries that no hypothesis leads to.
-
-        Args:
-            frames: how many frames each took.
-            blanks: the certain blanks at the end of each.
-        """
+        """Return the states of all streams, without entries that no hypothesis leads to."""
         streams = np.arange(len(self._states) + 1)
-        parts = [part for part, _ in self._done] + [self.hypotheses]
-        stream = np.concatenate([*(stream for _, stream in self._done), self.stream])
+        parts = [part for part, _ in self._done] + [self._hypotheses]
+        stream = np.concatenate([*(stream for _, stream in self._done), self._stream])
         hypotheses, trace = Hypotheses(*_joined(parts)), Trace(*_joined(self._entries))
         owner = np.concatenate(self._owners)
         (kept,) = on_paths(np.append(trace.ints[PARENT], -1), hypotheses.ints[TRACE]).nonzero()

@@ -13,16 +13,15 @@ or on those of one stream, so a stream's result does not depend on the others.
 
 from __future__ import annotations
 
-import math
 from collections.abc import Sequence
 from dataclasses import replace
-from typing import NamedTuple
 
 import numpy as np
 
+from asr_gru.decoding.frame_search import FrameSearch
 from asr_gru.decoding.pronunciation_tree import PronunciationTree, best_words, look_ahead
-from asr_gru.decoding.protocol import Decoder, Hypothesis, LogProbs, WordScore
-from asr_gru.decoding.tree_batch import Batch, Blanks
+from asr_gru.decoding.protocol import Hypothesis, WordScore
+from asr_gru.decoding.tree_batch import TreeBatch
 from asr_gru.decoding.tree_knobs import TreeSearchKnobs, WordModel
 from asr_gru.decoding.tree_merge import mix
 from asr_gru.decoding.tree_network import Network
@@ -45,30 +44,12 @@ from asr_gru.decoding.tree_state import (
     Trace,
     TreeState,
 )
-from asr_gru.decoding.tree_step import step
-from asr_gru.errors import Error, ModelError
+from asr_gru.errors import ModelError
 
 __all__ = ["TreeSearch"]
 
 
-class _Work(NamedTuple):
-    """A stream's frames that must be searched, and the certain blanks around them.
-
-    Attributes:
-        frames: number of each frame that is searched.
-        rows: its log-probabilities, the bias taken off the blank.
-        blanks: score of the certain blanks before each and after the last, and whether there are
-            any.
-        length: all frames.
-    """
-
-    frames: list[int]
-    rows: list[Floats]
-    blanks: list[Blanks]
-    length: int
-
-
-class TreeSearch(Decoder[TreeState]):
+class TreeSearch(FrameSearch[TreeState]):
     """Beam search for words.
 
     Args:
@@ -100,16 +81,15 @@ class TreeSearch(Decoder[TreeState]):
                 f"{len(model.unigram_log_probs)}; take both from one vocabulary"
             )
         self.knobs = knobs or TreeSearchKnobs()
+        super().__init__(tokens, blank_skip=self.knobs.blank_skip, blank_bias=self.knobs.blank_bias)
         self.words = words
         self._tree = tree
-        self._tokens = tokens
         self._model = model
         unigrams = model.unigram_log_probs if model else np.zeros(len(words), np.float32)
         self._unigrams = unigrams
         self._best_words: Ints | None = None
         look = self.knobs.language_weight * look_ahead(tree, unigrams)
         self._net = Network(tree, model, self.knobs, tokens, look)
-        self._skip = math.log(self.knobs.blank_skip)
 
     def tuned(self, knobs: TreeSearchKnobs) -> TreeSearch:
         """Return a search over the same words with other knobs."""
@@ -123,36 +103,8 @@ class TreeSearch(Decoder[TreeState]):
         trace = Trace(np.zeros((5, 0), np.int64), np.zeros((3, 0)))
         return TreeState(0, Hypotheses(ints, np.zeros((4, 1))), trace)
 
-    def advance(
-        self, states: Sequence[TreeState], log_probs: Sequence[LogProbs]
-    ) -> list[TreeState]:
-        """Take ``(frames, tokens)`` of each stream and return the states after them.
-
-        Raises:
-            Error: a state whose sentence is finished.
-        """
-        if not states:
-            return []
-        if any(state.finished for state in states):
-            raise Error("this sentence is finished; begin another with start()")
-        work = [self._work(s, rows) for s, rows in zip(states, log_probs, strict=True)]
-        order = sorted(range(len(states)), key=lambda i: -len(work[i].frames))
-        work = [work[i] for i in order]
-        batch = Batch([states[i] for i in order])
-        for number in range(len(work[0].frames)):
-            count = sum(len(one.frames) > number for one in work)
-            batch.keep(count)
-            batch.add_blanks([one.blanks[number] for one in work[:count]])
-            rows = np.stack([one.rows[number] for one in work[:count]])
-            frames = np.array([one.frames[number] for one in work[:count]])
-            stepped = step(
-                self._net, batch.hypotheses, batch.stream, rows, frames, batch.next_entry
-            )
-            batch.hypotheses, batch.stream = stepped[:2]
-            batch.add(*stepped[2:])
-        after = batch.advanced([one.length for one in work], [one.blanks[-1] for one in work])
-        back = np.argsort(order)
-        return [after[i] for i in back]
+    def _batch(self, states: Sequence[TreeState]) -> TreeBatch:
+        return TreeBatch(self._net, states)
 
     def best(self, state: TreeState, n: int = 1) -> list[Hypothesis]:
         """Return up to ``n`` hypotheses whose words differ, the likeliest first.
@@ -226,29 +178,6 @@ class TreeSearch(Decoder[TreeState]):
         floats[LM_SCORE] = scores
         floats[SCORE] += self.knobs.language_weight * scores + self.knobs.word_bonus
         return Hypotheses(ints, floats)
-
-    def _work(self, state: TreeState, log_probs: LogProbs) -> _Work:
-        """Tell the frames that must be searched from those that are blank for certain."""
-        if log_probs.ndim != 2 or log_probs.shape[1] != self._tokens:
-            raise ModelError(
-                f"log-probabilities of shape {log_probs.shape}; this lexicon is for a model of "
-                f"{self._tokens} tokens"
-            )
-        rows = log_probs.astype(np.float64)
-        certain = (rows[:, 0] > self._skip).tolist()
-        rows[:, 0] -= self.knobs.blank_bias
-        work = _Work([], [], [], len(rows))
-        score, any_blank = state.blank_score, state.after_blank
-        for frame, (blank, skip) in enumerate(zip(rows[:, 0].tolist(), certain, strict=True)):
-            if skip:
-                score, any_blank = score + blank, True
-            else:
-                work.frames.append(state.frame + frame)
-                work.rows.append(rows[frame])
-                work.blanks.append((score, any_blank))
-                score, any_blank = 0.0, False
-        work.blanks.append((score, any_blank))
-        return work
 
     def _hypothesis(self, state: TreeState, column: int, log_prob: float) -> Hypothesis:
         ints, floats = state.hypotheses
