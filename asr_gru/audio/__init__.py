@@ -1,6 +1,6 @@
-"""Everything that yields blocks of samples: recordings and stateful resampling."""
+"""Audio input: recordings of any format, microphones, and resampling."""
 
-from asr_gru.audio.finding import find_recordings
+from asr_gru.audio.discovery import find_recordings
 from asr_gru.audio.opening import open_recording, read_recording
 from asr_gru.audio.pcm import RawAudio
 from asr_gru.audio.recording import Recording

@@ -1,4 +1,4 @@
-"""Blocks of live sound, the sources they come from, and the queue between two threads."""
+"""Live audio: blocks, the protocol of their sources, and the queue between threads."""
 
 from __future__ import annotations
 
@@ -19,12 +19,12 @@ __all__ = ["AudioSource", "Block", "BlockQueue"]
 
 @dataclass(frozen=True, slots=True)
 class Block:
-    """A piece of sound.
+    """A block of audio.
 
     Attributes:
         samples: mono, ``(n,)``.
-        arrived_s: when its last sample arrived, by the clock of ``time.monotonic``.
-        dropped: how many samples before these were lost because nobody read them in time.
+        arrived_s: when the last sample arrived, in seconds of ``time.monotonic``.
+        dropped: number of samples lost before these because they were not read in time.
     """
 
     samples: Samples
@@ -33,46 +33,46 @@ class Block:
 
 
 class AudioSource(Protocol):
-    """Where live sound comes from."""
+    """A source of live audio."""
 
     @property
     def sample_rate(self) -> int:
-        """In Hz."""
+        """Sample rate in Hz."""
         ...
 
     @property
     def description(self) -> str:
-        """What it is and how it was opened, for people."""
+        """Human-readable: what the source is and how it was opened."""
         ...
 
-    def read(self, timeout_s: float, least: int = 1) -> Block | None:
-        """Return all that has come since the last call, once that is ``least`` samples.
+    def read(self, timeout_s: float, min_samples: int = 1) -> Block | None:
+        """Return all audio since the last call, once there are ``min_samples``.
 
-        Waits up to ``timeout_s`` for them, then returns None; when no more will come, it returns
-        what there is. Waking a reader costs more than its work, so it had better ask for what it
-        can use.
+        Waits up to ``timeout_s`` for them, then returns None. If no more audio will come, returns
+        what is left. Waking a reader costs more than its work, so ask for as many samples as can
+        be used at once.
 
         Raises:
-            EOFError: it is over, and all of it was returned.
-            DeviceError: it is gone, and all that came was returned.
-            AudioError: it cannot be read any further.
+            EOFError: the source has ended, and all of its audio was returned.
+            DeviceError: the source is lost, and all of its audio was returned.
+            AudioError: the source cannot be decoded.
         """
         ...
 
     def close(self) -> None:
-        """Listen no more; what has come can still be read."""
+        """Stop recording; audio that has arrived can still be read."""
         ...
 
     def reopen(self) -> AudioSource:
-        """Return the source again after it was gone; DeviceError when it is not back yet."""
+        """Reopen a lost source and return it; DeviceError if it is not available yet."""
         ...
 
 
 class BlockQueue:
-    """Arrays from one thread to another; when it is full, the oldest give way and are counted.
+    """Queue of arrays between threads that drops and counts the oldest when full.
 
     Args:
-        capacity: samples (of each channel) that are kept; one array is always kept.
+        capacity: maximum number of frames; one array is always kept.
         clock: in seconds.
     """
 
@@ -81,44 +81,46 @@ class BlockQueue:
         self._clock = clock
         self._changed = threading.Condition()
         self._arrays: deque[npt.NDArray[Any]] = deque()
-        self._waiting = 0
-        self._wanted = 1
+        self._buffered = 0
+        self._min_samples = 1
         self._dropped = 0
-        self._last_s = clock()
+        self._last_put_s = clock()
 
     @property
-    def last_s(self) -> float:
-        """When the last array was put, or the queue made."""
-        return self._last_s
+    def last_put_s(self) -> float:
+        """When ``put`` was last called, or the queue created."""
+        return self._last_put_s
 
     def put(self, samples: npt.NDArray[Any]) -> None:
-        """Copy ``samples (n, channels)`` into the queue; takes microseconds, never waits long."""
+        """Append a copy of ``samples (n, channels)``; takes microseconds."""
         copy = samples.copy()
         with self._changed:
             self._arrays.append(copy)
-            self._waiting += len(copy)
-            while self._waiting > self._capacity and len(self._arrays) > 1:
+            self._buffered += len(copy)
+            while self._buffered > self._capacity and len(self._arrays) > 1:
                 lost = len(self._arrays.popleft())
-                self._waiting -= lost
+                self._buffered -= lost
                 self._dropped += lost
-            self._last_s = self._clock()
-            if self._waiting >= self._wanted:
+            self._last_put_s = self._clock()
+            if self._buffered >= self._min_samples:
                 self._changed.notify()
 
-    def take(self, timeout_s: float, least: int = 1) -> tuple[npt.NDArray[Any], float, int] | None:
-        """Return all there is, joined; None when after ``timeout_s`` it is not ``least`` samples.
+    def take(
+        self, timeout_s: float, min_samples: int = 1
+    ) -> tuple[npt.NDArray[Any], float, int] | None:
+        """Remove and return all samples; None if fewer than ``min_samples`` after ``timeout_s``.
 
         Returns:
-            Samples ``(n, channels)``, when the last one was put, and how many were dropped
+            Samples ``(n, channels)``, time of the last ``put``, and number of frames dropped
             before them.
         """
         with self._changed:
-            self._wanted = min(max(least, 1), self._capacity)
-            if self._waiting < self._wanted and timeout_s > 0:
+            self._min_samples = min(max(min_samples, 1), self._capacity)
+            if self._buffered < self._min_samples and timeout_s > 0:
                 self._changed.wait(timeout_s)
-            if self._waiting < self._wanted:
+            if self._buffered < self._min_samples:
                 return None
-            arrays, dropped, last_s = list(self._arrays), self._dropped, self._last_s
+            arrays, dropped, last_put_s = list(self._arrays), self._dropped, self._last_put_s
             self._arrays.clear()
-            self._waiting = self._dropped = 0
-        return (arrays[0] if len(arrays) == 1 else np.concatenate(arrays)), last_s, dropped
+            self._buffered = self._dropped = 0
+        return (arrays[0] if len(arrays) == 1 else np.concatenate(arrays)), last_put_s, dropped

@@ -1,4 +1,4 @@
-"""The microphones that are there, and the sound system behind them."""
+"""Input devices, and the audio API that provides them."""
 
 from __future__ import annotations
 
@@ -24,12 +24,12 @@ class MicrophoneInfo:
     """An input device.
 
     Attributes:
-        index: its number; may change whenever a device comes or goes.
-        name: as the sound system calls it.
-        host: which of the computer's sound systems offers it, such as ``ALSA`` or ``MME``.
-        rate: its own sample rate in Hz.
-        channels: the most it offers.
-        is_default: whether it is taken when none is named.
+        index: device number; may change when devices are connected or removed.
+        name: its name in the audio API.
+        host: host API that provides it, such as ``ALSA`` or ``MME``.
+        rate: default sample rate in Hz.
+        channels: maximum number of input channels.
+        is_default: whether it is the default input device.
     """
 
     index: int
@@ -44,11 +44,11 @@ class MicrophoneInfo:
 
 
 class DeviceStream(Protocol):
-    """A device that is recording."""
+    """An open input stream."""
 
     @property
     def active(self) -> bool:
-        """Whether it still calls back."""
+        """Whether the callback is still being called."""
         ...
 
     def close(self) -> None:
@@ -57,37 +57,37 @@ class DeviceStream(Protocol):
 
 
 class Backend(Protocol):
-    """What a microphone needs of a sound system."""
+    """Audio API that ``Microphone`` records with."""
 
     def devices(self) -> list[MicrophoneInfo]:
-        """Return the input devices; DeviceError when there is no sound system."""
+        """Return the input devices; DeviceError if the audio API is not available."""
         ...
 
     def open(
         self, index: int, rate: int, channels: int, dtype: str, callback: Callable[[Any], None]
     ) -> DeviceStream:
-        """Start to record.
+        """Start recording.
 
         Args:
-            index: of ``MicrophoneInfo``.
-            rate: in Hz.
-            channels: to be opened.
+            index: as in ``MicrophoneInfo``.
+            rate: sample rate in Hz.
+            channels: number of channels.
             dtype: ``"float32"`` or ``"int16"``.
-            callback: called from another thread with ``(n, channels)`` samples, which are valid
-                during the call only.
+            callback: called from another thread with samples ``(n, channels)``, which are valid
+                only during the call.
 
         Raises:
-            DeviceError: this rate, count or type is refused; the message is the reason alone.
+            DeviceError: the device refuses this format; the message is only the reason.
         """
         ...
 
     def refresh(self) -> None:
-        """Look for devices that came and went; ends every stream that is open."""
+        """Rescan the devices; closes all open streams."""
         ...
 
 
 class PortAudio:
-    """The ``Backend`` over sounddevice, which is imported only here.
+    """The ``Backend`` over PortAudio; imports sounddevice when created.
 
     Raises:
         DeviceError: PortAudio is not installed.
@@ -100,7 +100,7 @@ class PortAudio:
             import sounddevice
         except OSError:
             raise DeviceError(
-                "no microphone can be opened without PortAudio; install it "
+                "PortAudio is not installed, and microphones need it; install it "
                 "(Debian and Ubuntu: apt-get install libportaudio2)"
             ) from None
         self._sd: Any = sounddevice
@@ -126,9 +126,9 @@ class PortAudio:
     def open(
         self, index: int, rate: int, channels: int, dtype: str, callback: Callable[[Any], None]
     ) -> DeviceStream:
-        """Start to record; see ``Backend.open``."""
+        """Start recording; see ``Backend.open``."""
 
-        def heard(samples: Any, count: int, when: Any, status: Any) -> None:  # noqa: ARG001
+        def on_audio(samples: Any, count: int, when: Any, status: Any) -> None:  # noqa: ARG001
             callback(samples)
 
         with self._as_device_error():
@@ -138,7 +138,7 @@ class PortAudio:
                 channels=channels,
                 dtype=dtype,
                 blocksize=round(self.BLOCK_S * rate),
-                callback=heard,
+                callback=on_audio,
             )
             opened = _PortAudioStream(stream, self._sd.PortAudioError)
             try:
@@ -149,7 +149,7 @@ class PortAudio:
         return opened
 
     def refresh(self) -> None:
-        """Start PortAudio anew: it reads the list of devices at no other time."""
+        """Restart PortAudio, as it lists the devices only when it starts."""
         with self._as_device_error():
             self._sd._terminate()
             self._sd._initialize()
@@ -181,7 +181,7 @@ class _PortAudioStream:
 
 
 def list_microphones(backend: Backend | None = None) -> list[MicrophoneInfo]:
-    """Return the microphones that are there.
+    """Return the available input devices.
 
     Raises:
         DeviceError: PortAudio is not installed.
@@ -192,19 +192,19 @@ def list_microphones(backend: Backend | None = None) -> list[MicrophoneInfo]:
 def find_microphone(
     devices: Sequence[MicrophoneInfo], wanted: int | str | None = None
 ) -> MicrophoneInfo:
-    """Choose a microphone.
+    """Look up an input device.
 
     Args:
-        devices: those that are there.
-        wanted: its number, or a part of ``"name, host"`` in any case; None is the default one.
-            A whole name wins over a part; among several, one of the default's host wins.
+        devices: the available devices.
+        wanted: its number, or part of ``"name, host"``, case-insensitive; None is the default.
+            A complete name wins over a part, and then a device of the default's host API.
 
     Raises:
-        DeviceError: none or several fit.
+        DeviceError: no device matches, or several do.
     """
     if not devices:
         raise DeviceError("no microphone is connected; plug one in, or start the sound server")
-    there = ", ".join(map(str, devices))
+    available = ", ".join(map(str, devices))
     default = next((d for d in devices if d.is_default), devices[0])
     if wanted is None:
         return default
@@ -212,16 +212,18 @@ def find_microphone(
         for device in devices:
             if device.index == wanted:
                 return device
-        raise DeviceError(f"no microphone has number {wanted}; there are {there}")
+        raise DeviceError(f"no microphone has number {wanted}; available: {available}")
     part = wanted.casefold()
-    fit = [d for d in devices if part in f"{d.name}, {d.host}".casefold()]
-    if not fit:
-        raise DeviceError(f"no microphone is named {wanted!r}; there are {there}")
-    fit = [d for d in fit if d.name.casefold() == part] or fit
-    fit = fit if len(fit) == 1 else [d for d in fit if d.host == default.host] or fit
-    if len(fit) > 1:
+    matches = [d for d in devices if part in f"{d.name}, {d.host}".casefold()]
+    if not matches:
+        raise DeviceError(f"no microphone matches {wanted!r}; available: {available}")
+    matches = [d for d in matches if d.name.casefold() == part] or matches
+    matches = (
+        matches if len(matches) == 1 else [d for d in matches if d.host == default.host] or matches
+    )
+    if len(matches) > 1:
         raise DeviceError(
-            f"several microphones are named {wanted!r}: {', '.join(map(str, fit))}; "
-            "give one's number"
+            f"several microphones match {wanted!r}: {', '.join(map(str, matches))}; "
+            "give the number of one"
         )
-    return fit[0]
+    return matches[0]

@@ -1,4 +1,4 @@
-"""Files that libsndfile cannot read, decoded by ffmpeg where it is installed."""
+"""Decoding of formats that libsndfile does not know with ffmpeg, if it is installed."""
 
 from __future__ import annotations
 
@@ -10,54 +10,55 @@ import subprocess
 import threading
 from pathlib import Path
 
-from asr_gru.audio.pcm import MOST_HEADER, PcmReader, wav_reader
+from asr_gru.audio.pcm import MAX_HEADER_BYTES, PcmReader, wav_reader
 from asr_gru.audio.readers import DamagedError
 from asr_gru.audio.samples import Samples
 
 __all__ = ["FfmpegReader", "find_ffmpeg"]
 
-CONTAINERS = (
+DEMUXERS = (
     "3gp,aac,aiff,amr,ape,asf,au,avi,caf,flac,flv,m4a,matroska,mj2,mov,mp3,mp4,mpeg,mpegts,"
     "ogg,wav,webm,wv"
 )
-"""What ffmpeg may take a file for; not lists, which name other files."""
-MOST_LINES, LONGEST_LINE = 400, 500
+"""Formats that ffmpeg may detect; no playlists, as these name other files."""
+MAX_LOG_LINES, MAX_LINE_BYTES = 400, 500
 DURATION = re.compile(r"Duration: (\d+):(\d\d):(\d\d(?:\.\d+)?)")
-CUT = re.compile("prematurely|partial file|buffer exhausted|moov atom not found", re.IGNORECASE)
+TRUNCATED = re.compile(
+    "prematurely|partial file|buffer exhausted|moov atom not found", re.IGNORECASE
+)
 REASONS = (
-    ("matches no streams", "has no sound track; name a recording with sound"),
+    ("matches no streams", "has no audio track; name a recording with audio"),
     ("moov atom not found", "was cut off before its index was written; copy or record it again"),
 )
-SHORT_S, SHORT_SHARE = 1.0, 0.02
-"""A file ends early when that much less comes out of it than it announces."""
+MAX_MISSING_S, MAX_MISSING_RATIO = 1.0, 0.02
+"""A file is truncated if more than this of its declared duration is missing."""
 
 
 class FfmpegReader:
-    """A ``Reader`` over a pipe from ffmpeg, which writes WAV into it.
+    """A ``Reader`` over a pipe into which ffmpeg writes WAV.
 
-    ffmpeg is started with a list of arguments and may open this local file only, so nothing in
-    its name is understood as an option, a command or an address, and nothing in it as a list of
-    other files.
+    ffmpeg is started without a shell and restricted to this local file: its name cannot be taken
+    for an option, a command or a URL, nor its contents for a playlist of other files.
 
     Args:
-        program: where ffmpeg is.
+        program: path of ffmpeg.
         path: the file.
-        sample_rate: that ffmpeg resamples to, in Hz; the file's own when not given.
+        sample_rate: rate in Hz to resample to; by default that of the file.
 
     Raises:
-        DamagedError: ffmpeg cannot read it.
+        DamagedError: ffmpeg cannot decode it.
     """
 
     frames = None
 
     def __init__(self, program: str, path: Path, sample_rate: int | None = None) -> None:
-        self._given = 0
+        self._frames_read = 0
         self._lines: list[str] = []
         resampled = () if sample_rate is None else ("-ar", str(sample_rate))
         self._process = subprocess.Popen(
             [
                 *(program, "-nostdin", "-hide_banner", "-nostats", "-v", "level+info"),
-                *("-protocol_whitelist", "file,pipe", "-format_whitelist", CONTAINERS),
+                *("-protocol_whitelist", "file,pipe", "-format_whitelist", DEMUXERS),
                 *("-i", f"file:{path.absolute()}", "-vn", "-map", "0:a:0", "-map_metadata", "-1"),
                 *("-c:a", "pcm_f32le", *resampled, "-f", "wav", "pipe:1"),
             ],
@@ -65,7 +66,7 @@ class FfmpegReader:
             stdout=subprocess.PIPE,
             stderr=subprocess.PIPE,
             bufsize=0,
-            start_new_session=True,  # Ctrl-C is for this process, which then ends ffmpeg
+            start_new_session=True,  # Ctrl-C must reach this process only, which then stops ffmpeg
         )
         assert self._process.stderr is not None
         self._log = threading.Thread(
@@ -83,8 +84,8 @@ class FfmpegReader:
         stdout = self._process.stdout
         assert stdout is not None
         head, reader = b"", None
-        while reader is None and len(head) < MOST_HEADER:
-            piece = stdout.read(MOST_HEADER)
+        while reader is None and len(head) < MAX_HEADER_BYTES:
+            piece = stdout.read(MAX_HEADER_BYTES)
             if not piece:
                 self._process.wait()
                 self._log.join()
@@ -97,7 +98,7 @@ class FfmpegReader:
 
     @property
     def duration_s(self) -> float | None:
-        """What the file announces, once ffmpeg has read its header; None when only estimated."""
+        """Declared duration, once ffmpeg has read the header; None if it is only an estimate."""
         lines = list(self._lines)
         if any("Estimating duration" in line for line in lines):
             return None
@@ -107,20 +108,20 @@ class FfmpegReader:
         return None
 
     @property
-    def is_cut(self) -> bool:
-        """Whether the file stops before its end; known once all was read."""
-        if any(CUT.search(line) for line in self._errors()):
+    def is_truncated(self) -> bool:
+        """Whether the file is cut off; known at its end."""
+        if any(TRUNCATED.search(line) for line in self._errors()):
             return True
-        announced_s = self.duration_s
-        if announced_s is None or any(": Video:" in line for line in self._lines):
-            return False  # pictures may last longer than the sound
-        missing_s = announced_s - self._given / self.sample_rate
-        return missing_s > max(SHORT_S, SHORT_SHARE * announced_s)
+        declared_s = self.duration_s
+        if declared_s is None or any(": Video:" in line for line in self._lines):
+            return False  # the video may be longer than the audio
+        missing_s = declared_s - self._frames_read / self.sample_rate
+        return missing_s > max(MAX_MISSING_S, MAX_MISSING_RATIO * declared_s)
 
     @property
     def damage(self) -> str:
-        """What ffmpeg could not decode, in its words, or ""; known once all was read."""
-        return next((line for line in self._errors() if not CUT.search(line)), "")
+        """Error message of ffmpeg, or ""; known at the end of the file."""
+        return next((line for line in self._errors() if not TRUNCATED.search(line)), "")
 
     def read(self, count: int) -> Samples:
         """Return the next frames; see ``Reader.read``."""
@@ -128,11 +129,11 @@ class FfmpegReader:
         if not len(block):
             self._process.wait()
             self._log.join()
-        self._given += len(block)
+        self._frames_read += len(block)
         return block
 
     def close(self) -> None:
-        """End ffmpeg, wherever it is."""
+        """Stop ffmpeg."""
         with contextlib.suppress(ProcessLookupError):
             self._process.kill()
         if self._process.stdout is not None:
@@ -142,8 +143,8 @@ class FfmpegReader:
 
     def _read_log(self, stderr: io.BufferedReader) -> None:
         with stderr:
-            while line := stderr.readline(LONGEST_LINE):
-                if len(self._lines) < MOST_LINES:
+            while line := stderr.readline(MAX_LINE_BYTES):
+                if len(self._lines) < MAX_LOG_LINES:
                     self._lines.append(line.decode(errors="replace").rstrip())
 
     def _errors(self) -> list[str]:
@@ -155,10 +156,10 @@ class FfmpegReader:
         for text, reason in REASONS:
             if any(text in line for line in errors):
                 return reason
-        said = errors[-1] if errors else "failed"
-        return f"cannot be decoded (ffmpeg: {said}); convert it to WAV"
+        message = errors[-1] if errors else "failed"
+        return f"cannot be decoded (ffmpeg: {message}); convert it to WAV"
 
 
 def find_ffmpeg() -> str | None:
-    """Return where ffmpeg is installed, or None."""
+    """Return the path of ffmpeg, or None if it is not installed."""
     return shutil.which("ffmpeg")

@@ -1,4 +1,4 @@
-"""Telephone companding (ITU-T G.711): bytes to samples."""
+"""Decoders for the telephone codecs mu-law and A-law (ITU-T G.711)."""
 
 from __future__ import annotations
 
@@ -33,10 +33,10 @@ ULAW, ALAW = _ulaw_table(), _alaw_table()
 
 
 def decode_ulaw(data: bytes) -> Samples:
-    """Return the samples of mu-law bytes, in [-1, 1]."""
+    """Decode mu-law bytes to samples in [-1, 1]."""
     return ULAW[np.frombuffer(data, np.uint8)]
 
 
 def decode_alaw(data: bytes) -> Samples:
-    """Return the samples of A-law bytes, in [-1, 1]."""
+    """Decode A-law bytes to samples in [-1, 1]."""
     return ALAW[np.frombuffer(data, np.uint8)]

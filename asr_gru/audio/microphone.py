@@ -1,4 +1,4 @@
-"""A microphone: opened as it likes to be opened, read without loss, missed when it is gone."""
+"""Microphone input: format negotiation, buffering, and detection of lost devices."""
 
 from __future__ import annotations
 
@@ -17,38 +17,38 @@ from asr_gru.audio.devices import (
     find_microphone,
     list_microphones,
 )
-from asr_gru.audio.samples import HIGHEST_RATE, LOWEST_RATE, check_samples
+from asr_gru.audio.samples import MAX_SAMPLE_RATE, MIN_SAMPLE_RATE, check_samples
 from asr_gru.errors import DeviceError
 
 __all__ = ["Microphone", "MicrophoneInfo", "list_microphones"]
 
-KEPT_S = 30.0
-"""Seconds that wait for a reader before the oldest are dropped."""
-GONE_S = 1.0
-"""Seconds without a callback after which a microphone is gone."""
-STARTING_S = 5.0
+BUFFER_S = 30.0
+"""Seconds of audio to buffer before the oldest is dropped."""
+STALL_TIMEOUT_S = 1.0
+"""Seconds without a callback after which a microphone counts as lost."""
+STARTUP_TIMEOUT_S = 5.0
 """The same before the first callback: some sound servers start slowly."""
-LOYAL = 3
-"""How often ``reopen`` looks for the microphone's name alone before it takes the default."""
-RATES = (48_000, 44_100, 16_000)
-NUMBER = re.compile(r" \(hw:\d+,\d+\)")
+NAME_ONLY_TRIES = 3
+"""Calls of ``reopen`` that look only for the same name before the default is accepted."""
+FALLBACK_RATES = (48_000, 44_100, 16_000)
+ALSA_NUMBER = re.compile(r" \(hw:\d+,\d+\)")
 
 
 class Microphone:
-    """A device that records from the moment it is made; an ``AudioSource``.
+    """An ``AudioSource`` that records from an input device, starting at once.
 
-    It is opened at its own rate, with one or two channels, which are averaged; a device with more
-    is asked for one, then two, then all. Where that is refused, one channel at 48000, 44100 and
-    16000 Hz is tried, each as float32 and as int16. The sound system's thread only copies into a
-    queue of ``KEPT_S`` seconds; when nobody reads, the oldest samples are dropped and counted.
+    The device is opened at its default sample rate with one or two channels, which are averaged;
+    if it has more, one, two and all of them are tried. If that is refused, 48000, 44100 and
+    16000 Hz are tried, each as float32 and int16. The audio thread only copies into a queue of
+    ``BUFFER_S`` seconds; if it is not read, the oldest samples are dropped and counted.
 
     Args:
         device: number or part of the name; None is the default. See ``find_microphone``.
-        backend: the sound system; PortAudio when not given.
-        clock: in seconds, rising.
+        backend: the audio API; PortAudio by default.
+        clock: monotonic clock in seconds.
 
     Raises:
-        DeviceError: no PortAudio, no such device, or it cannot be opened.
+        DeviceError: PortAudio is missing, no such device, or it cannot be opened.
     """
 
     def __init__(
@@ -61,96 +61,96 @@ class Microphone:
         self._backend = backend or PortAudio()
         self._clock = clock
         self._info = find_microphone(self._backend.devices(), device)
-        self._named = device is not None
-        self._tries = 0
-        self._heard = False
+        self._by_name = device is not None
+        self._reopen_tries = 0
+        self._has_received = False
         self._closed = False
         self._open()
 
     @property
     def name(self) -> str:
-        """The device's name."""
+        """Name of the device."""
         return self._info.name
 
     @property
     def sample_rate(self) -> int:
-        """In Hz, as opened."""
+        """Sample rate in Hz, as opened."""
         return self._rate
 
     @property
     def description(self) -> str:
-        """The device and what it took."""
+        """Name of the device and the format it was opened with."""
         return self._description
 
-    def read(self, timeout_s: float, least: int = 1) -> Block | None:
-        """Return what was recorded since the last call; see ``AudioSource.read``.
+    def read(self, timeout_s: float, min_samples: int = 1) -> Block | None:
+        """Return the audio recorded since the last call; see ``AudioSource.read``.
 
         Raises:
-            DeviceError: closed, or gone: no callback for ``GONE_S``, or the sound system ended it.
+            DeviceError: closed, or lost: its stream ended, or made no callback in time.
         """
-        taken = None if self._closed else self._queue.take(timeout_s, least)
-        why = "" if taken is not None else self._why_gone()
-        if why:
+        taken = None if self._closed else self._queue.take(timeout_s, min_samples)
+        failure = "" if taken is not None else self._failure()
+        if failure:
             taken = self._queue.take(0.0)
         if taken is None:
-            if why:
-                raise DeviceError(why)
+            if failure:
+                raise DeviceError(failure)
             return None
-        self._heard = True
+        self._has_received = True
         samples, arrived_s, dropped = taken
         if samples.dtype.kind == "f":
             np.nan_to_num(samples, copy=False)
         return Block(check_samples(samples), arrived_s, dropped)
 
-    def _why_gone(self) -> str:
+    def _failure(self) -> str:
         if self._closed:
             return f"microphone {self.name!r} is closed; open it again"
-        still_s = self._clock() - self._queue.last_s
-        if still_s > (GONE_S if self._heard else STARTING_S):
+        idle_s = self._clock() - self._queue.last_put_s
+        if idle_s > (STALL_TIMEOUT_S if self._has_received else STARTUP_TIMEOUT_S):
             return (
-                f"microphone {self.name!r} has been still for {still_s:.1f} s; "
+                f"microphone {self.name!r} has delivered no audio for {idle_s:.1f} s; "
                 "check its cable or the sound server"
             )
         if not self._stream.active:
-            return f"microphone {self.name!r} is gone; plug it in again"
+            return f"microphone {self.name!r} is disconnected; plug it in again"
         return ""
 
     def close(self) -> None:
-        """Stop recording; what was recorded can still be read."""
+        """Stop recording; audio that was recorded can still be read."""
         if not self._closed:
             self._closed = True
             self._stream.close()
 
     def reopen(self) -> Microphone:
-        """Return this microphone, opened again after it was gone.
+        """Reopen this microphone after it was lost, and return it.
 
-        It is looked for by its name; from the fourth call on, or when it was never named, the
-        default one will do. Every other microphone of this process is closed by this.
+        The device is looked up by name; from the fourth call on, or if the default device was
+        asked for, the default is accepted. Closes all other microphones of this process.
 
         Raises:
-            DeviceError: it is not back yet; call again after a while.
+            DeviceError: it is not available yet; call again later.
         """
         self.close()
         self._backend.refresh()
-        self._tries += 1
-        wanted = [self.name, NUMBER.sub("", self.name)] if self._named else []
-        if not self._named or self._tries > LOYAL:
+        self._reopen_tries += 1
+        wanted = [self.name, ALSA_NUMBER.sub("", self.name)] if self._by_name else []
+        if not self._by_name or self._reopen_tries > NAME_ONLY_TRIES:
             wanted.append("")
-        error = DeviceError(f"microphone {self.name!r} is not back")
+        error = DeviceError(f"microphone {self.name!r} is not available")
         for name in dict.fromkeys(wanted):
             try:
                 found = Microphone(name or None, backend=self._backend, clock=self._clock)
             except DeviceError as failed:
                 error = failed
             else:
-                found._named = self._named
+                found._by_name = self._by_name
                 return found
         raise error
 
     def _open(self) -> None:
         reason = ""
-        for rate, channels, dtype in _ladder(self._info):
-            queue = BlockQueue(round(KEPT_S * rate), self._clock)
+        for rate, channels, dtype in _candidate_formats(self._info):
+            queue = BlockQueue(round(BUFFER_S * rate), self._clock)
             try:
                 stream = self._backend.open(self._info.index, rate, channels, dtype, queue.put)
             except DeviceError as error:
@@ -161,18 +161,20 @@ class Microphone:
             taken = f"{rate} Hz, {channels} channel{'s' * (channels > 1)}, {dtype}"
             self._description = f"{self.name}, {taken}"
             if reason:
-                self._description += f" (its own {self._info.rate} Hz was refused: {reason})"
+                self._description += f" (its default of {self._info.rate} Hz was refused: {reason})"
             return
         raise DeviceError(
             f"microphone {self.name!r} cannot be opened ({reason}); "
-            "end other programs that use it, or name another one"
+            "close other programs that use it, or choose another device"
         )
 
 
-def _ladder(info: MicrophoneInfo) -> Iterator[tuple[int, int, str]]:
-    """Yield rate, channels and type, the device's own first."""
+def _candidate_formats(info: MicrophoneInfo) -> Iterator[tuple[int, int, str]]:
+    """Yield sample rate, channels and dtype to try, the device's defaults first."""
     counts = [info.channels, 1] if info.channels <= 2 else [1, 2, info.channels]
-    rates = [rate for rate in (info.rate, *RATES) if LOWEST_RATE <= rate <= HIGHEST_RATE]
+    rates = [
+        rate for rate in (info.rate, *FALLBACK_RATES) if MIN_SAMPLE_RATE <= rate <= MAX_SAMPLE_RATE
+    ]
     steps = [(rates[0], count) for count in counts]
     steps += [(rate, count) for count in (1, counts[0], counts[-1]) for rate in rates[1:]]
     for rate, count in dict.fromkeys(steps):

@@ -1,4 +1,4 @@
-"""Several channels to one."""
+"""Mixing of channels to mono."""
 
 from __future__ import annotations
 
@@ -8,41 +8,41 @@ from asr_gru.audio.samples import Samples, check_samples
 
 __all__ = ["Mixdown"]
 
-CANCELLED = 0.01
-"""Channels cancel out when their mean has less than this share of their energy (-20 dB)."""
-SILENT = 1e-10
-"""Mean energy (-100 dBFS) below which nothing is said about channels."""
+CANCELLATION_RATIO = 0.01
+"""Channels cancel out if their mean has less than this fraction of their energy (-20 dB)."""
+SILENCE_ENERGY = 1e-10
+"""Mean energy (-100 dBFS) below which channels are not compared."""
 
 
 class Mixdown:
-    """Average the channels of a recording, unless that would silence it.
+    """Averages the channels of a recording, unless they cancel out.
 
-    Where one of two channels is the other one inverted, as after a wrongly wired balanced cable,
-    the mean is silence; then the louder channel is taken.
+    If one of two channels is phase-inverted, as behind a miswired balanced cable, their mean is
+    silence; the louder channel is used instead.
 
     Attributes:
-        has_cancelled: whether there was such a block.
+        phase_cancelled: whether any block cancelled out.
     """
 
     def __init__(self) -> None:
-        self.has_cancelled = False
+        self.phase_cancelled = False
 
     def mix(self, block: Samples) -> Samples:
-        """Return ``block (n, channels)`` as ``(n,)``.
+        """Mix ``block (n, channels)`` down to ``(n,)``.
 
         Raises:
-            AudioError: samples that are not numbers.
+            AudioError: NaN or infinite samples.
         """
         mono = check_samples(block)
         if block.shape[1] < 2 or not len(block):
             return mono
         energies = [float(np.dot(channel, channel)) for channel in block.T.astype(np.float32)]
         loudest = max(energies)
-        if loudest <= SILENT * len(block) or not np.isfinite(loudest):
+        if loudest <= SILENCE_ENERGY * len(block) or not np.isfinite(loudest):
             return mono
-        if float(np.dot(mono, mono)) >= CANCELLED * loudest / block.shape[1]:
+        if float(np.dot(mono, mono)) >= CANCELLATION_RATIO * loudest / block.shape[1]:
             return mono
-        if min(energies) < CANCELLED * loudest:  # one that carries nothing cancels nothing
+        if min(energies) < CANCELLATION_RATIO * loudest:  # a silent channel cancels nothing
             return mono
-        self.has_cancelled = True
+        self.phase_cancelled = True
         return check_samples(block[:, energies.index(loudest)])

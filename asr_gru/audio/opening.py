@@ -1,4 +1,4 @@
-"""From a name to an open recording: files, bare samples, pipes, the standard input."""
+"""Opening recordings: files, raw PCM, pipes, standard input."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ import numpy as np
 
 from asr_gru.audio.containers import Part, read_layout
 from asr_gru.audio.ffmpeg import FfmpegReader, find_ffmpeg
-from asr_gru.audio.pcm import MOST_HEADER, WAV_MAGIC, PcmReader, RawAudio, wav_reader
+from asr_gru.audio.pcm import MAX_HEADER_BYTES, WAV_MAGIC, PcmReader, RawAudio, wav_reader
 from asr_gru.audio.readers import DamagedError, Reader, SoundFileReader
 from asr_gru.audio.recording import Recording
 from asr_gru.audio.resampler import Resampler
@@ -25,22 +25,22 @@ from asr_gru.errors import AudioError
 __all__ = ["STDIN", "is_pipe", "open_recording", "read_recording"]
 
 STDIN = Path("-")
-"""Stands for what is piped into this program."""
+"""Name of the standard input."""
 RAW_SUFFIXES = {".raw", ".pcm"}
-COPIED = 1 << 20
+COPY_BLOCK = 1 << 20
 
 
 def open_recording(source: str | Path | RawAudio | IO[bytes] | bytes) -> Recording:
-    """Open a recording of any rate and channel count.
+    """Open a recording of any sample rate and number of channels.
 
-    A source may be a name, bare samples, a binary file object, or the bytes of a whole file.
+    A source is a path, raw PCM, a binary file object, or the bytes of a whole file.
 
-    wav, flac, mp3, ogg, opus, aiff and their kin are read by libsndfile; anything else by ffmpeg
-    where it is installed. Pipes are read too: bare samples and WAV as they come, other kinds once
-    they are complete. ``-`` is the standard input.
+    Formats that libsndfile knows (wav, flac, mp3, ogg, opus, aiff and others) are decoded by it;
+    all others by ffmpeg, if it is installed. Of pipes, raw PCM and WAV are decoded as data
+    arrive, other formats once they are complete. ``-`` is the standard input.
 
     Raises:
-        AudioError: not there, a folder, empty, not audio, or with an impossible header.
+        AudioError: missing, a folder, empty, not audio, or with an invalid header.
     """
     if isinstance(source, bytes | bytearray | memoryview):
         return _open_object(io.BytesIO(source), Path("the recording"))
@@ -64,13 +64,13 @@ def open_recording(source: str | Path | RawAudio | IO[bytes] | bytes) -> Recordi
 
 
 def is_pipe(path: Path) -> bool:
-    """Say whether a name stands for something that can be read only once, from front to end."""
+    """Return whether ``path`` is not seekable, so that it can be read only once."""
     mode = os.fstat(0).st_mode if path == STDIN else path.stat().st_mode
     return not stat.S_ISREG(mode) and not stat.S_ISDIR(mode)
 
 
 def _open_file(path: Path, name: Path, copy: IO[bytes] | None = None) -> Recording:
-    """Open a file that can be read more than once; ``name`` is what people call it."""
+    """Open a seekable file; ``name`` stands for it in messages."""
     import soundfile
 
     layout = read_layout(path)
@@ -83,24 +83,24 @@ def _open_file(path: Path, name: Path, copy: IO[bytes] | None = None) -> Recordi
         return Recording(
             name,
             [link(parts) for parts in links],
-            is_cut=layout.is_cut,
+            is_truncated=layout.is_truncated,
             can_fall_back=not layout.links,
             copy=copy,
         )
     except soundfile.LibsndfileError:
         program = find_ffmpeg()
     if program is None:
-        raw = ", or give --raw-rate for bare samples" * (path.suffix.lower() in RAW_SUFFIXES)
+        raw = ", or give --raw-rate for raw PCM" * (path.suffix.lower() in RAW_SUFFIXES)
         raise AudioError(
-            f"{name}: not audio that can be read here (wav, flac, mp3, ogg, opus, aiff); "
-            f"convert it, or install ffmpeg for other kinds{raw}"
+            f"{name}: not in a supported format (wav, flac, mp3, ogg, opus, aiff); "
+            f"convert it, or install ffmpeg for other formats{raw}"
         )
     try:
         reader = FfmpegReader(program, path)
     except DamagedError as error:
         reason = str(error).replace(f"file:{path}", str(name))
         raise AudioError(f"{name}: {reason}") from None
-    return Recording(name, [lambda: reader], is_cut=layout.is_cut, copy=copy)
+    return Recording(name, [lambda: reader], is_truncated=layout.is_truncated, copy=copy)
 
 
 def _open_raw(
@@ -122,14 +122,16 @@ def _open_pipe(path: Path, source: str | Path | RawAudio) -> Recording:
         if isinstance(source, RawAudio):
             head = file.read(1)
         else:
-            while len(head) < MOST_HEADER and reader is None:
-                piece = file.read(MOST_HEADER - len(head))
+            while len(head) < MAX_HEADER_BYTES and reader is None:
+                piece = file.read(MAX_HEADER_BYTES - len(head))
                 head += piece
                 if not piece or (len(head) >= 12 and head[:4] not in WAV_MAGIC):
                     break
                 reader = wav_reader(file, head)
         if not head:
-            raise AudioError(f"{path}: nothing came through this pipe; check what feeds it")
+            raise AudioError(
+                f"{path}: no data came through this pipe; check the program that writes to it"
+            )
         if isinstance(source, RawAudio):
             return _open_raw(file, source, head=head)
         if reader is not None:
@@ -144,21 +146,21 @@ def _open_pipe(path: Path, source: str | Path | RawAudio) -> Recording:
 
 
 def _open_object(file: IO[bytes], name: Path) -> Recording:
-    """Open a file object of the caller's, which is read from where it stands and left open."""
-    head = file.read(COPIED)
+    """Open the caller's file object, which is read from its current position and left open."""
+    head = file.read(COPY_BLOCK)
     if not isinstance(head, bytes):
-        raise AudioError(f"{name}: opened as text; open it with mode 'rb'")
+        raise AudioError(f"{name}: opened in text mode; open it with mode 'rb'")
     if not head:
-        raise AudioError(f"{name}: holds no bytes from where it stands; rewind it with seek(0)")
+        raise AudioError(f"{name}: no data at the current position; rewind it with seek(0)")
     return _open_copy(file, name, head)
 
 
 def _open_copy(file: IO[bytes], name: Path, head: bytes) -> Recording:
-    """Open what can be read only once when all of it lies in a temporary file."""
+    """Copy a stream that cannot seek to a temporary file, and open that."""
     copy = tempfile.NamedTemporaryFile(prefix="asr-gru-", suffix=name.suffix)  # noqa: SIM115
     try:
         copy.write(head)
-        while data := file.read(COPIED):
+        while data := file.read(COPY_BLOCK):
             copy.write(data)
         copy.flush()
     except OSError as error:

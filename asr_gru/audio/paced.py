@@ -1,4 +1,4 @@
-"""A recording, played as if it were spoken now."""
+"""Playback of a recording at real-time speed, as a live source."""
 
 from __future__ import annotations
 
@@ -17,19 +17,19 @@ __all__ = ["PacedRecording"]
 
 
 class PacedRecording:
-    """An ``AudioSource`` that gives a recording when its time has come.
+    """An ``AudioSource`` that plays a recording in real time.
 
-    Time begins with the first ``read``. A reader that comes late gets what it missed without
-    waiting.
+    Playback starts with the first ``read``. A reader that falls behind gets the audio it missed
+    without waiting.
 
     Args:
-        path: any file that ``transcribe`` reads.
-        speed: times real time; ``math.inf`` never waits.
-        clock: in seconds, rising.
-        sleep: waits for seconds of that clock.
+        path: any recording that ``transcribe`` reads.
+        speed: playback speed; 1 is real time, ``math.inf`` never waits.
+        clock: monotonic clock in seconds.
+        sleep: sleeps for a number of seconds of that clock.
 
     Raises:
-        AudioError: what cannot be read as sound.
+        AudioError: the recording cannot be decoded.
     """
 
     BLOCK_S = 0.02
@@ -45,61 +45,63 @@ class PacedRecording:
         self._recording = open_recording(path)
         self._blocks = self._recording.blocks(self.BLOCK_S)
         self._speed, self._clock, self._sleep = speed, clock, sleep
-        self._began_s: float | None = None
-        self._given = 0
+        self._started_s: float | None = None
+        self._delivered = 0
         self._waiting: list[Samples] = []
-        self._over = False
+        self._at_end = False
 
     @property
     def sample_rate(self) -> int:
-        """In Hz."""
+        """Sample rate in Hz."""
         return self._recording.sample_rate
 
     @property
     def description(self) -> str:
-        """The file."""
+        """Path and sample rate."""
         return f"{self._recording.path}, {self.sample_rate} Hz"
 
     @property
     def warnings(self) -> list[str]:
-        """What was wrong with the file but bearable; complete at its end."""
+        """Problems that did not stop decoding; complete at the end of the file."""
         return self._recording.warnings
 
-    def read(self, timeout_s: float, least: int = 1) -> Block | None:
-        """Return what is due, once that is ``least`` samples; see ``AudioSource.read``.
+    def read(self, timeout_s: float, min_samples: int = 1) -> Block | None:
+        """Return the audio that is due, at least ``min_samples``; see ``AudioSource.read``.
 
         Raises:
-            EOFError: the recording is over, or closed.
-            AudioError: it cannot be decoded any further.
+            EOFError: the recording has ended, or is closed.
+            AudioError: it cannot be decoded.
         """
-        if self._began_s is None:
-            self._began_s = self._clock()
-        while sum(map(len, self._waiting)) < least and not self._over:
+        if self._started_s is None:
+            self._started_s = self._clock()
+        while sum(map(len, self._waiting)) < min_samples and not self._at_end:
             samples = next(self._blocks, None)
             if samples is None:
-                self._over = True
+                self._at_end = True
             else:
                 self._waiting.append(samples)
         if not self._waiting:
             raise EOFError
         count = sum(map(len, self._waiting))
-        due_s = self._began_s + (self._given + count) / self.sample_rate / self._speed
+        due_s = self._started_s + (self._delivered + count) / self.sample_rate / self._speed
         wait_s = due_s - self._clock()
         if wait_s > 0:
             self._sleep(min(wait_s, timeout_s))
             if wait_s > timeout_s:
                 return None
-        block = Block(np.concatenate(self._waiting), max(due_s, self._began_s))
-        self._given += count
+        block = Block(np.concatenate(self._waiting), max(due_s, self._started_s))
+        self._delivered += count
         self._waiting = []
         return block
 
     def close(self) -> None:
         """Close the file."""
-        self._over = True
+        self._at_end = True
         self._waiting = []
         self._recording.close()
 
     def reopen(self) -> AudioSource:
-        """Raise DeviceError: a recording cannot vanish."""
-        raise DeviceError(f"{self._recording.path}: a recording is played once; open it again")
+        """Raise DeviceError: a recording is never lost."""
+        raise DeviceError(
+            f"{self._recording.path}: cannot be reopened; create another PacedRecording"
+        )

@@ -1,4 +1,4 @@
-"""Bare samples: files without a header, and WAV from a pipe, whose header comes first."""
+"""Raw PCM from files and pipes, and WAV from pipes."""
 
 from __future__ import annotations
 
@@ -11,14 +11,14 @@ import numpy as np
 import numpy.typing as npt
 
 from asr_gru.audio.g711 import decode_alaw, decode_ulaw
-from asr_gru.audio.samples import MOST_CHANNELS, Samples, check_rate
+from asr_gru.audio.samples import MAX_CHANNELS, Samples, check_rate
 from asr_gru.errors import ConfigError, did_you_mean
 
 __all__ = ["ENCODINGS", "WAV_MAGIC", "PcmReader", "RawAudio", "wav_reader"]
 
 STREAMED = 0x7FFFFF00
-"""Sizes from here on, and 0, stand for "not known" in what is written to a pipe."""
-MOST_HEADER = 1 << 16
+"""Sizes from here up, and 0, mean "unknown" in what is written to a pipe."""
+MAX_HEADER_BYTES = 1 << 16
 WAV_MAGIC = {b"RIFF", b"RF64"}
 EXTENSIBLE = 0xFFFE
 
@@ -63,7 +63,7 @@ ENCODINGS: Mapping[str, tuple[int, Callable[[bytes], Samples]]] = {
     "mulaw": (1, decode_ulaw),
     "alaw": (1, decode_alaw),
 }
-"""Bytes per sample, and how they become floats; named as ffmpeg names them."""
+"""Bytes per sample and decoder to float32, by ffmpeg's names."""
 WAV_ENCODINGS = {
     (1, 8): "u8",
     (1, 16): "s16le",
@@ -74,22 +74,22 @@ WAV_ENCODINGS = {
     (6, 8): "alaw",
     (7, 8): "mulaw",
 }
-"""By the format tag and the bits per sample of a WAV header."""
+"""By format tag and bits per sample of a WAV header."""
 
 
 @dataclass(frozen=True, slots=True)
 class RawAudio:
-    """A file, or a pipe, of samples without a header.
+    """Raw PCM: a file or pipe of samples without a header.
 
     Attributes:
-        path: where it is.
+        path: the file or pipe.
         sample_rate: in Hz.
-        encoding: of each sample, one of ``ENCODINGS``.
-        channels: interleaved.
+        encoding: sample format, one of ``ENCODINGS``.
+        channels: number of interleaved channels.
 
     Raises:
-        AudioError: an impossible rate.
-        ConfigError: an unknown encoding or an impossible number of channels.
+        AudioError: invalid sample rate.
+        ConfigError: unknown encoding or invalid number of channels.
     """
 
     path: Path
@@ -101,26 +101,26 @@ class RawAudio:
         check_rate(self.sample_rate)
         if self.encoding not in ENCODINGS:
             raise ConfigError(
-                f"no encoding {self.encoding!r}{did_you_mean(self.encoding, ENCODINGS)}; "
-                f"one of {', '.join(ENCODINGS)}"
+                f"unknown encoding {self.encoding!r}{did_you_mean(self.encoding, ENCODINGS)}; "
+                f"use one of {', '.join(ENCODINGS)}"
             )
-        if not 1 <= self.channels <= MOST_CHANNELS:
-            raise ConfigError(f"{self.channels} channels; give 1 to {MOST_CHANNELS}")
+        if not 1 <= self.channels <= MAX_CHANNELS:
+            raise ConfigError(f"{self.channels} channels; give 1 to {MAX_CHANNELS}")
 
     def __str__(self) -> str:
         return str(self.path)
 
 
 class PcmReader:
-    """A ``Reader`` of interleaved samples; needs no seeking, so a pipe is read as it comes.
+    """A ``Reader`` of interleaved samples that never seeks, so that pipes are decoded live.
 
     Args:
         file: positioned at the first sample; closed with the reader.
         sample_rate: in Hz.
-        channels: interleaved.
+        channels: number of interleaved channels.
         encoding: one of ``ENCODINGS``.
-        size: bytes of samples, or None for all that come.
-        head: bytes that were read from ``file`` already.
+        size: bytes of samples, or None to read to the end.
+        head: bytes already read from ``file``.
     """
 
     def __init__(
@@ -135,32 +135,32 @@ class PcmReader:
     ) -> None:
         self.sample_rate, self.channels = sample_rate, channels
         width, self._decode = ENCODINGS[encoding]
-        self._frame = width * channels
-        self._file, self._head, self._left = file, head, size
-        self.frames = None if size is None else size // self._frame
-        self.is_cut = False
-        """Whether the last frame was incomplete, or bytes that were announced did not come."""
+        self._frame_bytes = width * channels
+        self._file, self._head, self._remaining = file, head, size
+        self.frames = None if size is None else size // self._frame_bytes
+        self.is_truncated = False
+        """Whether the last frame is incomplete, or fewer bytes came than declared."""
 
     @property
     def duration_s(self) -> float | None:
-        """Seconds that were announced, or None."""
+        """Declared duration in seconds, or None."""
         return None if self.frames is None else self.frames / self.sample_rate
 
     def read(self, count: int) -> Samples:
-        """Return the next frames; waits for them. See ``Reader.read``."""
-        wanted = count * self._frame
-        if self._left is not None:
-            wanted = min(wanted, self._left)
+        """Return the next frames, blocking until they arrive; see ``Reader.read``."""
+        wanted = count * self._frame_bytes
+        if self._remaining is not None:
+            wanted = min(wanted, self._remaining)
         data, self._head = self._head[:wanted], self._head[wanted:]
         while len(data) < wanted:
             piece = self._file.read(wanted - len(data))
             if not piece:
                 break
             data += piece
-        if self._left is not None:
-            self._left -= len(data)
-        whole = len(data) // self._frame * self._frame
-        self.is_cut |= len(data) < wanted and (bool(self._left) or whole < len(data))
+        if self._remaining is not None:
+            self._remaining -= len(data)
+        whole = len(data) // self._frame_bytes * self._frame_bytes
+        self.is_truncated |= len(data) < wanted and (bool(self._remaining) or whole < len(data))
         return self._decode(data[:whole]).reshape(-1, self.channels)
 
     def close(self) -> None:
@@ -169,36 +169,36 @@ class PcmReader:
 
 
 def wav_reader(file: IO[bytes], head: bytes) -> PcmReader | None:
-    """Return a reader of WAV that comes through a pipe, or None for what needs a whole file.
+    """Return a reader of WAV from a pipe, or None if the format needs a seekable file.
 
     Args:
-        file: behind ``head``.
-        head: the first bytes, up to the first samples or further.
+        file: positioned after ``head``.
+        head: the first bytes, at least up to the first sample.
     """
     if head[:4] not in WAV_MAGIC or head[8:12] != b"WAVE":
         return None
-    position, form = 12, b""
+    position, fmt = 12, b""
     while position + 8 <= len(head):
         name = head[position : position + 4]
         size = int.from_bytes(head[position + 4 : position + 8], "little")
         position += 8
         if name == b"data":
-            return _reader_of(file, form, size, head[position:])
+            return _wav_data_reader(file, fmt, size, head[position:])
         if name == b"fmt ":
-            form = head[position : position + size]
+            fmt = head[position : position + size]
         position += size + (size & 1)
     return None
 
 
-def _reader_of(file: IO[bytes], form: bytes, size: int, head: bytes) -> PcmReader | None:
-    if len(form) < 16:
+def _wav_data_reader(file: IO[bytes], fmt: bytes, size: int, head: bytes) -> PcmReader | None:
+    if len(fmt) < 16:
         return None
-    tag, channels = (int.from_bytes(form[at : at + 2], "little") for at in (0, 2))
-    rate, bits = int.from_bytes(form[4:8], "little"), int.from_bytes(form[14:16], "little")
-    if tag == EXTENSIBLE and len(form) >= 26:
-        tag = int.from_bytes(form[24:26], "little")
+    tag, channels = (int.from_bytes(fmt[at : at + 2], "little") for at in (0, 2))
+    rate, bits = int.from_bytes(fmt[4:8], "little"), int.from_bytes(fmt[14:16], "little")
+    if tag == EXTENSIBLE and len(fmt) >= 26:
+        tag = int.from_bytes(fmt[24:26], "little")
     encoding = WAV_ENCODINGS.get((tag, bits))
     if encoding is None or not channels:
         return None
-    known = size if 0 < size < STREAMED else None
-    return PcmReader(file, rate, channels, encoding, size=known, head=head)
+    data_size = size if 0 < size < STREAMED else None
+    return PcmReader(file, rate, channels, encoding, size=data_size, head=head)

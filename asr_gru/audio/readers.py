@@ -1,4 +1,4 @@
-"""Decoders of audio files behind one small interface."""
+"""The interface of audio decoders, and the one over libsndfile."""
 
 from __future__ import annotations
 
@@ -14,12 +14,12 @@ from asr_gru.audio.samples import Samples
 
 __all__ = ["DamagedError", "Reader", "SoundFileReader"]
 
-SALVAGED = 240
-"""Frames per read close to damage, as a failed read loses all that came before the damage."""
+SALVAGE_FRAMES = 240
+"""Frames per read near damage, as a failed read also loses the good frames before it."""
 
 
 class DamagedError(Exception):
-    """A place in a file that cannot be decoded: why, and the remedy when it is the beginning."""
+    """Part of a file cannot be decoded; the message says why, and the remedy at its start."""
 
 
 class Reader(Protocol):
@@ -27,29 +27,29 @@ class Reader(Protocol):
 
     @property
     def sample_rate(self) -> int:
-        """In Hz."""
+        """Sample rate in Hz."""
         ...
 
     @property
     def channels(self) -> int:
-        """Columns of what ``read`` returns."""
+        """Number of channels."""
         ...
 
     @property
     def frames(self) -> int | None:
-        """Samples per channel that the file announces, or None."""
+        """Declared samples per channel, or None."""
         ...
 
     @property
     def duration_s(self) -> float | None:
-        """Seconds that the file announces, or None."""
+        """Declared duration in seconds, or None."""
         ...
 
     def read(self, count: int) -> Samples:
-        """Return the next frames ``(n, channels)``, at most ``count``; none at the end.
+        """Return up to ``count`` frames ``(n, channels)``; none at the end.
 
         Raises:
-            DamagedError: nothing can be decoded here.
+            DamagedError: the data here cannot be decoded.
         """
         ...
 
@@ -63,17 +63,17 @@ class SoundFileReader:
 
     Args:
         path: the file.
-        parts: read these joined instead of the whole file.
+        parts: if given, decode these, concatenated, instead of the whole file.
 
     Raises:
-        soundfile.LibsndfileError: not a file that libsndfile knows.
-        OSError: it cannot be opened.
+        soundfile.LibsndfileError: libsndfile does not know the format.
+        OSError: the file cannot be opened.
     """
 
     def __init__(self, path: Path, parts: tuple[Part, ...] = ()) -> None:
         self._path, self._parts = path, parts
         self._position = 0
-        self._is_careful = False
+        self._near_damage = False
         self._open()
         self.sample_rate = int(self._file.samplerate)
         self.channels = int(self._file.channels)
@@ -82,28 +82,28 @@ class SoundFileReader:
 
     @property
     def duration_s(self) -> float | None:
-        """Seconds that the file announces, or None."""
+        """Declared duration in seconds, or None."""
         return None if self.frames is None else self.frames / self.sample_rate
 
     def read(self, count: int) -> Samples:
         """Return the next frames; see ``Reader.read``."""
         while True:
-            size = min(count, SALVAGED) if self._is_careful else count
+            size = min(count, SALVAGE_FRAMES) if self._near_damage else count
             try:
                 block: Samples = self._file.read(size, dtype="float32", always_2d=True)
             except RuntimeError as error:
-                if not self._is_careful:
-                    self._is_careful = True
+                if not self._near_damage:
+                    self._near_damage = True
                     self._reopen()
                     continue
-                if self._position and self.frames is None:  # so a FLAC of unknown length ends
+                if self._position and self.frames is None:  # how a FLAC of unknown length ends
                     return np.zeros((0, self.channels), np.float32)
                 raise DamagedError(f"cannot be decoded ({error}); convert it to WAV") from None
             self._position += len(block)
             return block
 
     def skip(self, count: int) -> bool:
-        """Pass over ``count`` frames that cannot be decoded; say whether any are left."""
+        """Skip ``count`` frames that cannot be decoded; return whether any are left."""
         target = self._position + count
         if self.frames is None or target >= self.frames:
             return False
@@ -111,7 +111,7 @@ class SoundFileReader:
         self._open()
         with contextlib.suppress(RuntimeError):
             self._file.seek(target)
-        self._position, self._is_careful = target, False
+        self._position, self._near_damage = target, False
         return True
 
     def close(self) -> None:
@@ -122,7 +122,7 @@ class SoundFileReader:
     def _open(self) -> None:
         import soundfile
 
-        # by descriptor, as soundfile cannot encode every name and takes ".raw" for a format
+        # by descriptor, as soundfile cannot encode every name and infers a format from ".raw"
         self._source: SplicedFile | int = (
             SplicedFile(self._path, self._parts)
             if self._parts
@@ -145,7 +145,7 @@ class SoundFileReader:
         self.close()
         self._open()
         skipped = 0
-        with contextlib.suppress(RuntimeError):  # the next read meets it again
+        with contextlib.suppress(RuntimeError):  # the next read fails again
             while skipped < self._position:
                 size = min(self._position - skipped, 1 << 16)
                 skipped += len(self._file.read(size, dtype="float32")) or size

@@ -1,4 +1,4 @@
-"""An open recording: its links decoded one after the other, mixed to mono, block by block."""
+"""An open recording: decoded link by link, mixed down to mono, and returned in blocks."""
 
 from __future__ import annotations
 
@@ -14,16 +14,16 @@ from asr_gru.audio.mixdown import Mixdown
 from asr_gru.audio.pcm import PcmReader
 from asr_gru.audio.readers import DamagedError, Reader, SoundFileReader
 from asr_gru.audio.resampler import Resampler
-from asr_gru.audio.samples import HIGHEST_RATE, LOWEST_RATE, MOST_CHANNELS, Samples
+from asr_gru.audio.samples import MAX_CHANNELS, MAX_SAMPLE_RATE, MIN_SAMPLE_RATE, Samples
 from asr_gru.errors import AudioError
 
 __all__ = ["Recording"]
 
 BLOCK_S = 1.0
-MOST_DAMAGES = 50
-"""Places in a file that are passed over before the rest is given up."""
-SKIPPED_S = (0.02, 0.04, 0.08, 0.16, 0.32, 0.64, 1.28, 2.56)
-"""How far damage is passed over, more each time until something can be decoded again."""
+MAX_DAMAGED_REGIONS = 50
+"""Damaged regions to skip before the rest of the file is abandoned."""
+SKIP_LENGTHS_S = (0.02, 0.04, 0.08, 0.16, 0.32, 0.64, 1.28, 2.56)
+"""Seconds to skip at damage, longer each time until decoding succeeds again."""
 
 
 class Recording:
@@ -31,45 +31,45 @@ class Recording:
 
     Attributes:
         path: the file.
-        sample_rate: in Hz, of its first link.
-        channels: that ``blocks`` averages.
-        warnings: what was wrong but bearable; complete once ``blocks`` is exhausted.
+        sample_rate: sample rate of the first link, in Hz.
+        channels: number of channels, which ``blocks`` averages.
+        warnings: problems that did not stop decoding; complete once ``blocks`` is exhausted.
 
     Args:
-        path: for messages, and for ffmpeg where libsndfile gives up.
-        opened: its links, decoded one after the other; the first is open.
-        is_cut: whether the file is known to stop before its end.
-        can_fall_back: whether ffmpeg may be tried on ``path``.
-        copy: a temporary file that is removed with the recording.
+        path: named in messages, and given to ffmpeg if libsndfile fails.
+        links: open a reader for each link; they are decoded in turn.
+        is_truncated: whether the file is known to be cut off.
+        can_fall_back: whether to retry ``path`` with ffmpeg.
+        copy: temporary file that is deleted when the recording is closed.
     """
 
     def __init__(
         self,
         path: Path,
-        opened: Sequence[Callable[[], Reader]],
+        links: Sequence[Callable[[], Reader]],
         *,
-        is_cut: bool = False,
+        is_truncated: bool = False,
         can_fall_back: bool = False,
         copy: IO[bytes] | None = None,
     ) -> None:
         self.path = path
         self.warnings: list[str] = []
-        self._links = opened
-        self._is_cut = is_cut
+        self._links = links
+        self._is_truncated = is_truncated
         self._can_fall_back = can_fall_back
-        self._reader = self._checked(opened[0]())
+        self._reader = self._checked_header(links[0]())
         self.sample_rate = self._reader.sample_rate
         self.channels = self._reader.channels
         self._mixdown = Mixdown()
         self._copy = copy
         self._file_path = path if copy is None else Path(copy.name)
-        self._given = 0
+        self._produced = 0
         self._skipped_s = 0.0
         self._damage = ""
 
     @property
     def duration_s(self) -> float | None:
-        """Seconds that the file announces, or None; may be known only after the first block."""
+        """Declared duration in seconds, or None; may be known only after the first block."""
         return self._reader.duration_s if len(self._links) == 1 else None
 
     def __enter__(self) -> Recording:
@@ -92,11 +92,11 @@ class Recording:
     def blocks(self, seconds: float = BLOCK_S) -> Iterator[Samples]:
         """Yield mono float32 blocks of ``seconds``; the last one may be shorter.
 
-        However the blocks are cut, their samples are the same. A file that was cut off ends
-        early, and damage in its middle becomes silence, each with a warning.
+        The samples do not depend on ``seconds``. A truncated file ends early and damaged regions
+        become silence, each with a warning.
 
         Raises:
-            AudioError: samples that are not numbers, or nothing that can be decoded.
+            AudioError: NaN or infinite samples, or nothing could be decoded.
         """
         size = max(1, round(seconds * self.sample_rate))
         kept: list[Samples] = []
@@ -110,13 +110,13 @@ class Recording:
                 kept, count = [joined[size:]], count - size
         if count:
             yield np.concatenate(kept)
-        self._conclude()
+        self._report_problems()
 
     def _mono(self) -> Iterator[Samples]:
         for index, link in enumerate(self._links):
             if index:
                 self._reader.close()
-                self._reader = self._checked(link())
+                self._reader = self._checked_header(link())
             resampler = Resampler(self._reader.sample_rate, self.sample_rate)
             for frames in self._frames():
                 try:
@@ -124,15 +124,15 @@ class Recording:
                 except AudioError as error:
                     raise AudioError(f"{self.path}: {error}") from None
                 block = resampler.feed(mono)
-                self._given += len(block)
+                self._produced += len(block)
                 yield block
             rest = resampler.finish()
-            self._given += len(rest)
+            self._produced += len(rest)
             yield rest
 
     def _frames(self) -> Iterator[Samples]:
-        """Yield what the open link holds, ``(n, channels)``; silence where it is damaged."""
-        given = failures = damages = 0
+        """Yield the frames ``(n, channels)`` of the open link, with silence for damaged regions."""
+        produced = failures = damaged_regions = 0
         silence: list[Samples] = []
         while True:
             reader = self._reader
@@ -140,11 +140,17 @@ class Recording:
                 block = reader.read(max(1, round(BLOCK_S * reader.sample_rate)))
             except DamagedError as damage:
                 self._damage = str(damage)
-                if self._take_ffmpeg(given):
+                if self._switch_to_ffmpeg(produced):
                     continue
-                hop = round(SKIPPED_S[min(failures, len(SKIPPED_S) - 1)] * reader.sample_rate)
-                failures, damages = failures + 1, damages + 1
-                if not given or damages > MOST_DAMAGES or not isinstance(reader, SoundFileReader):
+                hop = round(
+                    SKIP_LENGTHS_S[min(failures, len(SKIP_LENGTHS_S) - 1)] * reader.sample_rate
+                )
+                failures, damaged_regions = failures + 1, damaged_regions + 1
+                if (
+                    not produced
+                    or damaged_regions > MAX_DAMAGED_REGIONS
+                    or not isinstance(reader, SoundFileReader)
+                ):
                     break
                 if not reader.skip(hop):
                     break
@@ -152,18 +158,18 @@ class Recording:
                 continue
             if not len(block):
                 break
-            for piece in silence:  # only between samples: an end without any is an early end
-                self._skipped_s += len(piece) / reader.sample_rate
-                given += len(piece)
-                yield piece
+            for zeros in silence:  # only between samples: damage at the end is truncation
+                self._skipped_s += len(zeros) / reader.sample_rate
+                produced += len(zeros)
+                yield zeros
             silence, failures = [], 0
-            given += len(block)
+            produced += len(block)
             yield block
-        announced = reader.frames
-        self._is_cut |= bool(silence) or (announced is not None and given < announced)
+        declared = reader.frames
+        self._is_truncated |= bool(silence) or (declared is not None and produced < declared)
 
-    def _take_ffmpeg(self, given: int) -> bool:
-        """Go on with ffmpeg where libsndfile stopped; say whether that is possible."""
+    def _switch_to_ffmpeg(self, produced: int) -> bool:
+        """Continue with ffmpeg where libsndfile failed; return whether that is possible."""
         program = find_ffmpeg() if self._can_fall_back else None
         if program is None or isinstance(self._reader, FfmpegReader):
             return False
@@ -171,51 +177,53 @@ class Recording:
             reader = FfmpegReader(program, self._file_path, self._reader.sample_rate)
         except DamagedError:
             return False
-        while given > 0:
-            block = reader.read(min(given, 1 << 16))
+        while produced > 0:
+            block = reader.read(min(produced, 1 << 16))
             if not len(block):
                 break
-            given -= len(block)
+            produced -= len(block)
         self._reader.close()
         self._reader = reader
         self._damage = ""
         return True
 
-    def _conclude(self) -> None:
-        """Say what was wrong with the recording."""
+    def _report_problems(self) -> None:
+        """Add warnings, or raise AudioError if nothing could be decoded."""
         reader = self._reader
         if isinstance(reader, FfmpegReader | PcmReader):
-            self._is_cut |= reader.is_cut
-        if isinstance(reader, FfmpegReader) and reader.damage and not self._is_cut:
-            if not self._given:
+            self._is_truncated |= reader.is_truncated
+        if isinstance(reader, FfmpegReader) and reader.damage and not self._is_truncated:
+            if not self._produced:
                 raise AudioError(f"{self.path}: cannot be decoded ({reader.damage})")
             self.warnings.append(f"{self.path}: damaged ({reader.damage}); check the text")
-        if not self._given and (self._damage or self._is_cut):
-            reason = self._damage or "was cut off before its first sample; record it again"
+        if not self._produced and (self._damage or self._is_truncated):
+            reason = self._damage or "is cut off before its first sample; record it again"
             raise AudioError(f"{self.path}: {reason}")
-        if self._mixdown.has_cancelled:
+        if self._mixdown.phase_cancelled:
             self.warnings.append(
-                f"{self.path}: its channels cancel out (one is inverted); the louder one was taken"
+                f"{self.path}: its channels cancel out (one is phase-inverted); "
+                "only the louder one is used"
             )
         if self._skipped_s:
             self.warnings.append(
-                f"{self.path}: damaged; {self._skipped_s:.2f} s could not be decoded and are "
-                "silence (ffmpeg, where it is installed, may read them)"
+                f"{self.path}: damaged; {self._skipped_s:.2f} s could not be decoded and were "
+                "replaced by silence (ffmpeg may decode them, if it is installed)"
             )
-        if self._is_cut:
+        if self._is_truncated:
             self.warnings.append(
-                f"{self.path}: ends early, after {self._given / self.sample_rate:.1f} s; "
-                "transcribed as far as it goes"
+                f"{self.path}: ends early, after {self._produced / self.sample_rate:.1f} s; "
+                "only this much was transcribed"
             )
 
-    def _checked(self, reader: Reader) -> Reader:
+    def _checked_header(self, reader: Reader) -> Reader:
         if (
-            LOWEST_RATE <= reader.sample_rate <= HIGHEST_RATE
-            and 1 <= reader.channels <= MOST_CHANNELS
+            MIN_SAMPLE_RATE <= reader.sample_rate <= MAX_SAMPLE_RATE
+            and 1 <= reader.channels <= MAX_CHANNELS
         ):
             return reader
         reader.close()
         raise AudioError(
-            f"{self.path}: its header says {reader.sample_rate} Hz and {reader.channels} channels; "
+            f"{self.path}: its header declares {reader.sample_rate} Hz and "
+            f"{reader.channels} channels; "
             "convert it to WAV"
         )

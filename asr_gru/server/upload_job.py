@@ -11,7 +11,7 @@ from pathlib import Path
 
 from fastapi import UploadFile
 
-from asr_gru.audio.finding import SUFFIXES
+from asr_gru.audio.discovery import SUFFIXES
 from asr_gru.decoding import AnyDecoder
 from asr_gru.errors import Error
 from asr_gru.results import Segment, Transcript

@@ -122,8 +122,8 @@ class Tap:
         self.reopen = source.reopen
         self.blocks: list[Block] = []
 
-    def read(self, timeout_s: float, least: int = 1) -> Block | None:
-        block: Block | None = self._source.read(timeout_s, least)
+    def read(self, timeout_s: float, min_samples: int = 1) -> Block | None:
+        block: Block | None = self._source.read(timeout_s, min_samples)
         if block is not None:
             self.blocks.append(block)
         return block

@@ -57,17 +57,17 @@ class Again:
     def _open(self) -> PacedRecording:
         return PacedRecording(self._path, clock=self._clock, sleep=self._clock.sleep)
 
-    def read(self, timeout_s: float, least: int = 1) -> Block | None:
+    def read(self, timeout_s: float, min_samples: int = 1) -> Block | None:
         """Return what is due; see ``AudioSource.read``."""
         if self.given >= self._seconds * self.sample_rate:
             self.close()
             raise EOFError
         try:
-            block = self._source.read(timeout_s, least)
+            block = self._source.read(timeout_s, min_samples)
         except EOFError:
             self._source.close()
             self._source = self._open()
-            block = self._source.read(timeout_s, least)
+            block = self._source.read(timeout_s, min_samples)
         if block is not None:
             self.given += len(block.samples)
         return block
@@ -98,14 +98,14 @@ class Silence:
         self._began_s: float | None = None
         self._given = 0
 
-    def read(self, timeout_s: float, least: int = 1) -> Block | None:
+    def read(self, timeout_s: float, min_samples: int = 1) -> Block | None:
         """Return what is due; see ``AudioSource.read``."""
         if self._began_s is None:
             self._began_s = self._clock()
         if self._given >= self._seconds * self.sample_rate:
             raise EOFError
         size = round(BLOCK_S * self.sample_rate)
-        count = -(-least // size) * size
+        count = -(-min_samples // size) * size
         due_s = self._began_s + (self._given + count) / self.sample_rate
         wait_s = due_s - self._clock()
         if wait_s > 0:

@@ -41,8 +41,10 @@ TABLE = {
     "alac.m4a": ("-c:a", "alac"),
 }
 JOINED = ["bare.mp3", "cbr.mp3", "vbr.mp3", "a.ogg", "a.opus"]
-CUT = [name for name in TABLE if name not in {"a.spx", "a.wma", "a.ts", "bare.mp3", "cbr.mp3"}]
-CUT = [name for name in CUT if name not in {"low.mp3", "tagged.mp3", "alac.m4a"}]
+TRUNCATED = [
+    name for name in TABLE if name not in {"a.spx", "a.wma", "a.ts", "bare.mp3", "cbr.mp3"}
+]
+TRUNCATED = [name for name in TRUNCATED if name not in {"low.mp3", "tagged.mp3", "alac.m4a"}]
 
 
 def ffmpeg(*arguments):
@@ -97,7 +99,7 @@ def test_joined_files(files, tmp_path, name):
     assert recording.warnings == []
 
 
-@pytest.mark.parametrize("name", CUT)
+@pytest.mark.parametrize("name", TRUNCATED)
 def test_cut_files(files, tmp_path, name):
     path, data = tmp_path / name, files(name).read_bytes()
     path.write_bytes(data[: len(data) * 2 // 3])
@@ -133,7 +135,7 @@ def test_a_video_is_heard_and_one_without_sound_refused_in_words(tmp_path):
     assert length_s == pytest.approx(5.0, abs=0.05)
     assert recording.warnings == []
     ffmpeg(*picture, "-an", tmp_path / "b.mp4")
-    with pytest.raises(AudioError, match=r"b\.mp4: has no sound track"):
+    with pytest.raises(AudioError, match=r"b\.mp4: has no audio track"):
         read(tmp_path / "b.mp4")
     data = (tmp_path / "a.mp4").read_bytes()
     (tmp_path / "c.mp4").write_bytes(data[: len(data) // 2])

@@ -92,7 +92,7 @@ def test_whole_files_are_read_whole_and_without_a_warning(tmp_path, what):
     assert np.std(read[half + half // 2 :]) > 0.1  # noise to the end
 
 
-CUT = {
+TRUNCATED = {
     "wav": lambda: encoded(format="WAV"),
     "aiff": lambda: encoded(format="AIFF"),
     "au": lambda: encoded(format="AU"),
@@ -106,9 +106,9 @@ CUT = {
 }
 
 
-@pytest.mark.parametrize("what", CUT)
+@pytest.mark.parametrize("what", TRUNCATED)
 def test_files_cut_in_the_middle_are_read_as_far_as_they_go_with_a_warning(tmp_path, what):
-    path, data = tmp_path / "a.audio", CUT[what]()
+    path, data = tmp_path / "a.audio", TRUNCATED[what]()
     path.write_bytes(data[: len(data) * 3 // 4])
     with open_recording(path) as recording:
         read = np.concatenate(list(recording.blocks()))

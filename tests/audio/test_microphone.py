@@ -129,7 +129,7 @@ def test_refusals_lead_down_the_ladder_and_are_told():
     ]
     assert microphone.description == (
         "USB Microphone, 44100 Hz, 1 channel, int16 "
-        "(its own 192000 Hz was refused: Invalid sample rate)"
+        "(its default of 192000 Hz was refused: Invalid sample rate)"
     )
     backend.stream.say(value=-0.25)
     np.testing.assert_array_equal(microphone.read(0).samples, np.full(BLOCK, -0.25, np.float32))
@@ -149,12 +149,12 @@ def test_blocks_come_whole_mono_and_with_their_time():
     clock.now += 0.02
     backend.stream.say()
     backend.stream.say(value=float("nan"))
-    block = microphone.read(0, least=2 * BLOCK)
+    block = microphone.read(0, min_samples=2 * BLOCK)
     assert block.samples.tolist() == [0.5] * BLOCK + [0.0] * BLOCK
     assert block.arrived_s == clock.now
     assert block.dropped == 0
     backend.stream.say()
-    assert microphone.read(0, least=BLOCK + 1) is None
+    assert microphone.read(0, min_samples=BLOCK + 1) is None
 
 
 def test_a_queue_keeps_thirty_seconds_and_counts_what_it_drops():
@@ -173,7 +173,7 @@ def test_a_queue_keeps_thirty_seconds_and_counts_what_it_drops():
 def test_a_queue_of_one_large_block_keeps_it():
     queue = BlockQueue(10)
     queue.put(np.zeros((50, 1), np.float32))
-    assert len(queue.take(0, least=1000)[0]) == 50
+    assert len(queue.take(0, min_samples=1000)[0]) == 50
 
 
 @pytest.mark.parametrize("how", ["still", "never began", "ended", "closed"])
@@ -186,7 +186,7 @@ def test_a_microphone_that_vanishes_gives_the_rest_and_says_so(how):
         assert len(microphone.read(0).samples) == BLOCK
         backend.stream.say()
     clock.now += 0.9
-    assert microphone.read(0, least=10 * BLOCK) is None
+    assert microphone.read(0, min_samples=10 * BLOCK) is None
     clock.now += 0.2
     if how == "ended":
         clock.now -= 0.2
@@ -198,7 +198,7 @@ def test_a_microphone_that_vanishes_gives_the_rest_and_says_so(how):
         assert microphone.read(0) is None  # sound servers may begin slowly
         clock.now += 4
     if how != "never began":
-        assert len(microphone.read(0, least=10 * BLOCK).samples) == BLOCK
+        assert len(microphone.read(0, min_samples=10 * BLOCK).samples) == BLOCK
     with pytest.raises(DeviceError, match="'USB Microphone'"):
         microphone.read(0)
 
@@ -208,7 +208,7 @@ def test_it_comes_back_by_name_under_another_number():
     microphone = Microphone("microphone", backend=backend)
     backend.there = [THREE[0]]
     for _ in range(3):
-        with pytest.raises(DeviceError, match="no microphone is named 'USB Microphone'"):
+        with pytest.raises(DeviceError, match="no microphone matches 'USB Microphone'"):
             microphone.reopen()
     backend.there = [THREE[0], device(5, "USB Microphone (hw:4,0)")]
     again = microphone.reopen()
@@ -244,7 +244,7 @@ def test_callbacks_in_real_time_are_short_and_lose_nothing():
     thread.start()
     heard = []
     while sum(map(len, heard)) < len(told):
-        block = microphone.read(0.5, least=4 * BLOCK)
+        block = microphone.read(0.5, min_samples=4 * BLOCK)
         heard += [block.samples] if block else []
     thread.join()
     np.testing.assert_array_equal(np.concatenate(heard), told[:, 0])

@@ -57,7 +57,7 @@ class Script:
         self.refusals = 0
         self.closed = False
 
-    def read(self, timeout_s, least=1):
+    def read(self, timeout_s, min_samples=1):
         if not self.items:
             raise EOFError
         item = self.items[0]
@@ -221,7 +221,7 @@ def test_a_paced_recording_comes_in_its_own_time(recording):
     source = PacedRecording(recording, clock=clock, sleep=sleep)
     blocks, reads = [], 0
     while len(blocks) < 20:
-        block = source.read(0.05, least=1600)
+        block = source.read(0.05, min_samples=1600)
         blocks += [block] if block else []
         reads += 1
     assert reads > 20

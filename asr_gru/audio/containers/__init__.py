@@ -1,10 +1,10 @@
-"""The structure of audio files, read to find what decoders pass over without a word."""
+"""Container structure of audio files, parsed to find audio that decoders silently skip."""
 
 from __future__ import annotations
 
 from pathlib import Path
 
-from asr_gru.audio.containers.chunks import KINDS, au_layout, chunk_layout
+from asr_gru.audio.containers.chunks import CHUNK_FORMATS, au_layout, chunk_layout
 from asr_gru.audio.containers.flac import flac_layout
 from asr_gru.audio.containers.layout import Extent, Layout, Part, SplicedFile
 from asr_gru.audio.containers.mpeg import mpeg_layout
@@ -16,12 +16,12 @@ MPEG_SUFFIXES = {".mp3", ".mpga", ".mpeg"}
 
 
 def read_layout(path: Path) -> Layout:
-    """Return how a file is to be read, from its own structure.
+    """Parse the container of a file and return how to decode it.
 
-    Files of other kinds are read as they are.
+    Formats that are not known here get an empty ``Layout``: the decoder reads the file as it is.
 
     Raises:
-        OSError: it cannot be read.
+        OSError: the file cannot be read.
     """
     with path.open("rb") as file:
         magic = file.read(4)
@@ -29,7 +29,7 @@ def read_layout(path: Path) -> Layout:
         return ogg_layout(path)
     if magic == b"fLaC":
         return flac_layout(path)
-    if magic in KINDS:
+    if magic in CHUNK_FORMATS:
         return chunk_layout(path, magic)
     if magic in {b".snd", b"dns."}:
         return au_layout(path)

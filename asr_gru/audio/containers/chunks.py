@@ -1,4 +1,4 @@
-"""Files of chunks: WAV and its kin (RIFF, RF64, W64), AIFF, CAF; and AU, which has one."""
+"""Chunked formats: WAV (RIFF, RF64, W64), AIFF, CAF; and AU, which has a single chunk."""
 
 from __future__ import annotations
 
@@ -8,27 +8,27 @@ from typing import BinaryIO
 
 from asr_gru.audio.containers.layout import Extent, Layout
 
-__all__ = ["au_layout", "chunk_layout", "find_chunk"]
+__all__ = ["au_layout", "chunk_layout", "find_data_chunk"]
 
 STREAMED = 0x7FFFFF00
-"""Sizes from here on stand for "not known" in files that were written to a pipe."""
+"""Sizes from here up mean "unknown" in files that were written to a pipe."""
 UNKNOWN = 0xFFFFFFFF
-MOST_CHUNKS = 10_000
+MAX_CHUNKS = 10_000
 W64_TAIL = bytes.fromhex("f3acd3118cd100c04f8edb8a")
 
 
 @dataclass(frozen=True, slots=True)
-class _Kind:
-    """How a family of files writes its chunks.
+class _ChunkFormat:
+    """How a format encodes its chunks.
 
     Attributes:
-        start: where the first chunk lies.
-        id_size: bytes of a chunk's name.
-        size_size: bytes of its length.
-        order: of the length's bytes.
-        data: the name of the chunk of samples.
-        align: chunks begin at multiples of this.
-        counts_head: whether the length includes name and length.
+        start: offset of the first chunk.
+        id_size: bytes in a chunk id.
+        size_size: bytes in the size field.
+        order: byte order of the size field.
+        data: id of the chunk that holds the samples.
+        align: chunks start at multiples of this many bytes.
+        size_includes_header: whether the size counts the id and the size field.
     """
 
     start: int
@@ -37,38 +37,42 @@ class _Kind:
     order: str
     data: bytes
     align: int = 2
-    counts_head: bool = False
+    size_includes_header: bool = False
 
 
-KINDS = {
-    b"RIFF": _Kind(12, 4, 4, "little", b"data"),
-    b"RF64": _Kind(12, 4, 4, "little", b"data"),
-    b"BW64": _Kind(12, 4, 4, "little", b"data"),
-    b"RIFX": _Kind(12, 4, 4, "big", b"data"),
-    b"FORM": _Kind(12, 4, 4, "big", b"SSND"),
-    b"caff": _Kind(8, 4, 8, "big", b"data", align=1),
-    b"riff": _Kind(40, 16, 8, "little", b"data" + W64_TAIL, align=8, counts_head=True),
+CHUNK_FORMATS = {
+    b"RIFF": _ChunkFormat(12, 4, 4, "little", b"data"),
+    b"RF64": _ChunkFormat(12, 4, 4, "little", b"data"),
+    b"BW64": _ChunkFormat(12, 4, 4, "little", b"data"),
+    b"RIFX": _ChunkFormat(12, 4, 4, "big", b"data"),
+    b"FORM": _ChunkFormat(12, 4, 4, "big", b"SSND"),
+    b"caff": _ChunkFormat(8, 4, 8, "big", b"data", align=1),
+    b"riff": _ChunkFormat(
+        40, 16, 8, "little", b"data" + W64_TAIL, align=8, size_includes_header=True
+    ),
 }
 
 
 @dataclass(frozen=True, slots=True)
 class Chunk:
-    """A chunk: its name, where its content lies, and how long its header says it is."""
+    """Id of a chunk, offset of its contents, and their size according to its header."""
 
     name: bytes
     start: int
     size: int
 
 
-def find_chunk(file: BinaryIO, kind: _Kind, size: int) -> tuple[Chunk | None, list[Chunk]]:
-    """Return the chunk of samples, and those in front of it."""
+def find_data_chunk(
+    file: BinaryIO, kind: _ChunkFormat, size: int
+) -> tuple[Chunk | None, list[Chunk]]:
+    """Return the data chunk, or None, and the chunks before it."""
     before: list[Chunk] = []
     position = kind.start
-    while position + kind.id_size + kind.size_size <= size and len(before) < MOST_CHUNKS:
+    while position + kind.id_size + kind.size_size <= size and len(before) < MAX_CHUNKS:
         file.seek(position)
         head = file.read(kind.id_size + kind.size_size)
         length = int.from_bytes(head[kind.id_size :], "big" if kind.order == "big" else "little")
-        length -= len(head) if kind.counts_head else 0
+        length -= len(head) if kind.size_includes_header else 0
         chunk = Chunk(head[: kind.id_size], position + len(head), max(0, length))
         if chunk.name == kind.data:
             return chunk, before
@@ -78,32 +82,32 @@ def find_chunk(file: BinaryIO, kind: _Kind, size: int) -> tuple[Chunk | None, li
 
 
 def chunk_layout(path: Path, magic: bytes) -> Layout:
-    """Compare the length of the samples that a file announces with what is there.
+    """Compare the declared size of the data chunk with the size of the file.
 
-    A WAV file whose length was never filled in (0, because its writer could not go back) holds
-    samples up to its end, unless further chunks follow.
+    In a WAV file whose size field was never filled in (0, as its writer could not seek back),
+    samples extend to the end of the file unless other chunks follow.
     """
-    kind = KINDS[magic]
+    kind = CHUNK_FORMATS[magic]
     size = path.stat().st_size
     with path.open("rb") as file:
-        chunk, before = find_chunk(file, kind, size)
+        chunk, before = find_data_chunk(file, kind, size)
         if chunk is None:
             return Layout()
-        there = size - chunk.start
-        announced = chunk.size
-        if magic in {b"RF64", b"BW64"} and announced == UNKNOWN:
-            announced = _size_in_ds64(file, before)
+        available = size - chunk.start
+        declared = chunk.size
+        if magic in {b"RF64", b"BW64"} and declared == UNKNOWN:
+            declared = _size_in_ds64(file, before)
         if (
             magic == b"RIFF"
-            and announced == 0
-            and there
+            and declared == 0
+            and available
             and not _is_chunks(file, chunk.start, size)
         ):
-            length = min(there, UNKNOWN).to_bytes(4, "little")
+            length = min(available, UNKNOWN).to_bytes(4, "little")
             at = chunk.start - 4
             return Layout(((Extent(0, at), length, Extent(chunk.start, size)),))
-    is_known = 0 < announced < (STREAMED if kind.size_size == 4 and magic == b"RIFF" else 1 << 62)
-    return Layout(is_cut=is_known and announced > there)
+    is_known = 0 < declared < (STREAMED if kind.size_size == 4 and magic == b"RIFF" else 1 << 62)
+    return Layout(is_truncated=is_known and declared > available)
 
 
 def _size_in_ds64(file: BinaryIO, before: list[Chunk]) -> int:
@@ -115,8 +119,8 @@ def _size_in_ds64(file: BinaryIO, before: list[Chunk]) -> int:
 
 
 def _is_chunks(file: BinaryIO, position: int, size: int) -> bool:
-    """Say whether nothing but chunks lies between ``position`` and the end of the file."""
-    for _ in range(MOST_CHUNKS):
+    """Return whether ``position`` to the end of the file is a valid sequence of chunks."""
+    for _ in range(MAX_CHUNKS):
         if position >= size:
             return True
         file.seek(position)
@@ -131,9 +135,9 @@ def _is_chunks(file: BinaryIO, position: int, size: int) -> bool:
 
 
 def au_layout(path: Path) -> Layout:
-    """Compare the length that an AU file announces with what is there."""
+    """Compare the declared size of an AU file with the size of the file."""
     with path.open("rb") as file:
         head = file.read(24)
     order = "big" if head[:4] == b".snd" else "little"
-    start, announced = (int.from_bytes(head[at : at + 4], order) for at in (4, 8))  # type: ignore[arg-type]
-    return Layout(is_cut=0 < announced < UNKNOWN and announced > path.stat().st_size - start)
+    start, declared = (int.from_bytes(head[at : at + 4], order) for at in (4, 8))  # type: ignore[arg-type]
+    return Layout(is_truncated=0 < declared < UNKNOWN and declared > path.stat().st_size - start)

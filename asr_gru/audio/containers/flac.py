@@ -1,4 +1,4 @@
-"""FLAC (RFC 9639): files that were joined."""
+"""FLAC (RFC 9639): split concatenated files."""
 
 from __future__ import annotations
 
@@ -11,17 +11,17 @@ __all__ = ["flac_layout"]
 
 MAGIC = b"fLaC"
 STREAM_INFO = 38
-"""Bytes of a STREAMINFO block with its header."""
-READ = 1 << 20
+"""Bytes in a STREAMINFO block and its header."""
+READ_BYTES = 1 << 20
 
 
 def flac_layout(path: Path) -> Layout:
-    """Cut joined FLAC files apart."""
+    """Split concatenated FLAC files into links."""
     starts = []
     size = path.stat().st_size
     with path.open("rb") as file:
         kept, position = b"", 0
-        while data := file.read(READ):
+        while data := file.read(READ_BYTES):
             window = kept + data
             offset = window.find(MAGIC)
             while offset >= 0:
@@ -42,7 +42,7 @@ def _read(file: BinaryIO, position: int) -> bytes:
 
 
 def _is_stream_info(head: bytes) -> bool:
-    """Say whether these bytes are the beginning of a FLAC file, and not of samples."""
+    """Return whether ``head`` starts a FLAC file, rather than being ``fLaC`` within samples."""
     sizes = int.from_bytes(head[8:10], "big"), int.from_bytes(head[10:12], "big")
     return (
         len(head) == len(MAGIC) + STREAM_INFO

@@ -1,4 +1,4 @@
-"""What a file's own structure says about the audio in it."""
+"""Where the audio lies in a file, and a file object that splices it together."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ __all__ = ["Extent", "Layout", "Part", "SplicedFile"]
 
 @dataclass(frozen=True, slots=True)
 class Extent:
-    """The bytes of a file from ``start`` up to ``stop``."""
+    """Byte range of a file, ``stop`` excluded."""
 
     start: int
     stop: int
@@ -27,24 +27,24 @@ Part = bytes | Extent
 
 @dataclass(frozen=True, slots=True)
 class Layout:
-    """How to read a file.
+    """How to decode a file.
 
     Attributes:
-        links: each a sequence of parts that make a file of their own when joined, to be decoded
-            one after the other; empty when the file can be decoded as it is.
-        is_cut: whether the file stops before the end that its structure announces.
+        links: streams to decode in turn, each as parts that form a complete file when
+            concatenated; empty when the file can be decoded as it is.
+        is_truncated: whether the file ends before its declared length.
     """
 
     links: tuple[tuple[Part, ...], ...] = ()
-    is_cut: bool = False
+    is_truncated: bool = False
 
 
 class SplicedFile(io.RawIOBase):
-    """A read-only file made of pieces of another one and of bytes in memory.
+    """Read-only file object over ranges of another file and bytes in memory.
 
     Args:
-        path: the other file.
-        parts: what is joined, in order.
+        path: the underlying file.
+        parts: concatenated in order.
     """
 
     def __init__(self, path: Path, parts: tuple[Part, ...]) -> None:
@@ -67,17 +67,17 @@ class SplicedFile(io.RawIOBase):
         return True
 
     def seek(self, offset: int, whence: int = io.SEEK_SET) -> int:
-        """Move to a position, which may lie behind the end."""
+        """Set the position, which may lie past the end."""
         base = {io.SEEK_SET: 0, io.SEEK_CUR: self._position, io.SEEK_END: len(self)}[whence]
         self._position = max(0, base + offset)
         return self._position
 
     def tell(self) -> int:
-        """Return the position."""
+        """Return the position in bytes."""
         return self._position
 
     def read(self, size: int = -1) -> bytes:
-        """Return up to ``size`` bytes, fewer only at the end."""
+        """Return ``size`` bytes, fewer only at the end; all of them if negative."""
         wanted = len(self) - self._position if size < 0 else size
         pieces = []
         while wanted > 0:
@@ -91,7 +91,7 @@ class SplicedFile(io.RawIOBase):
             else:
                 self._file.seek(part.start + offset)
                 piece = self._file.read(min(wanted, len(part) - offset))
-                if not piece:  # the file has become shorter
+                if not piece:  # the file has shrunk
                     break
             pieces.append(piece)
             self._position += len(piece)
@@ -106,6 +106,6 @@ class SplicedFile(io.RawIOBase):
         return len(data)
 
     def close(self) -> None:
-        """Close the other file too."""
+        """Close the underlying file too."""
         self._file.close()
         super().close()

@@ -1,4 +1,4 @@
-"""Ogg (RFC 3533): the links of a chained file, and whether the last page is there."""
+"""Ogg (RFC 3533): split chained files into links, and detect a missing last page."""
 
 from __future__ import annotations
 
@@ -14,14 +14,14 @@ MAGIC = b"OggS"
 HEADER = struct.Struct("<4sBBqIIIB")
 FIRST_PAGE, LAST_PAGE = 2, 4
 AUDIO = (b"OpusHead", b"\x01vorbis", b"\x7fFLAC")
-LARGEST_HEADER, LARGEST_PAGE = 27 + 255, 27 + 255 + 255 * 255
+MAX_PAGE_HEADER, MAX_PAGE = 27 + 255, 27 + 255 + 255 * 255
 
 
 @dataclass(slots=True)
 class _Link:
-    """One link of a chain: streams that begin together.
+    """Link of a chain: logical streams that begin together.
 
-    ``audio`` is the serial number of its first audio stream, ``pages`` that stream's pages.
+    ``audio`` is the serial number of the first audio stream, ``pages`` are its pages.
     """
 
     start: int
@@ -36,8 +36,8 @@ class _Link:
 def ogg_layout(path: Path) -> Layout:
     """Walk the pages of an Ogg file.
 
-    A file of one link with one stream is read as it is. Otherwise each link becomes a file of its
-    own that holds the pages of its first audio stream alone.
+    A file of one link with one stream is decoded as it is. Otherwise each link is decoded as a
+    file of its own that holds only the pages of its first audio stream.
     """
     links: list[_Link] = []
     is_partial = has_junk = False
@@ -46,12 +46,12 @@ def ogg_layout(path: Path) -> Layout:
         position = 0
         while position < size:
             file.seek(position)
-            head = file.read(LARGEST_HEADER)
+            head = file.read(MAX_PAGE_HEADER)
             if len(head) < HEADER.size and MAGIC.startswith(head[:4]):
                 is_partial = True
                 break
             if head[:4] != MAGIC:
-                head += file.read(LARGEST_PAGE)
+                head += file.read(MAX_PAGE)
                 found = head.find(MAGIC, 1)
                 has_junk = True
                 position += found if found > 0 else max(1, len(head) - 3)
@@ -79,13 +79,13 @@ def ogg_layout(path: Path) -> Layout:
                     _append(link.pages, Extent(position, stop))
                     link.has_ended |= bool(flags & LAST_PAGE)
             position = stop
-    heard = [link for link in links if link.audio is not None and link.has_begun]
-    if not heard:
+    audio_links = [link for link in links if link.audio is not None and link.has_begun]
+    if not audio_links:
         return Layout()
-    is_cut = is_partial or not heard[-1].has_ended
+    is_truncated = is_partial or not audio_links[-1].has_ended
     if len(links) == 1 and len(links[0].serials) == 1 and not has_junk:
-        return Layout(is_cut=is_cut)
-    return Layout(tuple(tuple(link.pages) for link in heard), is_cut)
+        return Layout(is_truncated=is_truncated)
+    return Layout(tuple(tuple(link.pages) for link in audio_links), is_truncated)
 
 
 def _append(extents: list[Extent], extent: Extent) -> None:

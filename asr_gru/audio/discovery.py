@@ -1,4 +1,4 @@
-"""Recordings in folders."""
+"""Finding recordings in folders."""
 
 from __future__ import annotations
 
@@ -22,13 +22,13 @@ SUFFIXES = frozenset(
 
 
 def find_recordings(paths: Iterable[str | Path]) -> list[Path]:
-    """Return the files of ``paths``, with every folder replaced by the recordings under it.
+    """Return ``paths`` with each folder replaced by the recordings in it, recursively.
 
-    Links are followed; a folder that is reached twice is searched once. Hidden files and folders
-    are left out.
+    Symbolic links are followed, but each folder is searched only once. Hidden files and folders
+    are skipped.
 
     Raises:
-        AudioError: a path that is not there, or a folder without a recording.
+        AudioError: a path does not exist, or a folder contains no recordings.
     """
     found: list[Path] = []
     for name in paths:
@@ -36,30 +36,30 @@ def find_recordings(paths: Iterable[str | Path]) -> list[Path]:
             raise AudioError("an empty name; name a recording or a folder of them")
         path = Path(name)
         try:
-            found += [path] if path == STDIN else _under(path)
+            found += [path] if path == STDIN else _expand(path)
         except (OSError, ValueError) as error:
             reason = getattr(error, "strerror", None) or error
             raise AudioError(f"{path}: {reason}; name a recording or a folder of them") from None
     return found
 
 
-def _under(path: Path) -> list[Path]:
+def _expand(path: Path) -> list[Path]:
     if not stat.S_ISDIR(path.stat().st_mode):
         return [path]
-    inside = sorted(_inside(path))
-    if not inside:
-        raise AudioError(f"{path}: no recordings in this folder; name one that has some")
-    return inside
+    recordings = sorted(_recordings_in(path))
+    if not recordings:
+        raise AudioError(f"{path}: no recordings in this folder; name another one")
+    return recordings
 
 
-def _inside(folder: Path) -> Iterator[Path]:
+def _recordings_in(folder: Path) -> Iterator[Path]:
     seen: set[tuple[int, int]] = set()
     for root, folders, files in os.walk(folder, followlinks=True):
-        about = Path(root).stat()
-        if (about.st_dev, about.st_ino) in seen:
+        status = Path(root).stat()
+        if (status.st_dev, status.st_ino) in seen:
             folders.clear()
             continue
-        seen.add((about.st_dev, about.st_ino))
+        seen.add((status.st_dev, status.st_ino))
         folders[:] = sorted(name for name in folders if not name.startswith("."))
         for name in files:
             path = Path(root, name)
