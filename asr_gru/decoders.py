@@ -6,6 +6,7 @@ import threading
 from collections.abc import Iterable
 from dataclasses import dataclass, replace
 from itertools import islice
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 from asr_gru.decoding import (
@@ -44,13 +45,19 @@ class Closed:
 
     Attributes:
         phrases: a list of phrases.
+        grammar: the text of a grammar.
         rejection: see ``GraphKnobs``; None is the default.
         most_unknown: how many words may be missing from the lexicon; None sets no limit.
+        most_states: how large a grammar may be; see ``Grammar``.
+        name: what errors call the grammar.
     """
 
     phrases: tuple[str, ...] | None = None
+    grammar: str | None = None
     rejection: float | None = None
     most_unknown: int | None = None
+    most_states: int | None = None
+    name: str = "grammar"
 
     @classmethod
     def of(
@@ -58,15 +65,29 @@ class Closed:
         phrases: Iterable[str] | None,
         rejection: float | None = None,
         most_unknown: int | None = None,
+        *,
+        grammar: str | Path | None = None,
+        most_states: int | None = None,
+        name: str | None = None,
     ) -> Closed | None:
         """Return what the arguments of a call ask for; None if they ask for nothing.
 
         Raises:
-            ConfigError: a threshold without phrases, or phrases that are one text.
+            ConfigError: a threshold without phrases, phrases that are one text, a grammar beside
+                them, or its file cannot be read.
         """
+        if grammar is not None:
+            if phrases is not None:
+                raise ConfigError("phrases beside a grammar; give one of them")
+            if not isinstance(grammar, str | Path):
+                raise ConfigError(f"grammar is {str(grammar)[:40]!r}; give its text or its file")
+            from asr_gru.language import read_grammar
+
+            text, named = read_grammar(grammar)
+            return cls(None, text, rejection, most_unknown, most_states, name or named)
         if phrases is None:
             if rejection is not None:
-                raise ConfigError("rejection is of phrases; give phrases")
+                raise ConfigError("rejection is of phrases and grammars; give one of them")
             return None
         if isinstance(phrases, str) or not isinstance(phrases, Iterable):
             raise ConfigError(f"phrases is {str(phrases)[:40]!r}; give a list of phrases")
@@ -76,7 +97,7 @@ class Closed:
                 raise ConfigError(f"phrase {number} is {str(phrase)[:40]!r}; give text")
         if len(given) > MOST_PHRASES:
             raise ConfigError(f"more than {MOST_PHRASES} phrases; leave some out")
-        return cls(given, rejection, most_unknown)
+        return cls(given, None, rejection, most_unknown)
 
 
 class Decoders:
@@ -120,14 +141,16 @@ class Decoders:
         return self._made[key]
 
     def closed(self, asked: Closed, tokens: Tokenizer) -> GraphSearch:
-        """Return the search for phrases; the last few stay compiled. Safe to call from threads.
+        """Return the search for phrases or a grammar; safe to call from threads.
+
+        The last few stay compiled.
 
         Args:
             asked: what is listened for.
             tokens: what the model writes with.
 
         Raises:
-            ConfigError: phrases that cannot be, a word that cannot be pronounced.
+            ConfigError: phrases or a grammar that cannot be, a word that cannot be pronounced.
         """
         with self._compiling:
             found = self._compiled.pop(asked, None)
@@ -139,15 +162,20 @@ class Decoders:
         return found
 
     def _compile(self, asked: Closed, tokens: Tokenizer) -> GraphSearch:
-        from asr_gru.language import PhraseList, WordSounds
+        from asr_gru.language import Grammar, PhraseList, WordSounds
 
         knobs = GraphKnobs()
         if asked.rejection is not None:
             knobs = replace(knobs, rejection=asked.rejection)
         directory = self._directory
-        said = PhraseList(
-            asked.phrases or (), directory.config.normaliser if directory else "basic"
-        )
+        normaliser = directory.config.normaliser if directory else "basic"
+        said: PhraseList | Grammar
+        if asked.grammar is None:
+            said = PhraseList(asked.phrases or (), normaliser)
+        elif asked.most_states is None:
+            said = Grammar(asked.grammar, asked.name, normaliser)
+        else:
+            said = Grammar(asked.grammar, asked.name, normaliser, asked.most_states)
         is_english = directory is None or directory.config.language.partition("-")[0] in ("", "en")
         sounds = WordSounds(
             tokens.symbols,

@@ -173,6 +173,7 @@ class Recognizer:
         *,
         decoder: DecoderChoice = None,
         phrases: Iterable[str] | None = None,
+        grammar: str | Path | None = None,
         rejection: float | None = None,
         partials: bool = True,
     ) -> Stream:
@@ -184,20 +185,21 @@ class Recognizer:
                 ``"off"``) or seconds of silence. ``Stream.endpoint`` can be changed later.
             decoder: as in ``load``; by default the one that was loaded.
             phrases: only these are listened for; see ``phrase_decoder``.
+            grammar: only its sentences are listened for; see ``grammar_decoder``.
             rejection: how much is rejected that is none of them; see ``phrase_decoder``.
             partials: False yields finals only, at a lower cost.
 
         Raises:
             ModelError: the model needs whole recordings.
             AudioError: an impossible rate.
-            ConfigError: an endpoint, a decoder or phrases that cannot be.
+            ConfigError: an endpoint, a decoder, phrases or a grammar that cannot be.
         """
         if not self.acoustic.info.streaming:
             raise ModelError(
                 "this model is bidirectional and needs whole recordings; use transcribe, "
                 "or load a model that streams"
             )
-        pipeline = self._pipeline_with(decoder, Closed.of(phrases, rejection))
+        pipeline = self._pipeline_with(decoder, Closed.of(phrases, rejection, grammar=grammar))
         rate = check_rate(sample_rate)
         new_engine = partial(StreamEngine, pipeline, rate, partials=partials)
         return Stream(new_engine, self._rules(endpoint))
@@ -225,6 +227,7 @@ class Recognizer:
         *,
         decoder: DecoderChoice = None,
         phrases: Iterable[str] | None = None,
+        grammar: str | Path | None = None,
         rejection: float | None = None,
         endpoint: EndpointRules | str | float | None = None,
         on_progress: Callable[[float], None] | None = None,
@@ -240,6 +243,7 @@ class Recognizer:
             sample_rate: rate of the samples, in Hz; not needed for files.
             decoder: as in ``load``; by default the one that was loaded.
             phrases: only these are listened for; see ``phrase_decoder``.
+            grammar: only its sentences are listened for; see ``grammar_decoder``.
             rejection: how much is rejected that is none of them; see ``phrase_decoder``.
             endpoint: where segments end; see ``stream``.
             on_progress: called now and then with the seconds of audio recognised so far.
@@ -247,11 +251,11 @@ class Recognizer:
 
         Raises:
             AudioError: the source cannot be read as audio.
-            ConfigError: an endpoint, a decoder or phrases that cannot be.
+            ConfigError: an endpoint, a decoder, phrases or a grammar that cannot be.
         """
         rules = self._rules(endpoint)
         ((_, result),) = transcribe_recordings(
-            self._pipeline_with(decoder, Closed.of(phrases, rejection)),
+            self._pipeline_with(decoder, Closed.of(phrases, rejection, grammar=grammar)),
             [source],
             sample_rate,
             rules,
@@ -270,6 +274,7 @@ class Recognizer:
         *,
         decoder: DecoderChoice = None,
         phrases: Iterable[str] | None = None,
+        grammar: str | Path | None = None,
         rejection: float | None = None,
         endpoint: EndpointRules | str | float | None = None,
     ) -> Iterator[Segment]:
@@ -278,7 +283,7 @@ class Recognizer:
         The recording is read as the iterator advances; arguments and errors are those of
         ``transcribe``.
         """
-        pipeline = self._pipeline_with(decoder, Closed.of(phrases, rejection))
+        pipeline = self._pipeline_with(decoder, Closed.of(phrases, rejection, grammar=grammar))
         return iterate_segments(pipeline, source, sample_rate, self._rules(endpoint))
 
     def transcribe_batch(
@@ -289,6 +294,7 @@ class Recognizer:
         batch_size: int = 16,
         decoder: DecoderChoice = None,
         phrases: Iterable[str] | None = None,
+        grammar: str | Path | None = None,
         rejection: float | None = None,
         endpoint: EndpointRules | str | float | None = None,
         on_progress: Callable[[float], None] | None = None,
@@ -302,12 +308,13 @@ class Recognizer:
             recording, with the segments that became final.
 
         Raises:
-            ConfigError: a batch size below 1, or an endpoint, a decoder or phrases that cannot be.
+            ConfigError: a batch size below 1, or an endpoint, a decoder, phrases or a grammar that
+                cannot be.
         """
         if batch_size < 1:
             raise ConfigError(f"a batch size of {batch_size}; give 1 or more")
         return transcribe_recordings(
-            self._pipeline_with(decoder, Closed.of(phrases, rejection)),
+            self._pipeline_with(decoder, Closed.of(phrases, rejection, grammar=grammar)),
             sources,
             sample_rate,
             self._rules(endpoint),
@@ -351,10 +358,49 @@ class Recognizer:
         assert asked is not None
         return self._decoders.closed(asked, self.tokenizer)
 
+    def grammar_decoder(
+        self,
+        grammar: str | Path,
+        *,
+        rejection: float | None = None,
+        most_unknown: int | None = None,
+        most_states: int | None = None,
+        name: str | None = None,
+    ) -> AnyDecoder:
+        """Return a decoder that hears nothing but the sentences of a grammar.
+
+        It rejects as ``phrase_decoder`` does. ``match`` of a segment or final has the intent and
+        the slots.
+
+        Args:
+            grammar: JSGF, or the name of its file; ``docs/grammars.md`` describes it.
+            rejection: see ``phrase_decoder``.
+            most_unknown: see ``phrase_decoder``.
+            most_states: how large the grammar may become once its rules are written out, in
+                states, of which each takes about 500 bytes; 200,000 by default.
+            name: what errors call it; by default its file.
+
+        Raises:
+            ConfigError: a fault in the grammar, with line and column; one that is too large; a
+                word that cannot be pronounced.
+        """
+        asked = Closed.of(
+            None,
+            rejection,
+            most_unknown,
+            grammar=grammar,
+            most_states=most_states,
+            name=name,
+        )
+        assert asked is not None
+        return self._decoders.closed(asked, self.tokenizer)
+
     def _pipeline_with(self, decoder: DecoderChoice, closed: Closed | None = None) -> Pipeline:
         if closed is not None:
             if decoder is not None:
-                raise ConfigError("a decoder beside phrases, which have their own; give one")
+                raise ConfigError(
+                    "a decoder beside phrases or a grammar, which have their own; give one"
+                )
             return replace(self._pipeline, decoder=self._decoders.closed(closed, self.tokenizer))
         if decoder is None:
             return self._pipeline

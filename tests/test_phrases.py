@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import itertools
+import pickle
 
 import numpy as np
 import pytest
@@ -146,3 +147,66 @@ def test_what_is_refused(recognizer, options, said):
     with pytest.raises(ConfigError, match=said) as refusal:
         recognizer.stream(RATE, **options)
     assert "\n" not in str(refusal.value)
+
+
+GRAMMAR = """#JSGF V1.0;
+public <call> = (abba | dad) {who} [a {again=true} bad cab];
+public <cabs> = /3/ cab (cab)* | /1/ dada {intent=other};
+"""
+
+
+def test_grammars_are_heard_with_their_meaning(recognizer, tmp_path):
+    sound = spoken("abba", "dada", "cab cab cab", "acdcacdc", "dad a bad cab", "abba cab")
+    segments = recognizer.transcribe(sound, RATE, grammar=GRAMMAR, rejection=1.0).segments
+    assert [(segment.text, segment.match.intent, segment.match.slots) for segment in segments] == [
+        ("abba", "call", {"who": "abba"}),
+        ("dada", "other", {}),
+        ("cab cab cab", "cabs", {}),
+        ("dad a bad cab", "call", {"who": "dad", "again": True}),
+    ]
+    assert segments[0].to_dict()["parse"] == {"intent": "call", "slots": {"who": "abba"}}
+    assert segments[0].unit == "phrase"
+
+    path = tmp_path / "calls.jsgf"
+    path.write_text(GRAMMAR)
+    stream = recognizer.stream(RATE, grammar=path, rejection=1.0)
+    events = [*stream.feed(sound), *stream.finish()]
+    assert [event.to_segment() for event in events] == [*segments]
+    assert {event.kind for event in events} == {"final"}
+    assert [*recognizer.segments(sound, RATE, grammar=str(path), rejection=1.0)] == [*segments]
+    ((_, batched),) = recognizer.transcribe_batch([sound], RATE, grammar=GRAMMAR, rejection=1.0)
+    assert batched.segments == segments
+
+
+def test_a_stream_of_a_grammar_can_be_resumed(recognizer):
+    sound = spoken("abba", "cab cab", "dad")
+    decoder = recognizer.grammar_decoder(GRAMMAR)
+    stream = recognizer.stream(RATE, decoder=decoder)
+    events = [*stream.feed(sound[: len(sound) // 2])]
+    state = pickle.loads(pickle.dumps(stream.state()))  # noqa: S301
+    resumed = recognizer.resume(state, decoder=decoder)
+    events += [*resumed.feed(sound[len(sound) // 2 :]), *resumed.finish()]
+    assert [event.match.intent for event in events] == ["call", "cabs", "call"]
+
+
+@pytest.mark.parametrize(
+    ("options", "said"),
+    [
+        ({"grammar": "#JSGF V1.0;\npublic <a> = <b>;"}, "line 2, column 14: <b> is not defined"),
+        ({"grammar": "none.jsgf"}, "none.jsgf: No such file or directory; give JSGF or its file"),
+        ({"grammar": 3}, "grammar is '3'; give its text or its file"),
+        ({"grammar": GRAMMAR, "phrases": ["a"]}, "phrases beside a grammar; give one of them"),
+        ({"grammar": GRAMMAR, "decoder": "greedy"}, "a decoder beside phrases or a grammar"),
+        ({"grammar": GRAMMAR, "rejection": 99}, "rejection 99: give 0 to 20"),
+        ({"grammar": "#JSGF V1.0;\npublic <a> = zebra;"}, "'zebra' cannot be spelled"),
+    ],
+)
+def test_grammars_that_are_refused(recognizer, options, said):
+    with pytest.raises(ConfigError, match=said) as refusal:
+        recognizer.stream(RATE, **options)
+    assert "\n" not in str(refusal.value)
+
+
+def test_the_size_of_a_grammar_can_be_limited(recognizer):
+    with pytest.raises(ConfigError, match="too large: more than 10 states"):
+        recognizer.grammar_decoder(GRAMMAR, most_states=10)

@@ -12,9 +12,11 @@ ROOT = Path(__file__).parent.parent
 README = (ROOT / "README.md").read_text(encoding="utf-8")
 LIVE = (ROOT / "docs" / "live.md").read_text(encoding="utf-8")
 PHRASES = (ROOT / "docs" / "phrases.md").read_text(encoding="utf-8")
+GRAMMARS = (ROOT / "docs" / "grammars.md").read_text(encoding="utf-8")
 LANGUAGE = (ROOT / "docs" / "language.md").read_text(encoding="utf-8")
 PYTHON = (ROOT / "docs" / "python.md").read_text(encoding="utf-8")
-BLOCKS = re.findall(r"```python\n(.*?)```", README + LIVE + LANGUAGE + PHRASES + PYTHON, re.DOTALL)
+DOCUMENTS = README + LIVE + LANGUAGE + PHRASES + GRAMMARS + PYTHON
+BLOCKS = re.findall(r"```python\n(.*?)```", DOCUMENTS, re.DOTALL)
 
 
 @pytest.fixture(autouse=True)
@@ -29,7 +31,7 @@ def test_python_examples_run(number, capsys):
 
 
 def test_there_are_python_examples():
-    assert len(BLOCKS) >= 7
+    assert len(BLOCKS) >= 8
 
 
 def test_the_first_command_prints_a_transcript(monkeypatch, capsys):
@@ -49,9 +51,9 @@ def test_ci_runs_the_test_command_of_the_readme():
 
 
 def test_named_commands_exist():
-    assert set(re.findall(r"`asr-gru ([\w-]+)", README + LIVE + LANGUAGE + PHRASES)) <= set(
-        COMMANDS
-    )
+    assert set(
+        re.findall(r"`asr-gru ([\w-]+)", README + LIVE + LANGUAGE + PHRASES + GRAMMARS)
+    ) <= set(COMMANDS)
 
 
 def test_named_paths_exist():
@@ -61,3 +63,11 @@ def test_named_paths_exist():
             r"`((?:docs|recipes|benchmarks|studies|audio_samples|examples)/[\w./-]*)`", text
         ):
             assert (ROOT / name).exists(), f"{document.name}: {name}"
+
+
+def test_the_light_switch_prints_what_its_page_says(capsys):
+    example, printed = re.search(
+        r"```python\n(.*?)```\n\nprints\n\n```\n(.*?)```", GRAMMARS, re.DOTALL
+    ).groups()
+    exec(compile(example, "light switch", "exec"), {})  # noqa: S102
+    assert capsys.readouterr().out == printed

@@ -70,6 +70,7 @@ def command(
     decoder: str | None,
     beam: int | None,
     phrases: Path | None,
+    grammar: Path | None,
     rejection: float | None,
 ) -> int:
     """Transcribe the microphone until Ctrl-C; what is unsure is underlined."""
@@ -77,7 +78,7 @@ def command(
         raise ConfigError("--device and --from-file are two sources; give one")
     if len(set(outputs)) < len(outputs):
         raise ConfigError("--output names a file twice; give each once")
-    closed = read_closed(phrases, rejection, decoder, beam)
+    closed = read_closed(phrases, grammar, rejection, decoder, beam)
     rules = endpoint_rules(endpoint)
     with contextlib.ExitStack() as stack:
         stack.enter_context(quiet_libraries(context))

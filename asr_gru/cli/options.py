@@ -110,30 +110,48 @@ def phrase_options(function: F) -> F:
             type=click.Path(path_type=Path),
             help="Hear only the phrases of this file, one a line; # begins a comment.",
         ),
+        click.option(
+            "--grammar",
+            type=click.Path(path_type=Path),
+            help="Hear only the sentences of this grammar (JSGF); JSON has intent and slots.",
+        ),
     ):
         function = option(function)
     return function
 
 
 def read_closed(
-    phrases: Path | None, rejection: float | None, decoder: str | None, beam: int | None
+    phrases: Path | None,
+    grammar: Path | None,
+    rejection: float | None,
+    decoder: str | None,
+    beam: int | None,
 ) -> Closed | None:
-    """Return what ``--phrases`` and ``--rejection`` ask for.
+    """Return what ``--phrases``, ``--grammar`` and ``--rejection`` ask for.
 
     Raises:
         ConfigError: options that do not go together, or a file that cannot be used.
     """
     from asr_gru.decoders import Closed
 
-    if phrases is not None and (decoder is not None or beam is not None):
-        raise ConfigError("--phrases has its own decoder; leave --decoder and --beam out")
-    return Closed.of(None if phrases is None else _read_phrases(phrases), rejection)
+    given = [n for n, o in (("--phrases", phrases), ("--grammar", grammar)) if o is not None]
+    if given and (decoder is not None or beam is not None):
+        raise ConfigError(f"{given[0]} has its own decoder; leave --decoder and --beam out")
+    if len(given) > 1:
+        raise ConfigError("--phrases beside --grammar; give one of them")
+    listed = None if phrases is None else _read_phrases(phrases)
+    return Closed.of(listed, rejection, grammar=grammar)
 
 
 def closed_decoder(recognizer: Recognizer, closed: Closed | None) -> DecoderChoice:
-    """Return the decoder for what is asked, or None; raises as ``Recognizer.phrase_decoder``."""
-    if closed is None or closed.phrases is None:
+    """Return the decoder for what is asked, or None; raises as the recogniser does."""
+    if closed is None:
         return None
+    if closed.grammar is not None:
+        return recognizer.grammar_decoder(
+            closed.grammar, rejection=closed.rejection, name=closed.name
+        )
+    assert closed.phrases is not None
     return recognizer.phrase_decoder(closed.phrases, rejection=closed.rejection)
 
 

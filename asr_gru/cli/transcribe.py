@@ -80,6 +80,7 @@ def command(
     decoder: str | None,
     beam: int | None,
     phrases: Path | None,
+    grammar: Path | None,
     rejection: float | None,
     phones: bool,
     formats: tuple[str, ...],
@@ -99,7 +100,7 @@ def command(
         if decoder not in {None, "greedy"} or beam is not None:
             raise ConfigError("--phones is greedy; leave --decoder and --beam out")
         decoder = "greedy"
-    closed = read_closed(phrases, rejection, decoder, beam)
+    closed = read_closed(phrases, grammar, rejection, decoder, beam)
     formats = formats or ("ctm" if phones else "txt",)
     for name in formats:
         writer(name)

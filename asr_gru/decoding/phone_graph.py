@@ -21,6 +21,7 @@ if TYPE_CHECKING:
 __all__ = ["PhoneGraph", "build_phone_graph", "ranges"]
 
 MOST_ARCS = 5_000_000
+MOST_CELLS = 50_000_000
 
 
 @dataclass(frozen=True, slots=True)
@@ -163,6 +164,8 @@ def _rows(graph: WordGraph, spoken: Spoken) -> _Rows:
     way = ranges(spoken.first[graph.word], variants)
     begin, inner = spoken.starts[way], np.diff(spoken.starts)[way] - 1
     longest = int(inner.max(initial=0))
+    if len(arc) * longest > MOST_CELLS:
+        raise ConfigError("too many words and pronunciations; listen for fewer phrases")
     table = np.zeros((len(arc), longest), np.uint16)
     at = np.repeat(np.arange(len(arc)), inner)
     table[at, ranges(np.zeros_like(inner), inner)] = spoken.tokens[ranges(begin, inner)]

@@ -4,6 +4,7 @@ from asr_gru.language.arpa import read_arpa, write_arpa
 from asr_gru.language.dictionary import ENGLISH_PHONES
 from asr_gru.language.estimate import EstimateConfig, Estimated, estimate
 from asr_gru.language.files import open_language_model, open_lexicon, restrict_lexicon
+from asr_gru.language.grammar import Grammar, is_jsgf, read_grammar
 from asr_gru.language.lexicon import Lexicon
 from asr_gru.language.ngram import LanguageModel
 from asr_gru.language.ngrams import NGrams
@@ -16,6 +17,7 @@ __all__ = [
     "ENGLISH_PHONES",
     "EstimateConfig",
     "Estimated",
+    "Grammar",
     "LanguageModel",
     "Lexicon",
     "NGrams",
@@ -25,11 +27,13 @@ __all__ = [
     "WordGraph",
     "WordSounds",
     "estimate",
+    "is_jsgf",
     "open_language_model",
     "open_lexicon",
     "perplexity",
     "phrase_graph",
     "read_arpa",
+    "read_grammar",
     "restrict_lexicon",
     "write_arpa",
 ]

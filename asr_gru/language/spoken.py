@@ -17,6 +17,8 @@ if TYPE_CHECKING:
 __all__ = ["Spoken", "WordSounds", "ranges"]
 
 SPACE = " "
+LONGEST_WORD = 64
+"""Characters."""
 
 
 class Spoken(NamedTuple):
@@ -71,6 +73,12 @@ class WordSounds:
         Raises:
             ConfigError: a word that cannot be pronounced, or more unknown ones than allowed.
         """
+        for word in words:
+            if len(word) > LONGEST_WORD:
+                raise ConfigError(
+                    f"'{word[:20]}...' has {len(word)} characters; a word has at most "
+                    f"{LONGEST_WORD}"
+                )
         if self._kind == "characters":
             return _flat([self._letters(word) for word in words])
         places = np.full(len(words), -1)

@@ -12,6 +12,7 @@ import numpy as np
 from msgspec import Meta
 
 from asr_gru.errors import ConfigError, Error
+from asr_gru.language import is_jsgf
 from asr_gru.recognizer import DecoderChoice
 from asr_gru.results import Event, Word
 from asr_gru.server.batcher import StreamUpdate
@@ -25,6 +26,10 @@ DTYPES = {"pcm16": "<i2", "float32": "<f4"}
 MOST_PHRASES = 2_000
 LONGEST_PHRASE = 200
 """Characters of a phrase that a client may listen for."""
+LONGEST_GRAMMAR = 50_000
+"""Characters."""
+MOST_STATES = 40_000
+"""Size of a client's grammar: three dates and numbers up to 10,000 fit in."""
 MOST_UNKNOWN = 200
 """Words of a client's phrases that the lexicon may lack; each takes a millisecond or two."""
 MOST_WORDS = 200
@@ -49,6 +54,7 @@ class _Start(_ClientMessage, tag="start"):
         ]
         | None
     ) = None
+    grammar: Annotated[str, Meta(max_length=LONGEST_GRAMMAR)] | None = None
     rejection: Annotated[float, Meta(ge=0, le=20)] | None = None
     words: bool = True
     key: str | None = None
@@ -95,21 +101,37 @@ class StreamConnection(Connection):
 
     async def _decoder(self, start: _Start) -> DecoderChoice:
         """Return what reads the stream; phrases are compiled aside, as others are being served."""
-        if start.phrases is None:
+        if start.phrases is None and start.grammar is None:
             if start.rejection is not None:
-                raise RefusedError("bad_message", "rejection is of phrases; send phrases")
+                raise RefusedError(
+                    "bad_message", "rejection is of phrases and grammars; send one of them"
+                )
             return start.decoder
+        if start.phrases is not None and start.grammar is not None:
+            raise RefusedError("bad_message", "phrases beside a grammar; send one of them")
         if start.decoder is not None:
-            raise RefusedError("bad_message", "phrases have their own decoder; leave decoder out")
-        try:
-            return await asyncio.to_thread(
-                self.context.recognizer.phrase_decoder,
-                start.phrases,
-                rejection=start.rejection,
-                most_unknown=MOST_UNKNOWN,
+            raise RefusedError(
+                "bad_message", "phrases and grammars have their own decoder; leave decoder out"
             )
+        try:
+            return await asyncio.to_thread(self._compiled, start)
         except Error as error:
             raise RefusedError("bad_message", str(error)) from None
+
+    def _compiled(self, start: _Start) -> DecoderChoice:
+        recognizer = self.context.recognizer
+        if start.phrases is not None:
+            return recognizer.phrase_decoder(
+                start.phrases, rejection=start.rejection, most_unknown=MOST_UNKNOWN
+            )
+        if start.grammar is None or not is_jsgf(start.grammar):  # never the name of a file
+            raise ConfigError("grammar: line 1, column 1: a grammar begins with '#JSGF V1.0;'")
+        return recognizer.grammar_decoder(
+            start.grammar,
+            rejection=start.rejection,
+            most_unknown=MOST_UNKNOWN,
+            most_states=MOST_STATES,
+        )
 
     async def receive(self, message: str | bytes) -> bool:
         """Take samples, or a message that changes the rules or ends the audio."""

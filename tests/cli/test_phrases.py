@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import shutil
 from pathlib import Path
 
 import pytest
@@ -76,3 +77,53 @@ def test_a_threshold_needs_phrases(run):
     result = run("transcribe", "--rejection", 1, READ)
     assert result.status == 2
     assert "rejection is of phrases" in result.err
+
+
+@pytest.mark.parametrize("jobs", [1, 2])
+def test_json_has_the_parse_of_a_grammar(run, word_model, recording, tmp_path, jobs):
+    path = tmp_path / "hunt.jsgf"
+    path.write_text("#JSGF V1.0;\npublic <any> = (a | cat {animal} | back | tack | bob {name})+;\n")
+    copy = shutil.copy(recording, tmp_path / "copy.wav")
+    result = run(
+        "transcribe",
+        *("--model", word_model, "--grammar", path, "--rejection", 20, "--format", "json"),
+        *("--jobs", jobs, recording, copy),
+    )
+    assert (result.status, result.err) == (0, "")
+    first, second = [json.loads(line)["segments"] for line in result.out.splitlines()]
+    assert first
+    assert first == second
+    for segment in first:
+        assert segment["unit"] == "phrase"
+        assert segment["parse"]["intent"] == "any"
+        assert ("animal" in segment["parse"]["slots"]) == ("cat" in segment["text"].split())
+
+
+def test_live_hears_a_grammar_alone(run, tmp_path):
+    path = tmp_path / "light.jsgf"
+    path.write_text("#JSGF V1.0;\npublic <light> = turn the light (on | off) {to};\n")
+    result = run("live", "--from-file", READ, "--grammar", path)
+    assert (result.status, result.out) == (0, "")
+
+
+@pytest.mark.parametrize("command", ["transcribe", "live"])
+@pytest.mark.parametrize(
+    ("text", "more", "said"),
+    [
+        (None, (), "a.jsgf: No such file or directory; give JSGF or its file"),
+        ("hello", (), "a.jsgf: line 1, column 1: a grammar begins with"),
+        ("#JSGF V1.0;\npublic <a> = (b;", (), "a.jsgf: line 2, column 14: '(' is not closed"),
+        ("#JSGF V1.0;\npublic <a> = жук;", (), "'жук' cannot be pronounced"),
+        ("#JSGF V1.0;\npublic <a> = b;", ("--beam", "4"), "--grammar has its own decoder"),
+        ("#JSGF V1.0;\npublic <a> = b;", ("--phrases", "b"), "--phrases beside --grammar"),
+    ],
+)
+def test_grammars_that_are_refused(run, tmp_path, command, text, more, said):
+    path = tmp_path / "a.jsgf"
+    if text is not None:
+        path.write_text(text, "utf-8")
+    source = [READ] if command == "transcribe" else ["--from-file", READ]
+    result = run(command, "--grammar", path, *more, *source)
+    assert result.status == 2
+    assert said in result.err
+    assert len(result.err.strip().splitlines()) == 1

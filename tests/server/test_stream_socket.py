@@ -214,6 +214,23 @@ def test_only_phrases_of_the_start_message_are_heard(serving, word_model):
         assert message["phrase"] == phrases[message["phrase_index"]] == segment.match.phrase
 
 
+ANY = "#JSGF V1.0;\npublic <any> = (a | cat {animal} | back | tack | bob {name})+;"
+
+
+def test_finals_have_the_parse_of_a_grammar(serving, word_model):
+    recognizer, samples = Recognizer.load(word_model), voice(12.0, seed=4)
+    rules = EndpointRules(0.1)
+    expected = recognizer.transcribe(
+        samples, RATE, grammar=ANY, rejection=20, endpoint=rules
+    ).segments
+    with serving(recognizer=recognizer) as running:
+        messages, _ = asyncio.run(talk(running, samples, grammar=ANY, rejection=20, endpoint=0.1))
+    assert expected
+    for message, segment in zip(finals(messages), expected, strict=True):
+        assert (message["text"], message["unit"]) == (segment.text, "phrase")
+        assert message["parse"] == {"intent": "any", "slots": segment.match.slots}
+
+
 @pytest.mark.parametrize(
     ("start", "said"),
     [
@@ -226,6 +243,16 @@ def test_only_phrases_of_the_start_message_are_heard(serving, word_model):
         (
             {"phrases": [chr(97 + i // 26) + chr(97 + i % 26) for i in range(676)]},
             "200 are allowed",
+        ),
+        ({"grammar": "/etc/passwd"}, "line 1, column 1: a grammar begins with"),
+        ({"grammar": "#JSGF V1.0;\npublic <a> = <b>;"}, "line 2, column 14: <b> is not defined"),
+        ({"grammar": "#JSGF V1.0;\npublic <a> = zebra;"}, "'zebra' needs the phone Z"),
+        ({"grammar": "#" * 50_001}, "length <= 50000"),
+        ({"grammar": ANY, "phrases": ["a"]}, "phrases beside a grammar; send one of them"),
+        ({"grammar": ANY, "decoder": "greedy"}, "leave decoder out"),
+        (
+            {"grammar": "#JSGF V1.0;\npublic <a> = " + "<number.1-9999> " * 9 + ";"},
+            "too large: more than 40000 states",
         ),
         ({"phrases": ["a"], "decoder": "greedy"}, "leave decoder out"),
         ({"phrases": ["a"], "rejection": 21}, "<= 20"),

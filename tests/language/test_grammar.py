@@ -1,0 +1,356 @@
+"""Grammars: what can be said, what it means, and what is refused."""
+
+from __future__ import annotations
+
+import inspect
+import itertools
+import re
+import sys
+import tracemalloc
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from asr_gru.errors import ConfigError
+from asr_gru.language import Grammar, WordGraph, read_grammar
+from asr_gru.results import Match
+
+HEADER = "#JSGF V1.0;\n"
+
+
+def grammar(text: str, **more) -> Grammar:
+    return Grammar(HEADER + text, **more)
+
+
+def meaning(text: str, said: str):
+    match = grammar(text).parse(said)
+    return match and (match.intent, match.slots)
+
+
+TIMER = """
+// a timer
+public <setTimer> = [please] (set | start) a timer for <number.1-100> {minutes} minutes [<name>];
+<name> = called (tea | eggs) {name};
+public <stop> = (stop | cancel) [the] timer {intent=stopTimer};
+"""
+
+
+@pytest.mark.parametrize(
+    ("said", "intent", "slots"),
+    [
+        ("set a timer for ten minutes", "setTimer", {"minutes": 10}),
+        ("Please start a timer for 25 minutes!", "setTimer", {"minutes": 25}),
+        ("set a timer for one hundred minutes", "setTimer", {"minutes": 100}),
+        ("set a timer for a hundred minutes", "setTimer", {"minutes": 100}),
+        (
+            "set a timer for five minutes called eggs",
+            "setTimer",
+            {"minutes": 5, "name": "eggs"},
+        ),
+        ("cancel the timer", "stopTimer", {}),
+    ],
+)
+def test_intent_and_slots(said, intent, slots):
+    match = grammar(TIMER).parse(said)
+    assert match == Match(intent=intent, slots=slots)
+    assert match.to_dict() == {"unit": "phrase", "parse": {"intent": intent, "slots": slots}}
+
+
+@pytest.mark.parametrize(
+    "said", ["", "set a timer", "set a timer for ten", "timer", "stop stop timer"]
+)
+def test_what_is_not_in_the_grammar(said):
+    assert grammar(TIMER).parse(said) is None
+
+
+@pytest.mark.parametrize(
+    ("tag", "value"),
+    [
+        ("{on=true}", True),
+        ("{on = false}", False),
+        ("{on=null}", None),
+        ("{on=7}", 7),
+        ("{on=-1.5}", -1.5),
+        ("{on='7'}", "7"),
+        ('{on="a = b"}', "a = b"),
+        (r"{on=a\}b}", "a}b"),
+        ("{on=1e400}", "1e400"),
+        ("{on}", "light on"),
+        ("{=5} {on}", 5),
+    ],
+)
+def test_values_of_tags(tag, value):
+    assert meaning(f"public <s> = turn the (light on) {tag};", "turn the light on") == (
+        "s",
+        {"on": value},
+    )
+
+
+def test_a_slot_that_is_filled_again_is_a_list():
+    text = "public <buy> = <item> ([and] <item>)*; <item> = (milk | brown bread {=bread}) {item};"
+    assert meaning(text, "milk") == ("buy", {"item": "milk"})
+    assert meaning(text, "milk brown bread and milk") == (
+        "buy",
+        {"item": ["milk", "bread", "milk"]},
+    )
+
+
+@pytest.mark.parametrize(
+    ("rule", "said", "value"),
+    [
+        ("number.0-10000", "zero", 0),
+        ("number.0-10000", "nine thousand nine hundred and ninety nine", 9999),
+        ("number.0-10000", "nine thousand nine hundred ninety nine", 9999),
+        ("number.900000-900100", "nine hundred thousand and one", 900_001),
+        ("ordinal.1-31", "twenty first", 21),
+        ("digit", "oh", "0"),
+        ("digits", "zero oh seven", "007"),
+        ("letter", "double u", "W"),
+        ("letters", "a c zed", "ACZ"),
+        ("weekday", "friday", "friday"),
+        ("month", "december", 12),
+        ("time", "half past ten", "10:30"),
+        ("time", "quarter to one", "12:45"),
+        ("time", "ten oh five p m", "22:05"),
+        ("time", "twelve thirty a m", "00:30"),
+        ("time", "seven o'clock in the evening", "19:00"),
+        ("time", "eighteen hundred", "18:00"),
+        ("time", "twenty to eight", "07:40"),
+        ("time", "midnight", "00:00"),
+        ("date", "march the third", "--03-03"),
+        ("date", "the third of march twenty twelve", "2012-03-03"),
+        ("date", "february twenty ninth two thousand and four", "2004-02-29"),
+        ("date", "may one nineteen oh one", "1901-05-01"),
+        ("date", "tomorrow", "tomorrow"),
+    ],
+)
+def test_ready_rules(rule, said, value):
+    assert meaning(f"public <say> = say <{rule}> {{it}};", f"say {said}") == ("say", {"it": value})
+
+
+@pytest.mark.parametrize(
+    ("rule", "said"),
+    [
+        ("number.5-9", "four"),
+        ("number.5-9", "ten"),
+        ("date", "february thirtieth"),
+        ("time", "twenty five o'clock"),
+        ("time", "thirteen o'clock"),
+    ],
+)
+def test_what_ready_rules_leave_out(rule, said):
+    assert meaning(f"public <say> = say <{rule}> {{it}};", f"say {said}") is None
+
+
+def test_a_grammar_may_define_a_ready_rule_itself():
+    text = "public <at> = at <time> {at}; <time> = tea time;"
+    assert meaning(text, "at tea time") == ("at", {"at": "tea time"})
+    assert meaning(text, "at noon") is None
+
+
+def test_letters_are_pronounced_as_letters_and_written_without_a_dot():
+    graph = grammar("public <s> = a <letter>;").graph
+    assert {"a", "a.", "u.", "z."} <= set(graph.spoken_as)
+    assert not any(word.endswith(".") for word in graph.words)
+
+
+def test_a_rule_may_repeat_itself_at_its_end():
+    text = "public <list> = <item> | <item> and <list>; <item> = (milk | bread) {item};"
+    assert meaning(text, "milk and bread and milk") == ("list", {"item": ["milk", "bread", "milk"]})
+    assert meaning(text, "milk and") is None
+    mutual = "public <a> = x <b> | x; <b> = y <a>;"
+    assert grammar(mutual).match(["x", "y", "x", "y", "x"])
+    assert grammar(mutual).match(["x", "y"]) is None
+
+
+def test_null_void_comments_quotes_and_the_rest_of_the_notation():
+    text = """#JSGF V1.0 UTF-8 en;
+    grammar com.acme.Doors;
+    /** Opens
+      * <not a rule> */
+    public <door> = (open | "close quickly" | <VOID> shut) <NULL> the door;  // ;
+    """
+    read = Grammar(text)
+    assert read.parse("open the door")
+    assert read.parse("close quickly the door")
+    assert read.parse("shut the door") is None
+
+
+def test_weights_are_log_ratios_to_the_likeliest():
+    graph = grammar("public <s> = /2/ a | /1/ b | /0/ c;").graph
+    weights = {graph.words[w]: x for w, x in zip(graph.word, graph.weight, strict=True)}
+    assert weights == {"a": 0.0, "b": pytest.approx(-np.log(2))}
+
+
+def test_the_likelier_of_two_readings_is_taken():
+    text = "public <s> = /{}/ hey {{a=1}} | /{}/ hey {{b=2}};"
+    assert meaning(text.format(3, 1), "hey") == ("s", {"a": 1})
+    assert meaning(text.format(1, 3), "hey") == ("s", {"b": 2})
+
+
+def expansions():
+    """Grammars with the regular expressions that say the same."""
+    words = st.sampled_from("abc").map(lambda word: (word, word))
+
+    def larger(inner):
+        many = st.lists(inner, min_size=1, max_size=3)
+        return st.one_of(
+            many.map(
+                lambda them: (" ".join(f"({j})" for j, _ in them), "".join(r for _, r in them))
+            ),
+            many.map(
+                lambda them: (
+                    "(" + " | ".join(j for j, _ in them) + ")",
+                    "(?:" + "|".join(r for _, r in them) + ")",
+                )
+            ),
+            inner.map(lambda it: (f"[{it[0]}]", f"(?:{it[1]})?")),
+            inner.map(lambda it: (f"({it[0]})*", f"(?:{it[1]})*")),
+            inner.map(lambda it: (f"({it[0]})+", f"(?:{it[1]})+")),
+            inner.map(lambda it: (f"({it[0]}) {{t}}", it[1])),
+        )
+
+    return st.recursive(words, larger, max_leaves=8)
+
+
+def accepts(graph: WordGraph, words) -> bool:
+    states = {0}
+    for word in words:
+        states = {
+            int(target)
+            for source, target, number in zip(graph.source, graph.target, graph.word, strict=True)
+            if source in states and graph.words[number] == word
+        }
+    return any(np.isfinite(graph.final[state]) for state in states)
+
+
+@settings(max_examples=60, deadline=None)
+@given(expansions())
+def test_a_grammar_says_what_a_regular_expression_says(both):
+    jsgf, expression = both
+    try:
+        read = grammar(f"public <s> = {jsgf};")
+    except ConfigError as error:
+        pytest.fail(str(error))
+    for length in range(1, 5):
+        for words in itertools.product("abc", repeat=length):
+            expected = re.fullmatch(expression, "".join(words)) is not None
+            assert (read.match(words) is not None) == expected
+            assert accepts(read.graph, words) == expected
+
+
+@pytest.mark.parametrize(
+    ("text", "said"),
+    [
+        ("", "no public rule"),
+        ("<a> = x;", "no public rule; write 'public'"),
+        ("public <a> = <VOID>;", "no sentence can be said"),
+        ("public <a> = x <b>;", "line 2, column 16: <b> is not defined"),
+        ("public <a> = <nubmer.1-9>;", "is not defined"),
+        ("public <a> = x;\n<c> = <b>;", "line 3, column 7: <b> is not defined"),
+        ("public <a> = <letter> <leters>;", "did you mean 'letters'"),
+        ("public <a> = <a> x | y;", "line 2, column 14: left recursion (<a> to <a>)"),
+        ("public <a> = x <b>; <b> = [z] <c>; <c> = <b>;", "left recursion (<b> to <c> to <b>)"),
+        ("public <a> = x <a> y | z;", "line 2, column 16: recursion (<a> within <a>)"),
+        ("public <a> = (x <a>) {t} | z;", "recursion (<a> within <a>)"),
+        ("public <a> = (x;", "line 2, column 14: '(' is not closed"),
+        ("public <a> = x\n [y;", "line 3, column 2: '[' is not closed"),
+        ("public <a> = x);", "line 2, column 15: ')' without an opening one"),
+        ("public <a> = (x];", "']' closes the '(' of line 2, column 14"),
+        ("public <a> = x", "ends here without ';'"),
+        ("public <a> = /x/ b | c;", "line 2, column 14: '/x/': a weight is a number"),
+        ("public <a> = /nan/ b;", "a weight is a number"),
+        ("public <a> = /-1/ b;", "a weight is a number"),
+        ("public <a> = /1/ b | c;", "either all alternatives have a weight or none"),
+        ("public <a> = b /1/;", "a weight cannot stand here"),
+        ("public <a> = b | ;", "nothing stands before ';'"),
+        ("public <a> = {x} b;", "a tag cannot stand here"),
+        ("public <a> = b {x y};", "write {slot}, {slot=value} or {=value}"),
+        ("public <a> = b {x;", "'{' is not closed"),
+        ("public <a> = <b;", "'<' is not closed"),
+        ('public <a> = "b;', "quoted words end on their line"),
+        ("public <a> = b; /* c", "line 2, column 17: '/*' is not closed"),
+        ("public <a> = b; public <a> = c;", "<a> is defined already, at line 2, column 8"),
+        ("public <NULL> = b;", "<NULL> cannot be defined"),
+        ("import <com.acme.*>; public <a> = b;", "line 2, column 1: import is not supported"),
+        ("public <a> = ?;", "has no words"),
+        ("public <a> = <number.9-1>;", "line 2, column 14: <number.9-1>: give a range"),
+        ("public <a> = <number.1-20000>;", "spans at most 10000"),
+        ("public <a> = <number>;", "give the range, as <number.1-100>"),
+    ],
+)
+def test_faults_are_told_with_their_place(text, said):
+    with pytest.raises(ConfigError) as refusal:
+        grammar(text, name="my.jsgf")
+    message = str(refusal.value)
+    assert said in message
+    assert message.startswith("my.jsgf: ")
+    assert "\n" not in message
+
+
+def test_a_grammar_begins_with_its_header():
+    with pytest.raises(ConfigError, match="a grammar begins with"):
+        Grammar("public <a> = b;")
+
+
+HOSTILE = {
+    "doubling": "".join(f"<a{i}> = <a{i + 1}> <a{i + 1}>;" for i in range(60)) + "<a60> = x;",
+    "optional": "".join(f"<a{i}> = [<a{i + 1}>] [<a{i + 1}>];" for i in range(60)) + "<a60> = x;",
+    "chain": "".join(f"<a{i}> = <a{i + 1}>;" for i in range(5_000)) + "<a5000> = x;",
+    "brackets": "<a0> = " + "(" * 10_000 + ";",
+    "all optional": "<a0> = " + "[a] " * 5_000 + ";",
+    "loops in a row": "<a0> = " + "(a | b)* " * 5_000 + ";",
+    "numbers": "<a0> = " + "<number.1-9999> " * 50 + ";",
+    "comments": "<a0> = a " + "/* " * 50_000,
+    "braces": "<a0> = a " + "{a} " * 9 + ";",
+    "length": "<a0> = " + "a " * 600_000 + ";",
+}
+
+
+@pytest.mark.parametrize("text", HOSTILE.values(), ids=HOSTILE)
+def test_hostile_grammars_are_refused_within_bounds(text):
+    tracemalloc.start()
+    try:
+        with pytest.raises(ConfigError, match=r"large|more than|nested|not closed|characters"):
+            grammar(text + "public <s> = <a0>;", most_states=10_000)
+        assert tracemalloc.get_traced_memory()[1] < 200_000_000
+    finally:
+        tracemalloc.stop()
+
+
+def test_the_deepest_grammar_that_is_read_fits_on_the_stack():
+    depth = len(inspect.stack(0))
+    limit = sys.getrecursionlimit()
+    sys.setrecursionlimit(depth + 800)
+    try:
+        inner = "[" * 49 + "a" + "] {=1}+{=2}" * 49
+        with pytest.raises(ConfigError, match="nested deeper"):
+            grammar(f"public <s> = {inner};")
+    finally:
+        sys.setrecursionlimit(limit)
+
+
+def test_a_sentence_with_too_many_readings_has_an_empty_match():
+    read = grammar("public <s> = " + "(a | b)* " * 10 + "{x};", most_states=1_000)
+    assert read.match(["a"]) == Match(intent="s", slots={"x": ""})
+    assert read.match(["a"] * 1_000) == Match()
+
+
+def test_grammars_are_read_from_text_and_files(tmp_path):
+    path = tmp_path / "a.jsgf"
+    path.write_bytes(b"\xef\xbb\xbf#JSGF V1.0;\npublic <a> = b;")
+    text, name = read_grammar(path)
+    assert Grammar(text, name).parse("b")
+    assert name == str(path)
+    assert read_grammar(str(path)) == (text, name)
+    assert read_grammar(text) == (text, "grammar")
+    path.write_bytes(b"\xff\xfe")
+    for wrong, said in (
+        (path, "not UTF-8"),
+        ("none.jsgf", "none.jsgf: No such file"),
+        ("\0", "no such file"),
+    ):
+        with pytest.raises(ConfigError, match=said):
+            read_grammar(wrong)
