@@ -10,18 +10,22 @@ from typing import BinaryIO
 
 from asr_gru.errors import DataError, Error
 
-__all__ = ["read_text", "replace_file", "write_bytes"]
+__all__ = ["read_text", "replace_file", "sync_folder", "write_bytes"]
 
 LONGEST_NAME = 200
 """Bytes of the name that are kept in the name of the temporary file; systems allow 255."""
 
 
 @contextmanager
-def replace_file(path: str | Path) -> Iterator[BinaryIO]:
+def replace_file(path: str | Path, *, mode: int = 0o666) -> Iterator[BinaryIO]:
     """Open a temporary file beside ``path`` that takes its place when the block ends.
 
     The data are flushed to the disk before the rename, so after a crash or a full disk ``path``
     holds either the old contents or the new ones. If the block raises, nothing is left behind.
+
+    Args:
+        path: the file.
+        mode: its permissions, less those that the process's umask takes away.
 
     Raises:
         OSError: with ``path`` as its ``filename``.
@@ -31,7 +35,8 @@ def replace_file(path: str | Path) -> Iterator[BinaryIO]:
     partial = path.with_name(f".{stem}.{os.getpid()}.partial")
     try:
         try:
-            with partial.open("wb") as file:
+            flags = os.O_WRONLY | os.O_CREAT | os.O_TRUNC | getattr(os, "O_BINARY", 0)
+            with os.fdopen(os.open(partial, flags, mode), "wb") as file:
                 yield file
                 file.flush()
                 os.fsync(file.fileno())
@@ -43,12 +48,12 @@ def replace_file(path: str | Path) -> Iterator[BinaryIO]:
     finally:
         with suppress(OSError):
             partial.unlink(missing_ok=True)
-    _sync_folder(path.parent)
+    sync_folder(path.parent)
 
 
-def write_bytes(path: str | Path, data: bytes) -> None:
+def write_bytes(path: str | Path, data: bytes, *, mode: int = 0o666) -> None:
     """Write a whole file; see ``replace_file``."""
-    with replace_file(path) as file:
+    with replace_file(path, mode=mode) as file:
         file.write(data)
 
 
@@ -72,8 +77,8 @@ def read_text(path: str | Path, remedy: str, error: type[Error] = DataError) -> 
         raise error(f"{path}: not UTF-8 text; {remedy}") from None
 
 
-def _sync_folder(folder: Path) -> None:
-    """Flush a rename to the disk, where the system can do so."""
+def sync_folder(folder: Path) -> None:
+    """Flush what was renamed in a folder to the disk, where the system can do so."""
     with suppress(OSError):
         descriptor = os.open(folder, os.O_RDONLY)
         try:

@@ -66,6 +66,11 @@ def test_permissions_follow_the_umask(tmp_path):
     assert (tmp_path / "a.txt").stat().st_mode & 0o777 == 0o640
 
 
+def test_a_file_for_its_owner_alone(tmp_path):
+    write_bytes(tmp_path / "key.pem", b"secret", mode=0o600)
+    assert (tmp_path / "key.pem").stat().st_mode & 0o777 == 0o600
+
+
 def test_text_that_cannot_be_read_is_one_line_with_a_remedy(tmp_path):
     path = tmp_path / "a.toml"
     with pytest.raises(DataError, match=r"a\.toml: No such file or directory; give a list"):

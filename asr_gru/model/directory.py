@@ -12,6 +12,7 @@ from pathlib import Path
 import msgspec
 
 from asr_gru.errors import ModelError, did_you_mean
+from asr_gru.files import sync_folder, write_bytes
 from asr_gru.model.acoustic import AcousticInfo
 from asr_gru.model.config import FileRecord, ModelConfig, parse_config
 from asr_gru.text import Tokenizer, load_tokenizer
@@ -188,9 +189,9 @@ def write_model_directory(
         folder = Path(work) / path.name
         folder.mkdir()
         for name, data in files.items():
-            (folder / name).write_bytes(data)
+            write_bytes(folder / name, data)
         text = msgspec.json.format(msgspec.json.encode(config), indent=2)
-        (folder / CONFIG).write_bytes(text + b"\n")
+        write_bytes(folder / CONFIG, text + b"\n")
         ModelDirectory.open(folder)
         if path.exists():
             for kept in UNLISTED - {CONFIG}:
@@ -198,4 +199,5 @@ def write_model_directory(
                     shutil.copy2(path / kept, folder / kept)
             shutil.move(str(path), str(Path(work) / "replaced"))
         folder.replace(path)
+        sync_folder(path.parent)
     return ModelDirectory.open(path)

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import datetime as dt
 import ipaddress
-import os
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from asr_gru.errors import MissingExtraError
+from asr_gru.files import write_bytes
 
 if TYPE_CHECKING:
     from cryptography import x509
@@ -54,16 +54,13 @@ def self_signed(folder: Path, names: list[str]) -> tuple[Path, Path, str]:
         .sign(key, hashes.SHA256())
     )
     folder.mkdir(parents=True, exist_ok=True)
-    descriptor = os.open(key_file, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
-    with os.fdopen(descriptor, "wb") as file:
-        file.write(
-            key.private_bytes(
-                serialization.Encoding.PEM,
-                serialization.PrivateFormat.PKCS8,
-                serialization.NoEncryption(),
-            )
-        )
-    certificate_file.write_bytes(certificate.public_bytes(serialization.Encoding.PEM))
+    pem = serialization.Encoding.PEM
+    private = key.private_bytes(
+        pem, serialization.PrivateFormat.PKCS8, serialization.NoEncryption()
+    )
+    certificate_file.unlink(missing_ok=True)  # the two are made for each other
+    write_bytes(key_file, private, mode=0o600)
+    write_bytes(certificate_file, certificate.public_bytes(pem))
     return certificate_file, key_file, _colons(certificate.fingerprint(hashes.SHA256()))
 
 

@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import Any, Literal, Protocol
 
 from asr_gru.errors import DataError, MissingExtraError, ModelError
+from asr_gru.files import write_bytes
 
 __all__ = [
     "TOKENS",
@@ -107,7 +108,7 @@ class _Listed:
     def save(self, folder: Path) -> str:
         """Write the list of tokens into ``folder`` and return the file's name."""
         lines = [SPACE if token == " " else token for token in self._tokens]
-        (folder / TOKENS).write_text("\n".join(lines) + "\n", encoding="utf-8")
+        write_bytes(folder / TOKENS, ("\n".join(lines) + "\n").encode())
         return TOKENS
 
 
@@ -163,7 +164,7 @@ class PieceTokenizer(_Listed):
         """Write the list of tokens into ``folder`` and return the file's name."""
         super().save(folder)
         if self._model is not None:
-            (folder / PIECE_MODEL).write_bytes(self._model)
+            write_bytes(folder / PIECE_MODEL, self._model)
         return TOKENS
 
 

@@ -9,10 +9,13 @@ import msgspec
 
 from asr_gru.errors import ConfigError
 from asr_gru.export.exporter import Card
+from asr_gru.files import read_text
 from asr_gru.model.config import Source, SpeechConfig
 from asr_gru.training.checkpoint import Checkpoint
 
 __all__ = ["load_card"]
+
+REMEDY = "give a card in TOML"
 
 
 class _CardFile(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
@@ -31,10 +34,10 @@ def load_card(path: Path | None, name: str, checkpoint: Checkpoint) -> Card:
         ConfigError: the card cannot be read, or has an unknown key.
     """
     try:
-        values = tomllib.loads(path.read_text(encoding="utf-8")) if path else {}
+        values = tomllib.loads(read_text(path, REMEDY, ConfigError)) if path else {}
         card = msgspec.convert(values, _CardFile)
-    except (OSError, UnicodeDecodeError, tomllib.TOMLDecodeError) as error:
-        raise ConfigError(f"{path}: cannot be read ({error}); give a card in TOML") from None
+    except tomllib.TOMLDecodeError as error:
+        raise ConfigError(f"{path}: cannot be read ({error}); {REMEDY}") from None
     except msgspec.ValidationError as error:
         raise ConfigError(f"{path}: {error}") from None
     metrics = checkpoint.history[-1] if checkpoint.history else {}

@@ -23,6 +23,7 @@ from pocketsphinx import Decoder
 
 from asr_gru.audio import read_recording
 from asr_gru.data.manifest import read_manifest
+from asr_gru.files import write_bytes
 from asr_gru.text import normalise
 
 RATE = 16_000
@@ -89,7 +90,7 @@ def main() -> None:
     if options.output.exists():
         found = options.output.read_text(encoding="utf-8").splitlines(keepends=True)
         lines += [line for line in found[1:] if line.endswith("\n")]  # the last may be cut
-    options.output.write_text("".join(lines), encoding="utf-8")
+    write_bytes(options.output, "".join(lines).encode())
     done = {line.partition("\t")[0] for line in lines[1:]}
     reasons: Counter[str] = Counter()
     with (

@@ -16,6 +16,7 @@ import sys
 import time
 from pathlib import Path
 
+from asr_gru.files import write_bytes
 from asr_gru.training.checkpoint import Checkpoint, save_checkpoint
 from asr_gru.training.config import load_train_config
 from asr_gru.training.distributed import init_processes
@@ -74,7 +75,7 @@ def bring_home(state: Checkpoint, folder: Path, out: Path, part: int) -> list[Pa
     parts = []
     for number, first in enumerate(range(0, len(data), part)):
         parts.append(out / f"checkpoint.pt.{number:02}")
-        parts[-1].write_bytes(data[first : first + part])
+        write_bytes(parts[-1], data[first : first + part])
     for name in ("log.jsonl", "tokens.txt", "tokens.model"):
         if (folder / name).exists():
             shutil.copyfile(folder / name, out / name)

@@ -22,6 +22,7 @@ import soundfile
 import soxr
 
 from asr_gru.errors import DataError
+from asr_gru.files import replace_file, write_bytes
 from recipes.en_small.text.snapshot import find_snapshot, read_files
 
 SAMPLE_RATE = 16_000
@@ -75,9 +76,9 @@ def write_clip(data: bytes, target: Path) -> None:
     samples, rate = soundfile.read(io.BytesIO(data), dtype="float32", always_2d=True)
     mono = soxr.resample(samples.mean(axis=1), rate, SAMPLE_RATE)
     target.parent.mkdir(parents=True, exist_ok=True)
-    partial = target.with_name(f"{target.name}.part")
-    soundfile.write(partial, np.clip(mono, -1.0, 1.0), SAMPLE_RATE, format="FLAC", subtype="PCM_16")
-    partial.replace(target)
+    with replace_file(target) as file:
+        clipped = np.clip(mono, -1.0, 1.0)
+        soundfile.write(file, clipped, SAMPLE_RATE, format="FLAC", subtype="PCM_16")
 
 
 def bring(rows: Sequence[Row], out: Path, snapshots: Path) -> list[Row]:
@@ -119,9 +120,9 @@ def main(arguments: Sequence[str] | None = None) -> None:
     if not kept:
         parser.error("none of the clips is there; clone the repositories into --snapshots")
     names = list(kept[0])
-    with (options.out / options.list.name).open("w", encoding="utf-8", newline="") as file:
-        for fields in (names, *([row[name] for name in names] for row in kept)):
-            file.write("\t".join(fields) + "\n")
+    table = (names, *([row[name] for name in names] for row in kept))
+    lines = ("\t".join(fields) + "\n" for fields in table)
+    write_bytes(options.out / options.list.name, "".join(lines).encode())
     hours = sum(float(row.get("duration_s") or 0.0) for row in kept) / 3600
     print(f"{len(kept)} of {len(rows)} clips, {hours:.2f} hours")
 

@@ -20,6 +20,7 @@ import soundfile
 
 from asr_gru.data.manifest import Utterance, read_manifest, write_manifest
 from asr_gru.errors import DataError
+from asr_gru.files import write_bytes
 from asr_gru.text import normalise
 
 VOICES = {"slt": 175.0, "awb": 130.0, "rms": 105.0, "kal16": 105.0}
@@ -123,7 +124,7 @@ def main() -> None:
         parser.error("flite took more than two minutes over one utterance; run it again")
     write_manifest(options.folder / "train.tsv", [utterance for utterance, _ in spoken])
     lines = [f"{utterance.path.name}\t{times}\n" for utterance, times in spoken]
-    (options.folder / "phones.tsv").write_text("path\tphones\n" + "".join(lines), encoding="utf-8")
+    write_bytes(options.folder / "phones.tsv", "".join(["path\tphones\n", *lines]).encode())
     hours = sum(utterance.duration_s for utterance, _ in spoken) / 3600
     print(f"{len(spoken)} utterances, {hours:.2f} hours")
 

@@ -19,6 +19,8 @@ from itertools import chain
 from pathlib import Path
 
 from asr_gru.data.manifest import read_manifest
+from asr_gru.files import write_bytes
+from asr_gru.language.texts import create_text
 from asr_gru.text import normalise
 from recipes.en_small.text.clauses import split_clauses
 from recipes.en_small.text.leaks import LeakFilter
@@ -66,8 +68,7 @@ def texts(manifests: Sequence[Path]) -> list[str]:
 def write(path: Path, found: Iterable[list[str]], leaks: LeakFilter, *, whole: bool) -> Counts:
     """Write what does not leak of the documents ``found`` and return what was counted."""
     counts = Counts()
-    part = path.with_suffix(".part")
-    with part.open("w", encoding="utf-8") as file:
+    with create_text(path) as file:
         for document in found:
             kept = leaks.clean(document, whole=whole)
             if kept is None:
@@ -77,7 +78,6 @@ def write(path: Path, found: Iterable[list[str]], leaks: LeakFilter, *, whole: b
             counts.lines += len(kept)
             counts.words += sum(line.count(" ") + 1 for line in kept)
             file.writelines(f"{line}\n" for line in kept)
-    part.replace(path)
     return counts
 
 
@@ -107,7 +107,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
         figures = "\t".join(map(str, astuple(counts)))
         rows[name] = f"{name}\t{about}\t{figures}\t{time.monotonic() - start:.0f}\n"
         print(rows[name], end="", flush=True)
-        report.write_text(HEADER + "".join(rows.values()), encoding="utf-8")
+        write_bytes(report, (HEADER + "".join(rows.values())).encode())
 
     if options.recordings:
         collect(RECORDINGS, "as recorded", [texts(options.recordings)], whole=False)

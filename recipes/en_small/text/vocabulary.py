@@ -19,6 +19,7 @@ from string import ascii_lowercase
 
 import numpy as np
 
+from asr_gru.files import write_bytes
 from asr_gru.language.mixing import mixture_weights
 from recipes.en_small.text.collect import texts
 
@@ -78,7 +79,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
     include = {word for text in texts(options.include) for word in text.split()}
     include = set(filter(WORD.fullmatch, include)) | set(ascii_lowercase)
     words = choose([count(path) for path in options.texts], development, include, options.size)
-    options.out.write_text("".join(f"{word}\n" for word in words), encoding="utf-8")
+    write_bytes(options.out, "".join(f"{word}\n" for word in words).encode())
     known = set(words)
     print(f"{options.out}: {len(words)} words, {len(include)} of them in any case")
     for path, text in zip(options.development, development, strict=True):
