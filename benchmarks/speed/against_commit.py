@@ -3,11 +3,11 @@
 python -m benchmarks.speed.against_commit HEAD~1
 python -m benchmarks.speed.against_commit v0.1.0 RECORDING… --rounds 10
 
-The other commit is unpacked into a temporary folder. Both are measured in fresh processes that
-take turns, so that a change of the machine's load hits both; the best of all rounds counts.
+The package of the other commit is unpacked into a temporary folder. Both are measured in fresh
+processes that take turns, so that a change of the machine's load hits both; the best of all rounds
+counts.
 """
 
-import argparse
 import io
 import json
 import os
@@ -16,8 +16,18 @@ import sys
 import tarfile
 import tempfile
 import time
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
+
+from benchmarks._common import (
+    AUDIO_SAMPLES,
+    Table,
+    make_parser,
+    positive,
+    print_environment,
+    run,
+)
 
 HERE = Path(__file__).resolve().parents[2]
 SAMPLES = ("accent.opus", "long.ogg", "read.flac", "stereo.flac", "telephone.wav")
@@ -62,20 +72,32 @@ print(json.dumps({
 """
 
 
-def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__)
+def main(argv: Sequence[str] | None = None) -> None:
+    parser = make_parser(__doc__)
     parser.add_argument("commit", help="what to compare the working tree with")
-    parser.add_argument("recordings", nargs="*", type=Path, help="by default audio_samples/")
-    parser.add_argument("--model", default="en-small", help="of each tree, or a path")
-    parser.add_argument("--rounds", type=int, default=5)
-    options = parser.parse_args()
-    recordings = [str(path.resolve()) for path in options.recordings] or [
-        str(HERE / "audio_samples" / name) for name in SAMPLES
-    ]
+    parser.add_argument("recordings", nargs="*", type=Path, metavar="RECORDING")
+    parser.add_argument("--rounds", type=positive, default=5)
+    options = parser.parse_args(argv)
+    paths = options.recordings or [AUDIO_SAMPLES / name for name in SAMPLES]
+    recordings = [str(path.resolve()) for path in paths]
+    print_environment(options.model)
     with tempfile.TemporaryDirectory() as folder:
-        trees = {options.commit: unpack(options.commit, Path(folder)), "here": HERE}
-        measured = measure(trees, options.model, recordings, options.rounds)
-    report(measured, recordings)
+        trees = [unpack(options.commit, Path(folder)), HERE]
+        old, new = measure(trees, options.model, recordings, options.rounds)
+    width = max(10, len(options.commit))
+    number = f"{width}.4f"
+    table = Table(("", "<32"), (options.commit, number), ("here", number), ("change %", "8.1f"))
+    for kind, label in (
+        ("start", "transcribe, the whole command, s"),
+        ("recording", "real-time factor, recordings"),
+        ("stream", "real-time factor, live stream"),
+    ):
+        table.row(label, old[kind], new[kind], 100 * (new[kind] / old[kind] - 1))
+    print()
+    table = Table(("equal to the bit", "<32"), *((n, ">11") for n in ("log-probs", "text", "live")))
+    for name in recordings:
+        same = zip(old["results"][name], new["results"][name], strict=True)
+        table.row(Path(name).name, *("yes" if a == b else "no" for a, b in same))
 
 
 def unpack(commit: str, folder: Path) -> Path:
@@ -83,63 +105,40 @@ def unpack(commit: str, folder: Path) -> Path:
     command = ["git", "-C", str(HERE), "archive", commit, "asr_gru"]
     archive = subprocess.run(command, capture_output=True)
     if archive.returncode:
-        raise SystemExit(archive.stderr.decode().strip())
+        raise SystemExit(f"error: {archive.stderr.decode().strip()}")
     with tarfile.open(fileobj=io.BytesIO(archive.stdout)) as tar:
         tar.extractall(folder, filter="data")
     return folder
 
 
 def measure(
-    trees: dict[str, Path], model: str, recordings: list[str], rounds: int
-) -> dict[str, dict[str, Any]]:
+    trees: list[Path], model: str, recordings: list[str], rounds: int
+) -> list[dict[str, Any]]:
     """Return, for each tree, the best time of each kind and the digests of its results."""
-    measured: dict[str, dict[str, Any]] = {name: {} for name in trees}
+    measured: list[dict[str, Any]] = [{} for _ in trees]
     for _ in range(rounds):
-        for name, tree in trees.items():
-            best = measured[name]
-            command = ["-m", "asr_gru", "transcribe", "--model", model, recordings[-1]]
+        for tree, best in zip(trees, measured, strict=True):
             began = time.perf_counter()
-            run(tree, *command)
+            call(tree, "-m", "asr_gru", "transcribe", "--model", model, recordings[-1])
             found = {"start": time.perf_counter() - began}
-            found |= json.loads(run(tree, "-c", PROBE, model, *recordings))
+            found |= json.loads(call(tree, "-c", PROBE, model, *recordings))
             results = best.setdefault("results", found["results"])
             if found.pop("results") != results:
-                raise SystemExit(f"{name}: two runs gave different results")
+                raise SystemExit(f"error: {tree}: two runs gave different results")
             for kind, seconds in found.items():
                 best[kind] = min(seconds, best.get(kind, seconds))
     return measured
 
 
-def run(tree: Path, *arguments: str) -> str:
+def call(tree: Path, *arguments: str) -> str:
     environment = {**os.environ, "PYTHONPATH": str(tree), "OMP_NUM_THREADS": "1"}
     done = subprocess.run(
         [sys.executable, *arguments], env=environment, cwd=tree, capture_output=True, text=True
     )
     if done.returncode:
-        raise SystemExit(f"{tree}: {done.stderr.strip()}")
+        raise SystemExit(f"error: {tree}: {done.stderr.strip()}")
     return done.stdout
 
 
-def report(measured: dict[str, dict[str, Any]], recordings: list[str]) -> None:
-    (before, old), (here, new) = measured.items()
-    width = max(10, len(before))
-    print(f"{'':44} {before:>{width}} {here:>{width}} {'change':>8}")
-    kinds = {
-        "start": "asr-gru transcribe of the last recording, s",
-        "recording": "real-time factor, whole recordings",
-        "stream": "real-time factor, live stream",
-    }
-    for kind, label in kinds.items():
-        change = f"{100 * (new[kind] / old[kind] - 1):+.1f} %"
-        print(f"{label:44} {old[kind]:{width}.4f} {new[kind]:{width}.4f} {change:>8}")
-    print(f"\n{'bit-identical':44} {'log-probs':>10} {'transcript':>11} {'events':>7}")
-    for name in recordings:
-        same = [
-            "yes" if a == b else "NO"
-            for a, b in zip(old["results"][name], new["results"][name], strict=True)
-        ]
-        print(f"{Path(name).name:44} {same[0]:>10} {same[1]:>11} {same[2]:>7}")
-
-
 if __name__ == "__main__":
-    main()
+    run(main)
