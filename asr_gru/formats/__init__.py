@@ -1,4 +1,4 @@
-"""Transcripts in the formats that other programs read."""
+"""Writers of transcripts: plain text, subtitles, JSON, TSV, CTM and TextGrid."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ from asr_gru.results import Transcript
 __all__ = ["WRITERS", "Writer", "save", "writer"]
 
 Writer = Callable[[Transcript, str], str]
-"""Maps a transcript and the name of its recording to the contents of a file."""
+"""Takes a transcript and the name of its recording; returns the contents of a file."""
 
 WRITERS: Mapping[str, Writer] = {
     "txt": write_txt,
@@ -33,30 +33,30 @@ WRITERS: Mapping[str, Writer] = {
 
 
 def writer(name: str) -> Writer:
-    """Return the writer of a format.
+    """Return the writer for a format.
 
     Raises:
-        ConfigError: no such format; a similar one is named.
+        ConfigError: unknown format; the message suggests a similar one.
     """
     if name not in WRITERS:
         raise ConfigError(
-            f"no format {name!r}{did_you_mean(name, WRITERS)}; one of {', '.join(WRITERS)}"
+            f"unknown format {name!r}{did_you_mean(name, WRITERS)}; use one of {', '.join(WRITERS)}"
         )
     return WRITERS[name]
 
 
 def save(transcript: Transcript, path: Path, name: str) -> None:
-    """Write a transcript in the format that the suffix of ``path`` names.
+    """Write a transcript in the format given by the suffix of ``path``.
 
     Raises:
-        ConfigError: no format has this suffix.
+        ConfigError: the suffix is not that of a format.
         Error: the file cannot be written.
     """
     suffixes = {f".{known.lower()}": known for known in WRITERS}
     suffix = path.suffix.lower()
     if suffix not in suffixes:
         raise ConfigError(
-            f"{path}: no format has this suffix{did_you_mean(suffix, suffixes)}; "
+            f"{path}: unknown suffix{did_you_mean(suffix, suffixes)}; "
             f"the name must end in {', '.join(f'.{known}' for known in WRITERS)}"
         )
     text = WRITERS[suffixes[suffix]](transcript, name)

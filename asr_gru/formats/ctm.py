@@ -1,4 +1,4 @@
-"""CTM of NIST's scoring tools: one word per line with start, length and confidence."""
+"""CTM, the word timing format of NIST's sclite: one word per line with its confidence."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ __all__ = ["write_ctm"]
 
 
 def write_ctm(transcript: Transcript, name: str) -> str:
-    """Return ``name 1 start length word confidence`` for each word."""
+    """Return a line ``name 1 start duration word confidence`` for each word."""
     recording = "_".join(name.split()) or "recording"
     return "".join(
         f"{recording} 1 {word.start_s:.3f} {word.end_s - word.start_s:.3f} "

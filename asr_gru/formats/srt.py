@@ -14,6 +14,6 @@ def write_srt(transcript: Transcript, name: str) -> str:  # noqa: ARG001
 
 
 def srt_cue(number: int, cue: Cue) -> str:
-    """Return one cue, without the empty line that separates it from the next."""
+    """Return one cue, without the blank line that separates it from the next."""
     span = f"{timestamp(cue.start_s, ',')} --> {timestamp(cue.end_s, ',')}"
     return "".join(f"{line}\n" for line in (number, span, *cue.lines))

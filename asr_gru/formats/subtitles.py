@@ -1,4 +1,4 @@
-"""Cues of subtitles: broken at pauses, two lines of 42 characters, at most seven seconds."""
+"""Subtitle cues: split at pauses, two lines of 42 characters, at most seven seconds."""
 
 from __future__ import annotations
 
@@ -9,14 +9,14 @@ from asr_gru.results import Transcript, Word
 
 __all__ = ["Cue", "cues", "timestamp"]
 
-LINE, LINES = 42, 2
-LONGEST_S, SHORTEST_S = 7.0, 1.0
-PAUSE_S = 0.6
+MAX_LINE_LENGTH, MAX_LINES = 42, 2
+MAX_CUE_S, MIN_CUE_S = 7.0, 1.0
+MIN_PAUSE_S = 0.6
 
 
 @dataclass(frozen=True, slots=True)
 class Cue:
-    """Lines of text that are shown from ``start_s`` to ``end_s``."""
+    """Lines of text result from ``start_s`` to ``end_s``."""
 
     start_s: float
     end_s: float
@@ -24,7 +24,7 @@ class Cue:
 
 
 def cues(transcript: Transcript) -> list[Cue]:
-    """Split a transcript into cues, which hold every word in order and never overlap."""
+    """Split a transcript into cues that contain every word in order and never overlap."""
     groups: list[list[Word]] = []
     for segment in transcript.segments:
         groups.append([])
@@ -33,21 +33,23 @@ def cues(transcript: Transcript) -> list[Cue]:
                 groups.append([])
             groups[-1].append(word)
     groups = [group for group in groups if group]
-    shown = []
+    result = []
     for index, group in enumerate(groups):
         start_s = group[0].start_s
         last = index + 1 == len(groups)
         limit = transcript.duration_s if last else groups[index + 1][0].start_s
-        wanted = max(group[-1].end_s, start_s + SHORTEST_S)
+        wanted = max(group[-1].end_s, start_s + MIN_CUE_S)
         end_s = max(group[-1].end_s, min(wanted, limit)) if last else min(wanted, limit)
-        shown.append(Cue(start_s, max(start_s, end_s), _lines([word.text for word in group])))
-    return shown
+        result.append(
+            Cue(start_s, max(start_s, end_s), _balanced_lines([word.text for word in group]))
+        )
+    return result
 
 
 def _fits(group: Sequence[Word], word: Word) -> bool:
-    if word.start_s - group[-1].end_s >= PAUSE_S or word.end_s - group[0].start_s > LONGEST_S:
+    if word.start_s - group[-1].end_s >= MIN_PAUSE_S or word.end_s - group[0].start_s > MAX_CUE_S:
         return False
-    return len(_wrap([*(w.text for w in group), word.text], LINE)) <= LINES
+    return len(_wrap([*(w.text for w in group), word.text], MAX_LINE_LENGTH)) <= MAX_LINES
 
 
 def _wrap(words: Sequence[str], width: int) -> list[str]:
@@ -60,18 +62,18 @@ def _wrap(words: Sequence[str], width: int) -> list[str]:
     return lines
 
 
-def _lines(words: Sequence[str]) -> tuple[str, ...]:
-    """Break into as few lines as needed, as even as possible."""
-    lines = _wrap(words, LINE)
-    for width in range(1, LINE):
+def _balanced_lines(words: Sequence[str]) -> tuple[str, ...]:
+    """Break into as few lines as needed, of lengths as even as possible."""
+    lines = _wrap(words, MAX_LINE_LENGTH)
+    for width in range(1, MAX_LINE_LENGTH):
         narrower = _wrap(words, width)
-        if len(narrower) == len(lines) and max(map(len, narrower)) <= LINE:
+        if len(narrower) == len(lines) and max(map(len, narrower)) <= MAX_LINE_LENGTH:
             return tuple(narrower)
     return tuple(lines)
 
 
 def timestamp(seconds: float, point: str) -> str:
-    """Return ``hh:mm:ss.mmm`` with ``point`` before the milliseconds."""
+    """Return ``hh:mm:ss.mmm`` with ``point`` as the decimal separator."""
     milliseconds = round(seconds * 1000)
     minutes, rest = divmod(milliseconds, 60_000)
     hours, minutes = divmod(minutes, 60)

@@ -1,4 +1,4 @@
-"""Praat's TextGrid: a tier of words and one of segments, without gaps."""
+"""Praat TextGrid with a tier of words and a tier of segments."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ Interval = tuple[float, float, str]
 
 
 def write_textgrid(transcript: Transcript, name: str) -> str:  # noqa: ARG001
-    """Return a TextGrid over the whole recording."""
+    """Return a TextGrid that spans the whole recording."""
     words = [(word.start_s, word.end_s, word.text) for word in transcript.words]
     segments = [(s.start_s, s.end_s, s.text) for s in transcript.segments]
     end_s = max([transcript.duration_s, 0.001, *(end for _, end, _ in [*words, *segments])])
@@ -26,8 +26,8 @@ def write_textgrid(transcript: Transcript, name: str) -> str:  # noqa: ARG001
         "size = 2",
         "item []:",
     ]
-    for number, (tier, marked) in enumerate((("words", words), ("segments", segments)), 1):
-        intervals = _filled(marked, end_s)
+    for number, (tier, labelled) in enumerate((("words", words), ("segments", segments)), 1):
+        intervals = _fill_gaps(labelled, end_s)
         lines += [
             f"    item [{number}]:",
             '        class = "IntervalTier"',
@@ -47,11 +47,11 @@ def write_textgrid(transcript: Transcript, name: str) -> str:  # noqa: ARG001
     return "\n".join(lines) + "\n"
 
 
-def _filled(marked: Iterable[Interval], end_s: float) -> list[Interval]:
-    """Put empty intervals between the marked ones; those without length are left out."""
+def _fill_gaps(labelled: Iterable[Interval], end_s: float) -> list[Interval]:
+    """Fill the gaps between intervals with empty ones; drop intervals of no length."""
     filled: list[Interval] = []
     now = 0.0
-    for start, end, text in marked:
+    for start, end, text in labelled:
         start, end = max(now, round(start, 6)), round(end, 6)
         if end <= start:
             continue

@@ -1,4 +1,4 @@
-"""Tab-separated segments: start and end in milliseconds, text."""
+"""Tab-separated segments: start and end in milliseconds, and text."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ __all__ = ["write_tsv"]
 
 
 def write_tsv(transcript: Transcript, name: str) -> str:  # noqa: ARG001
-    """Return a header and one line per segment."""
+    """Return a header row and one row per segment."""
     lines = ["start\tend\ttext"]
     for segment in transcript.segments:
         text = " ".join(segment.text.split())

@@ -8,5 +8,5 @@ __all__ = ["write_txt"]
 
 
 def write_txt(transcript: Transcript, name: str) -> str:  # noqa: ARG001
-    """Return the text of each segment on a line of its own."""
+    """Return the text of each segment on its own line."""
     return "".join(f"{segment.text}\n" for segment in transcript.segments)

@@ -18,7 +18,7 @@ def write_vtt(transcript: Transcript, name: str) -> str:  # noqa: ARG001
 
 
 def vtt_cue(cue: Cue) -> str:
-    """Return one cue, with the empty line in front that separates it from the last."""
+    """Return one cue, preceded by the blank line that separates it from the previous one."""
     span = f"{timestamp(cue.start_s, '.')} --> {timestamp(cue.end_s, '.')}"
     lines = (html.escape(line, quote=False) for line in cue.lines)
     return "\n" + "".join(f"{line}\n" for line in (span, *lines))

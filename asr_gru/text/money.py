@@ -1,4 +1,4 @@
-"""Sums of money as they are spoken: $3.5 million is three point five million dollars."""
+"""Verbalising amounts of money: $3.5 million is three point five million dollars."""
 
 from __future__ import annotations
 
@@ -64,7 +64,7 @@ def spell_money(match: re.Match[str]) -> str:
 
 
 def _spell(currency: Currency, amount: str, scale: str) -> str:
-    if re.search(r",[0-9]{2}$|\..*\.", amount):  # the comma is the decimal mark
+    if re.search(r",[0-9]{2}$|\..*\.", amount):  # decimal comma
         amount = amount.replace(".", "").replace(",", ".")
     whole, point, decimals = amount.replace(",", "").partition(".")
     units = currency.unit if int(whole or 0) == 1 and not scale else currency.units

@@ -1,8 +1,8 @@
 """Text normalisation, shared by training, scoring and language models.
 
-``none`` only tidies white space; ``basic`` removes case and punctuation in any script; ``english``
-also keeps apostrophes within words, writes numbers as they are spoken, spells out a few titles
-and removes accents from Latin letters.
+``none`` only collapses white space; ``basic`` removes case and punctuation in any script;
+``english`` also keeps apostrophes within words, verbalises numbers, spells out a few titles and
+removes accents from Latin letters.
 """
 
 from __future__ import annotations
@@ -37,7 +37,7 @@ ELISION = re.compile(rf"(?<!{LETTER})'(?={ELIDED})")
 OPENING_QUOTE = re.compile(rf"(?<!{LETTER})'(?!{ELIDED})(?={LETTER})")
 POSSESSIVE = re.compile(r"(?<=s)'(?=\s|$)")
 
-# ASCII text without any of these needs no rule but case, punctuation and apostrophes.
+# ASCII text without any of these needs only the rules for case, punctuation and apostrophes.
 SPECIAL = (string.digits + "%&@" + KEPT).encode()
 SIMPLE = bytes(set(range(128)) - set(SPECIAL))
 SIMPLE_TABLE = bytes(
@@ -46,9 +46,9 @@ SIMPLE_TABLE = bytes(
 
 
 def normalise(text: str, how: Literal["none", "basic", "english"]) -> str:
-    """Return ``text`` in the form that is trained on and compared.
+    """Return ``text`` in the form used for training and scoring.
 
-    Normalising twice changes nothing. Format characters (soft hyphens, joiners, byte order marks)
+    Idempotent. Format characters (soft hyphens, joiners, byte order marks)
     are removed, so that they do not split words.
 
     >>> normalise("Mr. O’Brien paid $20 - TWICE!", "english")
@@ -88,7 +88,7 @@ def _english(text: str) -> str:
 
 
 def _folded(text: str) -> str:
-    """Return lower-case compatibility-composed ``text`` without format characters."""
+    """Return ``text`` in lower case and NFKC, without format characters."""
     if text.isascii():
         return text.lower().replace(KEPT, " ")
     text = "".join(c for c in text if unicodedata.category(c) != "Cf")
@@ -111,9 +111,9 @@ def _without_accents(text: str) -> str:
 
 
 def _mark_apostrophes(text: str) -> str:
-    """Replace the apostrophes that belong to words by ``KEPT``.
+    """Replace apostrophes that are part of a word by ``KEPT``.
 
-    An apostrophe after a final s marks a plural possessive unless a quotation has been opened.
+    An apostrophe after a final s is a plural possessive unless a quotation is open.
     """
     quoted = OPENING_QUOTE.search(text)
     text = ELISION.sub(KEPT, WITHIN_WORD.sub(KEPT, text))
@@ -125,7 +125,7 @@ def _power(match: re.Match[str]) -> str:
 
 
 def _spell_titles(text: str) -> str:
-    """Spell titles that stand before a word; ``text`` has no punctuation any more."""
+    """Spell out titles before a word; expects ``text`` without punctuation."""
     if "mr" in text or "dr" in text:
         return TITLE.sub(lambda match: TITLES[match[1]], text)
     return text

@@ -30,7 +30,7 @@ IRREGULAR_ORDINALS = {
 
 
 def cardinal(number: int) -> str:
-    """Spell ``number``, from 0 to ``LARGEST``, with "and" before the last tens and units."""
+    """Spell ``number``, 0 to ``LARGEST``, in British style: one hundred and one."""
     if number < 20:
         return SMALL[number]
     if number < 100:
@@ -46,7 +46,7 @@ def cardinal(number: int) -> str:
 
 
 def ordinal(number: int) -> str:
-    """Spell the ``number``-th."""
+    """Spell the ordinal of ``number``: twenty first."""
     *before, last = cardinal(number).split()
     if last in IRREGULAR_ORDINALS:
         last = IRREGULAR_ORDINALS[last]

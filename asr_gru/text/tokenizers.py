@@ -1,7 +1,7 @@
-"""Tokenizers of characters, word pieces and phones, behind one protocol.
+"""Tokenizers for characters, word pieces and phones.
 
-Each holds a list of tokens, of which the first is the blank. Decoding needs the list alone, so
-that a model of word pieces runs without sentencepiece; encoding text (in training) needs it.
+Each has a list of tokens, the first of which is the blank. Decoding needs only this list, so a
+model with word pieces runs without sentencepiece, which is needed to encode text (in training).
 """
 
 from __future__ import annotations
@@ -32,7 +32,7 @@ TOKENS, PIECE_MODEL = "tokens.txt", "tokens.model"
 """File names: the list of tokens, and beside it the sentencepiece model of word pieces."""
 
 BLANK, SPACE, WORD_START = "<blank>", "<space>", "▁"
-LARGEST_FILE = 4_000_000
+MAX_FILE_BYTES = 4_000_000
 TokenKind = Literal["characters", "pieces", "phones"]
 
 
@@ -41,28 +41,28 @@ class Tokenizer(Protocol):
 
     @property
     def kind(self) -> TokenKind:
-        """What a token is."""
+        """Type of the tokens."""
         ...
 
     @property
     def symbols(self) -> Sequence[str]:
-        """The token of each id, the blank included."""
+        """Token of each id, including the blank."""
         ...
 
     def __len__(self) -> int:
-        """How many tokens there are, the blank included."""
+        """Return the vocabulary size, including the blank."""
         ...
 
     def encode(self, text: str) -> list[int]:
-        """Return the ids of ``text``; DataError names a character that has no token."""
+        """Return the ids of ``text``; DataError if a character has no token."""
         ...
 
     def decode(self, ids: Sequence[int]) -> str:
-        """Return the words of ``ids``, joined by spaces."""
+        """Return the text of ``ids``: words joined by spaces."""
         ...
 
     def word_spans(self, ids: Sequence[int]) -> list[tuple[str, int, int]]:
-        """Return each word with the positions of its first token and past its last."""
+        """Return the words with the positions of their first token and after their last."""
         ...
 
     def save(self, folder: Path) -> str:
@@ -70,7 +70,7 @@ class Tokenizer(Protocol):
         ...
 
 
-class _Listed:
+class _BaseTokenizer:
     def __init__(self, tokens: Sequence[str]) -> None:
         self._tokens = [BLANK, *tokens]
 
@@ -79,15 +79,15 @@ class _Listed:
 
     @property
     def symbols(self) -> Sequence[str]:
-        """The token of each id, the blank included."""
+        """Token of each id, including the blank."""
         return tuple(self._tokens)
 
     def decode(self, ids: Sequence[int]) -> str:
-        """Return the words of ``ids``, joined by spaces."""
+        """Return the text of ``ids``: words joined by spaces."""
         return " ".join(word for word, _, _ in self.word_spans(ids))
 
     def word_spans(self, ids: Sequence[int]) -> list[tuple[str, int, int]]:
-        """Return each word with the positions of its first token and past its last."""
+        """Return the words with the positions of their first token and after their last."""
         spans: list[tuple[str, int, int]] = []
         inside = False
         for position, token in enumerate(ids):
@@ -112,7 +112,7 @@ class _Listed:
         return TOKENS
 
 
-class CharacterTokenizer(_Listed):
+class CharacterTokenizer(_BaseTokenizer):
     """One token per character (Unicode code point, NFC); the space is one of them."""
 
     kind: TokenKind = "characters"
@@ -122,7 +122,7 @@ class CharacterTokenizer(_Listed):
         self._ids = {character: i for i, character in enumerate(self._tokens) if i}
 
     def encode(self, text: str) -> list[int]:
-        """Return the ids of ``text``; DataError names what has no token."""
+        """Return the ids of ``text``; DataError if part of it has no token."""
         text = unicodedata.normalize("NFC", text)
         unknown = next((character for character in text if character not in self._ids), None)
         if unknown is not None:
@@ -133,8 +133,8 @@ class CharacterTokenizer(_Listed):
         return [self._ids[character] for character in text]
 
 
-class PieceTokenizer(_Listed):
-    """Word pieces of a sentencepiece model; ``▁`` begins a word."""
+class PieceTokenizer(_BaseTokenizer):
+    """Word pieces of a sentencepiece model; ``▁`` marks the start of a word."""
 
     kind: TokenKind = "pieces"
 
@@ -145,10 +145,10 @@ class PieceTokenizer(_Listed):
         self._processor: Any = None
 
     def encode(self, text: str) -> list[int]:
-        """Return the ids of ``text``; DataError names what has no token."""
+        """Return the ids of ``text``; DataError if part of it has no token."""
         if self._model is None:
             raise ModelError(
-                "these word pieces have no tokens.model, so no text can be written with them; "
+                "tokens.model is missing, without which text cannot be split into word pieces; "
                 "export the model again, or train with --new-head"
             )
         if self._processor is None:
@@ -168,10 +168,10 @@ class PieceTokenizer(_Listed):
         return TOKENS
 
 
-class PhoneTokenizer(_Listed):
-    """Phones under their names (``AA``, ``B``); in a text they stand between spaces.
+class PhoneTokenizer(_BaseTokenizer):
+    """Phones by name (``AA``, ``B``), separated by spaces in text.
 
-    They are sounds, not letters: a lexicon makes words of them.
+    A lexicon is needed to turn them into words.
     """
 
     kind: TokenKind = "phones"
@@ -181,17 +181,17 @@ class PhoneTokenizer(_Listed):
         self._ids = {phone: i for i, phone in enumerate(self._tokens) if i}
 
     def encode(self, text: str) -> list[int]:
-        """Return the ids of the phones in ``text``; DataError names what is none."""
+        """Return the ids of the phones in ``text``; DataError if one is unknown."""
         phones = text.split()
         unknown = next((phone for phone in phones if phone not in self._ids), None)
         if unknown is not None:
             raise DataError(
-                f"no phone {unknown!r} in {text[:40]!r}; the model has {' '.join(self._ids)}"
+                f"unknown phone {unknown!r} in {text[:40]!r}; the model has {' '.join(self._ids)}"
             )
         return [self._ids[phone] for phone in phones]
 
     def word_spans(self, ids: Sequence[int]) -> list[tuple[str, int, int]]:
-        """Return each phone by itself: which of them make a word is the lexicon's to say."""
+        """Return each phone as a word; only a lexicon knows the words they form."""
         return [
             (self._tokens[token], at, at + 1)
             for at, token in enumerate(ids)
@@ -200,7 +200,7 @@ class PhoneTokenizer(_Listed):
 
 
 def build_character_tokenizer(texts: Iterable[str]) -> CharacterTokenizer:
-    """Return a tokenizer with every character of ``texts``, in code point order."""
+    """Return a tokenizer for all characters in ``texts``, in code point order."""
     found = {character for text in texts for character in unicodedata.normalize("NFC", text)}
     odd = next((character for character in found if character in "\r\n\t"), None)
     if odd is not None:
@@ -209,7 +209,7 @@ def build_character_tokenizer(texts: Iterable[str]) -> CharacterTokenizer:
 
 
 def train_piece_tokenizer(texts: Sequence[str], size: int) -> PieceTokenizer:
-    """Learn ``size`` word pieces, the blank included (Kudo 2018, unigram language model)."""
+    """Train a unigram model of ``size`` word pieces, including the blank (Kudo 2018)."""
     library = _sentencepiece()
     model = io.BytesIO()
     try:
@@ -225,12 +225,12 @@ def train_piece_tokenizer(texts: Sequence[str], size: int) -> PieceTokenizer:
             minloglevel=2,
         )
     except RuntimeError as error:
-        raise DataError(f"cannot learn {size} word pieces from these texts: {error}") from None
+        raise DataError(f"cannot train {size} word pieces on these texts: {error}") from None
     return _from_model(model.getvalue())
 
 
 def find_tokens(folder: Path) -> Path | None:
-    """Return the file in ``folder`` to load the tokenizer from, or None if there is none."""
+    """Return the tokenizer file in ``folder``, or None."""
     paths = (folder / PIECE_MODEL, folder / TOKENS)
     return next((path for path in paths if path.exists()), None)
 
@@ -240,21 +240,21 @@ def load_tokenizer(path: str | Path, kind: TokenKind | None = None) -> Tokenizer
 
     Args:
         path: the file.
-        kind: what its tokens are; None tells from them: word pieces have a ``▁`` somewhere, phones
-            names of several letters.
+        kind: type of the tokens; None infers it: word pieces contain ``▁``, and names of phones
+            multi_letter letters.
 
     Raises:
-        ModelError: not there, or not such a list.
+        ModelError: missing, or not a valid list of tokens.
     """
     path = Path(path)
     try:
-        if path.stat().st_size > LARGEST_FILE:
+        if path.stat().st_size > MAX_FILE_BYTES:
             raise ModelError(f"{path}: too large for a list of tokens")
         if path.suffix == ".model":
             return _from_model(path.read_bytes())
         lines = path.read_text(encoding="utf-8").removesuffix("\n").split("\n")
         beside = path.with_name(PIECE_MODEL)
-        if beside.is_file() and beside.stat().st_size > LARGEST_FILE:
+        if beside.is_file() and beside.stat().st_size > MAX_FILE_BYTES:
             raise ModelError(f"{beside}: too large for a list of tokens")
         model = beside.read_bytes() if beside.is_file() else None
     except OSError as error:
@@ -263,13 +263,13 @@ def load_tokenizer(path: str | Path, kind: TokenKind | None = None) -> Tokenizer
         raise ModelError(f"{path}: not a list of tokens in UTF-8") from None
     tokens = [" " if line == SPACE else line for line in lines]
     if tokens[0] != BLANK or len(set(tokens)) != len(tokens) or not all(tokens):
-        raise ModelError(f"{path}: not a list of tokens (one a line, {BLANK} first, none twice)")
-    several = any(len(token) > 1 for token in tokens[1:])
-    if kind is None and several:
+        raise ModelError(f"{path}: not a token list (one per line, {BLANK} first, no duplicates)")
+    multi_letter = any(len(token) > 1 for token in tokens[1:])
+    if kind is None and multi_letter:
         kind = "pieces" if any(WORD_START in token for token in tokens[1:]) else "phones"
     if kind == "phones":
         return PhoneTokenizer(tokens[1:])
-    if several:
+    if multi_letter:
         return PieceTokenizer(tokens[1:], model)
     return CharacterTokenizer(tokens[1:])
 

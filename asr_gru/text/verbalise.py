@@ -1,7 +1,7 @@
-"""Numbers in running English text as they are spoken.
+"""Verbalising numbers in English text.
 
-Each kind (dates, times, money, ranges, …) is one pattern and one function; they are applied in
-order, each to what the ones before have left. Input is lower-case.
+Each class of number (dates, times, money, ranges, …) has one pattern and one function; they are
+applied in order, each to the output of the one before. Input is in lower case.
 """
 
 from __future__ import annotations
@@ -50,7 +50,7 @@ DIGIT = re.compile("[0-9]")
 MINUS = re.compile(r"−\s?(?=\.?[0-9])")
 TRAILING_PLUS = re.compile(r"(?<=[0-9])\+(?!\w)")
 NUMBER_SIGN = re.compile(r"(?:#|\bno\.)\s?(?=[0-9])")
-# Something beside plain integers between spaces, at which only YEAR and NUMBER can match.
+# Matches anything but plain integers between spaces, which only YEAR and NUMBER can match.
 NOT_PLAIN = re.compile(
     r"[^\s0-9(][0-9]|[0-9](?![0-9\s]|[.,;:!?)\"]*(?:\s|$))|[#$£€¥₹¢°+=×÷−±–⁄/%]|\bno\."
     r"|[0-9]\s+(?:[ap]\.?m\b|[0-9x-])"
@@ -67,7 +67,7 @@ OPERATORS = {
 
 
 def verbalise(text: str) -> str:
-    """Replace numbers and the signs ``%``, ``&`` and ``@`` in lower-case ``text`` by words."""
+    """Replace numbers and the signs ``%``, ``&`` and ``@`` in ``text``, in lower case, by words."""
     if DIGIT.search(text):
         for needed, pattern, spell in RULES if NOT_PLAIN.search(text) else RULES[-2:]:
             if not needed or any(character in text for character in needed):
@@ -164,7 +164,7 @@ def _number(match: re.Match[str]) -> str:
     return f" {' point '.join([_integer(whole), *(_integer(part) for part in parts)])} "
 
 
-# Characters of which one must be there for the pattern to match, the pattern, its spoken form.
+# Characters, at least one of which the pattern needs to match; pattern; spoken form.
 RULES: list[tuple[str, re.Pattern[str], str | Callable[[re.Match[str]], str]]] = [
     ("-", CODE, _code),
     ("-–", RANGE, _range),

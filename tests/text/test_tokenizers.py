@@ -89,7 +89,7 @@ def test_phones_stand_between_spaces(tmp_path):
     assert tokens.encode("B AA a") == [2, 1, 3]
     assert tokens.decode([2, 1, 4, 3]) == "B AA a"
     assert tokens.word_spans([2, 4, 1]) == [("B", 0, 1), ("AA", 2, 3)]
-    with pytest.raises(DataError, match="no phone 'C' in 'B C'"):
+    with pytest.raises(DataError, match="unknown phone 'C' in 'B C'"):
         tokens.encode("B C")
     tokens.save(tmp_path)
     again = load_tokenizer(tmp_path / "tokens.txt")
