@@ -1,7 +1,8 @@
 """Muon (Jordan et al. 2024): orthogonalised momentum, for the matrices between features and head.
 
-``torch.optim.Muon`` does the same in bfloat16, which on a CPU without bfloat16 units costs more
-than the rest of a training step; here it is done in the type of the weights.
+``torch.optim.Muon`` always does this in bfloat16, which on a CPU without matrix units for it costs
+more than the rest of a training step. Here bfloat16 is used where it is fast, and the type of the
+weights elsewhere.
 """
 
 from __future__ import annotations
@@ -14,24 +15,37 @@ from torch import Tensor, nn
 
 from asr_gru.training.distributed import Processes
 
-__all__ = ["Muon", "orthogonalise"]
+__all__ = ["Muon", "bf16_is_fast", "orthogonalise"]
 
 COEFFICIENTS = (3.4445, -4.7750, 2.0315)
 STEPS = 5
 MOMENTUM = 0.95
 
 
-def orthogonalise(matrix: Tensor) -> Tensor:
-    """Bring all singular values of ``matrix`` close to 1 (0.7 to 1.2), by Newton-Schulz."""
+def bf16_is_fast(device: torch.device) -> bool:
+    """Return whether products of bfloat16 matrices are faster than those of float32."""
+    if device.type != "cpu":
+        return device.type == "cuda"
+    has_tiles = getattr(torch.cpu, "_is_amx_tile_supported", None)  # torch has no public name
+    return has_tiles is not None and bool(has_tiles())
+
+
+def orthogonalise(matrix: Tensor, dtype: torch.dtype | None = None) -> Tensor:
+    """Bring all singular values of ``matrix`` close to 1 (0.7 to 1.2), by Newton-Schulz.
+
+    Args:
+        matrix: ``(rows, columns)``.
+        dtype: type of the products; default: that of ``matrix``.
+    """
     a, b, c = COEFFICIENTS
     tall = matrix.shape[0] > matrix.shape[1]
     x = matrix.T if tall else matrix
-    x = x / x.norm().clamp(min=1e-7)
+    x = (x / x.norm().clamp(min=1e-7)).to(dtype or matrix.dtype)
     for _ in range(STEPS):
         square = x @ x.T
         square = torch.addmm(square, square, square, beta=b, alpha=c)
         x = torch.addmm(x, square, x, beta=a)
-    return x.T if tall else x
+    return (x.T if tall else x).to(matrix.dtype)
 
 
 class Muon(torch.optim.Optimizer):
@@ -68,7 +82,9 @@ class Muon(torch.optim.Optimizer):
     def _directions(self, matrices: list[nn.Parameter]) -> list[Tensor]:
         def direction(matrix: nn.Parameter) -> Tensor:
             assert matrix.grad is not None
-            return orthogonalise(matrix.grad.lerp(self.state[matrix]["momentum"], MOMENTUM))
+            dtype = torch.bfloat16 if bf16_is_fast(matrix.device) else None
+            momentum = self.state[matrix]["momentum"]
+            return orthogonalise(matrix.grad.lerp(momentum, MOMENTUM), dtype)
 
         processes = self._processes
         if processes is None or processes.world_size == 1:

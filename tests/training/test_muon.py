@@ -7,10 +7,13 @@ from torch import nn
 from asr_gru.training.muon import Muon, orthogonalise
 
 
+@pytest.mark.parametrize("dtype", [None, torch.bfloat16])
 @pytest.mark.parametrize("shape", [(8, 8), (24, 6), (5, 40)])
-def test_singular_values_come_near_one(shape: tuple[int, int]):
+def test_singular_values_come_near_one(shape: tuple[int, int], dtype: torch.dtype | None):
     torch.manual_seed(0)
-    values = torch.linalg.svdvals(orthogonalise(torch.randn(*shape)))
+    result = orthogonalise(torch.randn(*shape), dtype)
+    assert result.dtype == torch.float32
+    values = torch.linalg.svdvals(result)
     assert values.min() > 0.5
     assert values.max() < 1.3
 
