@@ -181,11 +181,11 @@ class Decoders:
             tokens.symbols,
             tokens.kind,
             self._own_lexicon(),
-            _english_pronouncer if is_english else None,
+            pronouncer=_english_pronouncer if is_english else None,
         )
         spoken = sounds.spoken(said.graph.spoken_as, asked.most_unknown)
         graph = build_phone_graph(said.graph, spoken)
-        return GraphSearch(graph, len(tokens.symbols), said.match, knobs)
+        return GraphSearch(graph, len(tokens.symbols), said.match, knobs=knobs)
 
     def _own_lexicon(self) -> Lexicon | None:
         from asr_gru.language import Lexicon
@@ -246,7 +246,7 @@ def _word_search(directory: ModelDirectory, width: int | None) -> TreeSearch:
     lexicon = Lexicon.load(directory.path / LEXICON)
     spaced = tokenizer.kind == "characters"
     try:
-        return word_search(tokenizer.symbols, lexicon, model, knobs, spaced=spaced)
+        return word_search(tokenizer.symbols, lexicon, model, knobs=knobs, spaced=spaced)
     except ModelError as error:
         raise ModelError(f"{directory.path}: {error}") from None
 

@@ -207,7 +207,14 @@ class Event:
 
     def to_segment(self) -> Segment:
         """Return the segment as this event describes it."""
-        return Segment(self.segment, self.text, self.start_s, self.end_s, self.words, self.match)
+        return Segment(
+            id=self.segment,
+            text=self.text,
+            start_s=self.start_s,
+            end_s=self.end_s,
+            words=self.words,
+            match=self.match,
+        )
 
     def to_dict(self) -> dict[str, Any]:
         """Return the event as JSON shows it."""

@@ -1,5 +1,7 @@
 from __future__ import annotations
 
+import ast
+import inspect
 import re
 from importlib import import_module
 from pathlib import Path
@@ -81,3 +83,71 @@ def test_what_public_methods_return_is_exported():
 def test_the_version_is_that_of_the_package():
     project = (Path(__file__).parents[1] / "pyproject.toml").read_text()
     assert f'\nversion = "{asr_gru.__version__}"\n' in project
+
+
+ROOMS = (
+    "asr_gru",
+    *(f"asr_gru.{room}" for room in ("audio", "data", "decoding", "formats", "language", "live")),
+    *(f"asr_gru.{room}" for room in ("live.writers", "model.directory", "scoring", "text")),
+    *(f"asr_gru.{room}" for room in ("audio.microphone", "audio.paced", "evaluation", "tuning")),
+)
+MOST_POSITIONAL = 3
+
+
+def public_functions():
+    """Yield the functions and methods that rooms export, without constructors of plain records."""
+    for room in ROOMS:
+        module = import_module(room)
+        for name in getattr(module, "__all__", ()):
+            value = getattr(module, name)
+            if inspect.isfunction(value):
+                yield f"{room}.{name}", value
+            elif inspect.isclass(value):
+                for key, member in vars(value).items():
+                    function = getattr(member, "__func__", member)
+                    plain = key == "__init__" and hasattr(value, "__dataclass_fields__")
+                    public = key[0] != "_" or (key == "__init__" and not plain)
+                    if inspect.isfunction(function) and public:
+                        yield f"{room}.{name}.{key}", function
+
+
+def test_further_arguments_are_keywords():
+    wide = {}
+    for where, function in public_functions():
+        given = [
+            parameter.name
+            for parameter in inspect.signature(function).parameters.values()
+            if parameter.kind is not parameter.KEYWORD_ONLY
+            and parameter.name not in ("self", "cls")
+        ]
+        if len(given) > MOST_POSITIONAL:
+            wide[where] = given
+    assert wide == {}
+
+
+def test_results_are_made_by_keywords():
+    """Within the package; ``Segment(0, "a", 0.0, 1.0, words)`` says nothing to a reader."""
+    records = {"Event", "Hypothesis", "Match", "ModelInfo", "Segment", "Transcript", "Word"}
+    astray = [
+        f"{path.name}: {ast.unparse(node)}"
+        for path in (ROOT / "asr_gru").rglob("*.py")
+        for node in ast.walk(ast.parse(path.read_text(encoding="utf-8")))
+        if isinstance(node, ast.Call)
+        and len(node.args) > MOST_POSITIONAL
+        and ast.unparse(node.func) in records
+    ]
+    assert astray == []
+
+
+def test_a_decoder_can_be_chosen_for_each_load_stream_and_call():
+    recognizer = asr_gru.Recognizer
+    for function in (
+        recognizer.load,
+        recognizer.stream,
+        recognizer.resume,
+        recognizer.transcribe,
+        recognizer.transcribe_batch,
+        recognizer.segments,
+    ):
+        decoder = inspect.signature(function).parameters["decoder"]
+        assert (decoder.kind, decoder.default) == (decoder.KEYWORD_ONLY, None)

@@ -71,7 +71,9 @@ def _train(
         [(str(path), _blocks(path)) for path in texts],
         config,
         held_out,
-        lambda line: click.echo(f"{time.process_time() - began:6.1f} s  {line}", err=True),
+        on_progress=lambda line: click.echo(
+            f"{time.process_time() - began:6.1f} s  {line}", err=True
+        ),
     )
     if len(made.weights) > 1:
         for path, weight, count in zip(texts, made.weights, made.words, strict=True):

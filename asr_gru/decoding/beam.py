@@ -100,7 +100,7 @@ class BeamDecoder(Decoder[PrefixBeam]):
                 node, trace = node.parent, trace.before
             written.reverse()
             tokens, frames, log_probs = zip(*written, strict=True) if written else ((), (), ())
-            found.append(Hypothesis(tokens, frames, score, log_probs))
+            found.append(Hypothesis(tokens, frames, score, token_log_probs=log_probs))
         return found
 
     def settled(self, state: PrefixBeam) -> int:

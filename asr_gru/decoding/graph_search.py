@@ -67,6 +67,7 @@ class GraphSearch(FrameSearch[GraphState]):
         graph: PhoneGraph,
         tokens: int,
         matcher: Matcher | None = None,
+        *,
         knobs: GraphKnobs | None = None,
     ) -> None:
         if int(graph.phone.max()) >= tokens:
@@ -83,7 +84,7 @@ class GraphSearch(FrameSearch[GraphState]):
 
     def tuned(self, knobs: GraphKnobs) -> GraphSearch:
         """Return a search of the same graph with other knobs."""
-        return GraphSearch(self.graph, self._tokens, self._matcher, knobs)
+        return GraphSearch(self.graph, self._tokens, self._matcher, knobs=knobs)
 
     def start(self) -> GraphState:
         """Return the state before the first frame."""
@@ -103,7 +104,7 @@ class GraphSearch(FrameSearch[GraphState]):
         rejected = float(state.other.max()) + state.blank_score
         found: list[Hypothesis] = []
         seen: set[tuple[Any, ...]] = set()
-        nothing = Hypothesis((), (), rejected, (), (), ())
+        nothing = Hypothesis((), (), rejected, token_log_probs=(), words=())
         for column in np.argsort(-scores, kind="stable").tolist():
             if len(found) == n:
                 return found
@@ -178,8 +179,8 @@ class GraphSearch(FrameSearch[GraphState]):
             tuple([int(self.graph.phone[one[NODE]]) for one in ints]),
             tuple([one[ONSET] for one in ints]),
             log_prob,
-            tuple([one[PEAK] for one in floats]),
-            tuple([one[END] + 1 for one in ints]),
-            tuple(spoken),
-            match,
+            token_log_probs=tuple([one[PEAK] for one in floats]),
+            ends=tuple([one[END] + 1 for one in ints]),
+            words=tuple(spoken),
+            match=match,
         )

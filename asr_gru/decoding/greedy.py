@@ -39,7 +39,13 @@ class GreedyDecoder(Decoder[GreedyPath]):
 
     def best(self, state: GreedyPath, n: int = 1) -> list[Hypothesis]:
         """Return the only hypothesis."""
-        return [Hypothesis(state.tokens, state.frames, state.log_prob, state.token_log_probs)][:n]
+        best = Hypothesis(
+            state.tokens,
+            state.frames,
+            state.log_prob,
+            token_log_probs=state.token_log_probs,
+        )
+        return [best][:n]
 
     def settled(self, state: GreedyPath) -> int:
         """Return the number of tokens, as none is ever revised."""

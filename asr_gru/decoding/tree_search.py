@@ -68,6 +68,7 @@ class TreeSearch(FrameSearch[TreeState]):
         tree: PronunciationTree,
         words: Sequence[str],
         tokens: int,
+        *,
         model: WordModel | None = None,
         knobs: TreeSearchKnobs | None = None,
     ) -> None:
@@ -93,7 +94,7 @@ class TreeSearch(FrameSearch[TreeState]):
 
     def tuned(self, knobs: TreeSearchKnobs) -> TreeSearch:
         """Return a search over the same words with other knobs."""
-        return TreeSearch(self._tree, self.words, self._tokens, self._model, knobs)
+        return TreeSearch(self._tree, self.words, self._tokens, model=self._model, knobs=knobs)
 
     def start(self) -> TreeState:
         """Return the state before the first frame."""
@@ -214,7 +215,7 @@ class TreeSearch(FrameSearch[TreeState]):
             tuple(phones[:count]),
             tuple(onsets[:count]),
             log_prob,
-            tuple(peaks[:count]),
-            tuple(end + 1 for end in ends[:count]),
-            tuple(spoken),
+            token_log_probs=tuple(peaks[:count]),
+            ends=tuple(end + 1 for end in ends[:count]),
+            words=tuple(spoken),
         )

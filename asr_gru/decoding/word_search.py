@@ -25,8 +25,8 @@ def word_search(
     symbols: Sequence[str],
     lexicon: Lexicon,
     model: LanguageModel | None = None,
-    knobs: TreeSearchKnobs | None = None,
     *,
+    knobs: TreeSearchKnobs | None = None,
     spaced: bool = False,
 ) -> TreeSearch:
     """Put the parts of a search for words together.
@@ -61,7 +61,7 @@ def word_search(
         spoken = np.tile(spoken, 2)
     words = model.words if model is not None else lexicon.words
     tree = build_tree(spoken, phones, starts)
-    return TreeSearch(tree, words, len(symbols), model, knobs)
+    return TreeSearch(tree, words, len(symbols), model=model, knobs=knobs)
 
 
 def _with_spaces(phones: Ints, starts: Ints, space: int) -> tuple[Ints, Ints]:

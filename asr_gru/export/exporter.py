@@ -117,7 +117,7 @@ def export_model(
     decoder: AnyDecoder = GreedyDecoder()
     if lexicon is not None:
         spaced = tokens.kind == "characters"
-        decoder = word_search(tokens.symbols, lexicon, language_model, knobs, spaced=spaced)
+        decoder = word_search(tokens.symbols, lexicon, language_model, knobs=knobs, spaced=spaced)
     elif language_model is not None:
         raise ModelError("a language model without a lexicon; give both")
     if not calibration or not check:

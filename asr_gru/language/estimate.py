@@ -71,6 +71,7 @@ def estimate(
     texts: Sequence[tuple[str, Iterable[str]]],
     config: EstimateConfig,
     development: Sequence[Sequence[str]] = (),
+    *,
     on_progress: Callable[[str], None] = lambda _: None,
 ) -> Estimated:
     """Estimate a back-off model.

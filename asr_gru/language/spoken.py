@@ -52,6 +52,7 @@ class WordSounds:
         symbols: Sequence[str],
         kind: str,
         lexicon: Lexicon | None = None,
+        *,
         pronouncer: Callable[[], Pronouncer] | None = None,
     ) -> None:
         if kind not in {"phones", "characters"}:

@@ -273,7 +273,14 @@ class Segmenter:
             self._last_end_s = words[-1].end_s
             text = " ".join(word.text for word in words)
             closed.append(
-                Segment(self._id, text, words[0].start_s, words[-1].end_s, words, best.match)
+                Segment(
+                    id=self._id,
+                    text=text,
+                    start_s=words[0].start_s,
+                    end_s=words[-1].end_s,
+                    words=words,
+                    match=best.match,
+                )
             )
             self._id += 1
 

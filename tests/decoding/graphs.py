@@ -45,7 +45,7 @@ def phone_graph(graph: WordGraph | None = None) -> PhoneGraph:
 
 
 def graph_search(graph: WordGraph | None = None, **knobs: float) -> GraphSearch:
-    return GraphSearch(phone_graph(graph), TOKENS, None, GraphKnobs(**knobs))  # type: ignore[arg-type]
+    return GraphSearch(phone_graph(graph), TOKENS, knobs=GraphKnobs(**knobs))  # type: ignore[arg-type]
 
 
 def exact_search(graph: WordGraph | None = None, **knobs: float) -> GraphSearch:

@@ -47,7 +47,7 @@ def tree_search(model: Bigrams | None, **knobs: float) -> TreeSearch:
     words, phones = zip(*PRONUNCIATIONS, strict=True)
     first = np.cumsum([0, *map(len, phones)])
     tree = build_tree(words, [phone for each in phones for phone in each], first)
-    return TreeSearch(tree, WORDS, TOKENS, model, TreeSearchKnobs(**knobs))  # type: ignore[arg-type]
+    return TreeSearch(tree, WORDS, TOKENS, model=model, knobs=TreeSearchKnobs(**knobs))  # type: ignore[arg-type]
 
 
 def exact_search(model: Bigrams | None, **knobs: float) -> TreeSearch:

@@ -72,7 +72,7 @@ def test_the_lexicon_is_asked_before_rules_and_letters():
 
 
 def test_without_a_lexicon_all_words_are_pronounced_by_rule():
-    sounds = WordSounds(SYMBOLS, "phones", None, load_english)
+    sounds = WordSounds(SYMBOLS, "phones", pronouncer=load_english)
     assert ways_of(["go"], sounds) == [["G OW"]]
 
 
@@ -85,7 +85,7 @@ def test_characters_spell_words_with_and_without_a_space_behind():
 
 
 def test_words_that_cannot_be_pronounced_are_named():
-    sounds = WordSounds(SYMBOLS, "phones", None, load_english)
+    sounds = WordSounds(SYMBOLS, "phones", pronouncer=load_english)
     with pytest.raises(ConfigError, match="'жук' cannot be pronounced: 'ж' 'к' 'у'; use other"):
         sounds.spoken(["go", "жук"])
     with pytest.raises(ConfigError, match="'zebra' is not in the model's lexicon, and there are"):
@@ -93,7 +93,7 @@ def test_words_that_cannot_be_pronounced_are_named():
     with pytest.raises(ConfigError, match="'read' needs the phone R, which the model lacks"):
         WordSounds(SYMBOLS[:28], "phones", lexicon(read="R EH D", go="G OW")).spoken(["go", "read"])
     with pytest.raises(ConfigError, match="'zebra' needs the phone Z, which the model lacks"):
-        WordSounds(SYMBOLS[:-3], "phones", None, load_english).spoken(["go", "zebra"])
+        WordSounds(SYMBOLS[:-3], "phones", pronouncer=load_english).spoken(["go", "zebra"])
     with pytest.raises(ConfigError, match=r"'ac' cannot be spelled .* 'c'; change it"):
         WordSounds(["<blank>", "a", "b"], "characters").spoken(["ab", "ac"])
     with pytest.raises(ConfigError, match="tokens are pieces"):
@@ -101,7 +101,7 @@ def test_words_that_cannot_be_pronounced_are_named():
 
 
 def test_unknown_words_are_counted():
-    sounds = WordSounds(SYMBOLS, "phones", lexicon(go="G OW"), load_english)
+    sounds = WordSounds(SYMBOLS, "phones", lexicon(go="G OW"), pronouncer=load_english)
     sounds.spoken(["go", "zebra"], most_unknown=1)
     with pytest.raises(ConfigError, match="2 words that are not in the lexicon, such as 'zebra'"):
         sounds.spoken(["go", "zebra", "lamp"], most_unknown=1)

@@ -217,6 +217,23 @@ def test_segments_come_one_by_one(recognizer):
         next(recognizer.segments(SAMPLES / "no.wav"))
 
 
+def test_segments_are_recognised_as_they_are_asked_for(recognizer, monkeypatch):
+    steps, acoustic = [], type(recognizer.acoustic)
+    step = acoustic.step
+
+    def counted(self, samples, state):
+        steps.append(samples.shape[1])
+        return step(self, samples, state)
+
+    monkeypatch.setattr(acoustic, "step", counted)
+    segments = recognizer.segments(SAMPLES / "long.ogg", endpoint="short")
+    assert steps == []
+    next(segments)
+    assert sum(steps) < 60 * RATE
+    list(segments)
+    assert sum(steps) > 190 * RATE
+
+
 def test_the_model_is_described(recognizer):
     info = recognizer.info
     assert (info.name, info.language, info.sample_rate) == ("en-small", "en", RATE)
