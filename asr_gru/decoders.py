@@ -175,7 +175,7 @@ class Decoders:
         elif asked.most_states is None:
             said = Grammar(asked.grammar, asked.name, normaliser)
         else:
-            said = Grammar(asked.grammar, asked.name, normaliser, asked.most_states)
+            said = Grammar(asked.grammar, asked.name, normaliser, most_states=asked.most_states)
         is_english = directory is None or directory.config.language.partition("-")[0] in ("", "en")
         sounds = WordSounds(
             tokens.symbols,

@@ -45,6 +45,7 @@ class Grammar:
         text: str,
         name: str = "grammar",
         normaliser: Literal["none", "basic", "english"] = "english",
+        *,
         most_states: int = MOST_STATES,
     ) -> None:
         self._normaliser = normaliser

@@ -27,6 +27,7 @@ from asr_gru.decoding import (
 )
 from asr_gru.results import Segment, Word
 from asr_gru.streaming.endpoint import Endpoint, EndpointRules, EndpointState, find_endpoint
+from asr_gru.streaming.seam import find_seam, is_between_words
 from asr_gru.streaming.speech import SpeechEvidence, SpeechThresholds, accumulate, is_speech
 
 if TYPE_CHECKING:
@@ -229,41 +230,20 @@ class Segmenter:
             self._restart()
             return None
         best = self._best()
-        kept, again = self._seam(best, word_spans(best, self._tokens))
-        if end.reason == "pause" and not self._is_between_words(best, again):
+        spans = word_spans(best, self._tokens)
+        kept, again = find_seam(
+            best,
+            spans,
+            frames=self._frames - self._first_frame,
+            most_again=min(self._most_kept, sum(map(len, self._kept))),
+        )
+        if end.reason == "pause" and not is_between_words(best, spans, again):
             return None
         rows = np.concatenate(self._kept)[-again:] if again else None
         self._frames -= again
         self._close(best.first(kept), closed)
         self._restart()
         return rows
-
-    def _is_between_words(self, best: Hypothesis, again: int) -> bool:
-        """Return whether a pause is one between two words."""
-        spans = word_spans(best, self._tokens)
-        whole = not spans or spans[-1].stop < len(best.tokens)
-        if best.words is not None:
-            return bool(spans) and not whole
-        return whole or (len(spans) > 1 and again == 1)
-
-    def _seam(self, best: Hypothesis, spans: list[WordSpan]) -> tuple[int, int]:
-        """Return how many tokens stay when the segment is cut, and how many frames do not.
-
-        A word that may still grow goes into the next segment; in a segment of a single word, its
-        last token does.
-        """
-        whole = len(best.tokens)
-        if not spans:
-            return whole, 0
-        position = spans[-1].start if len(spans) > 1 else whole - 1
-        if spans[-1].stop < whole:
-            if best.words is None:
-                return whole, 0
-            position = spans[-1].stop
-        again = self._frames - self._first_frame - best.frames[position]
-        if position <= spans[0].start or again > min(self._most_kept, sum(map(len, self._kept))):
-            return whole, 0
-        return position, again
 
     def _close(
         self, best: Hypothesis, closed: list[Segment], latest_s: float | None = None

@@ -1,0 +1,46 @@
+"""Where a segment that has become too long is cut, so that no word is lost or doubled."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from asr_gru.decoding import Hypothesis, WordSpan
+
+__all__ = ["find_seam", "is_between_words"]
+
+
+def find_seam(
+    best: Hypothesis, spans: Sequence[WordSpan], *, frames: int, most_again: int
+) -> tuple[int, int]:
+    """Return how many tokens stay in the segment, and how many frames begin the next one.
+
+    A word that may still grow goes into the next segment; in a segment of a single word, its
+    last token does. Where that would be the whole segment, or more than can be read again, all
+    stays.
+
+    Args:
+        best: the best hypothesis of the segment.
+        spans: its words.
+        frames: frames of the segment so far.
+        most_again: how many of the last frames can be read again.
+    """
+    whole = len(best.tokens)
+    if not spans:
+        return whole, 0
+    position = spans[-1].start if len(spans) > 1 else whole - 1
+    if spans[-1].stop < whole:
+        if best.words is None:
+            return whole, 0
+        position = spans[-1].stop
+    again = frames - best.frames[position]
+    if position <= spans[0].start or again > most_again:
+        return whole, 0
+    return position, again
+
+
+def is_between_words(best: Hypothesis, spans: Sequence[WordSpan], again: int) -> bool:
+    """Return whether a pause separates two words, given what ``find_seam`` would read again."""
+    whole = not spans or spans[-1].stop < len(best.tokens)
+    if best.words is not None:
+        return bool(spans) and not whole
+    return whole or (len(spans) > 1 and again == 1)
