@@ -18,6 +18,7 @@ ROOMS = [
     {"data", "audio", "decoding"},
     {"nn", "streaming"},
     {"export", "backends", "decoders"},
+    {"loaded_model"},
     {"recognizer"},
     {"evaluation", "live", "tuning"},
     {"training", "server"},

@@ -1,0 +1,220 @@
+"""A loaded model: its parts, and the choices that every call has among them."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import TYPE_CHECKING, Literal, Self
+
+from asr_gru.decoders import Closed, Decoders
+from asr_gru.decoding import AnyDecoder, WordTimes
+from asr_gru.errors import ConfigError, ModelError
+from asr_gru.model.info import DEFAULT_MODEL, ModelInfo
+from asr_gru.streaming.endpoint import EndpointRules
+from asr_gru.streaming.engine import Pipeline
+from asr_gru.streaming.speech import SpeechThresholds, speech_thresholds
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+    from pathlib import Path
+
+    from asr_gru.model.acoustic import AcousticModel
+    from asr_gru.text import Tokenizer
+
+__all__ = ["DecoderChoice", "LoadedModel"]
+
+DecoderChoice = AnyDecoder | str | None
+"""A decoder, or the name of one: greedy, beam, words; None is the default."""
+
+
+class LoadedModel:
+    """Acoustic model, tokenizer and decoders of a model.
+
+    ``Recognizer`` adds recordings and streams, and describes the arguments.
+    """
+
+    def __init__(
+        self,
+        acoustic: AcousticModel,
+        tokenizer: Tokenizer,
+        *,
+        time_shift_s: float = 0.0,
+        temperature: float = 1.0,
+        decoder: AnyDecoder | None = None,
+        decoders: Decoders | None = None,
+        endpoint: EndpointRules | str | float = "normal",
+        speech: SpeechThresholds | None = None,
+        name: str = "",
+        language: str = "",
+    ) -> None:
+        info = acoustic.info
+        if info.vocab_size != len(tokenizer):
+            raise ModelError(
+                f"the acoustic model has {info.vocab_size} tokens and the tokenizer "
+                f"{len(tokenizer)}; take both from the same model"
+            )
+        shift_s = min(time_shift_s - info.lookahead_s, 0.0)  # no word is placed after its sound
+        times = WordTimes(info.frame_s, shift_s, temperature)
+        self._decoders = decoders or Decoders()
+        self._pipeline = Pipeline(acoustic, tokenizer, self._decoders.get(decoder), times, speech)
+        self._endpoint = EndpointRules.parse(endpoint)
+        self._name, self._language = name, language
+
+    @classmethod
+    def load(
+        cls,
+        model: str | Path = DEFAULT_MODEL,
+        *,
+        backend: Literal["onnx", "torch"] = "onnx",
+        device: str = "cpu",
+        threads: int = 1,
+        decoder: DecoderChoice = None,
+        beam: int | None = None,
+    ) -> Self:
+        """Load a model.
+
+        Args:
+            model: the name of a bundled model, or the path of a model directory.
+            backend: ``"onnx"`` runs the int8 graph; ``"torch"`` runs the float network and needs
+                the extra ``train``.
+            device: ``"cpu"`` or ``"cuda"``.
+            threads: threads per call of the model.
+            decoder: ``"greedy"``, ``"beam"`` (prefixes) or ``"words"`` (lexicon and language
+                model), or a decoder of your own; None is the model's default.
+            beam: hypotheses kept from frame to frame; None is the model's default. Without a
+                decoder, 1 means greedy and more means beam, unless the model searches for words.
+
+        Raises:
+            ModelError: missing, cut or foreign files, or a device that is not there.
+            ConfigError: a backend, decoder or beam that cannot be.
+            MissingExtraError: the backend needs torch.
+        """
+        from asr_gru.backends import load_acoustic_model
+        from asr_gru.model.directory import ModelDirectory
+
+        directory = ModelDirectory.open(model)
+        config = directory.config
+        decoders = Decoders(directory)
+        chosen = decoders.get(decoder, beam)
+        return cls(
+            load_acoustic_model(directory, backend=backend, device=device, threads=threads),
+            directory.tokenizer(),
+            name=config.name,
+            language=config.language,
+            time_shift_s=config.time_shift_s,
+            temperature=config.temperature,
+            decoder=chosen,
+            decoders=decoders,
+            speech=speech_thresholds(directory),
+        )
+
+    @property
+    def acoustic(self) -> AcousticModel:
+        """The acoustic model."""
+        return self._pipeline.acoustic
+
+    @property
+    def info(self) -> ModelInfo:
+        """Name, language, rate and delays of the model."""
+        info = self.acoustic.info
+        return ModelInfo(
+            name=self._name,
+            language=self._language,
+            sample_rate=info.sample_rate,
+            streaming=info.streaming,
+            step_s=info.step_samples / info.sample_rate,
+            lookahead_s=info.lookahead_s,
+            vocab_size=info.vocab_size,
+        )
+
+    @property
+    def decoder(self) -> AnyDecoder:
+        """The default decoder."""
+        return self._pipeline.decoder
+
+    @property
+    def tokenizer(self) -> Tokenizer:
+        """The tokenizer of the model."""
+        return self._pipeline.tokenizer
+
+    def _rules(self, endpoint: EndpointRules | str | float | None) -> EndpointRules:
+        return self._endpoint if endpoint is None else EndpointRules.parse(endpoint)
+
+    def decoder_for(self, decoder: DecoderChoice) -> AnyDecoder:
+        """Return the decoder that a choice stands for; raises as ``load``."""
+        return self._pipeline.decoder if decoder is None else self._decoders.get(decoder)
+
+    def phrase_decoder(
+        self,
+        phrases: Iterable[str],
+        *,
+        rejection: float | None = None,
+        most_unknown: int | None = None,
+    ) -> AnyDecoder:
+        """Return a decoder that hears nothing but these phrases, for any number of calls.
+
+        An utterance, from pause to pause, is one of the phrases as a whole, or is rejected: it
+        yields no segment. Segments and finals say in ``match`` which phrase it was; there are no
+        partials. The method is described at ``decoding.GraphSearch``.
+
+        Args:
+            phrases: as people write them; digits are read as numbers, case and punctuation do
+                not matter.
+            rejection: shortfall against the likeliest phones that a phrase may have for each of
+                its phones, in nats: less rejects more. 2.5 by default, 0 to 20.
+            most_unknown: how many words may be missing from the model's lexicon, as finding out
+                how each is pronounced takes milliseconds; None sets no limit.
+
+        Raises:
+            ConfigError: no phrases, one without words, a word that cannot be pronounced.
+        """
+        asked = Closed.of(phrases, rejection, most_unknown)
+        assert asked is not None
+        return self._decoders.closed(asked, self.tokenizer)
+
+    def grammar_decoder(
+        self,
+        grammar: str | Path,
+        *,
+        rejection: float | None = None,
+        most_unknown: int | None = None,
+        most_states: int | None = None,
+        name: str | None = None,
+    ) -> AnyDecoder:
+        """Return a decoder that hears nothing but the sentences of a grammar.
+
+        It rejects as ``phrase_decoder`` does. ``match`` of a segment or final has the intent and
+        the slots.
+
+        Args:
+            grammar: JSGF, or the name of its file; ``docs/grammars.md`` describes it.
+            rejection: see ``phrase_decoder``.
+            most_unknown: see ``phrase_decoder``.
+            most_states: how large the grammar may become once its rules are written out, in
+                states, of which each takes about 500 bytes; 200,000 by default.
+            name: what errors call it; by default its file.
+
+        Raises:
+            ConfigError: a fault in the grammar, with line and column; one that is too large; a
+                word that cannot be pronounced.
+        """
+        asked = Closed.of(
+            None,
+            rejection,
+            most_unknown,
+            grammar=grammar,
+            most_states=most_states,
+            name=name,
+        )
+        assert asked is not None
+        return self._decoders.closed(asked, self.tokenizer)
+
+    def _pipeline_with(self, decoder: DecoderChoice, closed: Closed | None = None) -> Pipeline:
+        if closed is not None:
+            if decoder is not None:
+                raise ConfigError(
+                    "a decoder beside phrases or a grammar, which have their own; give one"
+                )
+            return replace(self._pipeline, decoder=self._decoders.closed(closed, self.tokenizer))
+        if decoder is None:
+            return self._pipeline
+        return replace(self._pipeline, decoder=self._decoders.get(decoder))
