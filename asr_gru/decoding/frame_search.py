@@ -11,7 +11,8 @@ from __future__ import annotations
 import math
 from abc import ABC, abstractmethod
 from collections.abc import Sequence
-from typing import Generic, NamedTuple, Protocol, TypeVar
+from dataclasses import replace
+from typing import Any, ClassVar, Generic, NamedTuple, Protocol, TypeVar
 
 import numpy as np
 
@@ -26,7 +27,7 @@ Blanks = tuple[float, bool]
 
 
 class SearchState(Protocol):
-    """What the states of these searches have in common.
+    """What the states of these searches, which are dataclasses, have in common.
 
     Attributes:
         frame: frames seen.
@@ -34,6 +35,8 @@ class SearchState(Protocol):
         after_blank: whether there were any.
         finished: whether the end of the sentence was scored.
     """
+
+    __dataclass_fields__: ClassVar[dict[str, Any]]
 
     @property
     def frame(self) -> int: ...  # noqa: D102
@@ -124,7 +127,11 @@ class FrameSearch(Decoder[S]):
         if any(state.finished for state in states):
             raise Error("this sentence is finished; begin another with start()")
         work = [self._work(s, rows) for s, rows in zip(states, log_probs, strict=True)]
-        order = sorted(range(len(states)), key=lambda i: -len(work[i].frames))
+        after = [_after_blanks(s, one) for s, one in zip(states, work, strict=True)]
+        order = [i for i, one in enumerate(work) if one.frames]
+        if not order:
+            return after
+        order.sort(key=lambda i: -len(work[i].frames))
         work = [work[i] for i in order]
         batch = self._batch([states[i] for i in order])
         for number in range(len(work[0].frames)):
@@ -133,9 +140,10 @@ class FrameSearch(Decoder[S]):
             batch.add_blanks([one.blanks[number] for one in work[:count]])
             rows = np.stack([one.rows[number] for one in work[:count]])
             batch.step(rows, np.array([one.frames[number] for one in work[:count]]))
-        after = batch.advanced([one.length for one in work], [one.blanks[-1] for one in work])
-        back = np.argsort(order)
-        return [after[i] for i in back]
+        searched = batch.advanced([one.length for one in work], [one.blanks[-1] for one in work])
+        for place, state in zip(order, searched, strict=True):
+            after[place] = state
+        return after
 
     @abstractmethod
     def _batch(self, states: Sequence[S]) -> StreamBatch[S]:
@@ -165,3 +173,9 @@ class FrameSearch(Decoder[S]):
                 score, any_blank = 0.0, False
         work.blanks.append((score, any_blank))
         return work
+
+
+def _after_blanks(state: S, work: _Work) -> S:
+    """Return the state after frames none of which is searched."""
+    score, any_blank = work.blanks[-1]
+    return replace(state, frame=state.frame + work.length, blank_score=score, after_blank=any_blank)

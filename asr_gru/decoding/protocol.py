@@ -106,9 +106,17 @@ class Decoder(Protocol[S]):
         """Return how many tokens of all readings are the same and cannot be altered any more."""
         ...
 
-    def shown(self, state: S) -> int:
-        """Return how many tokens of the best reading are likely enough to be shown: here all."""
-        return len(self.best(state)[0].tokens)
+    def shown(self, states: Sequence[S]) -> list[int]:
+        """Return how many tokens of each best reading are likely enough to be shown: here all."""
+        return [len(self.best(state)[0].tokens) for state in states]
+
+    def reads_alike(self, before: S, after: S) -> bool:
+        """Return whether it is plain that two states of a stream differ in scores at most.
+
+        Then ``settled``, ``shown`` and the tokens, words and times of ``best`` need not be asked
+        for again.
+        """
+        return before is after
 
     @abstractmethod
     def finish(self, state: S) -> S:

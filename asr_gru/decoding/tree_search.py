@@ -134,13 +134,15 @@ class TreeSearch(FrameSearch[TreeState]):
         """Return how many tokens all hypotheses share, so that no later frame can alter them."""
         return state.settled
 
-    def shown(self, state: TreeState) -> int:
+    def shown(self, states: Sequence[TreeState]) -> list[int]:
         """Return how many tokens belong to words with the share of the probability to be shown."""
-        ints, floats = state.hypotheses
-        if state.finished or not self.knobs.shown_share:
-            return len(self.best(state)[0].tokens)
-        rank = floats[SCORE] + self._net.below[ints[NODE]]
-        return likely_tokens(state, rank, self._tree, self.knobs.shown_share)
+        if not self.knobs.shown_share:
+            return super().shown(states)
+        return likely_tokens(states, self._net, self.knobs.shown_share)
+
+    def reads_alike(self, before: TreeState, after: TreeState) -> bool:
+        """Return whether there were only certain blanks in between."""
+        return before.hypotheses is after.hypotheses
 
     def finish(self, state: TreeState) -> TreeState:
         """Score the end of the sentence; a word that is not complete is left out.

@@ -14,7 +14,7 @@ import numpy.typing as npt
 from asr_gru.audio import Resampler, Samples, check_samples
 from asr_gru.errors import Error, ModelError
 from asr_gru.results import Event, Segment
-from asr_gru.streaming.segmenter import Segmenter, advance_segmenters
+from asr_gru.streaming.segmenter import Segmenter, advance_segmenters, read_segmenters
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -217,8 +217,8 @@ class StreamEngine:
         return [Event.final(segment) for segment in segments]
 
     def _partial(self) -> list[Event]:
-        spoken = self._segmenter.open()
-        if spoken is None or (spoken.text, spoken.stable) == self._shown:
+        spoken = self._segmenter.open(self._shown)
+        if spoken is None:
             return []
         self._shown = (spoken.text, spoken.stable)
         return [
@@ -250,6 +250,7 @@ def advance_engines(
         the events of each engine.
     """
     closed = advance_segmenters([engine._segmenter for engine in engines], log_probs)
+    read_segmenters([engine._segmenter for engine in engines if engine.partials])
     events = []
     for engine, state, segments in zip(engines, states, closed, strict=True):
         engine.state = state

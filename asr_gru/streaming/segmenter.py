@@ -11,7 +11,7 @@ import math
 import sys
 from collections import defaultdict
 from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 import numpy.typing as npt
@@ -35,7 +35,7 @@ if TYPE_CHECKING:
 
     from asr_gru.text import Tokenizer
 
-__all__ = ["OpenSegment", "Segmenter", "advance_segmenters"]
+__all__ = ["OpenSegment", "Segmenter", "advance_segmenters", "read_segmenters"]
 
 LogProbs = npt.NDArray[np.float32]
 SHARED = ("decoder", "_tokens", "_times")
@@ -52,6 +52,24 @@ class OpenSegment:
     text: str
     stable: str
     words: tuple[Word, ...]
+
+
+class _Reading(NamedTuple):
+    """What the decoder reads in the open segment.
+
+    Attributes:
+        beam: the decoder's state.
+        best: its best reading.
+        spans: the words of that.
+        settled: how many of its tokens cannot change any more.
+        shown: how many are likely enough to be shown.
+    """
+
+    beam: Any
+    best: Hypothesis
+    spans: list[WordSpan]
+    settled: int
+    shown: int
 
 
 class Segmenter:
@@ -92,6 +110,7 @@ class Segmenter:
         self._frames = 0
         self._certain = False
         self._shown: list[str] = []
+        self._reading: _Reading | None = None
         self._restart()
 
     def advance(self, log_probs: LogProbs) -> list[Segment]:
@@ -113,7 +132,8 @@ class Segmenter:
 
     def __getstate__(self) -> dict[str, Any]:
         """Return all but the parts that streams share; ``attach`` brings them back."""
-        return {key: value for key, value in vars(self).items() if key not in SHARED}
+        own = {key: value for key, value in vars(self).items() if key not in SHARED}
+        return own | {"_reading": None}
 
     def attach(self, decoder: AnyDecoder, tokens: Tokenizer, times: WordTimes) -> None:
         """Give the shared parts to a segmenter that was pickled."""
@@ -123,34 +143,38 @@ class Segmenter:
         """Return whether ``decoder`` can go on with this segmenter's state."""
         return type(decoder.start()) is type(self._beam)
 
-    def open(self) -> OpenSegment | None:
-        """Return the segment being spoken, once it is certain that it has a word."""
+    def open(self, known: tuple[str, str] = ("", "")) -> OpenSegment | None:
+        """Return the segment being spoken, once it is certain that it has a word.
+
+        Args:
+            known: its text and stable part as they were; None is returned if they still are.
+        """
         if self.decoder.whole_utterances:
             return None
-        best = self._best()
-        spans = word_spans(best, self._tokens)
+        read_segmenters([self])
+        assert self._reading is not None
+        _, best, spans, settled, shown = self._reading
         if not spans:
             return None
         if best.words is not None and self._evidence.highest < self._shown_threshold:
             return None
-        settled = self.decoder.settled(self._beam)
         whole = sum(span.stop < settled + (best.words is not None) for span in spans)
         self._certain = self._certain or spans[0].start < settled or self._is_certain()
         if not self._certain:
             return None
-        words = self._words(best)[: max(whole, self._likely(best, spans))]
-        if not words:
+        count = len(spans)
+        if best.words is not None:
+            count = max(whole, self._likely(spans, shown))
+        if not count:
             return None
-        self._shown = [word.text for word in words]
-        text = " ".join(word.text for word in words)
-        stable = " ".join(word.text for word in words[:whole])
-        return OpenSegment(self._id, text, stable, words)
+        self._shown = [span.text for span in spans[:count]]
+        text, stable = " ".join(self._shown), " ".join(self._shown[:whole])
+        if (text, stable) == known:
+            return None
+        return OpenSegment(self._id, text, stable, self._words(best)[:count])
 
-    def _likely(self, best: Hypothesis, spans: list[WordSpan]) -> int:
+    def _likely(self, spans: list[WordSpan], shown: int) -> int:
         """Return how many words are worth showing; what was shown is, as long as it is the best."""
-        if best.words is None:
-            return len(spans)
-        shown = self.decoder.shown(self._beam)
         likely = sum(span.stop <= shown for span in spans)
         same = itertools.takewhile(
             lambda pair: pair[0] == pair[1].text, zip(self._shown, spans, strict=False)
@@ -294,3 +318,27 @@ def advance_segmenters(
             if len(rows):
                 left[place] = rows
     return closed
+
+
+def read_segmenters(segmenters: Sequence[Segmenter]) -> None:
+    """Prepare ``open`` of many streams: those with the same decoder share a call of it.
+
+    Streams whose readings have not changed since the last call cost next to nothing.
+    """
+    changed = defaultdict(list)
+    for one in segmenters:
+        before, decoder = one._reading, one.decoder
+        is_read = before is not None and decoder.reads_alike(before.beam, one._beam)
+        if not is_read and not decoder.whole_utterances:
+            changed[id(decoder)].append(one)
+    for group in changed.values():
+        decoder = group[0].decoder
+        best = [one._best() for one in group]
+        shown = [len(reading.tokens) for reading in best]
+        worded = [place for place, reading in enumerate(best) if reading.words is not None]
+        counts = decoder.shown([group[place]._beam for place in worded])
+        for place, count in zip(worded, counts, strict=True):
+            shown[place] = count
+        for one, reading, count in zip(group, best, shown, strict=True):
+            spans, settled = word_spans(reading, one._tokens), decoder.settled(one._beam)
+            one._reading = _Reading(one._beam, reading, spans, settled, count)

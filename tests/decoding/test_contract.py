@@ -35,6 +35,13 @@ DECODERS: dict[str, AnyDecoder] = {
 FED = st.tuples(st.integers(0, 10_000), st.lists(st.integers(0, 9), min_size=1, max_size=5))
 
 
+def read(decoder, state):
+    """Return what a partial is made of."""
+    (best,) = decoder.best(state)
+    words = best.words and [(word.text, word.start, word.stop) for word in best.words]
+    return best.tokens, best.frames, best.ends, best.token_log_probs, words, decoder.shown([state])
+
+
 @pytest.mark.parametrize("name", DECODERS)
 @settings(max_examples=25, deadline=None)
 @given(st.lists(FED, min_size=1, max_size=4))
@@ -52,7 +59,11 @@ def test_decoders_keep_the_contract(random_rows, name, fed):
     settled: list[tuple[int, ...]] = [()] * len(fed)
     for number in range(max(map(len, pieces))):
         parts = [own[number] if number < len(own) else empty for own in pieces]
-        states = decoder.advance(states, parts)
+        earlier, states = states, decoder.advance(states, parts)
+        assert decoder.shown(states) == [decoder.shown([state])[0] for state in states]
+        for one, state in zip(earlier, states, strict=True):
+            if decoder.reads_alike(one, state):
+                assert read(decoder, one) == read(decoder, state)
         for place, state in enumerate(states):
             readings = decoder.best(state, 50)
             scores = [one.log_prob for one in readings]

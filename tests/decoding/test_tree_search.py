@@ -280,12 +280,27 @@ def test_words_are_shown_by_their_share_of_the_probability(random_rows):
         (state,) = decoders[0].advance([decoders[0].start()], [rows])
         (best,) = decoders[0].best(state)
         stops = [0, *(word.stop for word in best.words)]
-        shown = [decoder.shown(state) for decoder in decoders]
+        shown = [decoder.shown([state])[0] for decoder in decoders]
         assert shown[0] == len(best.tokens)
         assert shown == sorted(shown, reverse=True)
         assert shown[-1] >= max(stop for stop in stops if stop <= decoders[0].settled(state))
         counts += [sum(stop <= each for stop in stops) for each in shown]
     assert len(set(counts.tolist())) == 4
+
+
+def test_certain_blanks_leave_the_hypotheses_alone(random_rows):
+    """So nothing has to be read again, whatever is searched beside them in the same call."""
+    decoder = tree_search(Bigrams(), blank_skip=0.7)
+    rows = random_rows(3, 30, 4, 8.0)
+    blanks = np.log(np.array([[0.97, 0.01, 0.01, 0.01]] * 3, np.float32))
+    before = decoder.advance([decoder.start()] * 2, [rows[:15], rows])
+    quiet, spoken = decoder.advance(before, [blanks, rows[:3]])
+    assert decoder.reads_alike(before[0], quiet)
+    assert not decoder.reads_alike(before[1], spoken)
+    assert quiet.frame == before[0].frame + 3
+    (after,) = decoder.advance([quiet], [rows[15:]])
+    (alone,) = decoder.advance([decoder.start()], [np.concatenate((rows[:15], blanks, rows[15:]))])
+    assert decoder.best(after, 50) == decoder.best(alone, 50)
 
 
 def test_a_share_is_that_of_the_hypotheses_with_the_same_words():
@@ -299,4 +314,4 @@ def test_a_share_is_that_of_the_hypotheses_with_the_same_words():
     share = float(chances.max() / chances.sum())
     assert len(decoder.best(state)[0].words) == 1
     for needed, shown in ((share - 0.05, 1), (min(1.0, share + 0.05), 0)):
-        assert decoder.tuned(replace(decoder.knobs, shown_share=needed)).shown(state) == shown
+        assert decoder.tuned(replace(decoder.knobs, shown_share=needed)).shown([state]) == [shown]

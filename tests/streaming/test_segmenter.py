@@ -178,3 +178,17 @@ def test_nothing_opens_while_a_reading_has_no_word():
     assert segmenter.open() is None
     segmenter.advance(rows_of([0, 3, 0, 4, 0, 2], 0.9999))
     assert segmenter.open() is not None
+
+
+def test_what_is_known_is_not_told_again():
+    segmenter = Segmenter(GreedyDecoder(), CHARACTERS, WordTimes(0.04), LONGEST)
+    segmenter.advance(rows_of([2, 0, 1]))
+    spoken = segmenter.open()
+    assert spoken is not None
+    assert (spoken.text, spoken.stable) == ("a", "a")
+    assert segmenter.open((spoken.text, spoken.stable)) is None
+    assert segmenter.open(("a", "")) == spoken
+    segmenter.advance(rows_of([0, 3]))
+    grown = segmenter.open(("a", "a"))
+    assert grown is not None
+    assert (grown.text, grown.stable) == ("a b", "a")
