@@ -13,6 +13,7 @@ from asr_gru.cli.options import endpoint_rules, model_options
 from asr_gru.data.manifest import Utterance, check_files, read_manifest
 from asr_gru.evaluation import Evaluation, UtteranceResult, evaluate
 from asr_gru.recognizer import Recognizer
+from asr_gru.scoring import Comparison, compare
 
 __all__ = ["command"]
 
@@ -30,6 +31,12 @@ __all__ = ["command"]
 @click.option(
     "--endpoint", default="off", show_default=True, help="As in transcribe; off: whole utterances."
 )
+@click.option(
+    "--compare",
+    "other_model",
+    metavar="MODEL",
+    help="Evaluate this model as well, and say whether the difference is significant.",
+)
 @click.option("--limit", type=click.IntRange(1), help="Only so many utterances, evenly spread.")
 @click.option("--worst", type=click.IntRange(0), default=3, show_default=True)
 @click.option("--json", "as_json", is_flag=True, help="Print JSON.")
@@ -43,6 +50,7 @@ def command(
     beam: int | None,
     normaliser: Literal["none", "basic", "english"],
     endpoint: str,
+    other_model: str | None,
     limit: int | None,
     worst: int,
     as_json: bool,
@@ -54,25 +62,48 @@ def command(
         utterances = read_manifest(manifest)
         check_files(utterances)
         lists[manifest.stem] = utterances if limit is None else evenly_spread(utterances, limit)
-    recognizer = Recognizer.load(
-        model, backend=backend, device=device, threads=threads, decoder=decoder, beam=beam
-    )
-    results: dict[str, Evaluation] = {}
-    for name, utterances in lists.items():
-        results[name] = evaluate(
-            recognizer,
-            utterances,
-            normaliser=normaliser,
-            endpoint=rules,
-            on_progress=_progress(name),
+    recognizers = [
+        Recognizer.load(
+            name, backend=backend, device=device, threads=threads, decoder=decoder, beam=beam
         )
+        for name in ((model,) if other_model is None else (model, other_model))
+    ]
+
+    def evaluate_with(recognizer: Recognizer) -> dict[str, Evaluation]:
+        return {
+            name: evaluate(
+                recognizer,
+                utterances,
+                normaliser=normaliser,
+                endpoint=rules,
+                on_progress=_progress(name),
+            )
+            for name, utterances in lists.items()
+        }
+
+    results = evaluate_with(recognizers[0])
     unreadable = [problem for result in results.values() for problem in result.unreadable]
     for problem in unreadable:
         click.echo(f"asr-gru: {problem}; left out", err=True)
+    others = [evaluate_with(recognizer) for recognizer in recognizers[1:]]
+    comparisons = {
+        name: compare(
+            [one.words for one in results[name].results], [one.words for one in result.results]
+        )
+        for other in others
+        for name, result in other.items()
+    }
     if as_json:
-        click.echo(json.dumps({name: _document(r, worst) for name, r in results.items()}, indent=2))
+        documents = {name: _document(result, worst) for name, result in results.items()}
+        for name, comparison in comparisons.items():
+            documents[name]["comparison"] = _comparison_document(others[0][name], comparison)
+        click.echo(json.dumps(documents, indent=2))
         return int(bool(unreadable))
     _table(results)
+    for other in others:
+        click.echo(f"\n{other_model}:")
+        _table(other)
+        _comparison_table(comparisons)
     for name, result in results.items():
         _details(name, result, worst)
     return int(bool(unreadable))
@@ -103,6 +134,28 @@ def _table(results: dict[str, Evaluation]) -> None:
         words = sum(result.words.rate for result in results.values()) / len(results)
         characters = sum(result.characters.rate for result in results.values()) / len(results)
         click.echo(f"{'mean':20} {'':5} {'':6} {words:6.2f} {'':13} {characters:6.2f}")
+
+
+def _comparison_table(comparisons: dict[str, Comparison]) -> None:
+    click.echo(f"\n{'difference':20} {'points':>7} {'95 %':>13}  (paired bootstrap)")
+    for name, comparison in comparisons.items():
+        low, high = comparison.interval
+        verdict = "significant" if comparison.significant else "not significant"
+        click.echo(
+            f"{name:20} {comparison.difference:+7.2f} {f'{low:+.1f} to {high:+.1f}':>13}  {verdict}, "
+            f"better in {100 * comparison.improvement_prob:.1f} % of the samples"
+        )
+
+
+def _comparison_document(other: Evaluation, comparison: Comparison) -> dict[str, Any]:
+    low, high = comparison.interval
+    return {
+        "word_error_rate": round(other.words.rate, 3),
+        "difference": round(comparison.difference, 3),
+        "interval": [round(low, 3), round(high, 3)],
+        "improvement_prob": round(comparison.improvement_prob, 4),
+        "significant": comparison.significant,
+    }
 
 
 def _details(name: str, result: Evaluation, worst: int) -> None:

@@ -1,5 +1,6 @@
 """Word and character error rates, alignments of texts, confidence intervals."""
 
+from asr_gru.scoring.comparison import Comparison, compare
 from asr_gru.scoring.rates import (
     Pair,
     Score,
@@ -11,11 +12,13 @@ from asr_gru.scoring.rates import (
 )
 
 __all__ = [
+    "Comparison",
     "Pair",
     "Score",
     "align",
     "bootstrap_interval",
     "character_errors",
+    "compare",
     "confusions",
     "word_errors",
 ]

@@ -77,3 +77,19 @@ def test_doctor_names_ffmpeg_and_the_extras(run, model, monkeypatch):
     for name in ("ffmpeg", "fastapi", "uvicorn", "torch"):
         assert name in told
     assert "none     ffmpeg" in told
+
+
+def test_two_models_are_compared_on_the_same_utterances(run, model, manifest):
+    found = document(run, model, manifest, "--compare", model)
+    comparison = found["comparison"]
+    assert comparison["word_error_rate"] == found["word_error_rate"]
+    assert (comparison["difference"], comparison["significant"]) == (0.0, False)
+    printed = run("evaluate", "--model", model, "--compare", model, manifest).out
+    assert "+0.00" in printed
+    assert "not significant" in printed
+
+
+def test_a_model_to_compare_with_that_is_not_there_is_named(run, model, manifest):
+    result = run("evaluate", "--model", model, "--compare", "no-such-model", manifest)
+    assert result.status == 1
+    assert "no-such-model" in result.err
