@@ -140,9 +140,10 @@ def _comparison_table(comparisons: dict[str, Comparison]) -> None:
     click.echo(f"\n{'difference':20} {'points':>7} {'95 %':>13}  (paired bootstrap)")
     for name, comparison in comparisons.items():
         low, high = comparison.interval
+        interval = f"{low:+.1f} to {high:+.1f}"
         verdict = "significant" if comparison.significant else "not significant"
         click.echo(
-            f"{name:20} {comparison.difference:+7.2f} {f'{low:+.1f} to {high:+.1f}':>13}  {verdict}, "
+            f"{name:20} {comparison.difference:+7.2f} {interval:>13}  {verdict}, "
             f"better in {100 * comparison.improvement_prob:.1f} % of the samples"
         )
 
