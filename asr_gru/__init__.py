@@ -17,15 +17,28 @@ from asr_gru.errors import (
     MissingExtraError,
     ModelError,
 )
-from asr_gru.results import Event, Match, Segment, Transcript, Word
+from asr_gru.results import (
+    Alignment,
+    Event,
+    Match,
+    Mismatch,
+    Phone,
+    Segment,
+    Transcript,
+    Word,
+)
 
 if TYPE_CHECKING:
+    from pathlib import Path
+
     from asr_gru.model.info import ModelInfo
     from asr_gru.recognizer import Recognizer
     from asr_gru.streaming.endpoint import EndpointRules
+    from asr_gru.streaming.recordings import AudioInput
     from asr_gru.streaming.stream import Stream, StreamState
 
 __all__ = [
+    "Alignment",
     "AudioError",
     "ConfigError",
     "DataError",
@@ -34,9 +47,11 @@ __all__ = [
     "Error",
     "Event",
     "Match",
+    "Mismatch",
     "MissingExtraError",
     "ModelError",
     "ModelInfo",
+    "Phone",
     "Recognizer",
     "Segment",
     "Stream",
@@ -44,6 +59,7 @@ __all__ = [
     "Transcript",
     "Word",
     "__version__",
+    "align",
 ]
 
 __version__ = "0.1.0"
@@ -66,6 +82,31 @@ def __getattr__(name: str) -> Any:
     value = getattr(import_module(f"asr_gru.{_LATER[name]}"), name)
     globals()[name] = value
     return value
+
+
+def align(
+    text: str,
+    source: AudioInput,
+    sample_rate: int | None = None,
+    *,
+    model: str | Path = "en-small",
+) -> Alignment:
+    """Find when each word and phone of a text is spoken in a recording of it.
+
+    Load a ``Recognizer`` and call its ``align`` for several recordings.
+
+    Args:
+        text: what is said, as people write it.
+        source: the name of a file, a binary file object, the bytes of a file, or samples.
+        sample_rate: of samples, in Hz; not needed for files.
+        model: the name of a bundled model, or the path of a model directory.
+
+    Raises:
+        Error: as ``Recognizer.load`` and ``Recognizer.align``.
+    """
+    from asr_gru.recognizer import Recognizer
+
+    return Recognizer.load(model).align(text, source, sample_rate)
 
 
 def __dir__() -> list[str]:

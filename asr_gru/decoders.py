@@ -7,7 +7,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass, replace
 from itertools import islice
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Literal
 
 from asr_gru.decoding import (
     AnyDecoder,
@@ -23,7 +23,7 @@ from asr_gru.decoding import (
 from asr_gru.errors import ConfigError, ModelError, did_you_mean
 
 if TYPE_CHECKING:
-    from asr_gru.language import Lexicon
+    from asr_gru.language import Lexicon, WordSounds
     from asr_gru.language.pronounce import Pronouncer
     from asr_gru.model.config import DecoderConfig, DecoderKind, ModelConfig
     from asr_gru.model.directory import ModelDirectory
@@ -162,30 +162,49 @@ class Decoders:
         return found
 
     def _compile(self, asked: Closed, tokens: Tokenizer) -> GraphSearch:
-        from asr_gru.language import Grammar, PhraseList, WordSounds
+        from asr_gru.language import Grammar, PhraseList
 
         knobs = GraphKnobs()
         if asked.rejection is not None:
             knobs = replace(knobs, rejection=asked.rejection)
-        directory = self._directory
-        normaliser = directory.config.normaliser if directory else "basic"
         said: PhraseList | Grammar
         if asked.grammar is None:
-            said = PhraseList(asked.phrases or (), normaliser)
+            said = PhraseList(asked.phrases or (), self.normaliser)
         elif asked.most_states is None:
-            said = Grammar(asked.grammar, asked.name, normaliser)
+            said = Grammar(asked.grammar, asked.name, self.normaliser)
         else:
-            said = Grammar(asked.grammar, asked.name, normaliser, most_states=asked.most_states)
-        is_english = directory is None or directory.config.language.partition("-")[0] in ("", "en")
-        sounds = WordSounds(
-            tokens.symbols,
-            tokens.kind,
-            self._own_lexicon(),
-            pronouncer=_english_pronouncer if is_english else None,
-        )
-        spoken = sounds.spoken(said.graph.spoken_as, asked.most_unknown)
+            said = Grammar(
+                asked.grammar, asked.name, self.normaliser, most_states=asked.most_states
+            )
+        spoken = self.sounds(tokens).spoken(said.graph.spoken_as, asked.most_unknown)
         graph = build_phone_graph(said.graph, spoken)
         return GraphSearch(graph, len(tokens.symbols), said.match, knobs=knobs)
+
+    def sounds(self, tokens: Tokenizer, lexicon: Lexicon | None = None) -> WordSounds:
+        """Return what finds pronunciations of words.
+
+        Args:
+            tokens: what the model writes with.
+            lexicon: asked first; by default the model's own.
+
+        Raises:
+            ConfigError: a model of word pieces.
+        """
+        from asr_gru.language import WordSounds
+
+        config = self._directory.config if self._directory else None
+        is_english = config is None or config.language.partition("-")[0] in ("", "en")
+        return WordSounds(
+            tokens.symbols,
+            tokens.kind,
+            lexicon or self._own_lexicon(),
+            pronouncer=_english_pronouncer if is_english else None,
+        )
+
+    @property
+    def normaliser(self) -> Literal["none", "basic", "english"]:
+        """How the model's texts are normalised; basic without a model directory."""
+        return self._directory.config.normaliser if self._directory else "basic"
 
     def _own_lexicon(self) -> Lexicon | None:
         from asr_gru.language import Lexicon

@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterable
     from pathlib import Path
 
+    from asr_gru.language import Lexicon, WordSounds
     from asr_gru.model.acoustic import AcousticModel
     from asr_gru.text import Tokenizer
 
@@ -130,6 +131,19 @@ class LoadedModel:
     def decoder(self) -> AnyDecoder:
         """The default decoder."""
         return self._pipeline.decoder
+
+    @property
+    def pipeline(self) -> Pipeline:
+        """The loaded parts, with the default decoder."""
+        return self._pipeline
+
+    def word_sounds(self, lexicon: Lexicon | None = None) -> WordSounds:
+        """Return what finds pronunciations for this model, in a lexicon or else the model's own.
+
+        Raises:
+            ConfigError: a model of word pieces, which have no pronunciations.
+        """
+        return self._decoders.sounds(self.tokenizer, lexicon)
 
     @property
     def tokenizer(self) -> Tokenizer:

@@ -23,7 +23,8 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator
     from pathlib import Path
 
-    from asr_gru.results import Segment, Transcript
+    from asr_gru.language import Lexicon
+    from asr_gru.results import Alignment, Segment, Transcript
 
 __all__ = ["DecoderChoice", "Recognizer"]
 
@@ -211,3 +212,35 @@ class Recognizer(LoadedModel):
             on_progress=on_progress,
             on_update=on_update,
         )
+
+    def align(
+        self,
+        text: str,
+        source: AudioInput,
+        sample_rate: int | None = None,
+        *,
+        lexicon: Lexicon | None = None,
+        on_progress: Callable[[float], None] | None = None,
+    ) -> Alignment:
+        """Find when each word and phone of a text is spoken in a recording of it.
+
+        The recording may last hours; memory grows with its length and that of the text. The
+        method is described at ``alignment.aligner``.
+
+        Args:
+            text: what is said, as people write it.
+            source: as in ``transcribe``.
+            sample_rate: of samples, in Hz.
+            lexicon: pronunciations to use in place of the model's own; words that it lacks are
+                pronounced by the English rules.
+            on_progress: called now and then with the seconds of audio recognised so far.
+
+        Raises:
+            DataError: a text without words that can be pronounced.
+            AudioError: the source cannot be read as audio.
+            ConfigError: a model of word pieces, which have no pronunciations.
+        """
+        from asr_gru.alignment import Aligner
+
+        aligner = Aligner(self._pipeline, self.word_sounds(lexicon), self._decoders.normaliser)
+        return aligner.align(text, source, sample_rate, on_progress=on_progress)

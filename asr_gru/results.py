@@ -10,7 +10,33 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Literal
 
-__all__ = ["Event", "Match", "Segment", "Transcript", "Word"]
+__all__ = ["Alignment", "Event", "Match", "Mismatch", "Phone", "Segment", "Transcript", "Word"]
+
+
+@dataclass(frozen=True, slots=True)
+class Phone:
+    """One phone of an aligned word, or a letter of a model of letters.
+
+    Attributes:
+        text: the phone, as the model names it.
+        start_s: seconds from the start of the audio.
+        end_s: seconds; the start of the word's next phone.
+        confidence: the model's probability of it, between 0 and 1.
+    """
+
+    text: str
+    start_s: float
+    end_s: float
+    confidence: float
+
+    def to_dict(self) -> dict[str, Any]:
+        """Return the phone as JSON shows it."""
+        return {
+            "text": self.text,
+            "start_s": round(self.start_s, 3),
+            "end_s": round(self.end_s, 3),
+            "confidence": round(self.confidence, 3),
+        }
 
 
 @dataclass(frozen=True, slots=True)
@@ -22,12 +48,14 @@ class Word:
         start_s: seconds from the start of the audio.
         end_s: seconds; never before ``start_s`` nor after the start of the next word.
         confidence: between 0 (a guess) and 1 (certain).
+        phones: what it consists of, if it was aligned with a text.
     """
 
     text: str
     start_s: float
     end_s: float
     confidence: float
+    phones: tuple[Phone, ...] = ()
 
     def to_dict(self) -> dict[str, Any]:
         """Return the word as JSON shows it."""
@@ -36,6 +64,7 @@ class Word:
             "start_s": round(self.start_s, 3),
             "end_s": round(self.end_s, 3),
             "confidence": round(self.confidence, 3),
+            **({"phones": [phone.to_dict() for phone in self.phones]} if self.phones else {}),
         }
 
 
@@ -145,6 +174,71 @@ class Transcript:
             ConfigError: another suffix.
             Error: the file cannot be written.
         """
+        from asr_gru.formats import save
+
+        path = Path(path)
+        save(self, path, path.stem if name is None else name)
+
+
+@dataclass(frozen=True, slots=True)
+class Mismatch:
+    """A place where a text and its recording differ.
+
+    Attributes:
+        kind: ``"text"`` was not spoken, ``"audio"`` is not in the text, or both: ``"different"``.
+        start_s: seconds; the end of the aligned word before.
+        end_s: seconds; the start of the aligned word after.
+        text: the words of the text that were not found.
+        heard: what the recogniser heard instead.
+    """
+
+    kind: Literal["text", "audio", "different"]
+    start_s: float
+    end_s: float
+    text: str
+    heard: str
+
+    def to_dict(self) -> dict[str, Any]:
+        """Return the mismatch as JSON shows it."""
+        return {
+            "kind": self.kind,
+            "start_s": round(self.start_s, 3),
+            "end_s": round(self.end_s, 3),
+            "text": self.text,
+            "heard": self.heard,
+        }
+
+
+@dataclass(frozen=True, slots=True)
+class Alignment:
+    """A text with the times at which it is spoken in a recording.
+
+    Attributes:
+        transcript: the text; a segment is a sentence. Words that were not found have a confidence
+            of 0 and share the time between their neighbours.
+        mismatches: the places where text and recording differ, in order.
+        unpronounceable: spoken words that no rule can pronounce, which were not looked for.
+    """
+
+    transcript: Transcript
+    mismatches: tuple[Mismatch, ...] = ()
+    unpronounceable: tuple[str, ...] = ()
+
+    @property
+    def words(self) -> tuple[Word, ...]:
+        """The words of the text, in order."""
+        return self.transcript.words
+
+    def to_dict(self, name: str = "") -> dict[str, Any]:
+        """Return the alignment as JSON shows it; ``name`` is that of the recording."""
+        return {
+            **self.transcript.to_dict(name),
+            "mismatches": [mismatch.to_dict() for mismatch in self.mismatches],
+            "unpronounceable": list(self.unpronounceable),
+        }
+
+    def save(self, path: str | Path, *, name: str | None = None) -> None:
+        """Write the alignment as ``Transcript.save`` does; JSON holds the mismatches, too."""
         from asr_gru.formats import save
 
         path = Path(path)

@@ -3,10 +3,10 @@ r"""The front end by training: the same small network behind several normalisers
 Each learns to name the phone of every frame (the quick part of training: no text, no CTC), with
 gains from -30 to +10 dB, and is asked about recordings it never saw at other levels.
 
-asr-gru align RUN DATA/speech/train.tsv --lexicon cmudict.dict --output runs/phones.tsv
-asr-gru align RUN DATA/speech/dev-read.tsv --lexicon cmudict.dict --output runs/dev-phones.tsv
+asr-gru align-corpus RUN DATA/speech/train.tsv --lexicon cmudict.dict --output runs/phones.tsv
+asr-gru align-corpus RUN DATA/speech/dev-read.tsv --lexicon cmudict.dict --output runs/dev.tsv
 python -m studies.level_training --train DATA/speech/train.tsv --phones runs/phones.tsv \
-  --check DATA/speech/dev-read.tsv --check-phones runs/dev-phones.tsv
+  --check DATA/speech/dev-read.tsv --check-phones runs/dev.tsv
 """
 
 import time

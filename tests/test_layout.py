@@ -17,7 +17,7 @@ ROOMS = [
     {"model", "language"},
     {"data", "audio", "decoding"},
     {"nn", "streaming"},
-    {"export", "backends", "decoders"},
+    {"export", "backends", "decoders", "alignment"},
     {"loaded_model"},
     {"recognizer"},
     {"evaluation", "live", "tuning"},

@@ -14,8 +14,9 @@ LIVE = (ROOT / "docs" / "live.md").read_text(encoding="utf-8")
 PHRASES = (ROOT / "docs" / "phrases.md").read_text(encoding="utf-8")
 GRAMMARS = (ROOT / "docs" / "grammars.md").read_text(encoding="utf-8")
 LANGUAGE = (ROOT / "docs" / "language.md").read_text(encoding="utf-8")
+ALIGNMENT = (ROOT / "docs" / "alignment.md").read_text(encoding="utf-8")
 PYTHON = (ROOT / "docs" / "python.md").read_text(encoding="utf-8")
-DOCUMENTS = README + LIVE + LANGUAGE + PHRASES + GRAMMARS + PYTHON
+DOCUMENTS = README + LIVE + LANGUAGE + PHRASES + GRAMMARS + ALIGNMENT + PYTHON
 BLOCKS = re.findall(r"```python\n(.*?)```", DOCUMENTS, re.DOTALL)
 
 
@@ -51,9 +52,7 @@ def test_ci_runs_the_test_command_of_the_readme():
 
 
 def test_named_commands_exist():
-    assert set(
-        re.findall(r"`asr-gru ([\w-]+)", README + LIVE + LANGUAGE + PHRASES + GRAMMARS)
-    ) <= set(COMMANDS)
+    assert set(re.findall(r"`asr-gru ([\w-]+)", DOCUMENTS)) <= set(COMMANDS)
 
 
 def test_named_paths_exist():

@@ -1,99 +1,222 @@
-"""``asr-gru align``: forced alignment of recordings with a phone model."""
+"""``asr-gru align``: when each word of a text is spoken in a recording of it."""
 
 from __future__ import annotations
 
 import sys
+from collections.abc import Iterator, Sequence
 from pathlib import Path
+from typing import TYPE_CHECKING, NamedTuple
 
 import click
 
-from asr_gru.errors import DataError, MissingExtraError
+from asr_gru.cli.interrupts import interruptible
+from asr_gru.cli.outputs import check_folder, name_outputs
+from asr_gru.cli.progress import AudioProgress
+from asr_gru.cli.quiet import quiet_libraries
+from asr_gru.cli.workers import Finished
+from asr_gru.errors import ConfigError, DataError, Error
+from asr_gru.files import write_bytes
+from asr_gru.formats import format_alignment, writer
+from asr_gru.model.info import DEFAULT_MODEL
+from asr_gru.streaming.recordings import Update
+
+if TYPE_CHECKING:
+    from asr_gru.language import Lexicon
+    from asr_gru.recognizer import Recognizer
+    from asr_gru.results import Alignment
 
 __all__ = ["command"]
 
+LARGEST_TEXT = 50_000_000
+MOST_SHOWN = 10
+"""Mismatches shown without ``--report``."""
+
+
+class _Job(NamedTuple):
+    text: str
+    audio: Path
+
 
 @click.command("align")
-@click.argument("model", type=click.Path(path_type=Path))
-@click.argument("manifests", nargs=-1, required=True, type=click.Path(path_type=Path))
+@click.argument("text", required=False, type=click.Path(path_type=Path))
+@click.argument("audio", required=False, type=click.Path(path_type=Path))
+@click.option(
+    "--manifest",
+    "manifests",
+    multiple=True,
+    type=click.Path(path_type=Path),
+    help="Align the recordings of this manifest instead; needs --output-dir.",
+)
+@click.option(
+    "--format",
+    "formats",
+    multiple=True,
+    help="TextGrid, ctm, json, srt, vtt, tsv or txt; several with --output-dir.  [default: ctm]",
+)
+@click.option("--phones", is_flag=True, help="Write phones, not words, in ctm.")
+@click.option(
+    "--output-dir", type=click.Path(path_type=Path), help="Write files instead of to stdout."
+)
+@click.option(
+    "--report",
+    type=click.Path(path_type=Path),
+    help="Write the places where text and audio differ to this file (.tsv).",
+)
 @click.option(
     "--lexicon",
     type=click.Path(path_type=Path),
-    help="Pronunciation dictionary, lines of WORD PH ON ES (default: the English one).",
+    help="Pronunciation dictionary, lines of WORD PH ON ES  [the model's own].",
 )
 @click.option(
-    "--output", type=click.Path(path_type=Path), required=True, help="File of phones to write."
+    "--model", default=DEFAULT_MODEL, show_default=True, help="Bundled model, or a folder."
 )
-@click.option(
-    "--normaliser",
-    type=click.Choice(["none", "basic", "english"]),
-    default="english",
-    show_default=True,
-    help="How the manifests' texts are brought to the lexicon's words.",
-)
-@click.option(
-    "--cache",
-    type=click.Path(path_type=Path),
-    default=Path("runs/cache"),
-    show_default=True,
-    help="Where decoded recordings are kept, as for train.",
-)
+@click.option("--threads", type=click.IntRange(1), default=1, show_default=True)
+@click.pass_context
 def command(
-    model: Path,
+    context: click.Context,
+    text: Path | None,
+    audio: Path | None,
     manifests: tuple[Path, ...],
+    formats: tuple[str, ...],
+    phones: bool,
+    output_dir: Path | None,
+    report: Path | None,
     lexicon: Path | None,
-    output: Path,
-    normaliser: str,
-    cache: Path,
-) -> None:
-    """Align the recordings of MANIFESTS with MODEL, a run or model directory of phones.
+    model: str,
+    threads: int,
+) -> int:
+    """Find when each word of TEXT, a text file, is spoken in AUDIO, a recording of it.
 
-    Each word gets its likeliest pronunciation. The file can be used as data.pronunciations and
-    as phones.file in a training configuration.
+    Recordings may last hours. Words that are not spoken and speech that is not in the text are
+    reported.
     """
+    formats = tuple(dict.fromkeys(formats)) or ("ctm",)
+    for form in formats:
+        writer(form)
+    if phones and formats != ("ctm",):
+        raise ConfigError("--phones is of ctm; TextGrid and json have phones beside the words")
+    if output_dir is None and (len(formats) > 1 or manifests):
+        raise ConfigError("several formats or recordings need --output-dir")
+    jobs = _jobs(text, audio, manifests)
+    if output_dir is not None:
+        check_folder(output_dir)
+    with interruptible() as check, quiet_libraries(context):
+        from asr_gru.recognizer import Recognizer
+
+        recognizer = Recognizer.load(model, threads=threads)
+        own = _read_lexicon(lexicon, recognizer) if lexicon else None
+        names = name_outputs([job.audio for job in jobs])
+        lines = ["recording\tstart_s\tend_s\tkind\ttext\theard"]
+        failed = False
+        with AudioProgress([job.audio for job in jobs]) as progress:
+            for index, (job, name) in enumerate(zip(jobs, names, strict=True)):
+
+                def on_progress(seconds: float, index: int = index) -> None:
+                    progress.update(Update(index, (), seconds, None))
+                    check()
+
+                try:
+                    found = recognizer.align(
+                        job.text, job.audio, lexicon=own, on_progress=on_progress
+                    )
+                except Error as error:
+                    if not manifests:
+                        raise
+                    named = "" if str(job.audio) in str(error) else f"{job.audio}: "
+                    progress.write(f"asr-gru: {named}{error}\n", err=True)
+                    failed = True
+                    continue
+                progress.update(Finished(index, found.transcript))
+                for form in formats:
+                    written = format_alignment(found, form, name.name, phones=phones)
+                    if output_dir is None:
+                        progress.write(written)
+                    else:
+                        path = output_dir / name.with_name(f"{name.name}.{form}")
+                        path.parent.mkdir(parents=True, exist_ok=True)
+                        write_bytes(path, written.encode())
+                lines += _report_lines(found, job.audio)
+                for line in _notices(found, is_reported=report is not None):
+                    progress.write(f"asr-gru: {job.audio}: {line}\n", err=True)
+        if report is not None:
+            write_bytes(report, ("\n".join(lines) + "\n").encode())
+    return int(failed)
+
+
+def _jobs(text: Path | None, audio: Path | None, manifests: Sequence[Path]) -> list[_Job]:
+    from asr_gru.data.manifest import read_manifest
+
+    if manifests:
+        if text is not None:
+            raise ConfigError("TEXT beside --manifest, whose texts are aligned; give one of them")
+        utterances = [one for manifest in manifests for one in read_manifest(manifest)]
+        if not utterances:
+            raise DataError(f"{manifests[0]}: no recordings; there is nothing to align")
+        return [_Job(one.written or one.text, one.path) for one in utterances]
+    if text is None or audio is None:
+        raise ConfigError("give TEXT and AUDIO, or --manifest")
+    if text.is_dir():
+        raise ConfigError(
+            f"{text}: a folder; give a text file, or align a training corpus with align-corpus"
+        )
+    return [_Job(_read_text(text), audio)]
+
+
+def _read_text(path: Path) -> str:
     try:
-        from asr_gru.training.align import align_corpus
-        from asr_gru.training.audio_cache import pack_corpus
-        from asr_gru.training.config import DataConfig
-        from asr_gru.training.dataset import read_utterances
-        from asr_gru.training.initialise import load_net, load_net_tokenizer
-        from asr_gru.training.pronunciations import load_pronunciations
-    except ModuleNotFoundError as error:
-        raise MissingExtraError(error.name or "torch", "train") from None
-    from asr_gru.files import write_bytes
-
-    names = tuple(str(path.absolute()) for path in manifests)
-    data = DataConfig(
-        train=names,
-        lexicon=str(lexicon.absolute()) if lexicon else "",
-        normaliser=normaliser,  # type: ignore[arg-type]
-    )
-    net, tokenizer = load_net(model, _notice), load_net_tokenizer(model)
-    lines = ["path\tphones"]
-    utterances = read_utterances(names, Path(), data)
-    corpus = pack_corpus(utterances, cache, net.config.frontend.sample_rate)
-    pronunciations = load_pronunciations(data, Path())
-    with click.progressbar(utterances, label="aligning", file=sys.stderr) as bar:
-        result = align_corpus(net, tokenizer, corpus, pronunciations, bar.update)
-    if not result.lines:
-        why = ", ".join(f"{count}: {reason}" for reason, count in result.left_out.items())
-        raise DataError(f"no utterance could be aligned ({why or 'the manifests are empty'})")
-    folders = [path.absolute().parent for path in manifests]
-    for path, phones in result.lines.items():
-        folder = next((one for one in folders if path.is_relative_to(one)), None)
-        name = path.relative_to(folder) if folder else path
-        lines.append(f"{name.as_posix()}\t{phones}")
-    write_bytes(output, ("\n".join(lines) + "\n").encode())
-    click.echo(
-        f"{len(result.lines)} utterances aligned, {result.phones} phones, "
-        f"{result.log_prob / max(1, result.phones):.3f} nats per phone"
-    )
-    click.echo(
-        f"{result.ambiguous_words} words with several pronunciations, "
-        f"{result.variant_words} of them not spoken in the first one"
-    )
-    for reason, count in result.left_out.most_common():
-        click.echo(f"left out: {count} ({reason})")
+        if str(path) == "-":
+            data = sys.stdin.buffer.read(LARGEST_TEXT + 1)
+        else:
+            with path.open("rb") as file:
+                data = file.read(LARGEST_TEXT + 1)
+    except OSError as error:
+        raise DataError(f"{path}: {error.strerror}; give a text file") from None
+    if len(data) > LARGEST_TEXT:
+        raise DataError(f"{path}: larger than {LARGEST_TEXT} bytes; split it")
+    try:
+        return data.decode("utf-8-sig")
+    except UnicodeDecodeError:
+        raise DataError(f"{path}: not UTF-8; give a text file in UTF-8") from None
 
 
-def _notice(line: str) -> None:
-    click.echo(line, err=True)
+def _read_lexicon(path: Path, recognizer: Recognizer) -> Lexicon:
+    from asr_gru.language import Lexicon
+
+    phones = recognizer.tokenizer.symbols[1:]
+    entries = Lexicon.read_text(path, phones).entries()
+    return Lexicon.build([(word.lower(), spoken) for word, spoken in entries], phones)
+
+
+def _report_lines(found: Alignment, audio: Path) -> Iterator[str]:
+    for one in found.mismatches:
+        fields = (
+            audio,
+            f"{one.start_s:.2f}",
+            f"{one.end_s:.2f}",
+            one.kind,
+            " ".join(one.text.split()),
+            one.heard,
+        )
+        yield "\t".join(str(field).replace("\t", " ") for field in fields)
+
+
+def _notices(found: Alignment, *, is_reported: bool) -> Iterator[str]:
+    if found.unpronounceable:
+        words = " ".join(map(repr, found.unpronounceable[:MOST_SHOWN]))
+        yield f"cannot be pronounced: {words}; give a --lexicon with them"
+    shown = [] if is_reported else found.mismatches[:MOST_SHOWN]
+    for one in shown:
+        where = f"{one.start_s:.2f} to {one.end_s:.2f} s"
+        if one.kind == "text":
+            yield f"{where}: not spoken: {_short(one.text)}"
+        elif one.kind == "audio":
+            yield f"{where}: not in the text: {_short(one.heard)}"
+        else:
+            yield f"{where}: {_short(one.text)} in the text, {_short(one.heard)} in the audio"
+    if len(found.mismatches) > len(shown):
+        yield f"{len(found.mismatches)} places where text and audio differ"
+
+
+def _short(text: str) -> str:
+    words = text.split()
+    return repr(" ".join(words if len(words) <= 8 else [*words[:4], "...", *words[-3:]]))

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
+from dataclasses import replace
 from pathlib import Path
 
 from asr_gru.errors import ConfigError, Error, did_you_mean
@@ -14,9 +15,9 @@ from asr_gru.formats.textgrid import write_textgrid
 from asr_gru.formats.tsv import write_tsv
 from asr_gru.formats.txt import write_txt
 from asr_gru.formats.vtt import write_vtt
-from asr_gru.results import Transcript
+from asr_gru.results import Alignment, Transcript, Word
 
-__all__ = ["WRITERS", "Writer", "save", "writer"]
+__all__ = ["WRITERS", "Writer", "format_alignment", "save", "writer"]
 
 Writer = Callable[[Transcript, str], str]
 """Takes a transcript and the name of its recording; returns the contents of a file."""
@@ -45,8 +46,47 @@ def writer(name: str) -> Writer:
     return WRITERS[name]
 
 
-def save(transcript: Transcript, path: Path, name: str) -> None:
-    """Write a transcript in the format given by the suffix of ``path``.
+def format_alignment(
+    alignment: Alignment, name: str, recording: str, *, phones: bool = False
+) -> str:
+    """Return an alignment in a format.
+
+    Args:
+        alignment: what to write; JSON holds its mismatches, too.
+        name: of the format.
+        recording: name of the recording.
+        phones: write each phone in place of each word.
+
+    Raises:
+        ConfigError: no such format.
+    """
+    write = writer(name)
+    if write is write_json:
+        return write_json(alignment, recording)
+    transcript = alignment.transcript
+    if phones:
+        segments = tuple(
+            replace(
+                segment,
+                words=tuple(
+                    Word(
+                        text=phone.text,
+                        start_s=phone.start_s,
+                        end_s=phone.end_s,
+                        confidence=phone.confidence,
+                    )
+                    for word in segment.words
+                    for phone in word.phones
+                ),
+            )
+            for segment in transcript.segments
+        )
+        transcript = replace(transcript, segments=segments)
+    return write(transcript, recording)
+
+
+def save(result: Transcript | Alignment, path: Path, name: str) -> None:
+    """Write a transcript or an alignment in the format given by the suffix of ``path``.
 
     Raises:
         ConfigError: the suffix is not that of a format.
@@ -59,7 +99,10 @@ def save(transcript: Transcript, path: Path, name: str) -> None:
             f"{path}: unknown suffix{did_you_mean(suffix, suffixes)}; "
             f"the name must end in {', '.join(f'.{known}' for known in WRITERS)}"
         )
-    text = WRITERS[suffixes[suffix]](transcript, name)
+    if isinstance(result, Alignment):
+        text = format_alignment(result, suffixes[suffix], name)
+    else:
+        text = WRITERS[suffixes[suffix]](result, name)
     try:
         write_bytes(path, text.encode())
     except OSError as error:

@@ -12,6 +12,6 @@ def write_ctm(transcript: Transcript, name: str) -> str:
     recording = "_".join(name.split()) or "recording"
     return "".join(
         f"{recording} 1 {word.start_s:.3f} {word.end_s - word.start_s:.3f} "
-        f"{word.text} {word.confidence:.3f}\n"
+        f"{'_'.join(word.text.split())} {word.confidence:.3f}\n"
         for word in transcript.words
     )

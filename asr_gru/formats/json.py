@@ -4,14 +4,14 @@ from __future__ import annotations
 
 import json
 
-from asr_gru.results import Transcript
+from asr_gru.results import Alignment, Transcript
 
 __all__ = ["write_json", "write_json_line"]
 
 
-def write_json(transcript: Transcript, name: str) -> str:
+def write_json(result: Transcript | Alignment, name: str) -> str:
     """Return a document of name, duration, text, and segments with their words."""
-    return json.dumps(transcript.to_dict(name), ensure_ascii=False, indent=2) + "\n"
+    return json.dumps(result.to_dict(name), ensure_ascii=False, indent=2) + "\n"
 
 
 def write_json_line(transcript: Transcript, name: str) -> str:

@@ -1,4 +1,4 @@
-"""Praat TextGrid with a tier of words and a tier of segments."""
+"""Praat TextGrid with a tier of words, a tier of phones if there are any, and one of segments."""
 
 from __future__ import annotations
 
@@ -14,8 +14,12 @@ Interval = tuple[float, float, str]
 def write_textgrid(transcript: Transcript, name: str) -> str:  # noqa: ARG001
     """Return a TextGrid that spans the whole recording."""
     words = [(word.start_s, word.end_s, word.text) for word in transcript.words]
+    phones = [(p.start_s, p.end_s, p.text) for word in transcript.words for p in word.phones]
     segments = [(s.start_s, s.end_s, s.text) for s in transcript.segments]
     end_s = max([transcript.duration_s, 0.001, *(end for _, end, _ in [*words, *segments])])
+    tiers = [("words", words), ("segments", segments)]
+    if phones:
+        tiers.insert(1, ("phones", phones))
     lines = [
         'File type = "ooTextFile"',
         'Object class = "TextGrid"',
@@ -23,10 +27,10 @@ def write_textgrid(transcript: Transcript, name: str) -> str:  # noqa: ARG001
         "xmin = 0",
         f"xmax = {end_s:.6f}",
         "tiers? <exists>",
-        "size = 2",
+        f"size = {len(tiers)}",
         "item []:",
     ]
-    for number, (tier, labelled) in enumerate((("words", words), ("segments", segments)), 1):
+    for number, (tier, labelled) in enumerate(tiers, 1):
         intervals = _fill_gaps(labelled, end_s)
         lines += [
             f"    item [{number}]:",

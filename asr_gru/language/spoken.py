@@ -57,7 +57,7 @@ class WordSounds:
     ) -> None:
         if kind not in {"phones", "characters"}:
             raise ConfigError(
-                f"phrases need a model of phones or characters; this one's tokens are {kind}"
+                f"pronunciations need a model of phones or characters; this one's tokens are {kind}"
             )
         self._ids = {symbol: place for place, symbol in enumerate(symbols) if place}
         self._kind = kind

@@ -47,8 +47,8 @@ class DataConfig(_Strict, frozen=True, kw_only=True, forbid_unknown_fields=True)
         vocab_size: number of word pieces, the blank included.
         lexicon: pronunciation dictionary for phones, relative to the data root; without one the
             package's English one.
-        pronunciations: output of ``asr-gru align``, relative to the data root; recordings that are
-            not in it get the first pronunciation of each word.
+        pronunciations: output of ``asr-gru align-corpus``, relative to the data root; recordings
+            that are not in it get the first pronunciation of each word.
         normaliser: normaliser of training and reference texts.
         shortest_s: shorter recordings are left out.
         longest_s: longer recordings are left out.

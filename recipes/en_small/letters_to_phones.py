@@ -5,7 +5,7 @@
 Early models of this recipe were trained on texts in which each of the 39 phones was one letter
 (AA to OY: a to z, P to ZH: A to M) beside a space that never occurred. NEW_RUN has the same
 weights, with the head's rows in the order of the phones, and is what ``--start-from``,
-``asr-gru align`` and ``asr-gru export`` take.
+``asr-gru align-corpus`` and ``asr-gru export`` take.
 """
 
 import argparse

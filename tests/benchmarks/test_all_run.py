@@ -14,6 +14,7 @@ from benchmarks._common import AUDIO_SAMPLES, make_parser, read_lists
 ROOT = Path(__file__).parents[2]
 
 COMMANDS = {
+    "benchmarks.accuracy.alignment": ["{manifest}"],
     "benchmarks.accuracy.beam_width": ["{manifest}", "--every", "1"],
     "benchmarks.accuracy.confidence": ["{manifest}"],
     "benchmarks.accuracy.level": ["{manifest}"],
@@ -47,6 +48,7 @@ COMMANDS = {
     "studies.resampling": ["{manifest}"],
 }
 HEADERS = {
+    "benchmarks.accuracy.alignment": "list words false % found % precise % extra %",
     "benchmarks.accuracy.beam_width": "beam width one RTF",
     "benchmarks.accuracy.confidence": "confidence words right %",
     "benchmarks.accuracy.level": "WER % en-small",

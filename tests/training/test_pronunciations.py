@@ -149,7 +149,7 @@ def test_letters_cannot_be_aligned(root):
 
 
 def test_phones_last_until_halfway_to_their_neighbours():
-    aligned = AlignedWords([0], [1, 2, 1], [11, 13, 31], 0.0)
+    aligned = AlignedWords([0], [1, 2, 1], [11, 13, 31], [12, 14, 32], 0.0)
     line = phone_line(aligned, ("", "A", "B"), 0.04, 1, 1.5)
     assert line == "SIL 0.30 A 0.46 B 0.62 SIL 1.10 A 1.34 SIL 1.50"
 
