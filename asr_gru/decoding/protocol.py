@@ -118,6 +118,10 @@ class Decoder(Protocol[S]):
         """
         return before is after
 
+    def end_probability(self, state: S) -> float | None:  # noqa: ARG002
+        """Return the probability that the sentence ends here; None if the decoder cannot tell."""
+        return None
+
     @abstractmethod
     def finish(self, state: S) -> S:
         """Return the state after the end of the sentence, which adds its score to all readings.

@@ -144,6 +144,20 @@ class TreeSearch(FrameSearch[TreeState]):
         """Return whether there were only certain blanks in between."""
         return before.hypotheses is after.hypotheses
 
+    def end_probability(self, state: TreeState) -> float | None:
+        """Return the language model's probability that the sentence ends here, over all hypotheses.
+
+        Hypotheses count by their share of the probability; those within a word do not end here.
+        """
+        if self._model is None or state.finished:
+            return None
+        ints, floats = state.hypotheses
+        rank = floats[SCORE] + self._net.below[ints[NODE]]
+        mass = np.exp(rank - rank.max())
+        (whole,) = (ints[NODE] == 0).nonzero()
+        ends = np.exp(self._model.end(ints[LM_STATE].take(whole)).astype(np.float64))
+        return float((mass.take(whole) * ends).sum() / mass.sum())
+
     def finish(self, state: TreeState) -> TreeState:
         """Score the end of the sentence; a word that is not complete is left out.
 

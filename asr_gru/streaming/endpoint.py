@@ -4,7 +4,8 @@
     silence       ·   ·    ············       ·    ·  ·    ··    ·
                            |<-trailing_s->|    |<---- 0.8 longest_s --->|<- pauses end it ->|
 
-* ``trailing_s`` of silence after speech ends an utterance.
+* ``trailing_s`` of silence after speech ends an utterance. Where the language model finds the end
+  of the sentence unlikely, more silence is needed, up to ``incomplete_s``.
 * After four fifths of ``longest_s`` any pause of ``pause_s`` between two words ends it; at the
   full length it ends at its last word boundary, and the frames after that begin the next one.
 * ``leading_s`` of silence without any speech yields nothing, but restarts the decoder.
@@ -16,7 +17,7 @@ whether there are words, so the caller asks it before acting on an endpoint.
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import lru_cache
 from typing import TYPE_CHECKING, Literal
 
@@ -29,6 +30,9 @@ __all__ = ["MODES", "Endpoint", "EndpointRules", "EndpointState", "find_endpoint
 
 Reason = Literal["silence", "pause", "length", "nothing"]
 EASED = 0.8
+LIKELY_END, UNLIKELY_END = 1e-3, 1e-4
+"""Probabilities of the end of the sentence at which ``trailing_s`` and ``incomplete_s`` are needed;
+between them the silence that is needed is linear in the logarithm."""
 SHORTEST_S, LONGEST_S = 0.1, 60.0
 """Seconds of trailing silence that ``EndpointRules.parse`` accepts."""
 
@@ -39,18 +43,22 @@ class EndpointRules:
 
     Attributes:
         trailing_s: silence after speech that ends the utterance.
+        incomplete_s: silence that ends it where the sentence is probably incomplete; None for
+            ``trailing_s`` in any case. Only a tree search with a language model can tell.
         longest_s: longest utterance, from its first speech on.
         leading_s: silence before any speech after which the decoder is restarted.
         pause_s: pause that ends an utterance of more than four fifths of ``longest_s``.
     """
 
-    trailing_s: float | None = 0.8
+    trailing_s: float | None = 0.88
+    incomplete_s: float | None = None
     longest_s: float | None = 20.0
     leading_s: float | None = 5.0
     pause_s: float = 0.2
 
     def __post_init__(self) -> None:
-        for value in (self.trailing_s, self.longest_s, self.leading_s, self.pause_s):
+        rules = (self.trailing_s, self.incomplete_s, self.longest_s, self.leading_s, self.pause_s)
+        for value in rules:
             if value is not None and not 0 < value < math.inf:
                 raise ConfigError(f"an endpoint rule of {value} s; give seconds above 0")
 
@@ -114,9 +122,9 @@ class EndpointRules:
 
 
 MODES = {
-    "short": EndpointRules(trailing_s=0.5, longest_s=10.0),
-    "normal": EndpointRules(),
-    "long": EndpointRules(trailing_s=1.6, longest_s=40.0),
+    "short": EndpointRules(trailing_s=0.5, incomplete_s=1.0, longest_s=10.0),
+    "normal": EndpointRules(trailing_s=0.88, incomplete_s=1.8),
+    "long": EndpointRules(trailing_s=1.6, incomplete_s=2.4, longest_s=40.0),
     "off": EndpointRules(trailing_s=None, longest_s=None, leading_s=None),
 }
 
@@ -128,10 +136,30 @@ class EndpointState:
     Attributes:
         length: frames since the first speech of the utterance, 0 before it.
         silent: length of the current run of silent frames.
+        needed: how long this run must become, once that was decided by ``waits``; before, 0.
     """
 
     length: int = 0
     silent: int = 0
+    needed: int = 0
+
+    def waits(
+        self, probability: float | None, rules: EndpointRules, frame_s: float
+    ) -> EndpointState:
+        """Return the state of a run of ``trailing_s`` that is to go on for as long as it needs.
+
+        Args:
+            probability: that the sentence ends here; None if the decoder cannot tell.
+            rules: those of the utterance.
+            frame_s: seconds per frame.
+        """
+        trailing, incomplete = _in_frames(rules, frame_s)[:2]
+        doubt = 0.0
+        if probability is not None:
+            ratio = math.log(LIKELY_END / max(probability, 1e-30))
+            doubt = min(1.0, max(0.0, ratio / math.log(LIKELY_END / UNLIKELY_END)))
+        needed = trailing + math.ceil(round(doubt * (incomplete - trailing), 6))
+        return replace(self, needed=int(needed))
 
 
 @dataclass(frozen=True, slots=True)
@@ -164,16 +192,19 @@ def find_endpoint(
         ``"silence"`` is also returned once when no frame was loud, because a decoder may find a
         word in frames in each of which blank is likelier.
     """
-    trailing, longest, leading, pause = _in_frames(rules, frame_s)
+    trailing, incomplete, longest, leading, pause = _in_frames(rules, frame_s)
     eased = EASED * longest
-    length, silent = state.length, state.silent
+    length, silent, needed = state.length, state.silent, state.needed
     for count, is_silent in enumerate(silence, 1):
         before = silent
         silent = silent + 1 if is_silent else 0
+        if not is_silent:
+            needed = 0
+        enough = min(max(trailing, needed), incomplete)
         if length or not is_silent:
             length += 1
         reason: Reason | None = None
-        if silent == trailing or (length and silent > trailing):
+        if silent == enough or (length and silent > enough):
             reason = "silence"
         elif not length and silent >= leading:
             reason = "nothing"
@@ -182,13 +213,20 @@ def find_endpoint(
         elif length > eased and (silent == pause or (before >= pause and not silent)):
             reason = "pause"
         if reason:
-            return EndpointState(length, silent), Endpoint(count, reason)
-    return EndpointState(length, silent), None
+            return EndpointState(length, silent, needed), Endpoint(count, reason)
+    return EndpointState(length, silent, needed), None
 
 
 @lru_cache(maxsize=64)
 def _in_frames(rules: EndpointRules, frame_s: float) -> tuple[float, ...]:
-    return tuple(
+    trailing, incomplete, *others = (
         math.inf if seconds is None else max(1, math.ceil(round(seconds / frame_s, 6)))
-        for seconds in (rules.trailing_s, rules.longest_s, rules.leading_s, rules.pause_s)
+        for seconds in (
+            rules.trailing_s,
+            rules.incomplete_s or rules.trailing_s,
+            rules.longest_s,
+            rules.leading_s,
+            rules.pause_s,
+        )
     )
+    return trailing, max(trailing, incomplete), *others

@@ -247,9 +247,12 @@ class Segmenter:
         whole = self.decoder.whole_utterances
         if whole or end.reason in {"silence", "nothing"}:
             best = self._ended()
-            if end.reason == "silence" and not whole and not word_spans(best, self._tokens):
-                self._endpoint = replace(self._endpoint, length=0)  # what was heard was no word
-                return None
+            if end.reason == "silence" and not whole:
+                if not word_spans(best, self._tokens):
+                    self._endpoint = replace(self._endpoint, length=0)  # what was heard was no word
+                    return None
+                if self._waits():
+                    return None
             self._close(best, closed)
             self._restart()
             return None
@@ -268,6 +271,14 @@ class Segmenter:
         self._close(best.first(kept), closed)
         self._restart()
         return rows
+
+    def _waits(self) -> bool:
+        """Return whether more silence is needed, because the sentence is probably incomplete."""
+        if self.rules.incomplete_s is None or self._endpoint.needed:
+            return False
+        probability = self.decoder.end_probability(self._beam)
+        self._endpoint = self._endpoint.waits(probability, self.rules, self._times.frame_s)
+        return self._endpoint.needed > self._endpoint.silent
 
     def _close(
         self, best: Hypothesis, closed: list[Segment], latest_s: float | None = None

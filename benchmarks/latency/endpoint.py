@@ -2,22 +2,24 @@
 
     python -m benchmarks.latency.endpoint
     python -m benchmarks.latency.endpoint MANIFEST... --utterances 300
+    python -m benchmarks.latency.endpoint MANIFEST... --rules 0.8 0.9 0.9,1.8
 
 Joins utterances, each freed from its own silence (librosa.effects.trim), with gaps of quiet noise:
 pauses within a turn of 0.2 to 0.6 s, and 0.5, 1, 1.5, 2 or 3 s between turns, from a fixed seed.
-For each mode:
+For each mode, or each of ``--rules`` (``trailing_s``, or it and ``incomplete_s``):
 
-* early: finals inside an utterance, because of a silence inside it
+* early: finals inside an utterance, because of a silence inside it, with words of it still to come
 * length: finals inside an utterance because the segment became too long
 * late: gaps of at least the mode's silence and 0.3 s, with words of both sides in one segment
 * after: from the end of an utterance before such a gap until its final, in seconds of sound, with
-  the wait for a full step; the median
+  the wait for a full step; the median and the 90th percentile
 * none: such gaps in which no final came although none reaches over it: the utterance was not
   heard, or its last words were not, so that its final came early
 """
 
 from __future__ import annotations
 
+import argparse
 import math
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
@@ -26,11 +28,13 @@ from itertools import pairwise
 import numpy as np
 import numpy.typing as npt
 
-from asr_gru import DataError, EndpointRules, Event, Recognizer
+from asr_gru import ConfigError, DataError, EndpointRules, Recognizer, Segment
 from asr_gru.audio import read_recording
 from asr_gru.data.manifest import Utterance
+from asr_gru.streaming.segmenter import Segmenter
 from benchmarks._common import Table, load, make_parser, positive, read_all, run
 
+LogProbs = npt.NDArray[np.float32]
 GAPS_S = (0.5, 1.0, 1.5, 2.0, 3.0)
 WITHIN_S = (0.2, 0.6)
 WITHIN_SHARE = 0.25
@@ -79,11 +83,13 @@ def judge(
     early = length = gaps = late = none = 0
     after_s: list[float] = []
     for begin_s, end_s in utterances:
-        for final in finals:
+        for number, final in enumerate(finals):
             if begin_s < final.at_s < end_s:
                 silent = final.at_s - final.words_s[-1] > 0.75 * trailing_s
+                after = (word_s for later in finals[number + 1 :] for word_s in later.words_s)
+                more = any(final.at_s < word_s < end_s for word_s in after)
                 length += not silent
-                early += silent and final.at_s - trailing_s > begin_s
+                early += silent and more and final.at_s - trailing_s > begin_s
     for (_, end_s), (next_s, _) in pairwise(utterances):
         if next_s - end_s < trailing_s + ENOUGH_S:
             continue
@@ -127,58 +133,74 @@ def joined(
     return whole + noise, places
 
 
-def cut(
-    recognizer: Recognizer, samples: npt.NDArray[np.float32], rules: EndpointRules
-) -> list[Final]:
-    """Run a stream frame by frame, so that a decision's time is known to the frame."""
-    info = recognizer.acoustic.info
-    engine = recognizer.stream(info.sample_rate, rules).engine
+def log_probs(recognizer: Recognizer, samples: npt.NDArray[np.float32]) -> LogProbs:
+    """Return the rows ``(frames, tokens)`` of whole steps."""
+    acoustic, step = recognizer.acoustic, recognizer.acoustic.info.step_samples
+    state, rows = acoustic.start(1), []
+    for first in range(0, len(samples) - step + 1, step):
+        found, state = acoustic.step(samples[None, first : first + step], state)
+        rows.append(found[0])
+    return np.concatenate(rows)
+
+
+def cut(recognizer: Recognizer, rows: LogProbs, rules: EndpointRules) -> list[Final]:
+    """Segment frame by frame, so that a decision's time is known to the frame."""
+    pipeline = recognizer.stream(recognizer.info.sample_rate).engine.pipeline
+    parts = (pipeline.decoder, pipeline.tokenizer, pipeline.times)
+    segmenter = Segmenter(*parts, rules, pipeline.speech)
+    frame_s = pipeline.times.frame_s
     finals: list[Final] = []
-    row = 0
 
-    def note(events: Iterable[Event], at_s: float) -> None:
-        for event in events:
-            if event.kind == "final":
-                places = tuple((w.start_s + w.end_s) / 2 for w in event.words)
-                finals.append(Final(at_s, places))
+    def note(segments: Iterable[Segment], at_s: float) -> None:
+        for segment in segments:
+            places = tuple((word.start_s + word.end_s) / 2 for word in segment.words)
+            finals.append(Final(at_s, places))
 
-    for first in range(0, len(samples) - info.step_samples + 1, info.step_samples):
-        engine.accept(samples[first : first + info.step_samples])
-        log_probs, state = recognizer.acoustic.step(
-            engine.take(info.step_samples)[None], engine.state
-        )
-        for each in log_probs[0]:
-            row += 1
-            note(engine.advance(each[None], state), row * info.frame_s)
-    note(engine.finish(), len(samples) / info.sample_rate)
+    for number, row in enumerate(rows, 1):
+        note(segmenter.advance(row[None]), number * frame_s)
+    note(segmenter.finish(len(rows) * frame_s), len(rows) * frame_s)
     return finals
+
+
+def parse_rules(text: str) -> EndpointRules:
+    """Read ``trailing_s`` or ``trailing_s,incomplete_s``, as a type of arguments."""
+    try:
+        trailing_s, *incomplete_s = (float(part) for part in text.split(",", 1))
+        return EndpointRules(trailing_s, *incomplete_s)
+    except (ValueError, ConfigError) as error:
+        raise argparse.ArgumentTypeError(f"{text!r}: {error}") from None
 
 
 def main(argv: Sequence[str] | None = None) -> None:
     parser = make_parser(__doc__, manifests=True)
     parser.add_argument("--utterances", type=positive, default=60)
     parser.add_argument("--longest", type=float, default=20.0, help="utterance, in seconds")
+    parser.add_argument("--rules", type=parse_rules, nargs="+", help="in place of the modes")
     options = parser.parse_args(argv)
     recognizer = load(options)
     info = recognizer.acoustic.info
     utterances = read_all(options)
     samples, places = joined(utterances, options.utterances, options.longest, info.sample_rate)
     print(f"{len(places)} utterances, {len(samples) / info.sample_rate / 60:.1f} minutes")
-    print(f"{'':8} {'per 100 utterances':>18}   {'per 100 gaps':>22}   {'seconds':>15}")
+    print(f"{'':8} {'per 100 utterances':>18}   {'per 100 gaps':>22}   {'seconds':>25}")
     table = Table(
         *(("mode", "<8"), ("early", "9.1f"), ("length", "8.1f"), ("gaps", "8d")),
-        *(("late", "7.1f"), ("none", "7.1f"), ("silence", "9.1f"), ("after", "7.2f")),
+        *(("late", "7.1f"), ("none", "7.1f"), ("silence", "9.1f"), ("incomplete", "10.1f")),
+        *(("after", "7.2f"), ("p90", "7.2f")),
     )
-    for mode in ("short", "normal", "long"):
-        rules = EndpointRules.named(mode)
+    rows = log_probs(recognizer, samples)
+    chosen = {mode: EndpointRules.named(mode) for mode in ("short", "normal", "long")}
+    if options.rules:
+        chosen = {f"{number}": rules for number, rules in enumerate(options.rules, 1)}
+    for mode, rules in chosen.items():
         assert rules.trailing_s is not None
         step_s = info.step_samples / info.sample_rate
-        cuts = judge(places, cut(recognizer, samples, rules), rules.trailing_s, step_s=step_s)
+        cuts = judge(places, cut(recognizer, rows, rules), rules.trailing_s, step_s=step_s)
         each, gap = 100 / cuts.utterances, 100 / max(1, cuts.gaps)
-        after_s = float(np.median(cuts.after_s)) if cuts.after_s else math.nan
+        after_s = np.percentile(cuts.after_s, [50, 90]) if cuts.after_s else (math.nan, math.nan)
         table.row(
-            *(mode, cuts.early * each, cuts.length * each, cuts.gaps),
-            *(cuts.late * gap, cuts.none * gap, rules.trailing_s, after_s),
+            *(mode, cuts.early * each, cuts.length * each, cuts.gaps, cuts.late * gap),
+            *(cuts.none * gap, rules.trailing_s, rules.incomplete_s or rules.trailing_s, *after_s),
         )
 
 

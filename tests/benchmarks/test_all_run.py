@@ -58,7 +58,7 @@ HEADERS = {
     "benchmarks.accuracy.speech_detector": "shown kept words/h one (1) WER % empty right",
     "benchmarks.accuracy.word_times": "words; seconds late",
     "benchmarks.latency": "of the delay until shown, ms mean p50 p90 p99",
-    "benchmarks.latency.endpoint": "mode early length gaps late none silence after",
+    "benchmarks.latency.endpoint": "mode early length gaps late none silence incomplete after p90",
     "benchmarks.latency.shown_words": "share shown revised % p50 ms p90 ms",
     "benchmarks.memory.live_soak": "h of silence",
     "benchmarks.memory.long_recording": "minute MB",

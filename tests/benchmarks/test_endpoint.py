@@ -22,7 +22,9 @@ def test_the_wait_for_the_step_is_counted():
 
 
 def test_early_cuts_are_finals_of_a_silence_inside_an_utterance():
-    assert judge(UTTERANCES, [Final(2.5, (1.2, 1.6))], 0.8).early == 1
+    cut, rest = Final(2.5, (1.2, 1.6)), Final(4.0, (2.8,))
+    assert judge(UTTERANCES, [cut, rest], 0.8).early == 1
+    assert judge(UTTERANCES, [cut], 0.8).early == 0  # nothing of it followed
     # the silence began before the utterance did
     assert judge(UTTERANCES, [Final(4.6, (1.2, 3.2))], 0.8).early == 0
 

@@ -315,3 +315,39 @@ def test_a_share_is_that_of_the_hypotheses_with_the_same_words():
     assert len(decoder.best(state)[0].words) == 1
     for needed, shown in ((share - 0.05, 1), (min(1.0, share + 0.05), 0)):
         assert decoder.tuned(replace(decoder.knobs, shown_share=needed)).shown([state]) == [shown]
+
+
+class Ends(Bigrams):
+    """Every sentence ends after any word with the same probability."""
+
+    def __init__(self, probability: float) -> None:
+        super().__init__()
+        self.probability = probability
+
+    def end(self, states: np.ndarray) -> np.ndarray:
+        return np.full(len(states), np.log(self.probability), np.float32)
+
+
+def test_the_probability_of_an_end_is_a_mean_over_hypotheses():
+    """Those within a word count as none that ends."""
+    rows = np.log(np.array([[1e-4, 1e-4, 0.9997, 1e-4], [0.9997, 1e-4, 1e-4, 1e-4]], np.float32))
+
+    def probability(model: Bigrams, **knobs: float) -> float:
+        decoder = tree_search(model, language_weight=1.0, **knobs)
+        (state,) = decoder.advance([decoder.start()], [rows])
+        found = decoder.end_probability(state)
+        assert found is not None
+        assert decoder.end_probability(decoder.finish(state)) is None
+        return found
+
+    model = Bigrams()
+    best = max("b", "bee", key=lambda word: model.table[model.words, WORDS.index(word)])
+    alone = float(np.exp(model.table[WORDS.index(best), model.words]))
+    assert probability(model, width=1) == pytest.approx(alone, rel=1e-5)
+    between = sorted(float(np.exp(model.table[WORDS.index(w), model.words])) for w in ("b", "bee"))
+    assert 0.0 < probability(model, beam=1e4) < between[1]
+    whole = probability(Ends(1.0), beam=1e4)
+    assert 0.5 < whole < 1.0  # the rest may go on to "bc"
+    assert probability(Ends(0.1), beam=1e4) == pytest.approx(0.1 * whole, rel=1e-5)
+    unsure = tree_search(None)
+    assert unsure.end_probability(unsure.start()) is None

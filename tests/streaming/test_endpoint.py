@@ -31,6 +31,31 @@ def test_silence_after_speech():
     assert at("..###..#" + "." * 20, RULES) == (18, "silence")
 
 
+PATIENT = EndpointRules(trailing_s=0.4, incomplete_s=0.8, longest_s=None)
+
+
+@pytest.mark.parametrize(
+    ("probability", "needed"),
+    [(None, 10), (1.0, 10), (1e-3, 10), (10**-3.5, 15), (1e-4, 20), (0.0, 20)],
+)
+def test_an_unlikely_end_needs_more_silence(probability, needed):
+    pause = "#" + "." * 10
+    state, end = find(pause, PATIENT)
+    assert end is not None
+    state = state.waits(probability, PATIENT, FRAME_S)
+    assert state.needed == needed
+    _, end = find("." * (needed - 10), PATIENT, state)
+    assert needed == 10 or (end is not None and end.frames == needed - 10)
+    assert find("." * (needed - 11), PATIENT, state)[1] is None or needed == 10
+    spoken, end = find("#" + "." * 9, PATIENT, state)  # the next pause is judged anew
+    assert (spoken.needed, end) == (0, None)
+
+
+def test_other_rules_end_a_wait():
+    state = EndpointState(5, 12, 20)
+    assert find(".", RULES, state)[1] is not None
+
+
 def test_silence_before_any_speech():
     assert find("." * 12, EndpointRules(trailing_s=None, leading_s=1.0))[1] is None
     assert at("." * 30, EndpointRules(trailing_s=None, leading_s=1.0)) == (25, "nothing")
@@ -94,6 +119,7 @@ def test_modes():
     )
     for values in (
         [rules.trailing_s for rules in (short, normal, long)],
+        [rules.incomplete_s for rules in (short, normal, long)],
         [rules.longest_s for rules in (short, normal, long)],
     ):
         numbers = [value for value in values if value is not None]
@@ -105,7 +131,9 @@ def test_modes():
 
 
 @pytest.mark.parametrize("value", [0.0, -1.0, math.nan, math.inf])
-@pytest.mark.parametrize("rule", ["trailing_s", "longest_s", "leading_s", "pause_s"])
+@pytest.mark.parametrize(
+    "rule", ["trailing_s", "incomplete_s", "longest_s", "leading_s", "pause_s"]
+)
 def test_impossible_rules_are_refused(rule, value):
     with pytest.raises(ConfigError, match="give seconds above 0"):
         EndpointRules(**{rule: value})

@@ -12,7 +12,8 @@ from hypothesis import strategies as st
 from asr_gru.decoding import BeamDecoder, GreedyDecoder, WordTimes
 from asr_gru.streaming.endpoint import EndpointRules
 from asr_gru.streaming.segmenter import Segmenter
-from asr_gru.text import CharacterTokenizer, PieceTokenizer
+from asr_gru.text import CharacterTokenizer, PhoneTokenizer, PieceTokenizer
+from tests.decoding.words import WORDS, Bigrams, tree_search
 
 CHARACTERS = CharacterTokenizer(" abcd")
 PIECES = PieceTokenizer(["▁", "▁a", "▁b", "c", "d"])
@@ -192,3 +193,45 @@ def test_what_is_known_is_not_told_again():
     grown = segmenter.open(("a", "a"))
     assert grown is not None
     assert (grown.text, grown.stable) == ("a b", "a")
+
+
+class EndModel(Bigrams):
+    """A language model in which sentences end after one word alone."""
+
+    def __init__(self, last: str) -> None:
+        super().__init__()
+        self.last = WORDS.index(last)
+
+    def end(self, states: np.ndarray) -> np.ndarray:
+        return np.where(states == self.last, -0.1, -20.0).astype(np.float32)
+
+
+@pytest.mark.parametrize(("last", "silence"), [("b", 10), ("bc", 20)])
+def test_a_sentence_that_is_incomplete_waits_for_more_silence(last, silence):
+    rules = EndpointRules(trailing_s=0.4, incomplete_s=0.8)
+    tokens = PhoneTokenizer(["AA", "B", "K"])
+    decoder = tree_search(EndModel(last), language_weight=0.1)
+    rows = np.full((31, 4), 0.001, np.float32)
+    rows[:, 0] = 0.997
+    rows[0] = 0.001, 0.001, 0.997, 0.001
+    rows = np.log(rows)
+    at = []
+    for rule in (rules, replace(rules, incomplete_s=None)):
+        segmenter = Segmenter(decoder, tokens, WordTimes(0.04), rule)
+        ends = [number for number, row in enumerate(rows) if segmenter.advance(row[None])]
+        at += ends
+    assert at == [silence, 10]
+
+
+@settings(max_examples=40, deadline=None)
+@given(st.integers(0, 10_000), st.lists(st.integers(0, 200), max_size=8))
+def test_waiting_depends_on_no_cut(seed, cuts):
+    random = np.random.default_rng(seed)
+    scores = random.normal(size=(200, 4)) * 5
+    scores[:, 0] += np.repeat(random.choice([-4.0, 8.0], 20), 10)
+    rows = (scores - np.logaddexp.reduce(scores, axis=1, keepdims=True)).astype(np.float32)
+    rules = EndpointRules(trailing_s=0.2, incomplete_s=0.6, longest_s=4.0)
+    decoder, tokens = tree_search(Bigrams()), PhoneTokenizer(["AA", "B", "K"])
+    assert segments_of(rows, rules, tokens, decoder, cuts) == segments_of(
+        rows, rules, tokens, decoder
+    )
