@@ -1,4 +1,4 @@
-"""The command line: parsing, progress and printing only."""
+"""The command line interface; it only parses options, shows progress and prints."""
 
 from __future__ import annotations
 
@@ -18,21 +18,21 @@ __all__ = ["main"]
 
 COMMANDS: Mapping[str, str] = {
     "transcribe": "Transcribe recordings.",
-    "live": "Transcribe the microphone.",
-    "serve": "Serve a page, WebSockets and OpenAI's REST interface.",
+    "live": "Transcribe a microphone live.",
+    "serve": "Run the server: web page, WebSocket and OpenAI-compatible API.",
     "evaluate": "Measure word error rates on manifests.",
     "train": "Train a model.",
-    "align-corpus": "Find the phones of a training corpus, and when each is spoken.",
-    "align": "Find when each word of a text is spoken in a recording.",
-    "export": "Make a model directory of a trained run.",
-    "tune": "Tune a model's search for words on manifests.",
-    "language-model": "Train, measure and convert word n-gram models.",
-    "pronounce": "Print how words are pronounced, and where that comes from.",
-    "lexicon": "Make pronunciation lexicons, and train grapheme to phoneme.",
+    "align-corpus": "Align the recordings of training manifests, phone by phone.",
+    "align": "Align a text with a recording, word by word.",
+    "export": "Export a training run as a model directory.",
+    "tune": "Tune the decoding parameters of a model on manifests.",
+    "language-model": "Train, evaluate and convert n-gram language models.",
+    "pronounce": "Print the pronunciations of words and their sources.",
+    "lexicon": "Build pronunciation lexicons and train grapheme-to-phoneme models.",
     "models": "List the bundled models.",
     "doctor": "Check this installation.",
 }
-"""Each is ``command`` in the module of its name, imported when it is called."""
+"""Each command is ``command`` in the module of the same name, which is imported when called."""
 
 
 class _Commands(click.Group):
@@ -53,8 +53,8 @@ class _Commands(click.Group):
             from asr_gru.errors import did_you_mean
 
             raise click.UsageError(
-                f"no command {args[0]!r}{did_you_mean(args[0], COMMANDS)}; "
-                f"one of {', '.join(COMMANDS)}"
+                f"unknown command {args[0]!r}{did_you_mean(args[0], COMMANDS)}; "
+                f"use one of {', '.join(COMMANDS)}"
             )
         return super().resolve_command(ctx, args)
 
@@ -65,14 +65,14 @@ class _Commands(click.Group):
 
 @click.group(cls=_Commands, context_settings={"help_option_names": ["-h", "--help"]})
 @click.version_option(__version__, prog_name="asr-gru")
-@click.option("--debug", is_flag=True, help="Show a traceback with an error.")
+@click.option("--debug", is_flag=True, help="Show the traceback of errors.")
 def _cli(debug: bool) -> None:
-    """Speech to text with GRU-CTC models: offline, on a plain CPU."""
+    """Speech recognition with GRU-CTC models, offline and on the CPU."""
 
 
 def main() -> None:
-    """Run the command line; errors are one line and an exit status of 1 (input) or 2 (call)."""
-    if isinstance(sys.stdout, io.TextIOWrapper):  # names of files that are not UTF-8
+    """Run the command line; errors print one line and exit with 1 (input) or 2 (usage)."""
+    if isinstance(sys.stdout, io.TextIOWrapper):  # file names may not be UTF-8
         sys.stdout.reconfigure(errors="surrogateescape")
     debug = "--debug" in sys.argv[1:]
     arguments = [argument for argument in sys.argv[1:] if argument != "--debug"]
@@ -103,7 +103,7 @@ def main() -> None:
 def _fail(message: str, status: int, *, debug: bool) -> None:
     try:
         sys.stdout.flush()
-    except OSError:  # full or closed; Python would try again at its end
+    except OSError:  # full or closed; Python would retry at exit
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
     if debug:
         import traceback

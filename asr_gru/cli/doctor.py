@@ -1,4 +1,4 @@
-"""``asr-gru doctor``: what is installed, what works, and what to do about the rest."""
+"""``asr-gru doctor``: check the installation and say how to repair it."""
 
 from __future__ import annotations
 
@@ -33,7 +33,7 @@ SECONDS = 10
     "--model", default=DEFAULT_MODEL, show_default=True, help="Bundled model, or a folder."
 )
 def command(model: str) -> int:
-    """Check libraries, model, microphones, and recognise a test signal."""
+    """Check libraries, model and microphones, and run the model on a test signal."""
     click.echo(f"Python {platform.python_version()} on {platform.system()} {platform.machine()}")
     failed = not _libraries()
     _ffmpeg()
@@ -53,16 +53,16 @@ def _try(check: Callable[[], str]) -> bool:
 
 
 def _libraries() -> bool:
-    whole = True
+    complete = True
     for name in LIBRARIES:
         if not _library(name):
             click.echo(f"BROKEN   {name} is not installed; {install_command()}")
-            whole = False
+            complete = False
     for extra, names in EXTRAS.items():
         for name in names:
             if not _library(name):
                 click.echo(f"none     {name} (extra {extra}); {install_command(extra)}")
-    return whole
+    return complete
 
 
 def _library(name: str) -> bool:
@@ -78,8 +78,8 @@ def _ffmpeg() -> None:
     if program is None:
         click.echo("none     ffmpeg, for m4a, webm, video; install it from the system's packages")
         return
-    done = subprocess.run([program, "-version"], capture_output=True, text=True, check=False)
-    version = done.stdout.split()[2:3] if done.returncode == 0 else []
+    result = subprocess.run([program, "-version"], capture_output=True, text=True, check=False)
+    version = result.stdout.split()[2:3] if result.returncode == 0 else []
     click.echo(f"ok       ffmpeg {version[0]}" if version else f"none     {program} does not run")
 
 
@@ -95,9 +95,9 @@ def _self_test(model: str) -> str:
     recognizer = Recognizer.load(model)
     rate = recognizer.acoustic.info.sample_rate
     noise = np.random.default_rng(0).standard_normal(SECONDS * rate).astype(np.float32) * 0.01
-    began = time.perf_counter()
+    started = time.perf_counter()
     recognizer.transcribe(noise, rate)
-    factor = (time.perf_counter() - began) / SECONDS
+    factor = (time.perf_counter() - started) / SECONDS
     return f"self-test: real-time factor {factor:.4f} on one thread"
 
 

@@ -1,4 +1,4 @@
-"""``asr-gru evaluate``: word error rates, and where they come from."""
+"""``asr-gru evaluate``: word error rates and the errors behind them."""
 
 from __future__ import annotations
 
@@ -26,10 +26,23 @@ __all__ = ["command"]
     type=click.Choice(["none", "basic", "english"]),
     default="english",
     show_default=True,
-    help="How texts are written before they are compared.",
+    help="Normalisation of references and hypotheses before scoring.",
 )
 @click.option(
-    "--endpoint", default="off", show_default=True, help="As in transcribe; off: whole utterances."
+    "--endpoint",
+    default="off",
+    show_default=True,
+    help="As for transcribe; off decodes whole utterances.",
+)
+@click.option(
+    "--limit", type=click.IntRange(1), help="Evaluate only this many utterances, evenly spaced."
+)
+@click.option(
+    "--worst",
+    type=click.IntRange(0),
+    default=3,
+    show_default=True,
+    help="Number of utterances with the most errors to print.",
 )
 @click.option(
     "--compare",
@@ -37,8 +50,6 @@ __all__ = ["command"]
     metavar="MODEL",
     help="Evaluate this model as well, and say whether the difference is significant.",
 )
-@click.option("--limit", type=click.IntRange(1), help="Only so many utterances, evenly spread.")
-@click.option("--worst", type=click.IntRange(0), default=3, show_default=True)
 @click.option("--json", "as_json", is_flag=True, help="Print JSON.")
 def command(
     manifests: tuple[Path, ...],
@@ -55,7 +66,7 @@ def command(
     worst: int,
     as_json: bool,
 ) -> int:
-    """Compare what is recognised with the texts of MANIFESTS (tab-separated: path, text)."""
+    """Print word and character error rates on MANIFESTS (tab-separated: path, text)."""
     rules = endpoint_rules(endpoint)
     lists = {}
     for manifest in manifests:
@@ -110,7 +121,7 @@ def command(
 
 
 def evenly_spread(utterances: list[Utterance], limit: int) -> list[Utterance]:
-    """Return ``limit`` of the utterances, or all if they are fewer."""
+    """Return ``limit`` evenly spaced utterances, or all if there are fewer."""
     count = min(limit, len(utterances))
     return [utterances[index * len(utterances) // count] for index in range(count)]
 
@@ -166,19 +177,19 @@ def _details(name: str, result: Evaluation, worst: int) -> None:
         f"{score.insertions} insertions"
     )
     common = ", ".join(
-        f"{said or '(nothing)'} > {heard or '(nothing)'} {count}"
-        for (said, heard), count in result.confusions(8)
+        f"{reference or '(nothing)'} > {hypothesis or '(nothing)'} {count}"
+        for (reference, hypothesis), count in result.confusions(8)
     )
-    click.echo(f"commonest: {common}")
+    click.echo(f"most frequent errors: {common}")
     for one in result.worst(worst):
         click.echo(f"{one.utterance.path.name}: {one.words.errors} errors\n{_aligned(one)}")
 
 
 def _aligned(one: UtteranceResult) -> str:
-    columns = [(said or "*", heard or "*") for said, heard in one.aligned]
-    widths = [max(len(said), len(heard)) for said, heard in columns]
+    columns = [(reference or "*", hypothesis or "*") for reference, hypothesis in one.aligned]
+    widths = [max(len(reference), len(hypothesis)) for reference, hypothesis in columns]
     lines = []
-    for label, row in (("said ", 0), ("heard", 1)):
+    for label, row in (("ref", 0), ("hyp", 1)):
         cells = (pair[row].ljust(width) for pair, width in zip(columns, widths, strict=True))
         lines.append(f"  {label}  {' '.join(cells).rstrip()}")
     return "\n".join(lines)
@@ -196,7 +207,9 @@ def _document(result: Evaluation, worst: int) -> dict[str, Any]:
         "deletions": result.words.deletions,
         "insertions": result.words.insertions,
         "real_time_factor": round(result.real_time_factor, 5),
-        "confusions": [[said, heard, n] for (said, heard), n in result.confusions(50)],
+        "confusions": [
+            [reference, hypothesis, n] for (reference, hypothesis), n in result.confusions(50)
+        ],
         "worst": [
             {"path": str(one.utterance.path), "said": one.reference, "heard": one.hypothesis}
             for one in result.worst(worst)

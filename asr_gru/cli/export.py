@@ -1,4 +1,4 @@
-"""``asr-gru export``: a run becomes a model directory."""
+"""``asr-gru export``: write a training run as a model directory."""
 
 from __future__ import annotations
 
@@ -26,16 +26,16 @@ CALIBRATION_S = 300.0
     "--calibration",
     type=click.Path(path_type=Path),
     required=True,
-    help="Manifest of training audio; five minutes of it set the int8 scales.",
+    help="Manifest of training audio; five minutes of it calibrate the int8 scales.",
 )
 @click.option(
     "--check",
     type=click.Path(path_type=Path),
     multiple=True,
     required=True,
-    help="Manifest to compare float and int8 on.",
+    help="Manifest to compare float32 and int8 on.",
 )
-@click.option("--card", type=click.Path(path_type=Path), help="TOML with licence and sources.")
+@click.option("--card", type=click.Path(path_type=Path), help="TOML file with licence and sources.")
 @click.option("--name", help="Name of the model (default: the folder's).")
 @click.option(
     "--bound",
@@ -43,20 +43,20 @@ CALIBRATION_S = 300.0
     default=0.5,
     show_default=True,
     callback=finite,
-    help="Points of WER int8 may lose.",
+    help="Maximum increase of the WER by int8, in percentage points.",
 )
 @click.option(
     "--lexicon",
     type=click.Path(path_type=Path),
-    help="Words and their phones: a dictionary, lexicon.bin, or 'letters' (as they are spelled).",
+    help="Pronunciations: a dictionary, lexicon.bin, or 'letters' (words as spelled).",
 )
 @click.option(
     "--language-model",
     type=click.Path(path_type=Path),
-    help="Which words follow which: ARPA, or language.bin.",
+    help="N-gram language model: ARPA, or language.bin.",
 )
-@click.option("--float", "with_float", is_flag=True, help="Add the float32 graph.")
-@click.option("--weights", is_flag=True, help="Add the weights for --backend torch.")
+@click.option("--float", "with_float", is_flag=True, help="Also write the float32 graph.")
+@click.option("--weights", is_flag=True, help="Also write the weights for --backend torch.")
 def command(
     run_dir: Path,
     model_dir: Path,
@@ -70,12 +70,12 @@ def command(
     with_float: bool,
     weights: bool,
 ) -> None:
-    """Write the model of RUN_DIR into MODEL_DIR, int8, with its checksums.
+    """Export the model of RUN_DIR to MODEL_DIR as int8, with checksums.
 
-    With a lexicon the model finds words: those of the lexicon that the language model knows.
+    With a lexicon the model recognises words: those that the language model knows as well.
 
-    Prints size, real-time factor and word error rate of float and int8 side by side, and writes
-    nothing if int8 lost more than the bound.
+    Prints size, real-time factor and word error rate of float32 and int8 side by side. Writes
+    nothing if the WER of int8 is higher by more than the bound.
     """
     try:
         from asr_gru.export.exporter import export_model
@@ -97,7 +97,9 @@ def command(
     checked = [utterance for manifest in check for utterance in read_manifest(manifest)]
     check_files([*spoken, *checked])
     if not spoken or not checked:
-        raise DataError("an empty manifest; export needs recordings for calibration and check")
+        raise DataError(
+            "a manifest is empty; export needs recordings for --calibration and --check"
+        )
     recordings, seconds = [], 0.0
     for utterance in spoken[:: max(1, len(spoken) // 200)]:
         recordings.append(read_recording(utterance.path, rate))
@@ -123,7 +125,7 @@ def command(
             f"{form:8}  {figures.megabytes:6.2f}  {figures.real_time_factor:16.4f}  "
             f"{figures.words.rate:6.2f}"
         )
-    click.echo(f"same likeliest token in {report.agreement:.2f} % of frames")
+    click.echo(f"int8 and float32 agree on the best token in {report.agreement:.2f} % of frames")
 
 
 def _words(

@@ -1,4 +1,4 @@
-"""Ctrl-C and its kin: one orderly end, however often they come."""
+"""Handling of SIGINT, SIGTERM and SIGHUP: one orderly shutdown, however often they arrive."""
 
 from __future__ import annotations
 
@@ -12,12 +12,12 @@ from types import FrameType
 __all__ = ["Interrupted", "interruptible"]
 
 NAMES = ("SIGINT", "SIGTERM", "SIGHUP")
-PATIENCE = 3
-"""The signal that ends the process at once, should the orderly end hang."""
+MAX_SIGNALS = 3
+"""Number of signals after which the process exits at once, in case the shutdown hangs."""
 
 
 class Interrupted(BaseException):
-    """A signal asked this process to end; it exits with ``exit_status``, 128 and the signal."""
+    """The process was asked to stop; ``exit_status`` is 128 plus the signal number."""
 
     def __init__(self, number: int) -> None:
         super().__init__(signal.Signals(number).name)
@@ -26,15 +26,15 @@ class Interrupted(BaseException):
 
 @contextmanager
 def interruptible(asked: Callable[[], bool] = lambda: False) -> Iterator[Callable[[], None]]:
-    """Raise ``Interrupted`` at the first signal, and let the next one pass while that is handled.
+    """Raise ``Interrupted`` at the first signal, and ignore the second while that is handled.
 
     Args:
-        asked: called first; returns whether the program will end by itself soon, in which case
-            nothing is raised before the function below is called.
+        asked: called at the first signal; returns whether the program will stop by itself soon,
+            in which case nothing is raised until the yielded function is called.
 
     Yields:
-        a function to call now and then: it raises too, should the exception have been lost, as in
-        a callback from C.
+        A function to call regularly: it raises if the exception was lost, as in a callback
+        from C.
     """
     if threading.current_thread() is not threading.main_thread():
         yield lambda: None
@@ -45,7 +45,7 @@ def interruptible(asked: Callable[[], bool] = lambda: False) -> Iterator[Callabl
         received.append(number)
         if len(received) == 1 and not asked():
             raise Interrupted(number)
-        if len(received) >= PATIENCE:
+        if len(received) >= MAX_SIGNALS:
             os._exit(128 + number)
 
     def check() -> None:
@@ -53,12 +53,12 @@ def interruptible(asked: Callable[[], bool] = lambda: False) -> Iterator[Callabl
             raise Interrupted(received[0])
 
     numbers = [getattr(signal, name) for name in NAMES if hasattr(signal, name)]
-    kept = {number: signal.getsignal(number) for number in numbers}
-    for number, before in kept.items():
+    handlers = {number: signal.getsignal(number) for number in numbers}
+    for number, before in handlers.items():
         if before is not signal.SIG_IGN:  # as under nohup
             signal.signal(number, handle)
     try:
         yield check
     finally:
-        for number, before in kept.items():  # a second signal must not cut the orderly end short
+        for number, before in handlers.items():  # a second signal must not interrupt the shutdown
             signal.signal(number, signal.SIG_IGN if received else before)

@@ -1,4 +1,4 @@
-"""``asr-gru language-model``: word n-grams of texts, and what they are worth."""
+"""``asr-gru language-model``: train, evaluate and convert n-gram language models."""
 
 from __future__ import annotations
 
@@ -31,21 +31,21 @@ TEXTS = click.Path(path_type=Path)
 
 @click.group("language-model")
 def command() -> None:
-    """Train, measure and convert word n-gram models."""
+    """Train, evaluate and convert n-gram language models."""
 
 
 @command.command("train")
 @click.argument("texts", nargs=-1, required=True, type=TEXTS)
 @click.option("--out", required=True, type=TEXTS, help="File to write: .bin, .arpa, .arpa.gz/.xz.")
-@click.option("--order", default=3, show_default=True, help="Words of the longest n-grams, 1 to 5.")
-@click.option("--vocabulary", default=65_000, show_default=True, help="The most words.")
-@click.option("--words", type=TEXTS, help="File with the allowed words, or a lexicon as text.")
-@click.option("--size", callback=size_in_bytes, help="Prune to a file of so many bytes, as in 8MB.")
+@click.option("--order", default=3, show_default=True, help="Order of the model, 1 to 5.")
+@click.option("--vocabulary", default=65_000, show_default=True, help="Maximum number of words.")
+@click.option("--words", type=TEXTS, help="Word list or text lexicon to take the words from.")
+@click.option("--size", callback=size_in_bytes, help="Prune to a file of this size, such as 8MB.")
 @click.option(
     "--development",
     type=TEXTS,
     multiple=True,
-    help="Text or manifest on which the weights of the texts are found.",
+    help="Text or manifest to optimise the interpolation weights on.",
 )
 def _train(
     texts: tuple[Path, ...],
@@ -56,30 +56,30 @@ def _train(
     size: int | None,
     development: tuple[Path, ...],
 ) -> None:
-    """Estimate a model of TEXTS: files (.txt, .gz, .xz, a manifest .tsv) or folders of them.
+    """Train a model on TEXTS: files (.txt, .gz, .xz, or a manifest .tsv) or folders of them.
 
-    A text is one sentence a line, words between white space, written as they are to be
-    recognised. With --development each of TEXTS becomes a model of its own, and these are
-    interpolated with the weights that suit the development texts best.
+    Texts have one sentence per line, and words separated by white space, as they should be
+    recognised. With --development a model is trained on each of TEXTS, and these are interpolated
+    with the weights that minimise the perplexity of the development texts.
     """
-    began = time.process_time()
+    started = time.process_time()
     _check_writable(out)
     among = tuple(read_words(words)) if words else ()
     config = EstimateConfig(order, vocabulary, size, among)
     held_out = [list(_blocks(path)) for path in development]
-    made = estimate(
+    estimated = estimate(
         [(str(path), _blocks(path)) for path in texts],
         config,
         held_out,
         on_progress=lambda line: click.echo(
-            f"{time.process_time() - began:6.1f} s  {line}", err=True
+            f"{time.process_time() - started:6.1f} s  {line}", err=True
         ),
     )
-    if len(made.weights) > 1:
-        for path, weight, count in zip(texts, made.weights, made.words, strict=True):
+    if len(estimated.weights) > 1:
+        for path, weight, count in zip(texts, estimated.weights, estimated.words, strict=True):
             click.echo(f"weight {weight:.3f}  {count} words  {path}")
-    model = LanguageModel.build(made.ngrams)
-    _write(made.ngrams, out, quantise=True)
+    model = LanguageModel.build(estimated.ngrams)
+    _write(estimated.ngrams, out, quantise=True)
     click.echo(f"{out}: {_summary(model)}, {out.stat().st_size / 1e6:.2f} MB")
     for path, blocks in zip(development, held_out, strict=True):
         _report(model, path, blocks)
@@ -89,7 +89,7 @@ def _train(
 @click.argument("model", type=TEXTS)
 @click.argument("texts", nargs=-1, required=True, type=TEXTS)
 def _perplexity(model: Path, texts: tuple[Path, ...]) -> None:
-    """Print how well MODEL predicts TEXTS; words it does not know are counted apart."""
+    """Print the perplexity of MODEL on TEXTS, without words outside its vocabulary."""
     loaded = _load(model)
     for path in texts:
         _report(loaded, path, _blocks(path))
@@ -98,7 +98,7 @@ def _perplexity(model: Path, texts: tuple[Path, ...]) -> None:
 @command.command("info")
 @click.argument("model", type=TEXTS)
 def _info(model: Path) -> None:
-    """Print order, n-grams and vocabulary of MODEL."""
+    """Print the order, number of n-grams and size of MODEL."""
     loaded = _load(model)
     click.echo(f"{model}: {_summary(loaded)}, {model.stat().st_size / 1e6:.2f} MB")
 
@@ -106,9 +106,9 @@ def _info(model: Path) -> None:
 @command.command("convert")
 @click.argument("source", type=TEXTS)
 @click.argument("target", type=TEXTS)
-@click.option("--exact", is_flag=True, help="Keep 32-bit numbers in .bin, not 8-bit codes.")
+@click.option("--exact", is_flag=True, help="Write float32 values to .bin, not 8-bit codes.")
 def _convert(source: Path, target: Path, exact: bool) -> None:
-    """Write SOURCE as TARGET: .arpa, .arpa.gz, .arpa.xz, or .bin for recognition."""
+    """Convert SOURCE to TARGET: .arpa, .arpa.gz, .arpa.xz, or .bin for recognition."""
     _check_writable(target)
     _write(_ngrams(source), target, quantise=not exact)
     click.echo(f"{target}: {target.stat().st_size / 1e6:.2f} MB")
@@ -150,8 +150,8 @@ def _summary(model: LanguageModel) -> str:
 
 
 def _report(model: LanguageModel, path: Path, blocks: Iterable[str]) -> None:
-    found = perplexity(model, blocks, str(path))
+    result = perplexity(model, blocks, str(path))
     click.echo(
-        f"perplexity {found.perplexity:.1f}, {found.unknown_percent:.2f} % unknown words "
-        f"({found.words} words, {found.sentences} sentences)  {path}"
+        f"perplexity {result.perplexity:.1f}, {result.unknown_percent:.2f} % unknown words "
+        f"({result.words} words, {result.sentences} sentences)  {path}"
     )

@@ -1,4 +1,4 @@
-"""``asr-gru lexicon``: pronunciations of many words, and the model for those of no dictionary."""
+"""``asr-gru lexicon``: build lexicons and train grapheme-to-phoneme models."""
 
 from __future__ import annotations
 
@@ -22,16 +22,21 @@ FILE = click.Path(path_type=Path)
 
 @click.group("lexicon")
 def command() -> None:
-    """Make pronunciation lexicons, and train grapheme to phoneme."""
+    """Build pronunciation lexicons and train grapheme-to-phoneme models."""
 
 
 @command.command("build")
 @click.argument("words", nargs=-1, required=True, type=FILE)
 @click.option("--out", required=True, type=FILE, help=".bin for recognition, or .txt (.gz, .xz).")
-@click.option("--dictionary", type=FILE, help="Your own entries, asked before the others.")
-@click.option("--n", default=1, show_default=True, help="Ways for a word known by letters alone.")
+@click.option("--dictionary", type=FILE, help="Your own entries, which take precedence.")
+@click.option(
+    "--n",
+    default=1,
+    show_default=True,
+    help="Pronunciations per word from the grapheme-to-phoneme model.",
+)
 def _build(words: tuple[Path, ...], out: Path, dictionary: Path | None, n: int) -> None:
-    """Write the pronunciations of the words in WORDS: files with one word a line."""
+    """Write a lexicon of the words in WORDS: files with one word per line."""
     _check_folder(out)
     listed = [word for path in words for word in read_words(path)]
     lexicon, kinds = pronouncer(dictionary).lexicon(listed, n=n)
@@ -50,13 +55,15 @@ def _build(words: tuple[Path, ...], out: Path, dictionary: Path | None, n: int) 
 @command.command("train")
 @click.argument("dictionary", type=FILE)
 @click.option("--out", required=True, type=FILE, help="File to write: .bin or .bin.xz.")
-@click.option("--order", default=6, show_default=True, help="Graphones of the longest n-grams.")
-@click.option("--size", callback=size_in_bytes, help="Prune to so many bytes before compression.")
+@click.option("--order", default=6, show_default=True, help="Order of the graphone n-gram.")
+@click.option(
+    "--size", callback=size_in_bytes, help="Prune to this size before compression, such as 2MB."
+)
 def _train(dictionary: Path, out: Path, order: int, size: int | None) -> None:
-    """Train grapheme to phoneme on DICTIONARY (lines of WORD PH ON ES)."""
+    """Train a grapheme-to-phoneme model on DICTIONARY (lines of WORD PH ON ES)."""
     _check_folder(out)
     if not 1 <= order <= 8:
-        raise ConfigError(f"order {order}; take 1 to 8")
+        raise ConfigError(f"order {order}; give 1 to 8")
     entries = [
         (word.lower(), phones) for word, phones in read_dictionary(dictionary, ENGLISH_PHONES)
     ]
@@ -71,7 +78,7 @@ def _train(dictionary: Path, out: Path, order: int, size: int | None) -> None:
 
 
 def pronouncer(dictionary: Path | None) -> Pronouncer:
-    """Return the pronouncer of English, with entries of a file before those it has."""
+    """Return the English pronouncer, with the entries of a file taking precedence."""
     english = load_english()
     if dictionary is None:
         return english

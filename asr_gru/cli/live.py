@@ -1,4 +1,4 @@
-"""``asr-gru live``: the microphone to text, while somebody speaks."""
+"""``asr-gru live``: transcribe a microphone live."""
 
 from __future__ import annotations
 
@@ -37,22 +37,22 @@ SIGNALS = [
 
 
 @click.command("live")
-@click.option("--device", help="Microphone: its number, or a part of its name.")
-@click.option("--list-devices", is_flag=True, help="List the microphones and end.")
+@click.option("--device", help="Microphone: its number or part of its name.")
+@click.option("--list-devices", is_flag=True, help="List the microphones and exit.")
 @click.option(
     "--from-file",
     type=click.Path(path_type=Path),
-    help="Play a recording at the pace of speech instead of listening.",
+    help="Play a recording in real time instead of a microphone.",
 )
 @click.option(
     "--output",
     "outputs",
     multiple=True,
     type=click.Path(path_type=Path),
-    help="Also write a new .txt, .srt, .vtt, .json or .jsonl while it goes; may be repeated.",
+    help="Also write a new .txt, .srt, .vtt, .json or .jsonl file live; may be repeated.",
 )
 @click.option(
-    "--save-audio", type=click.Path(path_type=Path), help="Also write the sound to a new .wav."
+    "--save-audio", type=click.Path(path_type=Path), help="Also save the audio to a new .wav file."
 )
 @stream_options(threads=1)
 @phrase_options
@@ -73,9 +73,9 @@ def command(
     grammar: Path | None,
     rejection: float | None,
 ) -> int:
-    """Transcribe the microphone until Ctrl-C; what is unsure is underlined."""
+    """Transcribe a microphone until Ctrl-C; words of low confidence are underlined."""
     if from_file is not None and device is not None:
-        raise ConfigError("--device and --from-file are two sources; give one")
+        raise ConfigError("--device and --from-file exclude each other; give one")
     if len(set(outputs)) < len(outputs):
         raise ConfigError("--output names a file twice; give each once")
     closed = read_closed(phrases, grammar, rejection, decoder, beam)
@@ -91,14 +91,14 @@ def command(
         for path in outputs:
             check_new(path, SUFFIXES)
         audio = None if save_audio is None else stack.enter_context(AudioWriter(save_audio))
-        source = _source(device, from_file)  # first: what is said while the model loads is kept
+        source = _source(device, from_file)  # first, to record while the model loads
         stack.callback(source.close)
         recognizer = Recognizer.load(model, threads=threads, decoder=decoder, beam=beam)
         chosen = closed_decoder(recognizer, closed)
         session = LiveSession(recognizer, source, rules, decoder=chosen, audio=audio is not None)
         files = [SessionWriter(path) for path in outputs]
-        with _stopping(session):
-            return _Show(_screen(), files, audio).run(session, source)
+        with _stop_on_signal(session):
+            return _Output(_screen(), files, audio).run(session, source)
 
 
 def _list() -> int:
@@ -134,8 +134,8 @@ def _screen() -> Screen:
     return Pipe(sys.stdout, sys.stderr)
 
 
-class _Show:
-    """Takes a session's records to files and screen; a screen that is gone ends the session."""
+class _Output:
+    """Writes the records of a session to files and screen; stops it if the screen fails."""
 
     def __init__(
         self, screen: Screen, files: list[SessionWriter], audio: AudioWriter | None
@@ -144,43 +144,43 @@ class _Show:
         self._files = files
         self._audio = audio
         self._failed = False
-        self._unwritten: set[Path] = set()
+        self._failing: set[Path] = set()
 
     def run(self, session: LiveSession, source: AudioSource) -> int:
         from asr_gru.audio.paced import PacedRecording
 
-        gone: OSError | None = None
+        screen_error: OSError | None = None
         try:
-            self._screen.note(f"listening to {source.description}; Ctrl-C ends")
+            self._screen.note(f"listening to {source.description}; press Ctrl-C to stop")
             for record in session:
-                self._keep(record)
+                self._save(record)
                 try:
-                    if gone is None:
+                    if screen_error is None:
                         self._show(record)
                 except OSError as error:
-                    gone = error
+                    screen_error = error
                     session.stop()
         finally:
             for file in self._files:
-                self._unwritten.discard(file.path)  # the last word on it is worth a line
-                self._failed |= not self._guarded(file.path, file.close)
+                self._failing.discard(file.path)  # always report the final failure
+                self._failed |= not self._try_write(file.path, file.close)
             with contextlib.suppress(OSError):
                 self._screen.close()
         if isinstance(source, PacedRecording):
             for warning in source.warnings:
                 self._screen.note(warning)
-        if gone is not None:
-            raise gone
+        if screen_error is not None:
+            raise screen_error
         return int(self._failed)
 
-    def _keep(self, record: Record) -> None:
+    def _save(self, record: Record) -> None:
         from asr_gru.live import AudioBlock
 
         if isinstance(record, Event) and record.kind == "final":
             for file in self._files:
-                self._guarded(file.path, file.write, record)
+                self._try_write(file.path, file.write, record)
         elif isinstance(record, AudioBlock) and self._audio is not None:
-            self._failed |= not self._guarded(self._audio.path, self._audio.write, record)
+            self._failed |= not self._try_write(self._audio.path, self._audio.write, record)
 
     def _show(self, record: Record) -> None:
         from asr_gru.live import AudioDropped, SourceLost, SourceRestored, Status
@@ -193,22 +193,22 @@ class _Show:
             self._screen.note(f"lost: {record.message}")
             self._screen.status(None)
         elif isinstance(record, SourceRestored):
-            self._screen.note(f"back after {record.gap_s:.1f} s: {record.description}")
+            self._screen.note(f"restored after {record.gap_s:.1f} s: {record.description}")
         elif isinstance(record, AudioDropped):
-            self._screen.note(f"{record.seconds:.1f} s of sound were lost: this computer is busy")
+            self._screen.note(f"dropped {record.seconds:.1f} s of audio: the computer is too busy")
 
-    def _guarded(self, path: Path, act: Callable[..., None], *arguments: Any) -> bool:
-        """Do something with a file and go on when it fails; say so when that changes."""
+    def _try_write(self, path: Path, act: Callable[..., None], *arguments: Any) -> bool:
+        """Call ``act`` on a file; report errors only when its state changes, and never raise."""
         try:
             act(*arguments)
         except Error as error:
-            if path not in self._unwritten:
-                self._unwritten.add(path)
+            if path not in self._failing:
+                self._failing.add(path)
                 self._note(str(error))
             return False
-        if path in self._unwritten:
-            self._unwritten.remove(path)
-            self._note(f"{path}: written again")
+        if path in self._failing:
+            self._failing.remove(path)
+            self._note(f"{path}: writing again")
         return True
 
     def _note(self, line: str) -> None:
@@ -217,8 +217,8 @@ class _Show:
 
 
 @contextlib.contextmanager
-def _stopping(session: LiveSession) -> Iterator[None]:
-    """Let the first Ctrl-C (or SIGTERM, SIGHUP) end the session, and the second the program."""
+def _stop_on_signal(session: LiveSession) -> Iterator[None]:
+    """Stop the session at the first SIGINT, SIGTERM or SIGHUP; the second SIGINT exits."""
 
     def stop(number: int, frame: Any) -> None:  # noqa: ARG001
         session.stop()

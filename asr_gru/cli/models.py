@@ -1,4 +1,4 @@
-"""``asr-gru models``: what is bundled."""
+"""``asr-gru models``: list the bundled models."""
 
 from __future__ import annotations
 
@@ -19,4 +19,4 @@ def command() -> None:
         default = " (default)" if name == DEFAULT_MODEL else ""
         click.echo(f"{name}{default}: {config.language}, {megabytes:.1f} MB, {config.licence}")
         for listed, rate in config.word_error_rates.items():
-            click.echo(f"    {listed}: {rate:.1f} % word errors")
+            click.echo(f"    {listed}: WER {rate:.1f} %")

@@ -41,12 +41,12 @@ MODEL = click.option(
 DECODER = click.option(
     "--decoder",
     type=click.Choice(["greedy", "beam", "words"]),
-    help="Likeliest tokens, prefix beam, or words of lexicon and language model [model's own].",
+    help="greedy, prefix beam search, or search with lexicon and language model [from the model].",
 )
 BEAM = click.option(
     "--beam",
     type=click.IntRange(1, 100_000),
-    help="Readings kept; 1 is greedy [model's own].",
+    help="Beam width; 1 is greedy [from the model].",
 )
 OPTIONS = (
     MODEL,
@@ -61,7 +61,7 @@ OPTIONS = (
 
 
 def finite(context: click.Context, option: click.Parameter, value: float | None) -> float | None:
-    """Refuse what is no number or infinite, which pass every range of click."""
+    """Reject NaN and infinity, which click's ranges accept."""
     if value is not None and not math.isfinite(value):
         raise click.BadParameter(f"{value} is not a finite number", context, option)
     return value
@@ -179,18 +179,20 @@ def _read_phrases(path: Path) -> tuple[str, ...]:
 
 
 def endpoint_rules(text: str) -> EndpointRules:
-    """Read ``--endpoint``: a mode, or seconds of trailing silence."""
+    """Parse ``--endpoint``: a mode, or seconds of trailing silence."""
     return EndpointRules.parse(text)
 
 
 def size_in_bytes(
     _context: click.Context, _parameter: click.Parameter, value: str | None
 ) -> int | None:
-    """Read a size such as ``8MB`` (decimal), ``8MiB``, or a number of bytes."""
+    """Parse a size such as ``8MB`` (decimal), ``8MiB``, or a number of bytes."""
     if value is None:
         return None
     found = re.fullmatch(r"(\d+(?:\.\d+)?) *([A-Za-z]*)", value)
     unit = UNITS.get(found[2].upper()) if found else None
     if not found or unit is None:
-        raise click.BadParameter(f"{value!r} is no size; write 8MB or a number of bytes")
+        raise click.BadParameter(
+            f"{value!r} is not a size; give one such as 8MB, or a number of bytes"
+        )
     return int(float(found[1]) * unit)

@@ -1,4 +1,4 @@
-"""Where transcripts go: to standard output as they come, or to a file each."""
+"""Output of transcripts: printed to standard output as they arrive, or one file each."""
 
 from __future__ import annotations
 
@@ -22,30 +22,30 @@ from asr_gru.streaming.recordings import Update
 
 __all__ = ["Outputs", "check_folder", "name_outputs"]
 
-SAVED_S = 10.0
-"""How often the beginning of a long transcript is saved."""
-ENDINGS = {errno.ENOSPC, errno.EROFS, errno.EIO, errno.EFBIG, getattr(errno, "EDQUOT", -1)}
-"""Errors that the next file would meet too."""
-STREAMED = ("txt", "json", "ctm")
-"""Formats of which several, one after the other, can be told apart."""
+SAVE_INTERVAL_S = 10.0
+"""Seconds between saves of an unfinished transcript."""
+FATAL_ERRORS = {errno.ENOSPC, errno.EROFS, errno.EIO, errno.EFBIG, getattr(errno, "EDQUOT", -1)}
+"""Errors that the next file would run into as well."""
+CONCATENABLE = ("txt", "json", "ctm")
+"""Formats that can hold several transcripts in sequence."""
 
 
 class Outputs:
-    """Takes what is recognised to where it was asked for.
+    """Writes transcripts to files or standard output.
 
-    With a folder, each transcript becomes a file when it is whole; until then its beginning is
-    saved now and then as ``NAME.partial.FORMAT``. Without one, transcripts are printed in the
-    order of the recordings; text is printed segment by segment.
+    With a folder, each transcript is written to a file when it is complete; until then it is
+    saved regularly as ``NAME.partial.FORMAT``. Without one, transcripts are printed in the order
+    of the recordings, and plain text segment by segment.
 
     Args:
         paths: the recordings.
-        formats: names of ``formats.WRITERS``; one only, without a folder.
-        folder: where files go.
-        progress: prints.
+        formats: names in ``formats.WRITERS``; only one without a folder.
+        folder: where to write files, or None to print.
+        progress: prints above the progress bar.
 
     Raises:
-        ConfigError: several transcripts on standard output in a format that cannot hold them.
-        Error: the folder cannot be written.
+        ConfigError: the format cannot hold several transcripts on standard output.
+        Error: the folder is not writable.
     """
 
     def __init__(
@@ -59,10 +59,9 @@ class Outputs:
         self._formats = {name: writer(name) for name in dict.fromkeys(formats)}
         self._format = next(iter(self._formats))
         if folder is None:
-            if len(paths) > 1 and self._format not in STREAMED:
+            if len(paths) > 1 and self._format not in CONCATENABLE:
                 raise ConfigError(
-                    f"{len(paths)} recordings as {self._format} are no one {self._format} file; "
-                    "give --output-dir"
+                    f"{len(paths)} recordings cannot be one {self._format} file; give --output-dir"
                 )
         else:
             check_folder(folder)
@@ -70,15 +69,15 @@ class Outputs:
         self._segments: dict[int, list[Segment]] = defaultdict(list)
         self._audio_s: dict[int, float] = {}
         self._finished: dict[int, Transcript | Error] = {}
-        self._count = self._turn = self._printed = 0
+        self._count = self._next_to_print = self._printed = 0
         self._saved_s: dict[int, float] = {}
         self.failed = False
 
     def take(self, message: Update | Finished) -> None:
-        """Print or save what is new.
+        """Print or save new results.
 
         Raises:
-            Error: the disk is full, or its like; the transcripts that were finished are whole.
+            Error: the disk is full or failing; finished transcripts are complete.
         """
         index = message.index
         if isinstance(message, Update):
@@ -88,7 +87,7 @@ class Outputs:
                 self._print()
             elif self._segments[index]:
                 last_s = self._saved_s.setdefault(index, time.monotonic())
-                if time.monotonic() - last_s >= SAVED_S:
+                if time.monotonic() - last_s >= SAVE_INTERVAL_S:
                     self._saved_s[index] = time.monotonic()
                     self._save_partial(index)
             return
@@ -97,32 +96,34 @@ class Outputs:
             self._finished[index] = message.result
             self._print()
         else:
-            self._conclude(message.result, lambda result: self._save(index, result))
+            self._finish_recording(message.result, lambda result: self._save(index, result))
             self._forget(index)
 
     def interrupted(self) -> None:
-        """Keep what was recognised of recordings that are not finished, and say where."""
+        """Save unfinished transcripts and report where."""
         begun = [index for index, segments in self._segments.items() if segments]
-        told = f"interrupted; {self._count} of {len(self._paths)} recordings are done"
+        message_text = f"interrupted; {self._count} of {len(self._paths)} recordings are done"
         for index in begun if self._folder is not None else []:
             files = " and ".join(str(path) for path in self._save_partial(index))
-            told += f"; {self._beginning(index)} is in {files}"
-        if self._folder is None and self._turn in begun:
-            told += f"; {self._beginning(self._turn)} was printed"
+            message_text += f"; {self._describe_partial(index)} is in {files}"
+        if self._folder is None and self._next_to_print in begun:
+            message_text += f"; {self._describe_partial(self._next_to_print)} was printed"
             if self._format != "txt":
-                self._write(self._text(self._turn, self._so_far(self._turn)))
-        self._complain(told)
+                self._write(
+                    self._text(self._next_to_print, self._partial_transcript(self._next_to_print))
+                )
+        self._report(message_text)
 
-    def _beginning(self, index: int) -> str:
+    def _describe_partial(self, index: int) -> str:
         return f"{self._paths[index]} up to {hours(self._audio_s[index])}"
 
-    def _so_far(self, index: int) -> Transcript:
+    def _partial_transcript(self, index: int) -> Transcript:
         return Transcript(tuple(self._segments[index]), self._audio_s[index])
 
     def _print(self) -> None:
-        """Print what is whole, up to the first recording that is not."""
-        while self._turn < len(self._paths):
-            index = self._turn
+        """Print complete transcripts, up to the first recording that is unfinished."""
+        while self._next_to_print < len(self._paths):
+            index = self._next_to_print
             result = self._finished.pop(index, None)
             if isinstance(result, Transcript):
                 self._segments[index] = list(result.segments)
@@ -130,9 +131,9 @@ class Outputs:
                 self._print_segments(index, is_whole=result is not None)
             if result is None:
                 return
-            self._conclude(result, lambda result: self._print_whole(result))
+            self._finish_recording(result, lambda result: self._print_whole(result))
             self._forget(index)
-            self._turn, self._printed = index + 1, 0
+            self._next_to_print, self._printed = index + 1, 0
 
     def _print_segments(self, index: int, *, is_whole: bool) -> None:
         fresh = self._segments[index][self._printed :]
@@ -144,25 +145,27 @@ class Outputs:
 
     def _print_whole(self, transcript: Transcript) -> None:
         if self._format != "txt":
-            self._write(self._text(self._turn, transcript))
+            self._write(self._text(self._next_to_print, transcript))
 
     def _text(self, index: int, transcript: Transcript) -> str:
         if self._format == "json" and len(self._paths) > 1:
-            return write_json_line(transcript, _readable(self._paths[index]))
+            return write_json_line(transcript, _printable(self._paths[index]))
         return self._formats[self._format](transcript, self._name(index))
 
     def _name(self, index: int) -> str:
         path = self._paths[index]
-        return "stdin" if path == STDIN else _readable(Path(path.stem))
+        return "stdin" if path == STDIN else _printable(Path(path.stem))
 
-    def _conclude(self, result: Transcript | Error, keep: Callable[[Transcript], object]) -> None:
+    def _finish_recording(
+        self, result: Transcript | Error, keep: Callable[[Transcript], object]
+    ) -> None:
         if isinstance(result, Error):
             self.failed = True
-            self._complain(str(result))
+            self._report(str(result))
             return
         keep(result)
         for warning in result.warnings:
-            self._complain(warning)
+            self._report(warning)
 
     def _save(self, index: int, transcript: Transcript) -> None:
         self._write_files(index, transcript, "")
@@ -170,7 +173,7 @@ class Outputs:
             path.unlink(missing_ok=True)
 
     def _save_partial(self, index: int) -> list[Path]:
-        return self._write_files(index, self._so_far(index), ".partial")
+        return self._write_files(index, self._partial_transcript(index), ".partial")
 
     def _files(self, index: int, mark: str) -> list[Path]:
         assert self._folder is not None
@@ -187,10 +190,10 @@ class Outputs:
                 write_bytes(path, write(transcript, self._name(index)).encode())
             except OSError as error:
                 problem = Error(f"{error.filename or path}: {error.strerror or error}")
-                if error.errno in ENDINGS:
+                if error.errno in FATAL_ERRORS:
                     raise problem from None
                 self.failed = True
-                self._complain(str(problem))
+                self._report(str(problem))
         return files
 
     def _forget(self, index: int) -> None:
@@ -205,30 +208,27 @@ class Outputs:
         except OSError as error:
             raise Error(f"standard output: {error.strerror or error}") from None
 
-    def _complain(self, text: str) -> None:
+    def _report(self, text: str) -> None:
         self._progress.write(f"asr-gru: {' '.join(text.split())}\n", err=True)
 
 
 def check_folder(folder: Path) -> None:
-    """Raise Error unless files can be made in ``folder``, or it can be made itself."""
-    there = folder.absolute()
-    while not there.exists() and there != there.parent:
-        there = there.parent
+    """Raise Error unless ``folder`` is writable, or can be created."""
+    existing = folder.absolute()
+    while not existing.exists() and existing != existing.parent:
+        existing = existing.parent
     try:
-        with tempfile.TemporaryFile(dir=there):
+        with tempfile.TemporaryFile(dir=existing):
             pass
     except OSError as error:
-        raise Error(
-            f"{folder}: {error.strerror or error}; name an --output-dir that can be written"
-        ) from None
+        raise Error(f"{folder}: {error.strerror or error}; give a writable --output-dir") from None
 
 
 def name_outputs(paths: Sequence[Path]) -> list[Path]:
-    """Name the output of each recording, without its suffix, below the output folder.
+    """Return the output path of each recording, relative to the output folder, without suffix.
 
-    Recordings are told apart by the shortest of: their names without suffix, their whole names,
-    and these below their folders, as far as those differ. Upper and lower case are not told
-    apart, as some disks do not.
+    Each is the shortest of these that is unique: the name without suffix, the full name, or these
+    within the folders that differ. Case is ignored, as some file systems do.
     """
     plain = [Path("stdin") if path == STDIN else Path(path.stem or path.name) for path in paths]
     named = [Path(path.name) if path != STDIN else Path("stdin") for path in paths]
@@ -255,7 +255,7 @@ def name_outputs(paths: Sequence[Path]) -> list[Path]:
 
 
 def _distinct(names: Sequence[Path]) -> list[Path]:
-    """Number those that are still equal."""
+    """Append numbers to names that are still equal."""
     taken: set[str] = set()
     counts: Counter[str] = Counter()
     distinct = []
@@ -273,6 +273,6 @@ def _key(name: Path) -> str:
     return str(name).casefold()
 
 
-def _readable(path: Path) -> str:
-    """Return a name as text that every encoding of files can hold."""
+def _printable(path: Path) -> str:
+    """Return a name as text that every encoding can represent."""
     return os.fsencode(path).decode(errors="replace")

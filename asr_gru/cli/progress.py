@@ -1,4 +1,4 @@
-"""How far a transcription is, on a terminal, measured in audio."""
+"""Progress bar of a transcription, in seconds of audio."""
 
 from __future__ import annotations
 
@@ -18,24 +18,24 @@ if TYPE_CHECKING:
 
 __all__ = ["AudioProgress", "hours"]
 
-QUIET_S = 1.0
-"""What takes no longer than this shows no bar."""
+DELAY_S = 1.0
+"""Seconds before the bar appears."""
 
 
 class AudioProgress:
-    """A bar on standard error, if that is a terminal; text printed meanwhile goes above it.
+    """Progress bar on standard error, if it is a terminal; other output is printed above it.
 
-    A recording counts as much as its file is large, and as far as its audio has been recognised.
+    Recordings are weighted by the size of their files.
     """
 
     def __init__(self, paths: Sequence[Path]) -> None:
         self._paths = paths
         self._sizes = [_size(path) for path in paths]
-        self._shares: dict[int, float] = {}
+        self._fractions: dict[int, float] = {}
         self._audio_s: dict[int, float] = {}
         self._duration_s: float | None = None
         self._finished = 0
-        self._began_s = time.monotonic()
+        self._started_s = time.monotonic()
         self._is_shown = sys.stderr.isatty() and os.environ.get("TERM") != "dumb"
         self._bar: Progress | None = None
 
@@ -53,17 +53,17 @@ class AudioProgress:
             self._bar = None
 
     def update(self, message: Update | Finished) -> None:
-        """Take how far a recording is, or its end."""
+        """Update the bar with the progress or the end of a recording."""
         if not self._is_shown:
             return
         if isinstance(message, Finished):
             self._finished += 1
-            self._shares[message.index] = 1.0
+            self._fractions[message.index] = 1.0
         else:
             self._audio_s[message.index] = message.audio_s
             self._duration_s = message.duration_s
             if message.duration_s:
-                self._shares[message.index] = min(1.0, message.audio_s / message.duration_s)
+                self._fractions[message.index] = min(1.0, message.audio_s / message.duration_s)
         self._draw(message.index)
 
     def write(self, text: str, *, err: bool = False) -> None:
@@ -76,21 +76,21 @@ class AudioProgress:
             file.flush()
 
     def _draw(self, index: int) -> None:
-        spent_s = time.monotonic() - self._began_s
-        if spent_s < QUIET_S:
+        elapsed_s = time.monotonic() - self._started_s
+        if elapsed_s < DELAY_S:
             return
         audio_s = sum(self._audio_s.values())
-        told = f"{hours(audio_s)} of audio"
+        details = f"{hours(audio_s)} of audio"
         if len(self._paths) == 1 and self._duration_s:
-            told = f"{hours(audio_s)} of {hours(self._duration_s)}"
-        whole = sum(self._sizes)
-        done = sum(self._sizes[i] * share for i, share in self._shares.items()) / whole
+            details = f"{hours(audio_s)} of {hours(self._duration_s)}"
+        total = sum(self._sizes)
+        done = sum(self._sizes[i] * fraction for i, fraction in self._fractions.items()) / total
         count = f"{self._finished}/{len(self._paths)} " * (len(self._paths) > 1)
         name = os.fsencode(self._paths[index].name).decode(errors="replace")
-        told += f", {audio_s / spent_s:.0f} times real time"
+        details += f", {audio_s / elapsed_s:.0f}x real time"
         if self._bar is None:
             self._bar = self._start()
-        self._bar.update(self._bar.task_ids[0], completed=done, told=told, name=count + name)
+        self._bar.update(self._bar.task_ids[0], completed=done, details=details, name=count + name)
 
     def _start(self) -> Progress:
         from rich.console import Console
@@ -100,13 +100,13 @@ class AudioProgress:
             TextColumn("{task.fields[name]}", markup=False),
             BarColumn(),
             TaskProgressColumn(),
-            TextColumn("{task.fields[told]}", markup=False),
+            TextColumn("{task.fields[details]}", markup=False),
             console=Console(stderr=True),
             transient=True,
             redirect_stdout=False,
             redirect_stderr=False,
         )
-        bar.add_task("", total=1.0, name="", told="")
+        bar.add_task("", total=1.0, name="", details="")
         bar.start()
         return bar
 

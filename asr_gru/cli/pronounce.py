@@ -1,4 +1,4 @@
-"""``asr-gru pronounce``: how words are said, and how that is known."""
+"""``asr-gru pronounce``: print pronunciations and their sources."""
 
 from __future__ import annotations
 
@@ -13,12 +13,17 @@ __all__ = ["command"]
 
 @click.command("pronounce")
 @click.argument("words", nargs=-1, required=True)
-@click.option("--n", default=1, show_default=True, help="Ways for a word known by letters alone.")
 @click.option(
-    "--dictionary", type=click.Path(path_type=Path), help="Your own entries, asked first."
+    "--n",
+    default=1,
+    show_default=True,
+    help="Pronunciations per word from the grapheme-to-phoneme model.",
+)
+@click.option(
+    "--dictionary", type=click.Path(path_type=Path), help="Your own entries, which take precedence."
 )
 def command(words: tuple[str, ...], n: int, dictionary: Path | None) -> None:
-    """Print the phones of WORDS, a line for each pronunciation, with its source."""
+    """Print the pronunciations of WORDS, one per line, with their sources."""
     for word, ways in zip(words, pronouncer(dictionary).pronounce_all(words, n), strict=True):
         for way in ways:
             click.echo(f"{word}  {' '.join(way.phones)}  ({way.source})")

@@ -1,4 +1,4 @@
-"""Libraries that print."""
+"""Silencing C libraries that print to standard error."""
 
 from __future__ import annotations
 
@@ -15,9 +15,9 @@ __all__ = ["quiet_libraries"]
 
 @contextlib.contextmanager
 def quiet_libraries(context: click.Context) -> Iterator[None]:
-    """Keep what libraries in C print off standard error, unless ``--debug`` is given.
+    """Discard what C libraries write to standard error, unless ``--debug`` is given.
 
-    PortAudio, ALSA and mpg123 write there themselves; what Python writes still gets there.
+    PortAudio, ALSA and mpg123 write to it directly; output from Python is not affected.
     """
     if context.find_root().params.get("debug"):
         yield
@@ -25,19 +25,19 @@ def quiet_libraries(context: click.Context) -> Iterator[None]:
     try:
         if sys.stderr.fileno() != 2:
             raise io.UnsupportedOperation
-        ours = os.dup(2)
+        saved = os.dup(2)
     except (AttributeError, OSError, ValueError):
         yield
         return
-    before, nothing = sys.stderr, os.open(os.devnull, os.O_WRONLY)
+    before, devnull = sys.stderr, os.open(os.devnull, os.O_WRONLY)
     before.flush()
-    os.dup2(nothing, 2)
-    os.close(nothing)
-    sys.stderr = open(ours, "w", encoding=before.encoding, errors="backslashreplace", buffering=1)  # noqa: PTH123, SIM115
+    os.dup2(devnull, 2)
+    os.close(devnull)
+    sys.stderr = open(saved, "w", encoding=before.encoding, errors="backslashreplace", buffering=1)  # noqa: PTH123, SIM115
     try:
         yield
     finally:
         sys.stderr.flush()
-        os.dup2(ours, 2)
+        os.dup2(saved, 2)
         sys.stderr.close()
         sys.stderr = before

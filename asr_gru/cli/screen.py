@@ -1,4 +1,4 @@
-"""What a live session looks like: in a terminal, and in a pipe."""
+"""Display of a live session, in a terminal or a pipe."""
 
 from __future__ import annotations
 
@@ -18,31 +18,31 @@ UNSURE = 0.5
 METER = 10
 METER_FROM_DB = -60.0
 MUTE_S = 5.0
-"""Seconds of digital silence after which it is worth a word."""
+"""Seconds of digital silence before a warning is shown."""
 
 
 class Screen(Protocol):
-    """Where a session is shown."""
+    """Display of a session."""
 
     def event(self, event: Event) -> None:
-        """Show a partial or a final."""
+        """Show a partial or final result."""
         ...
 
     def note(self, text: str) -> None:
-        """Say something about the session itself."""
+        """Show a message about the session."""
         ...
 
     def status(self, status: Status | None) -> None:
-        """Show how it is doing; None while there is no microphone."""
+        """Show the status; None while the microphone is lost."""
         ...
 
     def close(self) -> None:
-        """Leave the terminal as it was."""
+        """Restore the terminal."""
         ...
 
 
 class Pipe:
-    """Finals to ``out``, a line each; notes to ``err``."""
+    """Writes finals to ``out``, one per line, and notes to ``err``."""
 
     def __init__(self, out: TextIO, err: TextIO) -> None:
         self._out, self._err = out, err
@@ -67,18 +67,17 @@ class Pipe:
 
 @dataclass(frozen=True, slots=True)
 class _Piece:
-    """A word and how it is drawn."""
+    """A word and its style."""
 
     text: str
     style: str = ""
 
 
 class Terminal:
-    """Finals scroll up; below them the open segment and a status line are redrawn in place.
+    """Finals scroll up; the open segment and a status line below them are redrawn in place.
 
-    Lines are broken between words and never reach the last column, so the terminal breaks none
-    itself. When the window has become narrower, what was drawn before has been broken by the
-    terminal, which is counted in.
+    Lines are wrapped between words and never reach the last column, so that the terminal does not
+    wrap them. If the window was made narrower, the rows that it wrapped are accounted for.
     """
 
     def __init__(self, out: TextIO) -> None:
@@ -118,7 +117,7 @@ class Terminal:
             self._draw([])
 
     def close(self) -> None:
-        """Print what is open as it stands and remove the status line."""
+        """Print the open segment as it is and remove the status line."""
         above = self._wrapped(self._open) if self._open else []
         self._open, self._status = [], ""
         self._draw(above)
@@ -138,7 +137,7 @@ class Terminal:
             f"{status.level_db:.0f} dB",
         ]
         if self._mute_since_s is not None and status.audio_s - self._mute_since_s >= MUTE_S:
-            parts.insert(1, "only zeros: muted, or not permitted?")
+            parts.insert(1, "digital silence: muted, or no permission?")
         line = parts[0]
         for part in parts[1:]:
             if len(line) + 2 + len(part) > self._columns() - 1:
@@ -150,7 +149,7 @@ class Terminal:
         return max(10, shutil.get_terminal_size().columns)
 
     def _wrapped(self, pieces: Sequence[_Piece]) -> list[tuple[str, int]]:
-        """Break pieces into lines with their widths; the first piece stands out to the left."""
+        """Wrap pieces to lines and their widths, with a hanging indent after the first piece."""
         width = self._columns() - 1
         indent = self._cells(pieces[0].text) + 1 if width >= 60 and pieces[0].style == DIM else 0
         lines: list[tuple[str, int]] = []
@@ -166,7 +165,7 @@ class Terminal:
         return [*lines, (line, used)]
 
     def _chopped(self, pieces: Sequence[_Piece], width: int) -> list[_Piece]:
-        """Cut words that are longer than a line."""
+        """Split words that are longer than a line."""
         chopped: list[_Piece] = []
         for piece in pieces:
             text = "".join(letter for letter in piece.text if letter.isprintable())
@@ -178,7 +177,7 @@ class Terminal:
         return chopped
 
     def _draw(self, above: Sequence[tuple[str, int]]) -> None:
-        """Replace what was drawn by ``above``, which then scrolls, and what is open now."""
+        """Replace the drawn lines by ``above``, which scrolls, and the open segment."""
         size = shutil.get_terminal_size()
         lines = self._wrapped(self._open) if self._open else []
         if self._status:

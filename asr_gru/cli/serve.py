@@ -1,4 +1,4 @@
-"""``asr-gru serve``: the server."""
+"""``asr-gru serve``: run the server."""
 
 from __future__ import annotations
 
@@ -30,25 +30,29 @@ KEY_VARIABLE = "ASR_GRU_API_KEY"
     type=click.Path(path_type=Path),
     help=f"File with the key that clients must send (or the variable {KEY_VARIABLE}).",
 )
-@click.option(
-    "--origin", "origins", multiple=True, help="Origin of a page elsewhere that may use this."
-)
-@click.option("--certfile", type=click.Path(path_type=Path), help="Certificate, for https.")
-@click.option("--keyfile", type=click.Path(path_type=Path), help="Its private key.")
-@click.option("--self-signed", is_flag=True, help="Make a certificate, for https.")
+@click.option("--origin", "origins", multiple=True, help="Additional web origin that may connect.")
+@click.option("--certfile", type=click.Path(path_type=Path), help="TLS certificate, for https.")
+@click.option("--keyfile", type=click.Path(path_type=Path), help="Private key of --certfile.")
+@click.option("--self-signed", is_flag=True, help="Create a self-signed certificate, for https.")
 @click.option(
     "--strict-model", is_flag=True, help="Refuse OpenAI's model names (whisper-1 and others)."
 )
-@click.option("--clients", type=int, help="WebSockets at a time [500].")
-@click.option("--session-s", type=float, help="Longest session, in seconds [14400].")
-@click.option("--idle-s", type=float, help="Seconds without a message [30].")
-@click.option("--message-bytes", type=int, help="Largest message of a WebSocket [1000000].")
-@click.option("--slow-reader-s", type=float, help="Seconds a message may stay unread [10].")
-@click.option("--behind-s", type=float, help="Seconds of a client's audio that may wait [5].")
-@click.option("--upload-bytes", type=int, help="Largest upload [100000000].")
-@click.option("--upload-s", type=float, help="Longest recording uploaded, in seconds [7200].")
-@click.option("--uploads", type=int, help="Uploads transcribed at a time [1].")
-@click.option("--queued-uploads", type=int, help="Uploads that may wait for that [16].")
+@click.option("--clients", type=int, help="Maximum number of WebSocket clients [500].")
+@click.option("--session-s", type=float, help="Maximum length of a session in seconds [14400].")
+@click.option(
+    "--idle-s", type=float, help="Seconds without a message before a client is closed [30]."
+)
+@click.option("--message-bytes", type=int, help="Maximum size of a WebSocket message [1000000].")
+@click.option(
+    "--slow-reader-s", type=float, help="Seconds before a client that does not read is closed [10]."
+)
+@click.option("--behind-s", type=float, help="Maximum backlog of a client's audio in seconds [5].")
+@click.option("--upload-bytes", type=int, help="Maximum size of an upload in bytes [100000000].")
+@click.option(
+    "--upload-s", type=float, help="Maximum length of an uploaded recording in seconds [7200]."
+)
+@click.option("--uploads", type=int, help="Uploads to transcribe at a time [1].")
+@click.option("--queued-uploads", type=int, help="Maximum number of queued uploads [16].")
 def command(
     host: str,
     port: int,
@@ -65,9 +69,9 @@ def command(
     strict_model: bool,
     **limits: Any,
 ) -> None:
-    """Serve the model: a page, WebSockets, and OpenAI's REST interface.
+    """Serve a model: web page, WebSocket and OpenAI-compatible API.
 
-    Listens on this machine alone unless --host says otherwise, which needs a key.
+    Listens on localhost unless --host is given, which requires an API key.
     """
     try:
         from asr_gru.server.access import Access
@@ -95,7 +99,7 @@ def command(
         made_certificate, made_key, fingerprint = make_certificate(folder, _names(host))
         certificate = (made_certificate, made_key)
         click.echo(f"certificate {made_certificate}, SHA-256 {fingerprint}", err=True)
-    sys.setswitchinterval(0.001)  # the event loop waits less for the recogniser's thread
+    sys.setswitchinterval(0.001)  # so that the event loop waits less for the recogniser
     logging.basicConfig(format="%(asctime)s %(levelname)s %(message)s", level=logging.WARNING)
     with contextlib.ExitStack() as stack:
         sockets = [stack.enter_context(each) for each in listen(host, port, chosen)]
@@ -109,7 +113,7 @@ def command(
         address = f"{scheme}://{name}:{sockets[0].getsockname()[1]}"
 
         def on_listening() -> None:
-            click.echo(f"listening on {address} (Ctrl-C ends)", err=True)
+            click.echo(f"listening on {address} (press Ctrl-C to stop)", err=True)
 
         serve(context, sockets, certificate=certificate, on_listening=on_listening)
 
@@ -119,12 +123,12 @@ def _key(file: Path | None) -> str | None:
         return os.environ.get(KEY_VARIABLE) or None
     key = file.read_text(encoding="utf-8").strip()
     if not key.isprintable() or not key.isascii():
-        raise ConfigError(f"{file}: not a key; write one line of letters and digits")
+        raise ConfigError(f"{file}: not a valid key; write one line of letters and digits")
     return key
 
 
 def _names(host: str) -> list[str]:
-    """Return the names by which clients will call the server, for its certificate."""
+    """Return the host names and addresses for the certificate."""
     names = ["localhost", "127.0.0.1", "::1", socket.gethostname()]
     try:
         address = ipaddress.ip_address(host)

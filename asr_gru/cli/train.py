@@ -1,4 +1,4 @@
-"""``asr-gru train``: a configuration becomes a run, which goes on where it stopped."""
+"""``asr-gru train``: start a training run, or resume one."""
 
 from __future__ import annotations
 
@@ -21,38 +21,38 @@ __all__ = ["command"]
 @click.option(
     "--root",
     type=click.Path(path_type=Path),
-    help="What the paths in CONFIG are relative to (default: the folder of CONFIG).",
+    help="Base folder of the paths in CONFIG (default: the folder of CONFIG).",
 )
 @click.option(
     "--run-dir",
     type=click.Path(path_type=Path),
-    help="Checkpoints, tokens, log (default: runs/ and the name of CONFIG).",
+    help="Folder of checkpoints, tokens and log (default: runs/ and the name of CONFIG).",
 )
 @click.option(
     "--cache",
     type=click.Path(path_type=Path),
     default=Path("runs/cache"),
     show_default=True,
-    help="Where decoded recordings are kept, for all runs.",
+    help="Folder of decoded recordings, shared by all runs.",
 )
 @click.option(
     "--start-from",
     type=click.Path(path_type=Path),
-    help="A run or a model (also the name of a bundled one) whose weights a new run begins with.",
+    help="Run or model (or name of a bundled model) to initialise the weights from.",
 )
 @click.option(
     "--new-head",
     is_flag=True,
-    help="With --start-from: keep its encoder, make tokens from the texts of CONFIG.",
+    help="With --start-from: keep only the encoder, and build tokens from the texts of CONFIG.",
 )
 @click.option(
     "--minutes",
     type=click.FloatRange(min=0.0, min_open=True, max=1e6),
     callback=finite,
-    help="Train this long, the learning rate falling to its end, in place of CONFIG's epochs.",
+    help="Train for this long, including the learning rate decay, instead of CONFIG's epochs.",
 )
 @click.option(
-    "--set", "changes", multiple=True, metavar="KEY=VALUE", help="Change a key of CONFIG."
+    "--set", "changes", multiple=True, metavar="KEY=VALUE", help="Override a key of CONFIG."
 )
 def command(
     config: Path,
@@ -64,7 +64,7 @@ def command(
     minutes: float | None,
     changes: tuple[str, ...],
 ) -> None:
-    """Train a model as CONFIG (TOML) says, or go on with a run that was stopped.
+    """Train a model as configured in CONFIG (TOML), or resume a stopped run.
 
     Several processes: torchrun --nproc_per_node=2 -m asr_gru train CONFIG
     """
@@ -77,7 +77,7 @@ def command(
         raise MissingExtraError(error.name or "torch", "train") from None
     if new_head and start_from is None:
         raise ConfigError("--new-head needs --start-from")
-    parsed = load_train_config(config, changes, _say)
+    parsed = load_train_config(config, changes, _log)
     stop = StopRequest()
     run = Run(
         folder=run_dir or Path("runs") / config.stem,
@@ -89,26 +89,26 @@ def command(
         stop=stop,
     )
 
-    def ask() -> bool:
+    def request_stop() -> bool:
         stop.requested = True
         return stop.is_heeded
 
-    with interruptible(ask) as check:
+    with interruptible(request_stop) as check:
         processes = init_processes()
         try:
-            state = train(parsed, run, processes, _say)
+            state = train(parsed, run, processes, _log)
         except Exception:
             if processes.world_size > 1:
-                # Threads of the process group may wait for a peer that is gone, and would abort
-                # the interpreter's shutdown after the error has been printed.
+                # Threads of the process group may still wait for a dead peer, and would abort
+                # the interpreter's shutdown after the error was printed.
                 atexit.register(os._exit, 1)
             raise
         finally:
             processes.shutdown()
         if stop.requested and processes.is_main:
-            _say(f"stopped after step {state.global_step}; the same command goes on from there")
+            _log(f"stopped after step {state.global_step}; the same command goes on from there")
         check()
 
 
-def _say(line: str) -> None:
+def _log(line: str) -> None:
     click.echo(f"{dt.datetime.now():%H:%M:%S}  {line}", err=True)

@@ -1,4 +1,4 @@
-"""``asr-gru transcribe``: recordings to text, subtitles or data."""
+"""``asr-gru transcribe``: transcribe recordings."""
 
 from __future__ import annotations
 
@@ -42,10 +42,10 @@ __all__ = ["command"]
 @click.option(
     "--phones",
     is_flag=True,
-    help="What the acoustic model hears, with times: --decoder greedy --format ctm.",
+    help="Print phones with times; short for --decoder greedy --format ctm.",
 )
 @click.option(
-    "--output-dir", type=click.Path(path_type=Path), help="Write files instead of to stdout."
+    "--output-dir", type=click.Path(path_type=Path), help="Write files instead of printing."
 )
 @click.option(
     "--endpoint",
@@ -53,21 +53,24 @@ __all__ = ["command"]
     show_default=True,
     help="Where segments end: short, normal, long, off, or seconds of silence.",
 )
-@click.option("--raw-rate", type=int, help="RECORDINGS are bare samples of so many Hz.")
+@click.option("--raw-rate", type=int, help="Treat RECORDINGS as raw PCM of this sample rate in Hz.")
 @click.option(
     "--raw-format",
     type=click.Choice([*ENCODINGS]),
-    help="How bare samples are written [s16le].",
+    help="Sample format of raw PCM [s16le].",
 )
-@click.option("--raw-channels", type=int, help="Interleaved channels of bare samples [1].")
+@click.option("--raw-channels", type=int, help="Interleaved channels of raw PCM [1].")
 @click.option(
     "--jobs",
     type=click.IntRange(1),
     default=1,
-    help="Recordings at a time (processes); pipes are read by one.",
+    help="Number of processes; pipes are read by one.",
 )
 @click.option(
-    "--batch-size", type=click.IntRange(1, 1024), default=1, help="Recordings a call of the model."
+    "--batch-size",
+    type=click.IntRange(1, 1024),
+    default=1,
+    help="Recordings per call of the model.",
 )
 @click.pass_context
 def command(
@@ -92,13 +95,13 @@ def command(
     jobs: int,
     batch_size: int,
 ) -> int:
-    """Transcribe RECORDINGS: files, folders of them, pipes, or - for the standard input.
+    """Transcribe RECORDINGS: files, folders, pipes, or - for standard input.
 
-    Text is printed segment by segment; of several recordings, JSON is printed a line each.
+    Text is printed segment by segment; JSON of several recordings as one line each.
     """
     if phones:
         if decoder not in {None, "greedy"} or beam is not None:
-            raise ConfigError("--phones is greedy; leave --decoder and --beam out")
+            raise ConfigError("--phones uses the greedy decoder; omit --decoder and --beam")
         decoder = "greedy"
     closed = read_closed(phrases, grammar, rejection, decoder, beam)
     formats = formats or ("ctm" if phones else "txt",)
@@ -115,7 +118,7 @@ def command(
         closed,
     )
     if raw_rate is None and (raw_format is not None or raw_channels is not None):
-        raise ConfigError("--raw-format and --raw-channels are of bare samples; give --raw-rate")
+        raise ConfigError("--raw-format and --raw-channels need --raw-rate")
     if len(set(formats)) > 1 and output_dir is None:
         raise ConfigError("several formats at once need --output-dir")
     with interruptible() as check, quiet_libraries(context):

@@ -1,4 +1,4 @@
-"""``asr-gru tune``: how a model's search for words is best tuned."""
+"""``asr-gru tune``: tune the decoding parameters of a model."""
 
 from __future__ import annotations
 
@@ -14,13 +14,16 @@ __all__ = ["command"]
 @click.command("tune")
 @click.argument("model", type=click.Path(path_type=Path))
 @click.argument("manifests", nargs=-1, required=True, type=click.Path(path_type=Path))
-@click.option("--limit", type=click.IntRange(1), help="Utterances of each list, evenly spread.")
 @click.option(
+    "--limit", type=click.IntRange(1), help="Use only this many utterances per list, evenly spaced."
+)
+@click.option(
+    "--parameter",
     "--knob",
     "knobs",
     multiple=True,
     type=click.Choice(["language_weight", "blank_bias", "word_bonus"]),
-    help="Only these; several are searched in their order.  [default: all]",
+    help="Parameter to tune; may be repeated, in order.  [default: all]",
 )
 @click.option("--rounds", type=click.IntRange(1, 10), default=2, show_default=True)
 @click.option("--dry-run", is_flag=True, help="Print only; leave the model as it is.")
@@ -32,9 +35,9 @@ def command(
     rounds: int,
     dry_run: bool,
 ) -> None:
-    """Tune the search for words of MODEL on MANIFESTS, and write what is best into MODEL.
+    """Tune decoding parameters of MODEL on MANIFESTS, and save the best in MODEL.
 
-    Give lists to choose on (dev), never those that only report (test).
+    Use development sets only, never a test set.
     """
     from asr_gru.backends import load_acoustic_model
     from asr_gru.data.manifest import read_manifest
@@ -46,7 +49,7 @@ def command(
     directory = ModelDirectory.open(str(model))
     decoder = Decoders(directory).get("words")
     if not isinstance(decoder, TreeSearch):
-        raise ModelError(f"{model}: does not search for words; export it with --lexicon")
+        raise ModelError(f"{model}: has no lexicon to search for words; export it with --lexicon")
     acoustic = load_acoustic_model(directory)
     lists = {}
     for manifest in manifests:
@@ -68,7 +71,7 @@ def command(
         show(trial)
 
     best = coordinate_search(decoder, lists, names, rounds=rounds, on_trial=on_trial)
-    click.echo(f"best, {first[0].mean - best.mean:.2f} points below the first:")
+    click.echo(f"best, WER {first[0].mean - best.mean:.2f} points below the first:")
     show(best)
     if not dry_run and best.knobs != decoder.knobs:
         files = {name: (directory.path / name).read_bytes() for name in directory.config.files}

@@ -1,4 +1,4 @@
-"""Recordings transcribed by several processes, any of which may die."""
+"""Transcription in worker processes, with recovery from crashed workers."""
 
 from __future__ import annotations
 
@@ -29,13 +29,13 @@ if TYPE_CHECKING:
 
 __all__ = ["Emit", "Finished", "Settings", "transcribe_here", "transcribe_in_workers"]
 
-ENDING_S = 1.0
-"""How long a worker may take to end before it is killed."""
+EXIT_TIMEOUT_S = 1.0
+"""Seconds for a worker to exit before it is killed."""
 
 
 @dataclass(frozen=True, slots=True)
 class Settings:
-    """What each process needs to transcribe."""
+    """Settings that each process needs to transcribe."""
 
     model: str
     backend: Literal["onnx", "torch"]
@@ -62,7 +62,7 @@ class Settings:
 
 @dataclass(frozen=True, slots=True)
 class Finished:
-    """The end of the recording at ``index``."""
+    """Final result of the recording at ``index``."""
 
     index: int
     result: Transcript | Error
@@ -74,7 +74,7 @@ Emit = Callable[[Update | Finished], None]
 def transcribe_here(
     settings: Settings, sources: Sequence[str | Path | RawAudio], batch_size: int, emit: Emit
 ) -> None:
-    """Transcribe in this process; ``emit`` is told how far each recording is, and its end."""
+    """Transcribe in this process, passing updates and results to ``emit``."""
     _transcribe(settings.load(), settings, sources, batch_size, emit)
 
 
@@ -101,7 +101,7 @@ class _Worker:
     process: BaseProcess
     pipe: Connection
     group: list[int]
-    """The recordings that it was given and has not finished."""
+    """Recordings assigned to it that are not finished."""
     is_ready: bool = False
 
 
@@ -112,10 +112,10 @@ def transcribe_in_workers(
     jobs: int,
     emit: Emit,
 ) -> None:
-    """Transcribe in ``jobs`` processes, ``batch_size`` recordings in each at a time.
+    """Transcribe in ``jobs`` processes, each with ``batch_size`` recordings at a time.
 
-    A worker that dies costs the recording that it worked on, which ends with an Error. Signals
-    are left to this process; when it ends, for whatever reason, its workers end too.
+    If a worker crashes, only the recording it was working on fails, with an Error. Only this
+    process handles signals; when it exits, for whatever reason, its workers exit too.
 
     Raises:
         Error: the workers cannot load the model.
@@ -136,7 +136,7 @@ def transcribe_in_workers(
                     message = worker.pipe.recv()
                 except (EOFError, OSError):
                     workers.remove(worker)
-                    _bury(worker, waiting, sources, emit)
+                    _handle_death(worker, waiting, sources, emit)
                     continue
                 worker.is_ready = True
                 if isinstance(message, Error):
@@ -146,46 +146,46 @@ def transcribe_in_workers(
                         _assign(worker, waiting, sources)
                     else:
                         workers.remove(worker)
-                        _end([worker])
+                        _terminate([worker])
                     continue
                 if isinstance(message, Finished):
                     worker.group.remove(message.index)
                 emit(message)
     finally:
-        _end(workers)
+        _terminate(workers)
 
 
 def _start(settings: Settings) -> _Worker:
     context = get_context("spawn")
-    ours, theirs = context.Pipe()
-    process = context.Process(target=_work, args=(theirs, settings), daemon=True)
-    with _signals_held():  # the process inherits this until it ignores them itself
+    parent_end, child_end = context.Pipe()
+    process = context.Process(target=_work, args=(child_end, settings), daemon=True)
+    with _sigint_blocked():  # inherited by the process until it ignores them itself
         process.start()
-    theirs.close()
-    return _Worker(process, ours, [])
+    child_end.close()
+    return _Worker(process, parent_end, [])
 
 
 def _assign(
     worker: _Worker, waiting: deque[list[int]], sources: Sequence[str | Path | RawAudio]
 ) -> None:
     worker.group = waiting.popleft()
-    with suppress(OSError):  # a dead one is met when it is listened to
+    with suppress(OSError):  # a dead worker is noticed when its pipe is read
         worker.pipe.send((worker.group, [sources[index] for index in worker.group]))
 
 
-def _bury(
+def _handle_death(
     worker: _Worker, waiting: deque[list[int]], sources: Sequence[str | Path | RawAudio], emit: Emit
 ) -> None:
-    """Take the consequences of a worker's death."""
-    worker.process.join(ENDING_S)
+    """Requeue or fail the recordings of a worker that died."""
+    worker.process.join(EXIT_TIMEOUT_S)
     code = worker.process.exitcode
-    _end([worker])
+    _terminate([worker])
     how = f"exit status {code}"
     if code is not None and code < 0:
         how = signal.Signals(-code).name
     if not worker.is_ready:
-        raise Error(f"a worker process ended while it loaded the model ({how}); try fewer --jobs")
-    if len(worker.group) > 1:  # the guilty one is found among them one by one
+        raise Error(f"a worker process died while loading the model ({how}); try fewer --jobs")
+    if len(worker.group) > 1:  # retry one by one to find the recording at fault
         waiting.extendleft([index] for index in reversed(worker.group))
         return
     for index in worker.group:
@@ -193,26 +193,26 @@ def _bury(
             Finished(
                 index,
                 Error(
-                    f"{sources[index]}: the process that transcribed it ended ({how}); "
-                    "was there enough memory? try fewer --jobs"
+                    f"{sources[index]}: the worker process died ({how}), perhaps out of memory; "
+                    "try fewer --jobs"
                 ),
             )
         )
 
 
-def _end(workers: Sequence[_Worker]) -> None:
+def _terminate(workers: Sequence[_Worker]) -> None:
     for worker in workers:
         worker.pipe.close()
         worker.process.terminate()
     for worker in workers:
-        worker.process.join(ENDING_S)
+        worker.process.join(EXIT_TIMEOUT_S)
         if worker.process.is_alive():
             worker.process.kill()
             worker.process.join()
 
 
 @contextmanager
-def _signals_held() -> Iterator[None]:
+def _sigint_blocked() -> Iterator[None]:
     if not hasattr(signal, "pthread_sigmask"):
         yield
         return
@@ -224,11 +224,13 @@ def _signals_held() -> Iterator[None]:
 
 
 def _work(pipe: Connection, settings: Settings) -> None:
-    """Serve one worker process: groups of recordings in, updates and transcripts out."""
-    signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C reaches all; the parent ends us
+    """Worker process: receive groups of recordings, send updates and transcripts."""
+    signal.signal(
+        signal.SIGINT, signal.SIG_IGN
+    )  # Ctrl-C reaches all processes; the parent stops this one
     if hasattr(signal, "pthread_sigmask"):
         signal.pthread_sigmask(signal.SIG_UNBLOCK, {signal.SIGINT})
-    threading.Thread(target=_end_with_parent, daemon=True).start()
+    threading.Thread(target=_exit_with_parent, daemon=True).start()
     try:
         recognizer = settings.load()
     except Error as error:
@@ -261,7 +263,7 @@ def _serve(
         _transcribe(recognizer, settings, sources, len(sources), emit)
     except (OSError, EOFError):
         raise
-    except Exception as error:  # noqa: BLE001  a fault costs its group, not the others
+    except Exception as error:  # noqa: BLE001  only this group fails
         for index in sorted(unfinished):
             name = sources[indices.index(index)]
             problem = Error(f"{name}: {type(error).__name__}: {error}; please report this")
@@ -270,7 +272,7 @@ def _serve(
     pipe.send(None)
 
 
-def _end_with_parent() -> None:
+def _exit_with_parent() -> None:
     parent = parent_process()
     if parent is not None:
         connection.wait([parent.sentinel])

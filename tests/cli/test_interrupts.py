@@ -112,7 +112,7 @@ def test_a_killed_worker_costs_its_recording_only(recordings, tmp_path, speech):
         os.kill(worker, signal.SIGKILL)
         _, err = process.communicate(timeout=60)
     assert process.returncode == 1
-    assert err.startswith(f"asr-gru: {recordings / 'a.wav'}: the process that transcribed it ended")
+    assert err.startswith(f"asr-gru: {recordings / 'a.wav'}: the worker process died")
     assert "SIGKILL" in err
     assert err.count("\n") == 1
     assert {path.name for path in out.iterdir()} - {"a.partial.txt"} == {

@@ -190,7 +190,7 @@ def test_a_full_disk_is_named_once_and_the_session_goes_on(tmp_path, is_room_aga
     for name in [*names, "a.wav"]:
         told = [line for line in err.splitlines() if f"/{name}: " in line]
         assert "File too large" in told[0]
-        assert told[-1].endswith("written again") == is_room_again
+        assert told[-1].endswith("writing again") == is_room_again
         assert len(told) <= 2  # once when it begins, once when it ends
     if not is_room_again:
         assert {name: (tmp_path / name).read_text() for name in names} == before

@@ -97,11 +97,12 @@ def test_a_backend_that_the_model_has_no_weights_for_is_refused(run, model, reco
     assert "--weights" in run("transcribe", "--model", model, "--backend", "torch", recording).err
 
 
-def test_only_the_named_knobs_are_tuned(run, word_model, recording, tmp_path):
+@pytest.mark.parametrize("option", ["--parameter", "--knob"])
+def test_only_the_named_parameters_are_tuned(run, word_model, recording, tmp_path, option):
     (tmp_path / "list.tsv").write_text(f"path\ttext\n{recording}\ta cat\n")
     tuned = run(
         *("tune", word_model, tmp_path / "list.tsv", "--dry-run", "--rounds", "1"),
-        *("--knob", "word_bonus"),
+        *(option, "word_bonus"),
     )
     assert tuned.status == 0, tuned.err
     heads, *rows = [line.split() for line in tuned.out.splitlines() if line[0] == " "]

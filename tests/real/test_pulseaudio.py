@@ -140,7 +140,7 @@ def test_it_hears_misses_the_microphone_and_hears_again(server, tmp_path):
         server.unplug()
         live.wait_for(lambda line: "lost: microphone 'default'" in line)
         server.plug()
-        assert "44100 Hz" in live.wait_for(lambda line: "back after" in line)
+        assert "44100 Hz" in live.wait_for(lambda line: "restored after" in line)
         time.sleep(2)
         server.play()
         live.wait_for(is_text)
