@@ -310,8 +310,9 @@ class Event:
             match=self.match,
         )
 
-    def to_dict(self) -> dict[str, Any]:
-        """Return the event as JSON shows it."""
+    def to_dict(self, *, words: bool = True) -> dict[str, Any]:
+        """Return the event as JSON shows it, with or without its words."""
+        found = {"words": [word.to_dict() for word in self.words]} if words else {}
         return {
             "type": self.kind,
             "segment": self.segment,
@@ -320,5 +321,5 @@ class Event:
             "start_s": round(self.start_s, 3),
             "end_s": round(self.end_s, 3),
             **(self.match.to_dict() if self.match else {}),
-            "words": [word.to_dict() for word in self.words],
+            **found,
         }

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-import sys
 from pathlib import Path
 
 import click
 
+from asr_gru.cli.options import cache_option, normaliser_option
+from asr_gru.cli.terminal import count_progress
 from asr_gru.errors import DataError, MissingExtraError
 
 __all__ = ["command"]
@@ -23,20 +24,8 @@ __all__ = ["command"]
 @click.option(
     "--output", type=click.Path(path_type=Path), required=True, help="File of phones to write."
 )
-@click.option(
-    "--normaliser",
-    type=click.Choice(["none", "basic", "english"]),
-    default="english",
-    show_default=True,
-    help="How the manifests' texts are brought to the lexicon's words.",
-)
-@click.option(
-    "--cache",
-    type=click.Path(path_type=Path),
-    default=Path("runs/cache"),
-    show_default=True,
-    help="Where decoded recordings are kept, as for train.",
-)
+@normaliser_option("How the manifests' texts are brought to the lexicon's words.")
+@cache_option
 def command(
     model: Path,
     manifests: tuple[Path, ...],
@@ -72,8 +61,8 @@ def command(
     utterances = read_utterances(names, Path(), data)
     corpus = pack_corpus(utterances, cache, net.config.frontend.sample_rate)
     pronunciations = load_pronunciations(data, Path())
-    with click.progressbar(utterances, label="aligning", file=sys.stderr) as bar:
-        result = align_corpus(net, tokenizer, corpus, pronunciations, bar.update)
+    with count_progress("aligning", len(utterances)) as update:
+        result = align_corpus(net, tokenizer, corpus, pronunciations, update)
     if not result.lines:
         why = ", ".join(f"{count}: {reason}" for reason, count in result.left_out.items())
         raise DataError(f"no utterance could be aligned ({why or 'the manifests are empty'})")

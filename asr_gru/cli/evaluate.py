@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import json
-import sys
 from pathlib import Path
 from typing import Any, Literal
 
 import click
 
-from asr_gru.cli.options import endpoint_rules, model_options
+from asr_gru.cli.options import endpoint_rules, model_options, normaliser_option
+from asr_gru.cli.terminal import count_progress
 from asr_gru.data.manifest import Utterance, check_files, read_manifest
 from asr_gru.evaluation import Evaluation, UtteranceResult, evaluate
 from asr_gru.recognizer import Recognizer
@@ -21,13 +21,7 @@ __all__ = ["command"]
 @click.command("evaluate")
 @click.argument("manifests", nargs=-1, required=True, type=click.Path(path_type=Path))
 @model_options
-@click.option(
-    "--normaliser",
-    type=click.Choice(["none", "basic", "english"]),
-    default="english",
-    show_default=True,
-    help="Normalisation of references and hypotheses before scoring.",
-)
+@normaliser_option("Normalisation of references and hypotheses before scoring.")
 @click.option(
     "--endpoint",
     default="off",
@@ -81,16 +75,17 @@ def command(
     ]
 
     def evaluate_with(recognizer: Recognizer) -> dict[str, Evaluation]:
-        return {
-            name: evaluate(
-                recognizer,
-                utterances,
-                normaliser=normaliser,
-                endpoint=rules,
-                on_progress=_progress(name),
-            )
-            for name, utterances in lists.items()
-        }
+        found = {}
+        for name, utterances in lists.items():
+            with count_progress(name, len(utterances)) as update:
+                found[name] = evaluate(
+                    recognizer,
+                    utterances,
+                    normaliser=normaliser,
+                    endpoint=rules,
+                    on_progress=update,
+                )
+        return found
 
     results = evaluate_with(recognizers[0])
     unreadable = [problem for result in results.values() for problem in result.unreadable]
@@ -124,12 +119,6 @@ def evenly_spread(utterances: list[Utterance], limit: int) -> list[Utterance]:
     """Return ``limit`` evenly spaced utterances, or all if there are fewer."""
     count = min(limit, len(utterances))
     return [utterances[index * len(utterances) // count] for index in range(count)]
-
-
-def _progress(name: str) -> Any:
-    if not sys.stderr.isatty():
-        return None
-    return lambda done: click.echo(f"\r{name}: {done} ", nl=False, err=True)
 
 
 def _table(results: dict[str, Evaluation]) -> None:

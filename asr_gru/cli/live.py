@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import contextlib
-import os
 import signal
 import sys
 from collections.abc import Callable, Iterator
@@ -20,6 +19,7 @@ from asr_gru.cli.options import (
     stream_options,
 )
 from asr_gru.cli.quiet import quiet_libraries
+from asr_gru.cli.terminal import is_drawn_on
 from asr_gru.errors import ConfigError, Error
 from asr_gru.results import Event
 
@@ -129,7 +129,7 @@ def _source(device: str | None, from_file: Path | None) -> AudioSource:
 def _screen() -> Screen:
     from asr_gru.cli.screen import Pipe, Terminal
 
-    if sys.stdout.isatty() and os.environ.get("TERM") != "dumb":
+    if is_drawn_on(sys.stdout):
         return Terminal(sys.stdout)
     return Pipe(sys.stdout, sys.stderr)
 

@@ -15,10 +15,12 @@ from asr_gru.model.info import DEFAULT_MODEL
 from asr_gru.streaming.endpoint import EndpointRules
 
 __all__ = [
+    "cache_option",
     "closed_decoder",
     "endpoint_rules",
     "finite",
     "model_options",
+    "normaliser_option",
     "phrase_options",
     "read_closed",
     "size_in_bytes",
@@ -57,6 +59,21 @@ OPTIONS = (
     click.option("--threads", type=click.IntRange(1), default=1, show_default=True),
     DECODER,
     BEAM,
+)
+
+
+def normaliser_option(text: str) -> Callable[[F], F]:
+    """Return ``--normaliser`` with its help."""
+    kinds = click.Choice(["none", "basic", "english"])
+    return click.option("--normaliser", type=kinds, default="english", show_default=True, help=text)
+
+
+cache_option = click.option(
+    "--cache",
+    type=click.Path(path_type=Path),
+    default=Path("runs/cache"),
+    show_default=True,
+    help="Folder of decoded recordings, shared by all runs.",
 )
 
 

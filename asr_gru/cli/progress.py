@@ -7,9 +7,9 @@ import sys
 import time
 from collections.abc import Sequence
 from pathlib import Path
-from types import TracebackType
 from typing import TYPE_CHECKING
 
+from asr_gru.cli.terminal import DELAY_S, is_drawn_on, start_bar
 from asr_gru.cli.workers import Finished
 from asr_gru.streaming.recordings import Update
 
@@ -17,9 +17,6 @@ if TYPE_CHECKING:
     from rich.progress import Progress
 
 __all__ = ["AudioProgress", "hours"]
-
-DELAY_S = 1.0
-"""Seconds before the bar appears."""
 
 
 class AudioProgress:
@@ -36,18 +33,13 @@ class AudioProgress:
         self._duration_s: float | None = None
         self._finished = 0
         self._started_s = time.monotonic()
-        self._is_shown = sys.stderr.isatty() and os.environ.get("TERM") != "dumb"
+        self._is_shown = is_drawn_on(sys.stderr)
         self._bar: Progress | None = None
 
     def __enter__(self) -> AudioProgress:
         return self
 
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        trace: TracebackType | None,
-    ) -> None:
+    def __exit__(self, *_: object) -> None:
         if self._bar is not None:
             self._bar.stop()
             self._bar = None
@@ -89,26 +81,8 @@ class AudioProgress:
         name = os.fsencode(self._paths[index].name).decode(errors="replace")
         details += f", {audio_s / elapsed_s:.0f}x real time"
         if self._bar is None:
-            self._bar = self._start()
+            self._bar = start_bar(1.0)
         self._bar.update(self._bar.task_ids[0], completed=done, details=details, name=count + name)
-
-    def _start(self) -> Progress:
-        from rich.console import Console
-        from rich.progress import BarColumn, Progress, TaskProgressColumn, TextColumn
-
-        bar = Progress(
-            TextColumn("{task.fields[name]}", markup=False),
-            BarColumn(),
-            TaskProgressColumn(),
-            TextColumn("{task.fields[details]}", markup=False),
-            console=Console(stderr=True),
-            transient=True,
-            redirect_stdout=False,
-            redirect_stderr=False,
-        )
-        bar.add_task("", total=1.0, name="", details="")
-        bar.start()
-        return bar
 
 
 def _size(path: Path) -> int:

@@ -10,7 +10,7 @@ from pathlib import Path
 import click
 
 from asr_gru.cli.interrupts import interruptible
-from asr_gru.cli.options import finite
+from asr_gru.cli.options import cache_option, finite
 from asr_gru.errors import ConfigError, MissingExtraError
 
 __all__ = ["command"]
@@ -28,13 +28,7 @@ __all__ = ["command"]
     type=click.Path(path_type=Path),
     help="Folder of checkpoints, tokens and log (default: runs/ and the name of CONFIG).",
 )
-@click.option(
-    "--cache",
-    type=click.Path(path_type=Path),
-    default=Path("runs/cache"),
-    show_default=True,
-    help="Folder of decoded recordings, shared by all runs.",
-)
+@cache_option
 @click.option(
     "--start-from",
     type=click.Path(path_type=Path),

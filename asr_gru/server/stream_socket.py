@@ -199,17 +199,7 @@ def _rules(mode: str | float) -> EndpointRules:
 
 
 def _message(event: Event, audio_s: float, *, words: bool) -> dict[str, Any]:
-    message: dict[str, Any] = {
-        "type": event.kind,
-        "segment": event.segment,
-        "text": event.text,
-        "stable": event.stable,
-        "start_s": round(event.start_s, 3),
-        "end_s": round(event.end_s, 3),
-        "audio_s": round(audio_s, 3),
-    }
-    if event.match is not None:
-        message |= event.match.to_dict()
+    message = event.to_dict(words=False) | {"audio_s": round(audio_s, 3)}
     if event.kind == "final" or (words and len(event.words) <= MOST_WORDS):
         message["words"] = [_encoded(word) for word in event.words]
     return message
@@ -218,10 +208,4 @@ def _message(event: Event, audio_s: float, *, words: bool) -> dict[str, Any]:
 @lru_cache(maxsize=8192)
 def _encoded(word: Word) -> msgspec.Raw:
     """Encode a word once, although every partial repeats it."""
-    values = {
-        "text": word.text,
-        "start_s": round(word.start_s, 3),
-        "end_s": round(word.end_s, 3),
-        "confidence": round(word.confidence, 3),
-    }
-    return msgspec.Raw(msgspec.json.encode(values))
+    return msgspec.Raw(msgspec.json.encode(word.to_dict()))

@@ -55,11 +55,11 @@ def align_corpus(
     tokenizer: Tokenizer,
     corpus: Corpus,
     pronunciations: Pronunciations,
-    on_progress: Callable[[int], object] = lambda _count: None,
+    on_progress: Callable[[int], None] = lambda _done: None,
 ) -> Alignment:
     """Align every utterance of ``corpus`` whose words all have a pronunciation.
 
-    ``on_progress`` is called after each batch with the number of utterances in it.
+    ``on_progress`` is called after each batch with the number of utterances done so far.
 
     Raises:
         ModelError: the model's tokens are not phones, or not the phones of the lexicon.
@@ -70,7 +70,7 @@ def align_corpus(
         raise ModelError(
             f"the model has no token {missing[0]!r}; align with a model of the lexicon's phones"
         )
-    result = Alignment()
+    result, done = Alignment(), 0
     pronunciations.prefetch(word for u in corpus.utterances for word in u.text.split())
     frame_s = net.config.frame_samples / net.config.frontend.sample_rate
     for batch in split_batches(
@@ -101,7 +101,8 @@ def align_corpus(
                 net.config.encoder.delay,
                 corpus.duration_s(index),
             )
-        on_progress(len(batch))
+        done += len(batch)
+        on_progress(done)
     return result
 
 

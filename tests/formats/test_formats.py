@@ -1,6 +1,9 @@
+import html
 import itertools
 import json
 import re
+import tempfile
+from pathlib import Path
 
 import pytest
 from hypothesis import given
@@ -8,7 +11,7 @@ from hypothesis import strategies as st
 
 from asr_gru.errors import ConfigError
 from asr_gru.formats import WRITERS, writer
-from asr_gru.formats.subtitles import cues
+from asr_gru.formats.subtitles import cues, timestamp
 from asr_gru.results import Segment, Transcript, Word
 
 
@@ -49,6 +52,46 @@ def test_textgrid_has_no_gaps(transcript):
         for (start, end), after in zip(bounds, [*bounds[1:], None], strict=True):
             assert float(start) < float(end)
             assert after is None or after[0] == end
+
+
+@given(transcripts())
+def test_praatio_reads_textgrids(transcript):
+    textgrid = pytest.importorskip("praatio.textgrid")
+    with tempfile.TemporaryDirectory() as folder:
+        path = Path(folder, "a.TextGrid")
+        path.write_text(WRITERS["TextGrid"](transcript, "x"), encoding="utf-8")
+        grid = textgrid.openTextgrid(str(path), includeEmptyIntervals=False)
+    assert grid.tierNames == ("words", "segments")
+    kept = [word for word in transcript.words if round(word.end_s, 6) > round(word.start_s, 6)]
+    found = grid.getTier("words").entries
+    assert [entry.label for entry in found] == [word.text for word in kept]
+    for entry, word in zip(found, kept, strict=True):
+        assert (entry.start, entry.end) == pytest.approx((word.start_s, word.end_s), abs=2e-6)
+
+
+@given(transcripts())
+def test_srt_reads_subtitles(transcript):
+    srt = pytest.importorskip("srt")
+    shown = cues(transcript)
+    found = list(srt.parse(WRITERS["srt"](transcript, "x")))
+    assert [cue.index for cue in found] == list(range(1, len(shown) + 1))
+    assert [cue.content for cue in found] == ["\n".join(cue.lines) for cue in shown]
+    for cue, written in zip(found, shown, strict=True):
+        assert cue.start.total_seconds() == pytest.approx(written.start_s, abs=6e-4)
+        assert cue.end.total_seconds() == pytest.approx(written.end_s, abs=6e-4)
+
+
+@given(transcripts())
+def test_webvtt_reads_subtitles(transcript):
+    webvtt = pytest.importorskip("webvtt")
+    shown = cues(transcript)
+    found = list(webvtt.from_string(WRITERS["vtt"](transcript, "x")))
+    lines = [tuple(map(html.unescape, cue.lines)) for cue in found]
+    assert lines == [cue.lines for cue in shown]
+    for cue, written in zip(found, shown, strict=True):
+        assert cue.start_in_seconds == pytest.approx(written.start_s, abs=1)
+        assert cue.start == timestamp(written.start_s, ".")
+        assert cue.end == timestamp(written.end_s, ".")
 
 
 @given(transcripts())

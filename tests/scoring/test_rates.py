@@ -1,6 +1,5 @@
 from functools import cache
 
-import jiwer
 import numpy as np
 import pytest
 from hypothesis import given
@@ -64,6 +63,7 @@ def test_interval_holds_the_rate_and_narrows():
 )
 def test_error_counts_agree_with_jiwer(reference, hypothesis):
     """The split into kinds may differ among equally short alignments; counts and rates do not."""
+    jiwer = pytest.importorskip("jiwer")
     score = word_errors(" ".join(reference), " ".join(hypothesis))
     expected = jiwer.process_words(" ".join(reference), " ".join(hypothesis))
     assert score.errors == expected.substitutions + expected.deletions + expected.insertions
