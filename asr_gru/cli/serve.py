@@ -47,6 +47,7 @@ KEY_VARIABLE = "ASR_GRU_API_KEY"
     "--slow-reader-s", type=float, help="Seconds before a client that does not read is closed [10]."
 )
 @click.option("--behind-s", type=float, help="Maximum backlog of a client's audio in seconds [5].")
+@click.option("--lag-s", type=float, help="Lag in seconds beyond which clients are refused [2].")
 @click.option("--upload-bytes", type=int, help="Maximum size of an upload in bytes [100000000].")
 @click.option(
     "--upload-s", type=float, help="Maximum length of an uploaded recording in seconds [7200]."

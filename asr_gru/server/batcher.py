@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import logging
 import math
+import statistics
 import time
 from collections import deque
 from collections.abc import Callable, Sequence
@@ -27,6 +28,8 @@ __all__ = ["Batcher", "ServedStream", "StreamUpdate"]
 TICK_S = 0.02
 """Shortest tick; under load ticks take longer and cover more audio."""
 STEPS = (8, 4, 2, 1)
+RECENT_S = 1.0
+"""How long the lag of a tick says something about the next, while no audio comes."""
 TAKEN_S = 2.0
 """Most audio of one client in a tick, so that a client that sends faster delays no other."""
 
@@ -59,9 +62,9 @@ class ServedStream:
 
     Attributes:
         on_update: called in the event loop with each update, and not after the last one.
-        queue: blocks and endpoint rules that no tick has taken yet.
+        queue: blocks and endpoint rules that no tick has taken yet, each with the time at which
+            it came, by ``time.monotonic``.
         samples: length of the blocks in ``queue``.
-        arrived: when the oldest of ``queue`` came, by ``time.monotonic``.
         ending: ``Batcher.end`` was called, and no tick has finished the stream yet.
         closed: there was a last update, or ``Batcher.detach``; the stream takes no more.
         has_room: set unless more audio is queued than a client may be behind.
@@ -70,9 +73,8 @@ class ServedStream:
     stream: Stream
     sample_rate: int
     on_update: Callable[[StreamUpdate], None]
-    queue: deque[Block | EndpointRules] = field(default_factory=deque)
+    queue: deque[tuple[Block | EndpointRules, float]] = field(default_factory=deque)
     samples: int = 0
-    arrived: float | None = None
     ending: bool = False
     closed: bool = False
     has_room: asyncio.Event = field(default_factory=asyncio.Event)
@@ -81,6 +83,11 @@ class ServedStream:
     def behind_s(self) -> float:
         """Seconds of audio that are queued."""
         return self.samples / self.sample_rate
+
+    @property
+    def waiting_s(self) -> float:
+        """Seconds since the oldest of ``queue`` came; 0 if it is empty."""
+        return time.monotonic() - self.queue[0][1] if self.queue else 0.0
 
 
 @dataclass(slots=True)
@@ -105,9 +112,17 @@ class Batcher:
         self._metrics = metrics
         self._behind_s = behind_s
         self._busy: dict[ServedStream, None] = {}
+        self._typical_lag_s = 0.0
+        self._ticked = -math.inf
         self._wake = asyncio.Event()
         self._thread = ThreadPoolExecutor(1, "recognise")
         self._task: asyncio.Task[None] | None = None
+
+    @property
+    def lag_s(self) -> float:
+        """The median lag of the streams in the last tick, in seconds; 0 once none is busy."""
+        idle = not self._busy and time.monotonic() - self._ticked > RECENT_S
+        return 0.0 if idle else self._typical_lag_s
 
     def start(self) -> None:
         """Start to tick."""
@@ -139,7 +154,7 @@ class Batcher:
         """Queue a block of audio."""
         if served.closed:
             return
-        served.queue.append(block)
+        served.queue.append((block, time.monotonic()))
         served.samples += len(block)
         if served.behind_s > self._behind_s:
             served.has_room.clear()
@@ -148,7 +163,7 @@ class Batcher:
     def set_endpoint(self, served: ServedStream, rules: EndpointRules) -> None:
         """Change the endpoint rules for the audio that follows."""
         if not served.closed:
-            served.queue.append(rules)
+            served.queue.append((rules, time.monotonic()))
             self._schedule(served)
 
     def end(self, served: ServedStream) -> None:
@@ -166,8 +181,6 @@ class Batcher:
         self._busy.pop(served, None)
 
     def _schedule(self, served: ServedStream) -> None:
-        if served.arrived is None:
-            served.arrived = time.monotonic()
         self._busy[served] = None
         self._wake.set()
 
@@ -188,7 +201,9 @@ class Batcher:
                 for each in work:
                     each.error = each.error or error
             now = time.monotonic()
-            self._metrics.ticked(now - began, [now - w.arrived for w in work])
+            lags_s = [now - w.arrived for w in work]
+            self._ticked, self._typical_lag_s = now, statistics.median(lags_s) if lags_s else 0.0
+            self._metrics.ticked(now - began, lags_s)
             for each in work:
                 self._report(each, now)
             await asyncio.sleep(max(0.0, TICK_S - (time.monotonic() - began)))
@@ -229,12 +244,13 @@ def _take(served: ServedStream) -> _Work:
     items: list[Block | EndpointRules] = []
     most = TAKEN_S * served.sample_rate
     taken = 0
+    first = served.queue[0][1] if served.queue else time.monotonic()
     while served.queue and taken < most:
-        item = served.queue.popleft()
+        item, arrived = served.queue.popleft()
         if not isinstance(item, EndpointRules):
             room = math.ceil(most) - taken
             if len(item) > room:
-                served.queue.appendleft(item[room:])
+                served.queue.appendleft((item[room:], arrived))
                 item = item[:room]
             taken += len(item)
         items.append(item)
@@ -242,9 +258,7 @@ def _take(served: ServedStream) -> _Work:
     ending = served.ending and not served.queue
     if ending:
         served.ending = False
-    arrived = served.arrived if served.arrived is not None else time.monotonic()
-    served.arrived = time.monotonic() if served.queue else None
-    return _Work(served, items, arrived, ending)
+    return _Work(served, items, first, ending)
 
 
 def _guarded(act: Callable[[_Work], None], work: _Work) -> None:

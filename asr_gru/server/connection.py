@@ -138,6 +138,9 @@ class Connection(ABC):
 
     def admit(self) -> None:
         """Take a slot, or raise RefusedError."""
+        lag_s = self.context.batcher.lag_s
+        if lag_s > self.context.limits.lag_s:
+            raise RefusedError("overloaded", f"the server is {lag_s:.1f} s behind; try again later")
         self.registry.admit(self)
         self.admitted = True
         self.context.metrics.sessions.labels(self.protocol).inc()

@@ -21,6 +21,7 @@ class Limits:
         message_bytes: largest WebSocket message.
         slow_reader_s: seconds that a client may leave a message unread.
         behind_s: seconds of a client's audio that may be queued; beyond, its socket is not read.
+        lag_s: while half of the streams are further behind than this, new sessions are refused.
         upload_bytes: largest request body.
         upload_s: longest uploaded recording, in seconds of audio.
         uploads: recordings transcribed concurrently.
@@ -33,6 +34,7 @@ class Limits:
     message_bytes: int = 1_000_000
     slow_reader_s: float = 10.0
     behind_s: float = 5.0
+    lag_s: float = 2.0
     upload_bytes: int = 100_000_000
     upload_s: float = 2 * 3600.0
     uploads: int = 1
@@ -51,6 +53,7 @@ CLOSE_CODES = {
     "bad_message": 1008,
     "bad_audio": 1008,
     "too_many_clients": 1013,
+    "overloaded": 1013,
     "session_too_long": 1008,
     "idle": 1008,
     "too_slow": 1008,

@@ -48,6 +48,8 @@ DECODERS: dict[str, Callable[[bytes], npt.NDArray[np.generic]]] = {
     "audio/pcmu": decode_ulaw,
     "audio/pcma": decode_alaw,
 }
+SERVER_ERRORS = ("internal", "overloaded", "shutting_down")
+"""Codes of errors that are not the client's."""
 
 
 class RealtimeConnection(Connection):
@@ -239,6 +241,6 @@ class RealtimeConnection(Connection):
     def _mistake(
         self, code: str, message: str, param: str | None = None, event_id: object = None
     ) -> None:
-        kind = "server_error" if code in ("internal", "shutting_down") else "invalid_request_error"
+        kind = "server_error" if code in SERVER_ERRORS else "invalid_request_error"
         error = {"type": kind, "code": code, "message": message, "param": param}
         self._event("error", error={**error, "event_id": event_id})

@@ -161,12 +161,12 @@ class StreamConnection(Connection):
 
     def send_status(self) -> None:
         """Queue how much audio has been recognised, and how far behind that is."""
-        queued_s = self.stream.behind_s if self.stream else 0.0
+        waiting_s = self.stream.waiting_s if self.stream else 0.0
         self.put(
             {
                 "type": "status",
                 "audio_s": round(self.audio_s, 3),
-                "lag_s": round(self.lag_s + queued_s, 3),
+                "lag_s": round(max(self.lag_s, waiting_s), 3),
             },
             replaces="status",
         )

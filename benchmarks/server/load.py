@@ -234,7 +234,7 @@ def measure(clients: int, made: list[Clip], options: list[str]) -> bool:
         f" {server_share:7.2f} {own_share:7.2f}   {tally.refused or ''} {trouble or ''}",
         flush=True,
     )
-    refused = tally.refused.get("too_many_clients", 0)
+    refused = tally.refused.get("too_many_clients", 0) + tally.refused.get("overloaded", 0)
     return bool(p99 < 500 and tally.whole + refused == clients)
 
 

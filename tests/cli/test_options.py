@@ -62,6 +62,7 @@ def served(run, model, monkeypatch):
         ("--message-bytes", 70_000),
         ("--slow-reader-s", 3.5),
         ("--behind-s", 4.5),
+        ("--lag-s", 3.5),
         ("--upload-bytes", 80_000),
         ("--upload-s", 60.5),
         ("--uploads", 3),

@@ -11,7 +11,7 @@ import openai
 import pytest
 import soundfile
 
-from asr_gru.server.batcher import Batcher, _take
+from asr_gru.server.batcher import RECENT_S, Batcher, _take
 from asr_gru.server.metrics import Metrics
 from asr_gru.server.outbox import Outbox
 from asr_gru.streaming.endpoint import EndpointRules
@@ -191,6 +191,49 @@ def test_one_long_message_is_taken_over_many_ticks(recognizer):
         taken = _take(served).items
         assert sum(map(np.size, taken)) == 2 * RATE
     assert not served.queue
+
+
+def test_lag_is_counted_from_the_oldest_audio(recognizer):
+    """Also of audio that one tick leaves to the next, and of audio that no tick has taken."""
+    batcher = Batcher(recognizer, Metrics(), behind_s=5.0)
+    served = batcher.open(RATE, EndpointRules.normal(), lambda update: None)
+    assert served.waiting_s == 0.0
+    before = time.monotonic()
+    batcher.feed(served, np.zeros(5 * RATE, np.int16))
+    after = time.monotonic()
+    time.sleep(0.05)
+    batcher.feed(served, np.zeros(RATE, np.int16))
+    for _ in range(3):
+        assert served.waiting_s >= 0.05
+        assert before <= _take(served).arrived <= after
+    assert served.waiting_s == 0.0
+    assert _take(served).arrived > after + 0.05
+
+
+def test_a_server_that_is_behind_refuses_new_sessions_until_it_has_caught_up(serving):
+    async def main(server):
+        async with server.socket() as first, server.socket() as second, server.socket() as third:
+            await started(first)
+            await first.send(voice(8.0).tobytes())
+            await until_it_lags(server)
+            await second.send(json.dumps({"type": "start", "sample_rate": RATE}))
+            refused = await said(second)
+            await first.send('{"type": "end"}')
+            served = await said(first)
+            await asyncio.sleep(RECENT_S + 0.1)
+            return refused, second.close_code, served, await started(third)
+
+    async def until_it_lags(server):
+        while server.context.batcher.lag_s == 0.0:
+            await asyncio.sleep(0.001)
+
+    with serving(lag_s=1e-3) as server:
+        refused, code, served, ready = asyncio.run(main(server))
+    assert refused[-1]["code"] == "overloaded"
+    assert "s behind" in refused[-1]["message"]
+    assert code == 1013
+    assert served[-1]["type"] == "end"
+    assert ready["type"] == "ready"
 
 
 def test_orders_without_audio_do_not_pile_up(server):

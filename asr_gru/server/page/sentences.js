@@ -8,6 +8,7 @@ const OF_SERVER = {
   bad_audio: (message) => `The server cannot read the sound of this microphone; choose another one. (${message})`,
   message_too_big: () => 'A block of sound was larger than the server takes. Its option --message-bytes sets that.',
   too_many_clients: () => `All places at the server are taken. ${AGAIN}`,
+  overloaded: () => `The server has more to do than it can keep up with. ${AGAIN}`,
   session_too_long: () => 'The session was as long as the server allows; a new one begins.',
   idle: () => `The server heard nothing for too long and closed the connection. ${AGAIN}`,
   too_slow: () => `This browser did not read fast enough for the server. ${AGAIN}`,
