@@ -1,7 +1,7 @@
-"""Write captions while somebody speaks.
+"""Write captions of live speech to a file.
 
 python examples/captions_to_file.py captions.srt                  listens until Ctrl-C
-python examples/captions_to_file.py captions.srt RECORDING        plays a recording instead
+python examples/captions_to_file.py captions.srt RECORDING        reads a recording instead
 """
 
 import signal
@@ -15,11 +15,13 @@ from asr_gru.live.writers import SessionWriter
 
 
 def main(output, recording=None):
-    """Listen, or play ``recording``."""
+    """Listen to the microphone, or to ``recording``."""
     source = PacedRecording(recording) if recording else Microphone()
     print(f"listening to {source.description}")
     with SessionWriter(output) as file, LiveSession(Recognizer.load(), source) as session:
-        signal.signal(signal.SIGINT, lambda *_: session.stop())  # so that the last words come too
+        signal.signal(
+            signal.SIGINT, lambda *_: session.stop()
+        )  # so that the last words are written too
         for record in session:
             if isinstance(record, Event) and record.kind == "final":
                 file.write(record)

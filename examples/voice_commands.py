@@ -1,7 +1,7 @@
-"""Do what is said: a loop of voice commands.
+"""Run commands by voice.
 
-python examples/voice_commands.py                  listens until "stop" is said, or Ctrl-C
-python examples/voice_commands.py RECORDING        plays a recording instead
+python examples/voice_commands.py                  listens until "stop" or Ctrl-C
+python examples/voice_commands.py RECORDING        reads a recording instead
 """
 
 import difflib
@@ -21,17 +21,17 @@ COMMANDS = {
 
 
 def main(recording=None):
-    """Listen, or play ``recording``."""
+    """Listen to the microphone, or to ``recording``."""
     source = PacedRecording(recording) if recording else Microphone()
     with LiveSession(Recognizer.load(), source, EndpointRules.short()) as session:
         for record in session:
             if not isinstance(record, Event) or record.kind != "final":
                 continue
-            meant = difflib.get_close_matches(record.text, [*COMMANDS, "stop"], n=1, cutoff=0.7)
-            if meant == ["stop"]:
+            match = difflib.get_close_matches(record.text, [*COMMANDS, "stop"], n=1, cutoff=0.7)
+            if match == ["stop"]:
                 session.stop()
-            elif meant:
-                COMMANDS[meant[0]]()
+            elif match:
+                COMMANDS[match[0]]()
             else:
                 print(f"not a command: {record.text}")
 

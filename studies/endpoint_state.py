@@ -1,11 +1,11 @@
-"""What the encoder's state is worth across an endpoint: go on with it, or begin afresh?
+"""Word errors with the encoder's state kept over an endpoint, and reset at it.
 
 python -m studies.endpoint_state MANIFEST... --every 10
 
-Utterances of a manifest are joined in groups with a second of low noise between them. "goes on"
-recognises a group as one stream: at an endpoint the decoder starts afresh and the encoder goes on.
-"starts afresh" cuts the same sound in the middle of the gaps and gives each piece, with half a
-second of lead-in, to a stream of its own. Word errors over all groups.
+Utterances of a manifest are joined in groups, with one second of low noise between them. "kept"
+recognises each group as one stream: at an endpoint the decoder is reset and the encoder's state is
+kept. "reset" cuts the same audio in the middle of the gaps and feeds each piece, which has half a
+second of lead-in, to a stream of its own. Word error rates are over all groups.
 """
 
 from collections.abc import Sequence
@@ -27,7 +27,7 @@ def main(argv: Sequence[str] | None = None) -> None:
     rate = recognizer.info.sample_rate
     random = np.random.default_rng(0)
     half = round(GAP_S / 2 * rate)
-    on, afresh = Score(), Score()
+    kept, reset = Score(), Score()
     for chosen in read_lists(options).values():
         for first in range(0, len(chosen), options.group):
             group = chosen[first : first + options.group]
@@ -40,10 +40,10 @@ def main(argv: Sequence[str] | None = None) -> None:
                 )
             whole = recognizer.transcribe(np.concatenate(pieces), rate).text
             parts = " ".join(recognizer.transcribe(piece, rate).text for piece in pieces)
-            on += word_errors(text, whole)
-            afresh += word_errors(text, parts)
-    print(f"the state goes on      {on.rate:6.2f} % WER over {on.words} words")
-    print(f"the state starts afresh{afresh.rate:6.2f} % WER")
+            kept += word_errors(text, whole)
+            reset += word_errors(text, parts)
+    print(f"state kept  {kept.rate:6.2f} % WER over {kept.words} words")
+    print(f"state reset {reset.rate:6.2f} % WER")
 
 
 if __name__ == "__main__":

@@ -1,7 +1,7 @@
 r"""The front end by training: the same small network behind several normalisers and subsamplers.
 
-Each learns to name the phone of every frame (the quick part of training: no text, no CTC), with
-gains from -30 to +10 dB, and is asked about recordings it never saw at other levels.
+Each is trained to classify the phone of every frame (the quick part of training: no text, no
+CTC), with gains from -30 to +10 dB, and tested on other recordings at several levels.
 
 asr-gru align-corpus RUN DATA/speech/train.tsv --lexicon cmudict.dict --output runs/phones.tsv
 asr-gru align-corpus RUN DATA/speech/dev-read.tsv --lexicon cmudict.dict --output runs/dev.tsv

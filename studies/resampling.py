@@ -2,7 +2,7 @@
 
 python -m studies.resampling MANIFEST... --every 1
 
-Each recording is brought to the other rate once, at soxr's best quality, and back to the model's
+Each recording is resampled to the other rate once, at soxr's best quality, and back to the model's
 rate at each quality. "other text" counts the recordings whose text is not that of HQ; the lag is
 the most audio that the resampler holds back while it is fed blocks of 10 ms.
 """
@@ -39,7 +39,7 @@ def main(argv: Sequence[str] | None = None) -> None:
     to_rate = recognizer.info.sample_rate
     off = EndpointRules.off()
     utterances = read_all(options)
-    said = [reference(utterance) for utterance in utterances]
+    references = [reference(utterance) for utterance in utterances]
 
     def transcribed(change):
         sources = (change(read_recording(u.path, to_rate)) for u in utterances)
@@ -48,7 +48,7 @@ def main(argv: Sequence[str] | None = None) -> None:
         for _, result in results:
             assert not isinstance(result, Exception)
             texts.append(normalise(result.text, "english"))
-        return texts, sum(map(word_errors, said, texts), Score())
+        return texts, sum(map(word_errors, references, texts), Score())
 
     _, score = transcribed(lambda samples: samples)
     print(f"{len(utterances)} recordings, {score.words} words; as they are: WER {score.rate:.2f} %")

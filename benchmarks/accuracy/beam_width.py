@@ -1,9 +1,9 @@
-"""What a wider beam buys: word errors against the time of the search, from narrow to wide.
+"""Word error rate against the cost of the search, from a narrow beam to a wide one.
 
     OMP_NUM_THREADS=1 python -m benchmarks.accuracy.beam_width MANIFEST… --every 8
 
-The acoustic model runs once, outside the time. The real-time factor is that of the search alone,
-one recording at a time, in processor seconds of one thread for each second of audio.
+The acoustic model runs once and is not timed. The real-time factor is that of the search alone, one
+recording at a time: processor seconds of one thread per second of audio.
 """
 
 from __future__ import annotations
@@ -45,9 +45,9 @@ def main(argv: Sequence[str] | None = None) -> None:
     for beam, width in BEAMS:
         tuned = decoder.tuned(replace(decoder.knobs, beam=beam, width=width))
         rates, frames, began = [], 0, time.process_time()
-        for heard in lists.values():
+        for utterances in lists.values():
             errors = Score()
-            for one in heard:
+            for one in utterances:
                 (state,) = tuned.advance([tuned.start()], [one.log_probs])
                 words = tuned.best(tuned.finish(state))[0].words or ()
                 errors += word_errors(one.text, " ".join(word.text for word in words))

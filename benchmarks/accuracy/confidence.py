@@ -1,10 +1,10 @@
-"""How far a word's confidence is its probability of being right, and the temperature that fits.
+"""Calibration of word confidences, and the temperature that fits best.
 
 python -m benchmarks.accuracy.confidence MANIFEST... --every 2
 
-A word is right when the alignment with the reference matches it. The temperature printed is the
-one of the highest likelihood, to be written into the model's card; calibration error is the mean
-distance between confidence and share of right words over ten bins, by words (Guo et al. 2017).
+A word is correct when the alignment with the reference matches it. The temperature printed
+maximises the likelihood and belongs in the model's card. The expected calibration error is the mean
+distance between confidence and accuracy over ten bins, weighted by words (Guo et al. 2017).
 """
 
 from collections.abc import Sequence
@@ -48,7 +48,7 @@ def main(argv: Sequence[str] | None = None) -> None:
     confidence, right = np.array(confidences), np.array(rights)
     steps = np.geomspace(0.25, 16, 97)
     best = max(steps, key=lambda t: likelihood(warmed(confidence, t), right))
-    print(f"{len(right)} words, {100 * right.mean():.1f} % right")
+    print(f"{len(right)} words, {100 * right.mean():.1f} % correct")
     table = Table(
         ("temperature", "11.2f"), ("log-likelihood", "15.4f"), ("calibration error", "18.3f")
     )
@@ -56,7 +56,7 @@ def main(argv: Sequence[str] | None = None) -> None:
         changed = warmed(confidence, temperature)
         table.row(temperature, likelihood(changed, right), calibration_error(changed, right))
     print("(temperatures multiply that of the model itself)")
-    table = Table(("confidence", "<10"), ("words", "7d"), ("right %", "8.1f"))
+    table = Table(("confidence", "<10"), ("words", "7d"), ("correct %", "9.1f"))
     changed = warmed(confidence, float(best))
     for low in np.arange(0, 1, 0.2):
         inside = (changed >= low) & (changed < low + 0.2 + 1e-9)

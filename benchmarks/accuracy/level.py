@@ -1,4 +1,4 @@
-"""Word error rate at other levels, and with a step of level inside each utterance.
+"""Word error rates at several levels, and with a step of the level inside each utterance.
 
 python -m benchmarks.accuracy.level MANIFEST... --every 3
 """
@@ -35,13 +35,13 @@ def main(argv: Sequence[str] | None = None) -> None:
     recognizers = {name: Recognizer.load(name) for name in names}
     scores: dict[tuple[str, str], Score] = {}
     for utterance in read_all(options):
-        said = reference(utterance)
+        expected = reference(utterance)
         for level, samples in levels(read_recording(utterance.path, RATE)):
             for name, recognizer in recognizers.items():
-                heard = recognizer.transcribe(
+                text = recognizer.transcribe(
                     samples.astype(np.float32), RATE, endpoint=EndpointRules.off()
                 ).text
-                score = word_errors(said, normalise(heard, "english"))
+                score = word_errors(expected, normalise(text, "english"))
                 scores[level, name] = scores.get((level, name), Score()) + score
     table = Table(("WER %", "<15"), *((name, "12.2f") for name in names))
     for level in dict.fromkeys(level for level, _ in scores):

@@ -112,12 +112,12 @@ def main(argv: Sequence[str] | None = None) -> None:
         for utterance in utterances:
             samples = read_recording(utterance.path, RATE)
             seconds += len(samples) / RATE
-            said = reference(utterance)
+            expected = reference(utterance)
             for index, system in enumerate(systems):
                 began = time.process_time()
                 hypothesis = system(samples)
                 spent[index] += time.process_time() - began
-                scores[index] += word_errors(said, normalise(hypothesis, "english"))
+                scores[index] += word_errors(expected, normalise(hypothesis, "english"))
         figures = zip((score.rate for score in scores), spent, strict=True)
         cells = [cell for rate, used in figures for cell in (rate, used / seconds)]
         table.row(name, scores[0].words, *cells)

@@ -1,8 +1,8 @@
-"""How often words that the dictionary lacks get a right pronunciation, by rule and by letters.
+"""Pronunciation errors of words outside the dictionary: by rule, and from their letters.
 
-Words are taken out of the bundled dictionary; the rules see only the rest, and a
-grapheme-to-phoneme model of the shipped order and size is trained on it. A pronunciation is right
-if the dictionary has it, stress aside.
+Words are held out of the bundled dictionary; the rules see only the rest, and a
+grapheme-to-phoneme model of the shipped order and size is trained on it. A pronunciation is correct
+if the dictionary lists it, ignoring stress.
 """
 
 from __future__ import annotations
@@ -24,7 +24,7 @@ BEST = 3
 
 def main(argv: Sequence[str] | None = None) -> None:
     parser = make_parser(__doc__, model=False)
-    parser.add_argument("--words", type=positive, default=2000, help="how many words are taken out")
+    parser.add_argument("--words", type=positive, default=2000, help="number of words to hold out")
     parser.add_argument("--seed", type=int, default=1)
     parser.add_argument(
         "--learn-from", type=positive, metavar="N", help="train on N words instead of all"
@@ -53,11 +53,11 @@ def letters(g2p: GraphemeToPhoneme, words: Sequence[str], spoken: dict[str, list
     for first in range(0, len(words), 256):
         part = words[first : first + 256]
         for word, ways in zip(part, g2p.pronounce_all(part, BEST), strict=True):
-            said = [way for way, _ in ways] or [()]
-            wrong += said[0] not in spoken[word]
-            none_right += not set(said) & set(spoken[word])
+            found = [way for way, _ in ways] or [()]
+            wrong += found[0] not in spoken[word]
+            none_right += not set(found) & set(spoken[word])
             errors += min(
-                word_errors(" ".join(right), " ".join(said[0])).errors for right in spoken[word]
+                word_errors(" ".join(right), " ".join(found[0])).errors for right in spoken[word]
             )
             phones += len(spoken[word][0])
     print(

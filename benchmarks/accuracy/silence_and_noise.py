@@ -1,4 +1,4 @@
-"""Words printed where nobody speaks: digital silence, faint noise, a folder of noises.
+"""Words printed without speech: in digital silence, faint noise, and a folder of noises.
 
 python -m benchmarks.accuracy.silence_and_noise --noise FOLDER
 """
@@ -19,8 +19,8 @@ def words(recognizer: Recognizer, blocks, rate: int) -> tuple[float, list[str]]:
     for block in blocks:
         events += stream.feed(block)
     events += stream.finish()
-    said = [word.text for e in events if e.kind == "final" for word in e.words]
-    return stream.audio_s, said
+    printed = [word.text for e in events if e.kind == "final" for word in e.words]
+    return stream.audio_s, printed
 
 
 def main(argv: Sequence[str] | None = None) -> None:
@@ -51,8 +51,8 @@ def main(argv: Sequence[str] | None = None) -> None:
         sources["recorded noise"] = noises()
     table = Table(("", "<24"), ("minutes", "8.1f"), ("words", "6"), ("", "<2"))
     for name, blocks in sources.items():
-        heard_s, said = words(recognizer, blocks, rate)
-        table.row(name, heard_s / 60, len(said), "  " + " ".join(said[:6]))
+        audio_s, printed = words(recognizer, blocks, rate)
+        table.row(name, audio_s / 60, len(printed), "  " + " ".join(printed[:6]))
 
 
 if __name__ == "__main__":

@@ -1,7 +1,7 @@
-"""How far the times of words are from those of a forced alignment by another recogniser.
+"""Errors of word times against a forced alignment by another recogniser.
 
-Words that the model has right are compared with PocketSphinx's alignment of what was said. Starts
-that are late by the same time in the median are set right by ``time_shift_s`` of the model.
+Words that the model recognises correctly are compared with PocketSphinx's alignment of the
+reference. A constant lag of the starts (their median) is corrected by the model's ``time_shift_s``.
 """
 
 from __future__ import annotations

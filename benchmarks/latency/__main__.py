@@ -1,20 +1,20 @@
-"""How long after a word was said it is shown, is stable and is final, through the whole path.
+"""Delay from the end of a spoken word until it is shown, stable and final, end to end.
 
     python -m benchmarks.latency
     python -m benchmarks.latency --through microphone
     python -m benchmarks.latency --manifest MANIFEST --seconds 600
 
-Plays speech in real time and looks at every event: a word is shown when a partial (or the final)
-first has it, as its number in the segment, as the final has it. Everything is counted from the
-word's end in the sound. Two rows: flite's speech, whose times flite gives, and recordings, whose
-words' ends PocketSphinx finds (``pip install pocketsphinx``; how late it finds them in flite's
-speech stands below the row). ``--aligner model`` takes the frames of the recogniser's own forced
-alignment instead (extra ``train``), and so leaves most of its emission delay out.
+Plays speech in real time and records every event. A word counts as shown when a partial (or the
+final) first has it at the position it has in the final. All delays are relative to the end of the
+word in the audio. There are two rows: speech by flite, which reports its word times, and
+recordings, whose word ends PocketSphinx finds (``pip install pocketsphinx``; its lag on flite's
+speech is printed below the row). ``--aligner model`` uses the recogniser's own forced alignment
+instead, which leaves out most of its emission delay.
 
 The delay of a shown word is the sum of
 
 * emission: from the word's end to the end of the frame with its last token, as the model chose it
-* lookahead: by which the model's frames trail the sound
+* lookahead: by which the model's frames trail the audio
 * step: until the step with that frame is full
 * resampler: until it has given that step
 * block: until the source has given the block with that sample
@@ -95,7 +95,7 @@ def arguments(argv: Sequence[str] | None) -> argparse.Namespace:
     cores = sorted(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else [None]
     parser.add_argument("--through", choices=ways, default="session")
     parser.add_argument("--rows", nargs="+", choices=("synthetic", "real"))
-    parser.add_argument("--seconds", type=float, default=55.0, help="of speech per row")
+    parser.add_argument("--seconds", type=float, default=55.0, help="seconds of speech per row")
     parser.add_argument(
         "--manifest", type=Path, default=AUDIO_SAMPLES / "samples.tsv", help="of the real speech"
     )
@@ -110,7 +110,7 @@ def arguments(argv: Sequence[str] | None) -> argparse.Namespace:
 
 
 def _pieces(name: str, options: argparse.Namespace, recognizer: Recognizer) -> Iterator[Piece]:
-    """Yield what is to be said, no more than is wanted."""
+    """Yield pieces of speech until ``options.seconds`` are full."""
     if name == "synthetic":
         found = speak()
     else:

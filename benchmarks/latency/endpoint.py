@@ -1,10 +1,10 @@
-"""Where utterances are cut: too early, too late, and how long after their end.
+"""Errors and delay of endpointing: cuts that are early or late, and the time until a final.
 
     python -m benchmarks.latency.endpoint
     python -m benchmarks.latency.endpoint MANIFEST... --utterances 300
     python -m benchmarks.latency.endpoint MANIFEST... --rules 0.8 0.9 0.9,1.8
 
-Joins utterances, each freed from its own silence (librosa.effects.trim), with gaps of quiet noise:
+Joins utterances, trimmed of their own silence (librosa.effects.trim), with gaps of quiet noise:
 pauses within a turn of 0.2 to 0.6 s, and 0.5, 1, 1.5, 2 or 3 s between turns, from a fixed seed.
 For each mode, or each of ``--rules`` (``trailing_s``, or it and ``incomplete_s``):
 
@@ -14,7 +14,7 @@ For each mode, or each of ``--rules`` (``trailing_s``, or it and ``incomplete_s`
 * after: from the end of an utterance before such a gap until its final, in seconds of sound, with
   the wait for a full step; the median and the 90th percentile
 * none: such gaps in which no final came although none reaches over it: the utterance was not
-  heard, or its last words were not, so that its final came early
+  recognised, or its last words were not, so that its final came early
 """
 
 from __future__ import annotations

@@ -1,10 +1,10 @@
-"""When words are shown, and how many of them are taken back, by the share that they need.
+"""When words are shown, and how many are revised, by the share of the probability they need.
 
     python -m benchmarks.latency.shown_words MANIFEST… --every 8
 
-Recordings are fed in live steps. A word counts as shown when it stands in a partial at its place
-for the first time, and as revised when it stands there no more later on, or in the final. Its
-delay is from its end, as the final has it, to the audio that had been fed when it was shown.
+Recordings are fed in live steps. A word is shown when it first appears in a partial at its
+position, and revised when a later partial or the final has another word there. Its delay runs from
+its end time in the final to the amount of audio fed when it was shown.
 """
 
 from __future__ import annotations
@@ -35,7 +35,7 @@ def shown_in(recognizer: Recognizer, decoder: TreeSearch, samples: np.ndarray) -
     for number, block in enumerate([*blocks, None]):
         events = stream.finish() if block is None else stream.feed(block)
         for event in events:
-            heard_s = min((number + 1) * info.step_samples, len(samples)) / info.sample_rate
+            fed_s = min((number + 1) * info.step_samples, len(samples)) / info.sample_rate
             words = [word.text for word in event.words]
             both = list(zip(now, words, strict=False))
             revised += sum(a != b for a, b in both) + max(0, len(now) - len(words))
@@ -44,7 +44,7 @@ def shown_in(recognizer: Recognizer, decoder: TreeSearch, samples: np.ndarray) -
                 break
             shown += sum(a != b for a, b in both) + max(0, len(words) - len(now))
             for place, word in enumerate(words):
-                first.setdefault((place, word), heard_s)
+                first.setdefault((place, word), fed_s)
             now = words
     end_s = len(samples) / info.sample_rate
     delays = []

@@ -15,12 +15,12 @@ from asr_gru.scoring import align
 __all__ = ["Delay", "Grid", "Seen", "Spoken", "delays", "revised", "seen_event", "seen_message"]
 
 APART_S = 2.0
-"""A word heard further than this from where it was spoken is another word of the same text."""
+"""A recognised word further than this from the spoken one is another word with the same text."""
 
 
 @dataclass(frozen=True, slots=True)
 class Spoken:
-    """A word as it was said, in seconds of the recording."""
+    """A word of the reference, with its times in the recording."""
 
     text: str
     start_s: float
@@ -59,11 +59,11 @@ def seen_message(message: Mapping[str, Any], at_s: float) -> Seen:
 
 @dataclass(frozen=True, slots=True)
 class Delay:
-    """A spoken word that was heard, and how long after its end.
+    """A spoken word that was recognised, and its delays.
 
     Attributes:
-        spoken: what was said.
-        heard: what was written for it.
+        spoken: the word in the reference.
+        recognised: the word in the final.
         shown_s: until a partial (or the final) first had it as the final has it.
         stable_s: until it was first in a stable part.
         final_s: until its segment was final.
@@ -73,7 +73,7 @@ class Delay:
     """
 
     spoken: Spoken
-    heard: str
+    recognised: str
     shown_s: float
     stable_s: float
     final_s: float
@@ -82,12 +82,12 @@ class Delay:
 
     @property
     def exact(self) -> bool:
-        """Whether the word that was said is the one that was written."""
-        return self.spoken.text == self.heard
+        """Whether the right word was recognised."""
+        return self.spoken.text == self.recognised
 
 
 @dataclass(frozen=True, slots=True)
-class _Heard:
+class _RecognisedWord:
     text: str
     shown_s: float
     stable_s: float
@@ -96,9 +96,9 @@ class _Heard:
     end_s: float
 
 
-def _heard(seen: Iterable[Seen]) -> list[_Heard]:
+def _recognised_words(seen: Iterable[Seen]) -> list[_RecognisedWord]:
     """Return the words of all finals with the times at which they were first right."""
-    heard: list[_Heard] = []
+    recognised: list[_RecognisedWord] = []
     history: dict[int, list[Seen]] = {}
     for event in seen:
         events = history.setdefault(event.segment, [])
@@ -109,10 +109,10 @@ def _heard(seen: Iterable[Seen]) -> list[_Heard]:
             right = [e for e in events if len(e.words) > k and e.words[k][0] == text]
             stable = next(e for e in right if e.stable > k)
             first = right[0]
-            heard.append(
-                _Heard(text, first.at_s, stable.at_s, event.at_s, first.words[k][1], end_s)
+            recognised.append(
+                _RecognisedWord(text, first.at_s, stable.at_s, event.at_s, first.words[k][1], end_s)
             )
-    return heard
+    return recognised
 
 
 def delays(seen: Iterable[Seen], spoken: Sequence[Spoken], offset_s: float = 0.0) -> list[Delay]:
@@ -125,19 +125,21 @@ def delays(seen: Iterable[Seen], spoken: Sequence[Spoken], offset_s: float = 0.0
         spoken: all words of the recording.
         offset_s: where in the recogniser's audio the recording begins.
     """
-    heard = _heard(seen)
+    recognised = _recognised_words(seen)
     found: list[Delay] = []
     i = j = 0
-    for said, got in align([word.text for word in spoken], [word.text for word in heard]):
-        if said is not None and got is not None:
-            word, there = spoken[i], heard[j]
+    pairs = align([word.text for word in spoken], [word.text for word in recognised])
+    for reference, hypothesis in pairs:
+        if reference is not None and hypothesis is not None:
+            word, there = spoken[i], recognised[j]
             if abs(there.end_s - offset_s - word.end_s) < APART_S:
                 pause_s = spoken[i + 1].start_s - word.end_s if i + 1 < len(spoken) else math.inf
                 times = (there.shown_s, there.stable_s, there.final_s)
                 shown, stable, final = (time_s - word.end_s for time_s in times)
-                found.append(Delay(word, got, shown, stable, final, there.read_s, pause_s))
-        i += said is not None
-        j += got is not None
+                delay = Delay(word, hypothesis, shown, stable, final, there.read_s, pause_s)
+                found.append(delay)
+        i += reference is not None
+        j += hypothesis is not None
     return found
 
 

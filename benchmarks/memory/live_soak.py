@@ -1,13 +1,13 @@
-"""Two hours of live audio: memory, lag, and what silence costs.
+"""Memory and lag over two hours of live audio, and the cost of silence.
 
     python -m benchmarks.memory.live_soak
     python -m benchmarks.memory.live_soak --hours 0.5 --recording TALK.flac
 
-A ``LiveSession`` listens to a recording that is played again and again, faster than real time
-through the same code: its clock stands still while the processor works for others and jumps where
-the session would wait, so the lag is what the session itself spends. Its finals are written to a
-file as ``asr-gru live --output`` writes them. Then an hour of digital silence in the same way, and
-twenty seconds of it in real time, waking up included.
+A ``LiveSession`` reads a recording in a loop, faster than real time but through the same code: its
+clock counts this process's CPU time and the time that the session would have waited, so the lag is
+what the session itself causes. Finals are written to a file as ``asr-gru live --output`` does. Then
+come an hour of digital silence in the same way, and twenty seconds of it in real time, which
+includes the cost of waking up.
 """
 
 from __future__ import annotations
@@ -30,7 +30,7 @@ BLOCK_S = 0.02
 
 
 class Clock:
-    """Seconds of this process's work and of what it would have waited."""
+    """Counts this process's CPU time and the time it would have waited."""
 
     def __init__(self) -> None:
         self._waited_s = 0.0
@@ -40,18 +40,18 @@ class Clock:
         return self._waited_s + time.process_time()
 
     def sleep(self, seconds: float) -> None:
-        """Wait without waiting."""
+        """Add ``seconds`` without waiting."""
         self._waited_s += max(0.0, seconds)
 
 
 class Again:
-    """A recording, played again whenever it is over, until ``seconds`` are full."""
+    """A recording, repeated until ``seconds`` are full."""
 
     def __init__(self, path: Path, seconds: float, clock: Clock) -> None:
         self._path, self._seconds, self._clock = path, seconds, clock
         self._source = self._open()
         self.sample_rate = self._source.sample_rate
-        self.description = f"{path.name}, again and again"
+        self.description = f"{path.name}, repeated"
         self.given = 0
 
     def _open(self) -> PacedRecording:

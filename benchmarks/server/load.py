@@ -1,13 +1,12 @@
-"""How many live streams the server carries, through its WebSocket, with the clients beside it.
+"""How many live streams the server sustains over WebSocket, with the clients on the same machine.
 
     python -m benchmarks.server.load audio_samples/long.ogg --clients 400 --seconds 40
     python -m benchmarks.server.load audio_samples/long.ogg --clients 400 --ramp 200 --seconds 25
 
-Starts a server, connects the clients at random moments of the first seconds, and lets each send
-blocks of 100 ms in real time. An event's lag is counted from the moment at which its client sent
-the audio that the event reaches to. A client has lost nothing when its finals are those of the
-same clip transcribed and the server heard every second. With ``--ramp`` the number rises until
-something breaks.
+Starts a server and connects the clients at random times within the first seconds; each sends
+blocks of 100 ms in real time. The lag of an event is the time since its client sent the last audio
+that the event covers. A client is whole when its finals equal the transcript of the same clip and
+the server received all of its audio. With ``--ramp`` the number of clients rises until that fails.
 """
 
 from __future__ import annotations
@@ -48,7 +47,7 @@ def frame(payload: bytes, opcode: int) -> bytes:
 
 @dataclass
 class Clip:
-    """What a client says: frames of 100 ms, and the text that must come back."""
+    """The audio of a client, in frames of 100 ms, and the text it must get back."""
 
     frames: list[bytes]
     seconds: float
@@ -57,7 +56,7 @@ class Clip:
 
 @dataclass
 class Tally:
-    """What all clients met."""
+    """Results of all clients."""
 
     lags_s: list[float] = field(default_factory=list)
     late_s: list[float] = field(default_factory=list)
@@ -67,7 +66,7 @@ class Tally:
 
 
 class Speaker(asyncio.Protocol):
-    """A WebSocket client with nothing to spare: prepared frames out, events in."""
+    """A WebSocket client at minimal cost: sends prepared frames, reads events."""
 
     def __init__(self, clip: Clip, tally: Tally, port: int) -> None:
         self.clip, self.tally, self.port = clip, tally, port
@@ -122,14 +121,14 @@ class Speaker(asyncio.Protocol):
             if opcode == 9:
                 self.transport.write(frame(payload, 10))
             elif opcode == 1:
-                self.heard(json.loads(payload), now)
+                self.handle(json.loads(payload), now)
 
-    def heard(self, message: dict, now: float) -> None:
-        """Take one message of the server's."""
+    def handle(self, message: dict, now: float) -> None:
+        """Handle a message from the server."""
         kind = message["type"]
         if kind == "ready":
             self.began = now
-            self.say()
+            self.send_due()
         elif kind in ("partial", "final"):
             index = min(len(self.sent), max(1, -int(-message["audio_s"] // BLOCK_S))) - 1
             self.tally.lags_s.append(now - self.sent[index])
@@ -142,11 +141,13 @@ class Speaker(asyncio.Protocol):
         elif kind == "end":
             self.tally.late_s.append(now - self.sent[-1])
             same = " ".join(self.finals) == self.clip.text
-            heard = abs(message["audio_s"] - self.clip.seconds) < 0.01
-            self.finish("" if same and heard else "text differs" if heard else "audio is missing")
-            self.tally.whole += same and heard
+            complete = abs(message["audio_s"] - self.clip.seconds) < 0.01
+            self.finish(
+                "" if same and complete else "text differs" if complete else "audio is missing"
+            )
+            self.tally.whole += same and complete
 
-    def say(self) -> None:
+    def send_due(self) -> None:
         """Send all blocks that are due; a generator that is late itself counts its own lateness."""
         if self.transport.is_closing():
             return
@@ -157,12 +158,12 @@ class Speaker(asyncio.Protocol):
             self.sent.append(due)
             due += BLOCK_S
         if len(self.sent) < len(self.clip.frames):
-            self.loop.call_later(due - now, self.say)
+            self.loop.call_later(due - now, self.send_due)
         else:
             self.transport.write(frame(b'{"type":"end"}', 1))
 
     def finish(self, trouble: str) -> None:
-        """Be done, with or without trouble."""
+        """End this client, with or without a failure."""
         if not self.done.done():
             if trouble:
                 self.tally.broken.append(trouble)

@@ -1,4 +1,4 @@
-"""The whole command ``asr-gru transcribe`` of about five seconds, in fresh processes.
+"""Wall time, CPU time and memory of ``asr-gru transcribe``, in fresh processes.
 
 python -m benchmarks.speed.cold_start audio_samples/telephone.wav
 """

@@ -1,9 +1,9 @@
-"""What each front end costs in a live stream: the int8 graphs of networks that differ in it alone.
+"""Cost of each front end in a live stream: int8 graphs of networks that differ in nothing else.
 
     python -m benchmarks.speed.frontend_cost
 
 Weights are random, as the cost does not depend on them. The graphs take turns, and the fastest of
-many rounds counts, so that other work on the machine disturbs all of them alike.
+many rounds counts, so that other load on the machine affects all of them alike.
 """
 
 from __future__ import annotations

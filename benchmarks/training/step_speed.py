@@ -1,4 +1,4 @@
-"""Training steps on the CPU: the own GRU layers against nn.GRU, in turn, in one process.
+"""Training steps on the CPU: the package's GRU layers against ``nn.GRU``, in one process.
 
 OMP_NUM_THREADS=1 python -m benchmarks.training.step_speed
 """
@@ -81,10 +81,10 @@ def main(argv: Sequence[str] | None = None) -> None:
     kinds = {
         "nn.GRU float32": (None, False, None),
         "nn.GRU autocast bfloat16": (None, True, None),
-        "own, loops in Python, float32": (torch.float32, False, lambda: None),
-        "own, loops in Python, bfloat16": (torch.bfloat16, False, lambda: None),
-        "own, compiled, float32": (torch.float32, False, compiled_loops),
-        "own, compiled, bfloat16": (torch.bfloat16, False, compiled_loops),
+        "package, loops in Python, float32": (torch.float32, False, lambda: None),
+        "package, loops in Python, bfloat16": (torch.bfloat16, False, lambda: None),
+        "package, compiled, float32": (torch.float32, False, compiled_loops),
+        "package, compiled, bfloat16": (torch.bfloat16, False, compiled_loops),
     }
     if compiled_loops() is None:
         print("no C++ compiler: the last two rows run their loops in Python")

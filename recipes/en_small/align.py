@@ -1,12 +1,12 @@
-"""Find when each phone of the training texts is spoken, with PocketSphinx's aligner.
+"""Align the phones of the training texts with their recordings, by PocketSphinx.
 
     pip install pocketsphinx
     python -m recipes.en_small.align DATA/speech/train.tsv runs/phones.tsv --jobs 2
 
-Writes a line for each utterance: its path as the manifest has it, and phones with the second in
-which each ends (``SIL 0.16 HH 0.21 ...``), for ``phones`` of a training configuration. Utterances
-with a word that the dictionary lacks, or that the aligner gives up on, are left out and counted.
-Run again, it goes on where it stopped.
+Writes one line per utterance: its path as in the manifest, and its phones with their end times in
+seconds (``SIL 0.16 HH 0.21 ...``), for ``phones`` of a training configuration. Utterances with a
+word that is not in the dictionary, or that cannot be aligned, are skipped and counted. Running the
+command again resumes it.
 """
 
 import argparse
@@ -27,7 +27,7 @@ from asr_gru.files import write_bytes
 from asr_gru.text import normalise
 
 RATE = 16_000
-FRAMES_A_SECOND = 100
+FRAMES_PER_SECOND = 100
 HEADER = "path\tphones\n"
 
 
@@ -38,7 +38,7 @@ def decoder() -> Decoder:
 
 
 def align(job: tuple[Path, str, str]) -> tuple[str, str, str]:
-    """Return the manifest's path, the phones, and why there are none."""
+    """Return the path as in the manifest, the phones, and the reason if there are none."""
     path, name, text = job
     words = normalise(text, "english").split()
     if not words:
@@ -48,26 +48,26 @@ def align(job: tuple[Path, str, str]) -> tuple[str, str, str]:
     samples = (read_recording(path, RATE) * 32767).astype(np.int16).tobytes()
     try:
         decoder().set_align_text(" ".join(words))
-        _hear(samples)
+        _process(samples)
         decoder().set_alignment()
-        _hear(samples)
+        _process(samples)
     except RuntimeError:
         with contextlib.suppress(RuntimeError):
             decoder().end_utt()
         return name, "", "the aligner gave up"
     phones = [phone for word in decoder().get_alignment() for phone in word]
-    pairs = [f"{p.name} {(p.start + p.duration) / FRAMES_A_SECOND:.2f}" for p in phones]
+    pairs = [f"{p.name} {(p.start + p.duration) / FRAMES_PER_SECOND:.2f}" for p in phones]
     return name, " ".join(pairs), ""
 
 
-def _hear(samples: bytes) -> None:
+def _process(samples: bytes) -> None:
     decoder().start_utt()
     decoder().process_raw(samples, full_utt=True)
     decoder().end_utt()
 
 
 def jobs(manifest: Path, done: set[str]) -> Iterator[tuple[Path, str, str]]:
-    """Yield what is to be aligned, at random but single words last: a part is a fair sample."""
+    """Yield the utterances to align in random order, single words last."""
     utterances = read_manifest(manifest)
     random.Random(0).shuffle(utterances)
     utterances.sort(key=lambda utterance: " " not in utterance.text.strip())

@@ -1,11 +1,11 @@
-"""Train for a few minutes on a GPU that is lent by the minute, and bring everything home.
+"""Train on a GPU for a fixed number of minutes, and pack the result for download.
 
     python -m recipes.en_small.gpu recipes/en_small/phones.toml --root DATA --until 13.5 --out OUT
 
-Recordings are decoded by all processors into memory, training runs until the given minute since
-the start of this command, and OUT receives the log and the averaged weights in parts that are
-small enough to be sent. At home, ``cat OUT/checkpoint.pt.* > runs/gpu/checkpoint.pt`` beside
-``OUT/tokens.txt`` is a run to export, or to start from.
+All processors decode the recordings into memory, training runs until the given minute since the
+start of this command, and OUT receives the log and the averaged weights, split into files of
+limited size. ``cat OUT/checkpoint.pt.* > runs/gpu/checkpoint.pt``, with ``OUT/tokens.txt`` beside
+it, restores a run that can be exported or continued.
 """
 
 from __future__ import annotations
@@ -27,17 +27,17 @@ GPU_BATCH_S = 1200.0
 
 
 def main() -> None:
-    """Decode, train until the given minute, and bring everything home."""
+    """Decode, train until the given minute, and pack the result."""
     began = time.monotonic()
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("config", type=Path)
-    parser.add_argument("--root", type=Path, required=True, help="what its paths are relative to")
+    parser.add_argument("--root", type=Path, required=True, help="data root")
     parser.add_argument("--until", type=float, required=True, help="minutes since the start")
     parser.add_argument("--out", type=Path, required=True, help="folder for log and weights")
-    parser.add_argument("--start-from", type=Path, help="run or model to go on from")
-    parser.add_argument("--part-mib", type=float, default=15.0, help="largest file of weights")
+    parser.add_argument("--start-from", type=Path, help="run or model to continue from")
+    parser.add_argument("--part-mib", type=float, default=15.0, help="size limit of each file")
     parser.add_argument(
-        "--reserve", type=float, default=0.5, help="minutes kept for validation and writing"
+        "--reserve", type=float, default=0.5, help="minutes reserved for validation and writing"
     )
     parser.add_argument("--set", dest="changes", action="append", default=[], help="KEY=VALUE")
     options = parser.parse_args()
@@ -46,7 +46,7 @@ def main() -> None:
     changes = list(options.changes)
     if processes.device.type == "cuda" and not any("batch_s" in change for change in changes):
         changes.append(f"data.batch_s={GPU_BATCH_S}")
-    config = load_train_config(options.config, changes, _say)
+    config = load_train_config(options.config, changes, _log)
     memory = MEMORY if MEMORY.is_dir() else options.out
     folder = options.out / "run"
     minutes = options.until - options.reserve - (time.monotonic() - began) / 60
@@ -58,14 +58,14 @@ def main() -> None:
         save_every_s=1e9,
         minutes=minutes,
     )
-    _say(f"{processes.device}, {minutes:.1f} minutes to decode and to train")
-    state = train(config, run, processes, _say)
-    bring_home(state, folder, options.out, int(options.part_mib * 2**20))
-    _say(f"done after {(time.monotonic() - began) / 60:.1f} minutes")
+    _log(f"{processes.device}, {minutes:.1f} minutes to decode and to train")
+    state = train(config, run, processes, _log)
+    pack_result(state, folder, options.out, int(options.part_mib * 2**20))
+    _log(f"done after {(time.monotonic() - began) / 60:.1f} minutes")
 
 
-def bring_home(state: Checkpoint, folder: Path, out: Path, part: int) -> list[Path]:
-    """Write the averaged weights alone, in parts of at most ``part`` bytes, and log and tokens."""
+def pack_result(state: Checkpoint, folder: Path, out: Path, part: int) -> list[Path]:
+    """Write the averaged weights in files of at most ``part`` bytes, the log and the tokens."""
     state.weights = state.ema or state.weights
     state.ema, state.optimiser = {}, {}
     whole = folder / "weights.pt"
@@ -83,7 +83,7 @@ def bring_home(state: Checkpoint, folder: Path, out: Path, part: int) -> list[Pa
     return parts
 
 
-def _say(line: str) -> None:
+def _log(line: str) -> None:
     print(line, file=sys.stderr, flush=True)
 
 

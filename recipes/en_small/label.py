@@ -1,13 +1,13 @@
-"""Give recordings without a text the text of a teacher, and keep those of which it is sure.
+"""Label recordings with a teacher model's texts, and keep the confident ones.
 
     python -m recipes.en_small.label threshold DATA/speech/dev-crowd.tsv teacher-dev.jsonl
     python -m recipes.en_small.label manifest teacher.jsonl DATA/speech/labelled.tsv --above -0.25
 
 The teacher is any recogniser that writes JSON lines with the keys ``path``, ``text`` and
-``confidence`` (the mean natural log-probability of its tokens). ``threshold`` compares its texts of
-a development list with the true ones and prints what each threshold keeps and how wrong that is.
-``manifest`` writes a training manifest of what lies above the threshold; texts are normalised, and
-``source`` says that they are a teacher's.
+``confidence`` (the mean natural log-probability of its tokens). ``threshold`` compares its texts
+with those of a development list, and prints the share of recordings and their word error rate above
+each threshold. ``manifest`` writes a training manifest of the recordings above a threshold; texts
+are normalised, and ``source`` marks them as a teacher's.
 """
 
 import argparse
@@ -32,11 +32,11 @@ PACE = (2.0, 30.0)
 
 @dataclass(frozen=True, slots=True)
 class Label:
-    """What a teacher says of one recording.
+    """The output of a teacher for one recording.
 
     Attributes:
         path: the recording.
-        text: what the teacher heard, normalised.
+        text: the teacher's text, normalised.
         confidence: mean natural log-probability of its tokens, at most 0.
     """
 
@@ -70,7 +70,7 @@ def _parse(line: str, base: Path, where: str) -> Label:
         name, text, confidence = row["path"], row["text"], float(row["confidence"])
     except (ValueError, TypeError, KeyError, RecursionError):
         raise DataError(
-            f'{where}: write {{"path": "a.flac", "text": "as heard", "confidence": -0.1}}'
+            f'{where}: write {{"path": "a.flac", "text": "the words", "confidence": -0.1}}'
         ) from None
     if not (isinstance(name, str) and isinstance(text, str) and confidence <= 0.0):
         raise DataError(f"{where}: path and text are strings, confidence is a number up to 0")
@@ -83,8 +83,8 @@ def judge(truth: Sequence[Utterance], labels: Sequence[Label]) -> list[tuple[flo
     Raises:
         DataError: no recording of the list was labelled.
     """
-    heard = {label.path.resolve(): label for label in labels}
-    pairs = [(u, heard[u.path.resolve()]) for u in truth if u.path.resolve() in heard]
+    by_path = {label.path.resolve(): label for label in labels}
+    pairs = [(u, by_path[u.path.resolve()]) for u in truth if u.path.resolve() in by_path]
     if not pairs:
         raise DataError("no recording of the list is among the teacher's; compare the paths")
     rows = []
@@ -98,7 +98,7 @@ def judge(truth: Sequence[Utterance], labels: Sequence[Label]) -> list[tuple[flo
 
 
 def keep(labels: Sequence[Label], above: float, source: str) -> list[Utterance]:
-    """Return what is surer than ``above``, has words, and fits its recording's length."""
+    """Return labels above the threshold that have words and fit the recording's length."""
     kept = []
     for label in labels:
         if label.confidence <= above or not label.text:
@@ -122,10 +122,10 @@ def main(arguments: Sequence[str] | None = None) -> None:
     """Print the table of thresholds, or write the manifest."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     commands = parser.add_subparsers(dest="command", required=True)
-    table = commands.add_parser("threshold", help="what each threshold keeps, on a list with texts")
-    table.add_argument("truth", type=Path, help="a manifest whose texts are right")
-    table.add_argument("labels", type=Path, help="what the teacher wrote for it, as JSON lines")
-    write = commands.add_parser("manifest", help="write what lies above a threshold")
+    table = commands.add_parser("threshold", help="share and WER above each threshold")
+    table.add_argument("truth", type=Path, help="manifest with reference texts")
+    table.add_argument("labels", type=Path, help="the teacher's JSON lines for it")
+    write = commands.add_parser("manifest", help="write the recordings above a threshold")
     write.add_argument("labels", type=Path, help="JSON lines")
     write.add_argument("out", type=Path, help="the manifest to write")
     write.add_argument("--above", type=float, default=-0.25, help="confidence (default: -0.25)")

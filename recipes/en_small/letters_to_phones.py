@@ -33,7 +33,9 @@ def convert(run: Path, new_run: Path) -> None:
     symbols = list(load_tokenizer(run / TOKENS).symbols)
     missing = [letter for letter in LETTERS.values() if letter not in symbols]
     if missing:
-        raise DataError(f"{run / TOKENS}: no letter {missing[0]!r}; phones as letters needed")
+        raise DataError(
+            f"{run / TOKENS}: no letter {missing[0]!r}; give a run with phones as letters"
+        )
     rows = [0, *(symbols.index(LETTERS[phone]) for phone in ENGLISH_PHONES)]
 
     def mapped(weights: dict[str, Tensor]) -> dict[str, Tensor]:
@@ -61,7 +63,7 @@ def convert(run: Path, new_run: Path) -> None:
 
 
 def _phone_errors(row: dict[str, float]) -> dict[str, float]:
-    """Call errors of letters what they are: each letter was a phone."""
+    """Rename character errors to phone errors, as each letter was a phone."""
     return {
         key.replace(".ph CER", " PER"): value
         for key, value in row.items()

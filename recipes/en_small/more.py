@@ -1,11 +1,12 @@
-"""Bring further speech out of git directories of public repositories, as 16 kHz FLAC.
+"""Extract further speech from git directories of public repositories, as 16 kHz FLAC.
 
     python -m recipes.en_small.more LIST.tsv DATA/speech/more --snapshots FOLDER --above -0.25
 
 ``LIST.tsv`` is a manifest with a further column ``blob``, the recording's path in the repository of
 its ``source`` (``SOURCES``), and ``confidence`` where a teacher wrote the text (``label.py``).
-``FOLDER/OWNER+NAME/repo`` is a git directory of each repository. A clip that is absent or cannot be
-read is left out of the manifest that is written beside the recordings. Goes on where it stopped.
+``FOLDER/OWNER+NAME/repo`` is a git directory of each repository. A clip that is missing or cannot
+be read is left out of the manifest that is written beside the recordings. Running the command again
+resumes it.
 """
 
 import argparse
@@ -37,7 +38,7 @@ SOURCES = {
     "commonvoice-6": "omnilingo/rsample-100-cv-corpus-6.1-2020-12-11",
     "librispeech-clean-100-part": "Jenny-Smolensky/LibriSpeechFilesParser",
 }
-"""Where the recordings of a source were found; README.md says what they are."""
+"""The repository of each source; README.md describes them."""
 
 Row = dict[str, str]
 
@@ -64,7 +65,7 @@ def read_list(path: Path) -> list[Row]:
 
 
 def _is_sure(row: Row, above: float) -> bool:
-    """Say whether a text is the corpus's own, or one of which the teacher was sure."""
+    """Return whether a text is the corpus's own, or above the threshold."""
     try:
         return not row.get("confidence") or float(row["confidence"]) > above
     except ValueError:
@@ -81,8 +82,8 @@ def write_clip(data: bytes, target: Path) -> None:
         soundfile.write(file, clipped, SAMPLE_RATE, format="FLAC", subtype="PCM_16")
 
 
-def bring(rows: Sequence[Row], out: Path, snapshots: Path) -> list[Row]:
-    """Write the recordings of ``rows`` that are not there yet; return the rows that are."""
+def extract(rows: Sequence[Row], out: Path, snapshots: Path) -> list[Row]:
+    """Write the recordings of ``rows`` that are missing; return the rows that could be written."""
     wanted: dict[str, dict[str, list[Row]]] = defaultdict(lambda: defaultdict(list))
     for row in rows:
         if not (out / row["path"]).exists():
@@ -109,14 +110,17 @@ def main(arguments: Sequence[str] | None = None) -> None:
     parser.add_argument("out", type=Path)
     parser.add_argument("--snapshots", type=Path, required=True)
     parser.add_argument(
-        "--above", type=float, default=-math.inf, help="leave out a teacher's texts less sure"
+        "--above",
+        type=float,
+        default=-math.inf,
+        help="lowest confidence of a teacher's texts",
     )
     options = parser.parse_args(arguments)
     try:
         rows = [row for row in read_list(options.list) if _is_sure(row, options.above)]
     except DataError as error:
         parser.error(str(error))
-    kept = bring(rows, options.out, options.snapshots)
+    kept = extract(rows, options.out, options.snapshots)
     if not kept:
         parser.error("none of the clips is there; clone the repositories into --snapshots")
     names = list(kept[0])

@@ -1,10 +1,10 @@
-"""Have flite speak training texts, for utterances in other voices than those recorded.
+"""Synthesise training texts with flite, for further voices.
 
     python -m recipes.en_small.synthesise DATA/speech/train.tsv flite --utterances 3000 --jobs 2
 
 Needs the program ``flite`` (Black and Lenzo 2001). Writes recordings and a manifest ``train.tsv``
 into the folder, with ``source`` flite, and ``phones.tsv`` in the form of ``align.py``, whose times
-are exact because flite made them. Voice, pace and pitch are drawn for each utterance.
+are exact because flite made them. Voice, rate and pitch are drawn for each utterance.
 """
 
 import argparse
@@ -24,15 +24,15 @@ from asr_gru.files import write_bytes
 from asr_gru.text import normalise
 
 VOICES = {"slt": 175.0, "awb": 130.0, "rms": 105.0, "kal16": 105.0}
-"""Voices of 16 kHz and the pitch about which each is varied, in hertz."""
+"""16 kHz voices, and the mean pitch of each in hertz."""
 
 PHONES = {"pau": "SIL", "ax": "AH"}
-"""What flite calls otherwise than PocketSphinx; the rest is the same in capitals."""
+"""flite's phones that PocketSphinx names differently; the others only differ in case."""
 
 
 @dataclass(frozen=True, slots=True)
 class Prompt:
-    """What is to be said, and how."""
+    """A text and how it is spoken."""
 
     text: str
     voice: str
@@ -97,7 +97,7 @@ def speak(prompt: Prompt, path: Path) -> tuple[Utterance, str]:
 
 
 def main() -> None:
-    """Speak the texts of a manifest."""
+    """Synthesise the texts of a manifest."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("manifest", type=Path)
     parser.add_argument("folder", type=Path)

@@ -1,4 +1,4 @@
-"""Archives from the net: resumed, checked, and unpacked without trust."""
+"""Downloads archives, resumed and checked, and unpacks them defensively."""
 
 from __future__ import annotations
 
@@ -68,7 +68,7 @@ def md5_beside(url: str) -> str:
 
 
 def unpack(archive: Path, folder: Path, largest_bytes: int) -> None:
-    """Unpack regular files and folders of a tar into ``folder``, nothing else, nowhere else.
+    """Unpack the regular files and folders of a tar archive into ``folder``, and refuse the rest.
 
     Raises:
         DataError: not such an archive, a path that leaves the folder, a link or device, or more
@@ -87,7 +87,7 @@ def unpack(archive: Path, folder: Path, largest_bytes: int) -> None:
                     target.mkdir(parents=True, exist_ok=True)
                     continue
                 if not member.isreg():
-                    raise DataError(f"{archive}: {member.name!r} is no plain file; not unpacked")
+                    raise DataError(f"{archive}: {member.name!r} is not a regular file; refused")
                 written += member.size
                 if written > largest_bytes:
                     raise DataError(f"{archive}: unpacks to more than {largest_bytes} bytes")

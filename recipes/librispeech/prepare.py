@@ -1,4 +1,4 @@
-"""Manifests of LibriSpeech, from a folder that is there or from the net.
+"""Writes manifests of LibriSpeech, from an existing folder or a download.
 
     python -m recipes.librispeech.prepare --folder data --parts train-clean-5 dev-clean-2 --download
 
@@ -69,9 +69,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser = argparse.ArgumentParser(
         prog="python -m recipes.librispeech.prepare", description="Manifests of LibriSpeech."
     )
-    parser.add_argument("--folder", type=Path, required=True, help="holds or gets LibriSpeech/")
+    parser.add_argument("--folder", type=Path, required=True, help="folder with LibriSpeech/ in it")
     parser.add_argument("--parts", nargs="+", required=True, help=", ".join(PARTS))
-    parser.add_argument("--download", action="store_true", help="fetch parts that are not there")
+    parser.add_argument("--download", action="store_true", help="download missing parts")
     options = parser.parse_args(arguments)
     try:
         for name in options.parts:

@@ -50,7 +50,7 @@ COMMANDS = {
 HEADERS = {
     "benchmarks.accuracy.alignment": "list words false % found % precise % extra %",
     "benchmarks.accuracy.beam_width": "beam width one RTF",
-    "benchmarks.accuracy.confidence": "confidence words right %",
+    "benchmarks.accuracy.confidence": "confidence words correct %",
     "benchmarks.accuracy.level": "WER % en-small",
     "benchmarks.accuracy.peers": "list words WER % RTF WER % RTF",
     "benchmarks.accuracy.pronunciation": "rule words wrong % by letters %",
@@ -68,7 +68,7 @@ HEADERS = {
     "benchmarks.speed.frontend_cost": "front end ms per step cores per stream more",
     "benchmarks.speed.real_time_factor": "batch ms per step real-time factor per stream",
     "benchmarks.training.step_speed": "whole step",
-    "studies.endpoint_state": "the state goes on",
+    "studies.endpoint_state": "state kept",
     "studies.level_training": "frames wrong % fixed statistics",
     "studies.resampling": "rate quality WER % other text lag ms",
 }

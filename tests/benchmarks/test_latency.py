@@ -27,7 +27,7 @@ EVENTS = (
 
 def test_delays_are_counted_from_the_words_ends():
     found = delays(EVENTS, SPOKEN)
-    assert [delay.heard for delay in found] == ["a", "big", "arm"]
+    assert [delay.recognised for delay in found] == ["a", "big", "arm"]
     assert all(delay.exact for delay in found)
     assert [delay.shown_s for delay in found] == pytest.approx([0.2, 0.1, 0.2])
     assert [delay.stable_s for delay in found] == pytest.approx([0.5, 0.7, 1.0])
@@ -38,7 +38,7 @@ def test_delays_are_counted_from_the_words_ends():
 
 def test_errors_are_aligned_and_what_is_far_away_is_not_counted():
     wrong = (seen(1.0, "a pig"), seen(2.5, "a pig", final=True))
-    assert [(d.heard, d.exact) for d in delays(wrong, SPOKEN)] == [("a", True), ("pig", False)]
+    assert [(d.recognised, d.exact) for d in delays(wrong, SPOKEN)] == [("a", True), ("pig", False)]
     assert [d.spoken.text for d in delays(EVENTS, SPOKEN, offset_s=50.0)] == []
     assert delays((), SPOKEN) == []
 

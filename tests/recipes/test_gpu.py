@@ -1,4 +1,4 @@
-"""A run by the clock brings home weights that can be gone on from."""
+"""A run for some minutes leaves files from which it can be continued."""
 
 import json
 import sys
@@ -43,7 +43,7 @@ def root(tmp_path, monkeypatch):
 
 def test_everything_needed_at_home_is_in_the_folder(root, monkeypatch):
     out = root / "out"
-    words = f"gpu {root}/run.toml --root {root} --until 0.1 --reserve 0.02 --out {out}"
+    words = f"gpu {root}/run.toml --root {root} --until 0.4 --reserve 0.02 --out {out}"
     monkeypatch.setattr(sys, "argv", [*words.split(), "--part-mib", "0.01"])
     gpu.main()
     parts = sorted(out.glob("checkpoint.pt.*"))

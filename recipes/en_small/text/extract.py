@@ -69,7 +69,7 @@ def lines(content: bytes) -> str:
 
 
 def transcript(content: bytes) -> str:
-    """What is said in a transcript in Markdown, without **speakers** and [remarks]."""
+    """The speech in a transcript in Markdown, without **speakers** and [remarks]."""
     text = re.sub(r"(?m)^\*\*.*?\*\*:?", "", _decode(content))
     return re.sub(r"\\?\[[^\]\n]*\]", "", text).translate(EMPHASIS).replace("`", "")
 

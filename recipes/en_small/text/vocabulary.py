@@ -1,4 +1,4 @@
-r"""Choose the words of the language model: those that speech like the development texts needs.
+r"""Choose the vocabulary of the language model, by the words of the development texts' domain.
 
     python -m recipes.en_small.text.vocabulary words.txt OUT/*.txt --size 65000 \
         --development DATA/speech/dev-*.tsv --include DATA/speech/train.tsv
@@ -49,8 +49,8 @@ def choose(
     counts = np.array([[text[word] for word in names] for text in counted], float)
     totals = counts.sum(axis=1, keepdims=True)
     smooth = (counts + 0.5) / (totals + 0.5 * len(names))
-    heard = [np.array([places[w] for w in text if w in places], int) for text in development]
-    weights = mixture_weights([smooth[:, words] for words in heard if len(words)])
+    wanted = [np.array([places[w] for w in text if w in places], int) for text in development]
+    weights = mixture_weights([smooth[:, words] for words in wanted if len(words)])
     scores = weights @ (counts / np.maximum(totals, 1))
     scores[[places[word] for word in include]] = np.inf
     order = np.argsort(-scores, kind="stable")[:size]
