@@ -1,10 +1,13 @@
-"""When words are shown, and how many are revised, by the share of the probability they need.
+"""When words are shown, and how many are revised, by step and share of the probability.
 
     python -m benchmarks.latency.shown_words MANIFEST… --every 8
+    python -m benchmarks.latency.shown_words MANIFEST… --shares 0.3 0.5 --steps-ms 160 80 40
 
-Recordings are fed in live steps. A word is shown when it first appears in a partial at its
-position, and revised when a later partial or the final has another word there. Its delay runs from
-its end time in the final to the amount of audio fed when it was shown.
+Recordings are decoded in live steps; the log-probabilities are computed once, as they do not depend
+on the steps. A word is shown when it first appears in a partial at its position, and revised when a
+later partial or the final has another word there. Its delay runs from its end time in the final to
+the amount of audio fed when it was shown: the look-ahead, the wait for a full step, and the wait
+until the word is likely enough, without the time to compute.
 """
 
 from __future__ import annotations
@@ -17,36 +20,57 @@ import numpy as np
 from asr_gru import EndpointRules, Recognizer
 from asr_gru.audio import read_recording
 from asr_gru.decoding import TreeSearch
-from benchmarks._common import Table, load, make_parser, read_all, run
+from asr_gru.streaming.engine import Pipeline
+from asr_gru.streaming.segmenter import Segmenter
+from benchmarks._common import Table, load, make_parser, positive, read_all, run
 
 SHARES = (0.0, 0.3, 0.4, 0.5, 0.6, 0.7, 0.8, 0.9)
 
 
-def shown_in(recognizer: Recognizer, decoder: TreeSearch, samples: np.ndarray) -> tuple:
-    """Return how many words were shown, how many of them revised, and the delays in seconds."""
-    info = recognizer.acoustic.info
-    stream = recognizer.stream(info.sample_rate, EndpointRules.off(), decoder=decoder)
+def log_probs(recognizer: Recognizer, samples: np.ndarray) -> np.ndarray:
+    """Return all rows ``(frames, tokens)`` of a recording."""
+    acoustic = recognizer.acoustic
+    return acoustic.finish(samples[None], acoustic.start(1))[0]
+
+
+def shown_in(
+    pipeline: Pipeline, decoder: TreeSearch, rows: np.ndarray, end_s: float, step: int
+) -> tuple[int, int, list[float]]:
+    """Return how many words were shown, how many of them revised, and the delays in seconds.
+
+    Args:
+        pipeline: how tokens become words.
+        decoder: in place of the pipeline's.
+        rows: of the recording; those that come only at its end are flushed.
+        end_s: length of the recording.
+        step: frames in a step.
+    """
+    frame_s = pipeline.times.frame_s
+    parts = (decoder, pipeline.tokenizer, pipeline.times, EndpointRules.off(), pipeline.speech)
+    segmenter = Segmenter(*parts)
     now: list[str] = []
     first: dict[tuple[int, str], float] = {}
     shown = revised = 0
-    final: tuple = ()
-    steps = range(0, len(samples), info.step_samples)
-    blocks = [samples[at : at + info.step_samples] for at in steps]
-    for number, block in enumerate([*blocks, None]):
-        events = stream.finish() if block is None else stream.feed(block)
-        for event in events:
-            fed_s = min((number + 1) * info.step_samples, len(samples)) / info.sample_rate
-            words = [word.text for word in event.words]
-            both = list(zip(now, words, strict=False))
-            revised += sum(a != b for a, b in both) + max(0, len(now) - len(words))
-            if event.kind == "final":
-                final = event.words
-                break
-            shown += sum(a != b for a, b in both) + max(0, len(words) - len(now))
-            for place, word in enumerate(words):
-                first.setdefault((place, word), fed_s)
-            now = words
-    end_s = len(samples) / info.sample_rate
+    whole = int(end_s / frame_s + 1e-6) // step * step
+    for behind in range(step, whole + 1, step):
+        segmenter.advance(rows[behind - step : behind])
+        spoken = segmenter.open()
+        if spoken is None:
+            continue
+        words = spoken.text.split()
+        both = list(zip(now, words, strict=False))
+        revised += sum(a != b for a, b in both) + max(0, len(now) - len(words))
+        shown += sum(a != b for a, b in both) + max(0, len(words) - len(now))
+        for place, text in enumerate(words):
+            first.setdefault((place, text), behind * frame_s)
+        now = words
+    final = [
+        word
+        for segment in segmenter.advance(rows[whole:]) + segmenter.finish(end_s)
+        for word in segment.words
+    ]
+    both = list(zip(now, (word.text for word in final), strict=False))
+    revised += sum(a != b for a, b in both) + max(0, len(now) - len(final))
     delays = []
     for place, word in enumerate(final):
         at = [first[key] for d in (-1, 0, 1) if (key := (place + d, word.text)) in first]
@@ -55,23 +79,35 @@ def shown_in(recognizer: Recognizer, decoder: TreeSearch, samples: np.ndarray) -
 
 
 def main(argv: Sequence[str] | None = None) -> None:
-    options = make_parser(__doc__, manifests=True, every=8).parse_args(argv)
+    parser = make_parser(__doc__, manifests=True, every=8)
+    parser.add_argument("--shares", type=float, nargs="+", default=SHARES)
+    parser.add_argument("--steps-ms", type=positive, nargs="+", help="by default the model's")
+    options = parser.parse_args(argv)
     recognizer = load(options, decoder="words")
     decoder = recognizer.decoder
     assert isinstance(decoder, TreeSearch)
-    rate = recognizer.acoustic.info.sample_rate
-    recordings = [read_recording(utterance.path, rate) for utterance in read_all(options)]
+    info = recognizer.acoustic.info
+    pipeline = recognizer.stream(info.sample_rate).engine.pipeline
+    recordings = []
+    for utterance in read_all(options):
+        samples = read_recording(utterance.path, info.sample_rate)
+        recordings.append((log_probs(recognizer, samples), len(samples) / info.sample_rate))
     table = Table(
-        *(("share", "6.1f"), ("shown", "7"), ("revised %", "10.1f")),
+        *(("step ms", "7.0f"), ("share", "6.1f"), ("shown", "7"), ("revised %", "10.1f")),
         *(("p50 ms", "7.0f"), ("p90 ms", "7.0f")),
     )
-    for share in SHARES:
-        tuned = decoder.tuned(replace(decoder.knobs, shown_share=share))
-        found = [shown_in(recognizer, tuned, samples) for samples in recordings]
-        shown = sum(one[0] for one in found)
-        revised = sum(one[1] for one in found)
-        delays = 1000 * np.concatenate([one[2] for one in found])
-        table.row(share, shown, 100 * revised / max(shown, 1), *np.percentile(delays, [50, 90]))
+    for step_ms in options.steps_ms or [1000 * info.step_samples / info.sample_rate]:
+        step = max(1, round(step_ms / 1000 / info.frame_s))
+        for share in options.shares:
+            tuned = decoder.tuned(replace(decoder.knobs, shown_share=share))
+            found = [shown_in(pipeline, tuned, *recording, step) for recording in recordings]
+            shown = sum(one[0] for one in found)
+            revised = sum(one[1] for one in found)
+            delays = 1000 * np.concatenate([one[2] for one in found])
+            table.row(
+                *(1000 * step * info.frame_s, share, shown, 100 * revised / max(shown, 1)),
+                *np.percentile(delays, [50, 90]),
+            )
 
 
 if __name__ == "__main__":

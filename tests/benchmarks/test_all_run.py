@@ -25,7 +25,7 @@ COMMANDS = {
     "benchmarks.accuracy.word_times": ["{manifest}"],
     "benchmarks.latency": ["--rows", "synthetic", "--seconds", "4", "--through", "stream"],
     "benchmarks.latency.endpoint": ["{manifest}", "--utterances", "2"],
-    "benchmarks.latency.shown_words": ["{manifest}", "--every", "1"],
+    "benchmarks.latency.shown_words": ["{manifest}", "--every", "1", "--steps-ms", "160", "80"],
     "benchmarks.memory.live_soak": [
         *("--recording", "{recording}", "--hours", "0.002", "--every", "0.05"),
         *("--silence", "0.001", "--paced", "0.2"),
@@ -59,7 +59,7 @@ HEADERS = {
     "benchmarks.accuracy.word_times": "words; seconds late",
     "benchmarks.latency": "of the delay until shown, ms mean p50 p90 p99",
     "benchmarks.latency.endpoint": "mode early length gaps late none silence incomplete after p90",
-    "benchmarks.latency.shown_words": "share shown revised % p50 ms p90 ms",
+    "benchmarks.latency.shown_words": "step ms share shown revised % p50 ms p90 ms",
     "benchmarks.memory.live_soak": "h of silence",
     "benchmarks.memory.long_recording": "minute MB",
     "benchmarks.server.load": "clients whole p50 p90 p99 max server clients refused, broken",
