@@ -127,10 +127,12 @@ def _source(device: str | None, from_file: Path | None) -> AudioSource:
 
 
 def _screen() -> Screen:
-    from asr_gru.cli.screen import Pipe, Terminal
-
     if is_drawn_on(sys.stdout):
+        from asr_gru.cli.live_terminal import Terminal
+
         return Terminal(sys.stdout)
+    from asr_gru.cli.screen import Pipe
+
     return Pipe(sys.stdout, sys.stderr)
 
 

@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import io
 import json
-import os
 import re
 import resource
 import signal
@@ -16,11 +14,14 @@ from pathlib import Path
 import numpy as np
 import pytest
 import soundfile
+from rich.console import Console, ConsoleDimensions
 
-from asr_gru.cli.screen import Terminal, clock
+from asr_gru.cli.live_terminal import Terminal
+from asr_gru.cli.screen import clock
 from asr_gru.live import Status
 from asr_gru.recognizer import Recognizer
 from asr_gru.results import Event, Word
+from asr_gru.streaming.endpoint import EndpointRules
 
 SAMPLES = Path(__file__).parents[2] / "audio_samples"
 READ = SAMPLES / "read.flac"
@@ -59,7 +60,7 @@ def test_endpoint_model_and_beam_reach_the_session(run, model, recording, monkey
     for more in ([], ["--endpoint", "1.5", "--beam", "7", "--model", model, "--threads", "2"]):
         assert run("live", "--from-file", recording, *more).status == 0
     (info, _, rules), (other_info, decoder, other_rules) = told
-    assert rules.trailing_s == 0.8
+    assert rules == EndpointRules.parse("normal")
     assert other_rules.trailing_s == 1.5
     assert info.vocab_size != other_info.vocab_size
     assert decoder.__name__ == "BeamDecoder"
@@ -233,87 +234,132 @@ def event(kind, text, stable="", confidence=0.9):
     return Event(kind, 0, text, stable, words, 0.0, words[-1].end_s)
 
 
-class Screen:
-    """The little of a terminal that is needed: cursor up, erase, wrap at the last column."""
+class Window:
+    """A terminal with a history, as pyte emulates it, and the display in it."""
 
-    def __init__(self, columns):
-        self.columns, self.rows, self.row, self.column = columns, [""], 0, 0
+    def __init__(self, columns, lines, **options):
+        pyte = pytest.importorskip("pyte")
+        self.emulated = pyte.HistoryScreen(columns, lines, history=1000)
+        self.stream = pyte.Stream(self.emulated)
+        self.console = Console(
+            file=self, width=columns, height=lines, force_terminal=True, highlight=False, **options
+        )
+        self.written = ""
+        self.terminal = Terminal(self, self.console)
 
     def write(self, text):
-        for part in re.findall(r"\x1b\[[\d;]*[A-Za-z]|.|\n|\r", text):
-            if part == "\n":
-                self.row, self.column = self.row + 1, 0
-                self.rows += [""] * (self.row + 1 - len(self.rows))
-            elif part == "\r":
-                self.column = 0
-            elif part.endswith("A") and part.startswith("\x1b"):
-                self.row -= int(part[2:-1])
-                assert self.row >= 0
-            elif part == "\x1b[K":
-                self.rows[self.row] = self.rows[self.row][: self.column]
-            elif part == "\x1b[J":
-                self.rows[self.row] = self.rows[self.row][: self.column]
-                del self.rows[self.row + 1 :]
-            elif not part.startswith("\x1b"):
-                line = self.rows[self.row].ljust(self.column)
-                self.rows[self.row] = line[: self.column] + part + line[self.column + 1 :]
-                self.column += 1
-                assert self.column < self.columns, "the terminal would break this line"
+        self.written += text
+        self.stream.feed(text.replace("\n", "\r\n"))
 
     def flush(self):
         pass
 
+    @property
+    def rows(self):
+        """What is in the window, less the empty lines at its end."""
+        rows = [line.rstrip() for line in self.emulated.display]
+        while rows and not rows[-1]:
+            rows.pop()
+        return rows
+
+    @property
+    def everything(self):
+        columns = self.emulated.columns
+        past = [
+            "".join(line[column].data for column in range(columns)).rstrip()
+            for line in self.emulated.history.top
+        ]
+        return [*past, *self.rows]
+
+    def narrow(self, columns):
+        """Make the window narrower; as terminals do, break its lines into more."""
+        rows = self.rows
+        broken = [row[i : i + columns] for row in rows for i in range(0, len(row) or 1, columns)]
+        self.emulated.resize(columns=columns)
+        self.emulated.reset()
+        self.stream.feed("\r\n".join(broken))
+        self.console.size = ConsoleDimensions(columns, self.emulated.lines)
+
 
 @pytest.fixture(params=[(80, 24), (40, 24), (20, 6)])
-def window(request, monkeypatch):
-    size = os.terminal_size(request.param)
-    monkeypatch.setattr("shutil.get_terminal_size", lambda *_: size)
-    return size
+def window(request):
+    return Window(*request.param)
 
 
 def test_a_terminal_redraws_in_place(window):
-    screen = Screen(window.columns)
-    terminal = Terminal(screen)
+    terminal, lines = window.terminal, window.emulated.lines
     text = ""
     for number in range(60):
         text = f"{text} word{number}".strip()
         terminal.event(event("partial", text, " ".join(text.split()[:-3])))
         terminal.status(Status(float(number), -20.0, 0.01, 0.1))
-        assert len(screen.rows) <= window.lines - 1
-        assert f"word{number}" in screen.rows[-2]
-        assert screen.rows[-1].startswith("[")
+        assert len(window.rows) <= lines - 1
+        assert f"word{number}" in window.rows[-2]
+        assert window.rows[-1].startswith("[#######---]")
+        assert window.everything == window.rows  # nothing has scrolled
+        assert all(len(row) < window.emulated.columns for row in window.rows)
     terminal.event(event("final", text, text))
     terminal.event(event("final", "x" * 200, "x" * 200))
     terminal.note("a note")
     terminal.status(None)
-    assert screen.rows[-1] == "waiting for the microphone"[: window.columns - 1]
+    assert window.rows[-1] == "waiting for the microphone"[: window.emulated.columns - 1]
     terminal.event(event("partial", "the end"))
     terminal.close()
-    shown = " ".join(" ".join(screen.rows).split())
+    shown = " ".join(" ".join(window.everything).split())
     assert shown.startswith(f"[00:00.0] {text} [00:00.0]")
     assert shown.replace(" ", "").count("x" * 200) == 1
     assert shown.endswith("a note [00:00.0] the end")
+    assert not window.emulated.cursor.hidden
 
 
-def test_unstable_words_are_dim_and_unsure_ones_underlined(monkeypatch):
-    monkeypatch.setattr("shutil.get_terminal_size", lambda *_: os.terminal_size((80, 24)))
-    out = io.StringIO()
-    terminal = Terminal(out)
-    terminal.event(event("partial", "one two", "one"))
-    assert "one \x1b[2mtwo\x1b[0m" in out.getvalue()
-    terminal.event(event("final", "three", "three", confidence=0.4))
-    assert "\x1b[4mthree\x1b[0m" in out.getvalue()
+def test_a_window_made_narrower_keeps_what_was_said_once():
+    window = Window(80, 24)
+    text = " ".join(f"word{number}" for number in range(30))
+    window.terminal.event(event("final", "before", "before"))
+    window.terminal.event(event("partial", text))
+    window.terminal.status(Status(1.0, -20.0, 0.01, 0.1))
+    window.narrow(40)
+    window.terminal.event(event("partial", text + " more"))
+    window.terminal.event(event("final", text + " more", text + " more"))
+    window.terminal.close()
+    shown = " ".join(" ".join(window.everything).split())
+    assert shown == f"[00:00.0] before [00:00.0] {text} more"
 
 
-def test_zeros_for_long_are_worth_a_word(monkeypatch):
-    monkeypatch.setattr("shutil.get_terminal_size", lambda *_: os.terminal_size((80, 24)))
-    out = io.StringIO()
-    terminal = Terminal(out)
+def test_unstable_words_are_dim_and_unsure_ones_underlined():
+    window = Window(80, 24, color_system="standard")
+    window.terminal.event(event("partial", "one two", "one"))
+    assert "one \x1b[2mtwo\x1b[0m" in window.written
+    window.terminal.event(event("final", "three", "three", confidence=0.4))
+    assert "\x1b[4mthree\x1b[0m" in window.written
+    window.terminal.status(None)
+    assert "\x1b[2mwaiting for the microphone\x1b[0m" in window.written
+    window.terminal.note("a note")
+    assert "\x1b[33ma note\x1b[0m" in window.written
+
+
+def test_no_color_takes_the_colour_of_notes_but_not_what_tells_words_apart():
+    window = Window(80, 24, color_system="standard", no_color=True)
+    window.terminal.note("a note")
+    window.terminal.event(event("final", "three", "three", confidence=0.4))
+    assert "\x1b[33m" not in window.written
+    assert "\x1b[4mthree\x1b[0m" in window.written
+
+
+def test_escape_sequences_in_words_do_not_reach_the_terminal():
+    window = Window(80, 24)
+    window.terminal.event(event("final", "\x1b]0;title\x07x", ""))
+    assert "\x1b]0" not in window.written
+    assert "]0;titlex" in window.rows[0]
+
+
+def test_zeros_for_long_are_worth_a_word():
+    window = Window(80, 24)
     for second in range(5):
-        terminal.status(Status(float(second), -120.0, 0.0, 0.0))
-    assert "muted" not in out.getvalue()
-    terminal.status(Status(5.0, -120.0, 0.0, 0.0))
-    assert "muted" in out.getvalue()
+        window.terminal.status(Status(float(second), -120.0, 0.0, 0.0))
+    assert "muted" not in window.written
+    window.terminal.status(Status(5.0, -120.0, 0.0, 0.0))
+    assert "muted" in window.rows[-1]
 
 
 def test_times_are_short():
