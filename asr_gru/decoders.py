@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Literal
 from asr_gru.decoding import (
     AnyDecoder,
     BeamDecoder,
+    ConfidenceWeights,
     GraphKnobs,
     GraphSearch,
     GreedyDecoder,
@@ -29,7 +30,7 @@ if TYPE_CHECKING:
     from asr_gru.model.directory import ModelDirectory
     from asr_gru.text import Tokenizer
 
-__all__ = ["Closed", "Decoders", "configured", "default_kind", "knobs_of"]
+__all__ = ["Closed", "Decoders", "confidence_weights", "configured", "default_kind", "knobs_of"]
 
 KINDS: tuple[DecoderKind, ...] = ("greedy", "beam", "words")
 DEFAULT_BEAM = 8
@@ -280,6 +281,14 @@ def knobs_of(config: DecoderConfig) -> TreeSearchKnobs:
     import msgspec
 
     return TreeSearchKnobs(**msgspec.structs.asdict(config.words))
+
+
+def confidence_weights(config: ModelConfig) -> ConfidenceWeights | None:
+    """Return the weights of a model's confidences, or None."""
+    import msgspec
+
+    own = config.confidence
+    return None if own is None else ConfidenceWeights(**msgspec.structs.asdict(own))
 
 
 def configured(config: ModelConfig, knobs: TreeSearchKnobs) -> ModelConfig:

@@ -5,8 +5,8 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import TYPE_CHECKING, Literal, Self
 
-from asr_gru.decoders import Closed, Decoders
-from asr_gru.decoding import AnyDecoder, WordTimes
+from asr_gru.decoders import Closed, Decoders, confidence_weights
+from asr_gru.decoding import AnyDecoder, ConfidenceWeights, WordTimes
 from asr_gru.errors import ConfigError, ModelError
 from asr_gru.model.info import DEFAULT_MODEL, ModelInfo
 from asr_gru.streaming.endpoint import EndpointRules
@@ -40,6 +40,7 @@ class LoadedModel:
         *,
         time_shift_s: float = 0.0,
         temperature: float = 1.0,
+        confidence: ConfidenceWeights | None = None,
         decoder: AnyDecoder | None = None,
         decoders: Decoders | None = None,
         endpoint: EndpointRules | str | float = "normal",
@@ -54,7 +55,7 @@ class LoadedModel:
                 f"{len(tokenizer)}; take both from the same model"
             )
         shift_s = min(time_shift_s - info.lookahead_s, 0.0)  # no word is placed after its sound
-        times = WordTimes(info.frame_s, shift_s, temperature)
+        times = WordTimes(info.frame_s, shift_s, temperature, confidence)
         self._decoders = decoders or Decoders()
         self._pipeline = Pipeline(acoustic, tokenizer, self._decoders.get(decoder), times, speech)
         self._endpoint = EndpointRules.parse(endpoint)
@@ -103,6 +104,7 @@ class LoadedModel:
             language=config.language,
             time_shift_s=config.time_shift_s,
             temperature=config.temperature,
+            confidence=confidence_weights(config),
             decoder=chosen,
             decoders=decoders,
             speech=speech_thresholds(directory),

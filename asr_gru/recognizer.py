@@ -44,6 +44,7 @@ class Recognizer(LoadedModel):
         time_shift_s: added to all times; usually negative, as CTC emits a token a little after
             its sound. The look-ahead is subtracted as well. Times are never moved forward.
         temperature: see ``decoding.word_confidence``.
+        confidence: see ``decoding.ConfidenceWeights``.
         decoder: the decoder unless a call names another; greedy by default.
         decoders: the decoders that calls can choose by name; greedy and beam by default.
         endpoint: default for where segments end: rules, a mode, or seconds of silence.

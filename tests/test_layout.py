@@ -21,6 +21,7 @@ ROOMS = [
     {"loaded_model"},
     {"recognizer"},
     {"evaluation", "live", "tuning"},
+    {"calibration"},
     {"training", "server"},
     {"cli"},
     {"__main__"},

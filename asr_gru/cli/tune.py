@@ -2,11 +2,19 @@
 
 from __future__ import annotations
 
+import dataclasses
+from collections.abc import Mapping, Sequence
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import click
 
 from asr_gru.errors import ModelError
+
+if TYPE_CHECKING:
+    from asr_gru.decoding import TreeSearch
+    from asr_gru.model.directory import ModelDirectory
+    from asr_gru.tuning import Heard
 
 __all__ = ["command"]
 
@@ -26,6 +34,9 @@ __all__ = ["command"]
     help="Parameter to tune; may be repeated, in order.  [default: all]",
 )
 @click.option("--rounds", type=click.IntRange(1, 10), default=2, show_default=True)
+@click.option(
+    "--confidence", is_flag=True, help="Fit confidences of words instead (docs/python.md)."
+)
 @click.option("--dry-run", is_flag=True, help="Print only; leave the model as it is.")
 def command(
     model: Path,
@@ -33,9 +44,13 @@ def command(
     limit: int | None,
     knobs: tuple[str, ...],
     rounds: int,
+    confidence: bool,
     dry_run: bool,
 ) -> None:
     """Tune decoding parameters of MODEL on MANIFESTS, and save the best in MODEL.
+
+    With --confidence, fit confidences of words to the probability that they are right; the
+    calibration errors printed are cross-validated, on speakers that the fit leaves out.
 
     Use development sets only, never a test set.
     """
@@ -51,11 +66,15 @@ def command(
     if not isinstance(decoder, TreeSearch):
         raise ModelError(f"{model}: has no lexicon to search for words; export it with --lexicon")
     acoustic = load_acoustic_model(directory)
-    lists = {}
+    lists, speakers = {}, {}
     for manifest in manifests:
         utterances = read_manifest(manifest)
         step = max(1, len(utterances) // limit) if limit else 1
         lists[manifest.stem] = hear(acoustic, utterances[::step])
+        speakers[manifest.stem] = [one.speaker for one in utterances[::step]]
+    if confidence:
+        _fit_confidence(directory, decoder, lists, speakers=speakers, dry_run=dry_run)
+        return
     names = list(knobs or STEPS)
     click.echo("".join(f"{name:>16}" for name in [*names, *lists, "mean WER %"]))
 
@@ -76,4 +95,48 @@ def command(
     if not dry_run and best.knobs != decoder.knobs:
         files = {name: (directory.path / name).read_bytes() for name in directory.config.files}
         write_model_directory(directory.path, configured(directory.config, best.knobs), files)
+        click.echo(f"written to {directory.path}")
+
+
+def _fit_confidence(
+    directory: ModelDirectory,
+    decoder: TreeSearch,
+    lists: Mapping[str, Sequence[Heard]],
+    *,
+    speakers: Mapping[str, Sequence[str]],
+    dry_run: bool,
+) -> None:
+    """Fit the confidences, print their calibration errors, and write the weights."""
+    import msgspec
+
+    from asr_gru.calibration import (
+        calibration_error,
+        confidences,
+        cross_validated,
+        fit_confidence,
+        words_heard,
+    )
+    from asr_gru.decoders import confidence_weights
+    from asr_gru.decoding import ConfidenceWeights
+    from asr_gru.model.config import ConfidenceConfig
+    from asr_gru.model.directory import write_model_directory
+
+    words = {name: words_heard(decoder, heard, speakers[name]) for name, heard in lists.items()}
+    weights = fit_confidence(list(words.values()))
+    held_out = cross_validated(words)
+    config = directory.config
+    before = confidence_weights(config) or ConfidenceWeights(weakest=1.0 / config.temperature)
+    click.echo("calibration error of the model as it is, and fitted, of speakers held out")
+    click.echo(f"{'list':20} {'words':>7} {'right %':>8} {'as it is':>9} {'fitted':>7}")
+    for name, one in words.items():
+        error = calibration_error(held_out[name], one.right)
+        old = calibration_error(confidences(before, one), one.right)
+        share = 100 * one.right.mean()
+        click.echo(f"{name:20} {len(one.right):7} {share:8.1f} {old:9.3f} {error:7.3f}")
+    own = dataclasses.asdict(weights)
+    click.echo(" ".join(f"{name} {value:g}" for name, value in own.items()))
+    if not dry_run:
+        files = {name: (directory.path / name).read_bytes() for name in directory.config.files}
+        config = msgspec.structs.replace(config, confidence=ConfidenceConfig(**own))
+        write_model_directory(directory.path, config, files)
         click.echo(f"written to {directory.path}")

@@ -1,7 +1,7 @@
 """Log-probabilities to words, in numpy alone."""
 
 from asr_gru.decoding.beam import BeamDecoder
-from asr_gru.decoding.confidence import word_confidence
+from asr_gru.decoding.confidence import ConfidenceWeights, word_confidence
 from asr_gru.decoding.fusion import Fusion, TokenModel
 from asr_gru.decoding.graph_knobs import GraphKnobs
 from asr_gru.decoding.graph_search import GraphSearch
@@ -17,6 +17,7 @@ from asr_gru.decoding.words import WordSpan, WordTimes, word_spans, words_of
 __all__ = [
     "AnyDecoder",
     "BeamDecoder",
+    "ConfidenceWeights",
     "Decoder",
     "Fusion",
     "GraphKnobs",

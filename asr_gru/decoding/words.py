@@ -6,7 +6,7 @@ import math
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, NamedTuple
 
-from asr_gru.decoding.confidence import word_confidence
+from asr_gru.decoding.confidence import ConfidenceWeights, word_confidence
 from asr_gru.results import Word
 
 if TYPE_CHECKING:
@@ -37,11 +37,13 @@ class WordTimes:
         shift_s: added to every time: the look-ahead and the habit of CTC to answer late are
             both negative shifts.
         temperature: see ``word_confidence``.
+        confidence: weights for words of the tree search; None uses the temperature.
     """
 
     frame_s: float
     shift_s: float = 0.0
     temperature: float = 1.0
+    confidence: ConfidenceWeights | None = None
 
     def seconds(self, frame: int) -> float:
         """Return when a frame of the stream begins."""
@@ -96,12 +98,19 @@ def words_of(
                 text=text,
                 start_s=starts[index],
                 end_s=_within(end, starts[index], limit),
-                confidence=word_confidence(
-                    hypothesis.token_log_probs[first:behind], times.temperature
-                ),
+                confidence=_confidence(hypothesis, index, (first, behind), times),
             )
         )
     return tuple(words)
+
+
+def _confidence(
+    hypothesis: Hypothesis, index: int, span: tuple[int, int], times: WordTimes
+) -> float:
+    is_of_tree_search = hypothesis.words is not None and hypothesis.match is None
+    if times.confidence is not None and is_of_tree_search and hypothesis.words is not None:
+        return times.confidence.confidence(hypothesis, hypothesis.words[index])
+    return word_confidence(hypothesis.token_log_probs[slice(*span)], times.temperature)
 
 
 def _within(value: float, low: float, high: float) -> float:

@@ -19,6 +19,7 @@ from asr_gru.export.acoustic_graph import acoustic_graph
 from asr_gru.export.calibrate import measure_ranges
 from asr_gru.language import LanguageModel, Lexicon
 from asr_gru.model.config import (
+    ConfidenceConfig,
     DecoderConfig,
     ModelConfig,
     Source,
@@ -55,6 +56,7 @@ class Card:
     normaliser: str = "none"
     time_shift_s: float = 0.0
     temperature: float = 1.0
+    confidence: ConfidenceConfig | None = None
     speech: SpeechConfig | None = None
     sources: tuple[Source, ...] = ()
     training: dict[str, str | float] = field(default_factory=dict)
@@ -160,6 +162,7 @@ def export_model(
         time_shift_s=card.time_shift_s,
         temperature=card.temperature,
         decoder=_decoder_config(lexicon, knobs),
+        confidence=card.confidence,
         speech=card.speech,
         network=msgspec.to_builtins(net.config),
         licence=card.licence,

@@ -11,6 +11,7 @@ from asr_gru.errors import ModelError, did_you_mean
 from asr_gru.model.search_parameters import PARAMETERS
 
 __all__ = [
+    "ConfidenceConfig",
     "DecoderConfig",
     "DecoderKind",
     "FileRecord",
@@ -79,6 +80,22 @@ class SpeechConfig(_Part, frozen=True, kw_only=True, forbid_unknown_fields=True)
     kept: float = 0.5
 
 
+class ConfidenceConfig(_Part, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """Weights of confidences of words; see ``decoding.ConfidenceWeights``."""
+
+    bias: float = 0.0
+    weakest: float = 1.0
+    mean: float = 0.0
+    acoustic: float = 0.0
+    language: float = 0.0
+    duration: float = 0.0
+    tokens: float = 0.0
+
+    def __post_init__(self) -> None:
+        if not all(abs(getattr(self, name)) <= 1_000 for name in self.__struct_fields__):
+            raise ModelError("confidence: a weight out of range")
+
+
 class Source(_Part, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """A speech corpus that the model was trained on."""
 
@@ -113,6 +130,7 @@ class ModelConfig(_Part, frozen=True, kw_only=True, forbid_unknown_fields=True):
         time_shift_s: added to the times of words.
         temperature: temperature of confidences.
         decoder: default decoder.
+        confidence: weights of confidences of the tree search's words; None uses the temperature.
         speech: evidence of speech that words need; None accepts all words.
         network: configuration of the network (``NetConfig``).
         licence: licence of the weights.
@@ -136,6 +154,7 @@ class ModelConfig(_Part, frozen=True, kw_only=True, forbid_unknown_fields=True):
     time_shift_s: float = 0.0
     temperature: float = 1.0
     decoder: DecoderConfig = DecoderConfig()
+    confidence: ConfidenceConfig | None = None
     speech: SpeechConfig | None = None
     network: dict[str, Any] = {}
     licence: str = ""
@@ -164,7 +183,16 @@ class _Version(msgspec.Struct):
     format: int = 1
 
 
-PARTS = (ModelConfig, TokensConfig, DecoderConfig, WordsConfig, SpeechConfig, Source, FileRecord)
+PARTS = (
+    ModelConfig,
+    TokensConfig,
+    DecoderConfig,
+    WordsConfig,
+    ConfidenceConfig,
+    SpeechConfig,
+    Source,
+    FileRecord,
+)
 
 
 def parse_config(data: bytes) -> ModelConfig:

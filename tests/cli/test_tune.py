@@ -50,3 +50,23 @@ def test_a_model_without_words_is_refused(run, model, list_of_noise):
     assert refused.status == 1
     assert "--lexicon" in refused.err
     assert refused.err.count("\n") == 1
+
+
+def test_confidences_are_fitted_and_written(run, tmp_path):
+    folder = tmp_path / "model"
+    shutil.copytree("asr_gru/models/en-small", folder)
+    lists = "audio_samples/samples.tsv"
+    tried = run("tune", folder, lists, "--confidence", "--dry-run")
+    assert tried.status == 0, tried.err
+    assert tried.out.splitlines()[1].split()[:2] == ["list", "words"]
+    fitted = run("tune", folder, lists, "--confidence")
+    written = json.loads((folder / "config.json").read_text())["confidence"]
+    printed = fitted.out.splitlines()[-2].split()
+    shown = dict(zip(printed[::2], map(float, printed[1::2]), strict=True))
+    assert shown == pytest.approx(written, rel=1e-3)
+
+
+def test_confidences_need_right_and_wrong_words(run, word_model, list_of_noise):
+    result = run("tune", word_model, list_of_noise, "--confidence")
+    assert result.status == 1
+    assert "right and wrong" in result.err

@@ -1,0 +1,145 @@
+"""Fit confidences: a logistic regression on the words that a model hears in known recordings.
+
+A word is right if the alignment with the reference matches it. The regression is fitted by
+Newton's method with a small penalty on the weights; all lists count alike.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+import numpy as np
+import numpy.typing as npt
+
+from asr_gru.decoding import ConfidenceWeights
+from asr_gru.decoding.confidence import WORD_FEATURES, word_features
+from asr_gru.errors import DataError
+from asr_gru.scoring import align
+
+if TYPE_CHECKING:
+    from asr_gru.decoding import TreeSearch
+    from asr_gru.tuning import Heard
+
+__all__ = [
+    "HeardWords",
+    "calibration_error",
+    "confidences",
+    "cross_validated",
+    "fit_confidence",
+    "words_heard",
+]
+
+Floats = npt.NDArray[np.float64]
+PENALTY = 1.0
+FOLDS = 5
+BINS = 10
+
+
+@dataclass(frozen=True, slots=True)
+class HeardWords:
+    """The words of a list, as the recogniser heard them.
+
+    Attributes:
+        features: ``(words, features)``, see ``decoding.confidence.WORD_FEATURES``.
+        right: ``(words,)`` whether each was said.
+        speakers: ``(words,)`` a number for the speaker of each.
+    """
+
+    features: Floats
+    right: npt.NDArray[np.bool_]
+    speakers: npt.NDArray[np.int64]
+
+
+def words_heard(decoder: TreeSearch, heard: Sequence[Heard], speakers: Sequence[str]) -> HeardWords:
+    """Decode utterances, and tell which words are right.
+
+    Args:
+        decoder: the search for words.
+        heard: utterances.
+        speakers: of each utterance; one without a name counts as a speaker of its own.
+    """
+    features: list[tuple[float, ...]] = []
+    right: list[bool] = []
+    owners: list[int] = []
+    numbers: dict[str, int] = {}
+    for place, (one, speaker) in enumerate(zip(heard, speakers, strict=True)):
+        (state,) = decoder.advance([decoder.start()], [one.log_probs])
+        best = decoder.best(decoder.finish(state))[0]
+        words = best.words or ()
+        pairs = align(one.text.split(), [word.text for word in words])
+        features += [word_features(best, word) for word in words]
+        right += [said == word for said, word in pairs if word is not None]
+        number = numbers.setdefault(speaker or f"\0{place}", len(numbers))
+        owners += [number] * len(words)
+    return HeardWords(
+        np.array(features, np.float64).reshape(-1, len(WORD_FEATURES)),
+        np.array(right, bool),
+        np.array(owners, np.int64),
+    )
+
+
+def fit_confidence(lists: Sequence[HeardWords]) -> ConfidenceWeights:
+    """Fit the weights on lists, which count alike.
+
+    Raises:
+        DataError: no words, or none wrong, or none right.
+    """
+    features = np.concatenate([one.features for one in lists])
+    right = np.concatenate([one.right for one in lists])
+    if not 0 < right.sum() < len(right):
+        raise DataError(
+            f"{int(right.sum())} of {len(right)} words are right; confidences need lists with "
+            "right and wrong words"
+        )
+    counts = np.concatenate([np.full(len(one.right), max(1, len(one.right))) for one in lists])
+    importance = len(right) / (len(lists) * counts)
+    penalty = np.full(features.shape[1], PENALTY)
+    penalty[0] = 1e-6
+    weights = np.zeros(features.shape[1])
+    for _ in range(50):
+        probability = 1.0 / (1.0 + np.exp(-np.clip(features @ weights, -30, 30)))
+        slope = features.T @ (importance * (right - probability)) - penalty * weights
+        curvature = (features * (importance * probability * (1 - probability))[:, None]).T
+        step = np.linalg.solve(curvature @ features + np.diag(penalty), slope)
+        weights += step
+        if np.abs(step).max() < 1e-8:
+            break
+    return ConfidenceWeights(
+        **{name: round(float(one), 4) for name, one in zip(WORD_FEATURES, weights, strict=True)}
+    )
+
+
+def confidences(weights: ConfidenceWeights, words: HeardWords) -> Floats:
+    """Return the confidence of each word, ``(words,)``."""
+    values = np.array([getattr(weights, name) for name in WORD_FEATURES])
+    result: Floats = 1.0 / (1.0 + np.exp(-np.clip(words.features @ values, -12, 12)))
+    return result
+
+
+def cross_validated(lists: Mapping[str, HeardWords]) -> dict[str, Floats]:
+    """Return confidences of each list's words, each from weights fitted on other speakers."""
+    results = {name: np.zeros(len(one.right)) for name, one in lists.items()}
+    for fold in range(FOLDS):
+        kept = [_where(one, one.speakers % FOLDS != fold) for one in lists.values()]
+        weights = fit_confidence(kept)
+        for name, one in lists.items():
+            held_out = one.speakers % FOLDS == fold
+            results[name][held_out] = confidences(weights, _where(one, held_out))
+    return results
+
+
+def _where(words: HeardWords, chosen: npt.NDArray[np.bool_]) -> HeardWords:
+    return HeardWords(words.features[chosen], words.right[chosen], words.speakers[chosen])
+
+
+def calibration_error(confidence: Floats, right: npt.NDArray[np.bool_]) -> float:
+    """Return the expected calibration error over ten bins of equal width (Guo et al. 2017)."""
+    bins = np.minimum((confidence * BINS).astype(np.int64), BINS - 1)
+    error = 0.0
+    for number in range(BINS):
+        inside = bins == number
+        if inside.any():
+            error += abs(confidence[inside].mean() - right[inside].mean()) * inside.mean()
+    return float(error)

@@ -1,0 +1,117 @@
+"""Confidences: features, the fit, its errors, and where the weights are kept."""
+
+import json
+import math
+import shutil
+
+import numpy as np
+import pytest
+
+from asr_gru.calibration import (
+    HeardWords,
+    calibration_error,
+    confidences,
+    cross_validated,
+    fit_confidence,
+)
+from asr_gru.decoding import ConfidenceWeights, Hypothesis, WordScore, WordTimes, words_of
+from asr_gru.decoding.confidence import WORD_FEATURES, word_features
+from asr_gru.errors import DataError, ModelError
+from asr_gru.model.config import parse_config
+from asr_gru.recognizer import Recognizer
+from asr_gru.results import Match
+
+TRUE = ConfidenceWeights(bias=0.5, weakest=0.4, mean=0.3, language=0.2, tokens=0.6)
+
+
+def words(count, seed, speakers=20):
+    chance = np.random.default_rng(seed)
+    features = chance.standard_normal((count, len(WORD_FEATURES)))
+    features[:, 0] = 1.0
+    made = HeardWords(features, np.zeros(count, bool), chance.integers(0, speakers, count))
+    right = chance.random(count) < confidences(TRUE, made)
+    return HeardWords(features, right, made.speakers)
+
+
+def hypothesis(match=None):
+    return Hypothesis(
+        tokens=(3, 4, 5),
+        frames=(10, 12, 17),
+        log_prob=-4.0,
+        token_log_probs=(-0.1, -0.5, -2.0),
+        ends=(11, 13, 18),
+        words=(
+            WordScore(text="a", start=0, stop=2, acoustic=-1.0, language=-3.0),
+            WordScore(text="b", start=2, stop=3, acoustic=-2.0, language=-50.0),
+        ),
+        match=match,
+    )
+
+
+def test_features_are_those_of_the_word():
+    said = hypothesis()
+    first, second = (word_features(said, word) for word in said.words)
+    logit = math.log(math.exp(-0.5) / (1 - math.exp(-0.5)))
+    assert first == pytest.approx((1, logit, -0.3, -0.5, -3.0, math.log(1.5), math.log(2)))
+    assert second[4] == -20.0
+
+
+def test_words_of_the_tree_search_use_the_weights():
+    times = WordTimes(0.04, 0.0, 1.0, TRUE)
+    one, two = words_of(hypothesis(), None, times)
+    said = hypothesis()
+    assert one.confidence == TRUE.confidence(said, said.words[0])
+    assert two.confidence == TRUE.confidence(said, said.words[1])
+    plain = words_of(hypothesis(Match(phrase="a b", index=0)), None, times)
+    assert plain[0].confidence == pytest.approx(math.exp(-0.5))
+
+
+def test_the_fit_finds_the_weights_and_is_calibrated():
+    lists = {"one": words(6_000, 1), "other": words(3_000, 2)}
+    found = fit_confidence(list(lists.values()))
+    for name in WORD_FEATURES:
+        assert getattr(found, name) == pytest.approx(getattr(TRUE, name), abs=0.12)
+    for name, held_out in cross_validated(lists).items():
+        assert calibration_error(held_out, lists[name].right) < 0.04
+
+
+def test_no_confidence_is_from_a_fit_on_its_own_speaker():
+    lists = {"one": words(400, 3)}
+    before = cross_validated(lists)["one"]
+    one = lists["one"]
+    changed = one.right.copy()
+    changed[one.speakers == 7] ^= True
+    after = cross_validated({"one": HeardWords(one.features, changed, one.speakers)})["one"]
+    assert np.array_equal(before[one.speakers == 7], after[one.speakers == 7])
+    assert not np.array_equal(before, after)
+
+
+def test_calibration_error_by_hand():
+    confidence = np.array([0.15, 0.15, 0.95, 0.95])
+    right = np.array([True, False, True, True])
+    assert calibration_error(confidence, right) == pytest.approx((0.35 + 0.05) / 2)
+
+
+def test_lists_without_wrong_words_are_refused():
+    one = words(10, 4)
+    for right in (True, False):
+        with pytest.raises(DataError, match="right and wrong"):
+            fit_confidence([HeardWords(one.features, np.full(10, right), one.speakers)])
+
+
+def test_weights_are_part_of_the_model(tmp_path):
+    folder = tmp_path / "model"
+    shutil.copytree("asr_gru/models/en-small", folder)
+    path = folder / "config.json"
+    config = json.loads(path.read_text())
+    config.pop("confidence", None)
+    path.write_text(json.dumps(config))
+    plain = Recognizer.load(folder).transcribe("audio_samples/read.flac").words
+    config["confidence"] = {"bias": -3.0, "weakest": 0.0}
+    path.write_text(json.dumps(config))
+    other = Recognizer.load(folder).transcribe("audio_samples/read.flac").words
+    assert [word.text for word in plain] == [word.text for word in other]
+    assert {round(word.confidence, 4) for word in other} == {0.0474}
+    config["confidence"] = {"bias": 1e9}
+    with pytest.raises(ModelError, match="confidence"):
+        parse_config(json.dumps(config).encode())
