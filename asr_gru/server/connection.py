@@ -9,7 +9,6 @@ fails (the client is gone), or it is refused (by a limit, by the recogniser, at 
 from __future__ import annotations
 
 import asyncio
-import contextlib
 import logging
 import time
 from abc import ABC, abstractmethod
@@ -17,10 +16,11 @@ from dataclasses import replace
 from typing import TYPE_CHECKING, Any, ClassVar
 
 import msgspec
-from starlette.websockets import WebSocket, WebSocketDisconnect
+from starlette.websockets import WebSocket
 
 from asr_gru.errors import Error
 from asr_gru.server.batcher import ServedStream, StreamUpdate
+from asr_gru.server.client_socket import CLOSE_S, ClientGoneError, ClientSocket
 from asr_gru.server.limits import CLOSE_CODES, INTERNAL, RefusedError
 from asr_gru.server.outbox import Outbox
 
@@ -35,14 +35,8 @@ __all__ = ["Connection", "bounded"]
 log = logging.getLogger("asr_gru.server")
 LONGEST_S = 600.0
 """Longest segment that a client can ask for, which bounds its partials."""
-CLOSE_S = 1.0
-"""Patience with a client that is told that its connection ends."""
 FINISHED_FIRST = ("shutting_down", "session_too_long", "idle")
 """Refusals that let the stream end: the client gets its last final before the error."""
-
-
-class ClientGoneError(Exception):
-    """The client has closed its connection, or lost it."""
 
 
 def bounded(rules: EndpointRules) -> EndpointRules:
@@ -59,7 +53,8 @@ class Connection(ABC):
         self.socket = socket
         self.context = context
         self.registry = registry
-        self.outbox = Outbox(self._send)
+        self._client = ClientSocket(socket)
+        self.outbox = Outbox(self._client.send)
         self.stream: ServedStream | None = None
         self.admitted = False
         self.lag_s = 0.0
@@ -102,7 +97,7 @@ class Connection(ABC):
         """Serve the client until either side ends the session; its slot is freed in any case."""
         close_code = 1000
         try:
-            await self._accept()
+            await self._client.accept()
             refusal = await self._serve()
             close_code = CLOSE_CODES[refusal.code] if refusal else 1000
         except ClientGoneError:
@@ -112,7 +107,7 @@ class Connection(ABC):
             close_code = CLOSE_CODES["internal"]
         finally:
             self._release()
-            await self._close(close_code)
+            await self._client.close(close_code)
 
     def refuse(self, code: str, message: str) -> None:
         """End the session with an error; later calls have no effect."""
@@ -185,7 +180,7 @@ class Connection(ABC):
         """Receive one message; ClientGoneError when the client has left."""
         self._receiving_since = time.monotonic()
         try:
-            return await self._receive()
+            return await self._client.receive()
         finally:
             self._receiving_since = None
 
@@ -279,6 +274,11 @@ class Connection(ABC):
             if update.ended or update.error is not None:
                 self._stream_over.set()
 
+    async def _discard_messages(self) -> None:
+        """Wait for the client to leave; what it still sends comes too late."""
+        while True:
+            await self._client.receive()
+
     def _fail(self, code: str, error: Exception) -> None:
         self._failure = RefusedError(code, INTERNAL if code == "internal" else str(error))
         self._stream_over.set()
@@ -289,42 +289,6 @@ class Connection(ABC):
             self.context.batcher.detach(self.stream)
             self.stream = None
         self.registry.remove(self)
-
-    # ---- the socket; what it raises when the client has gone becomes ClientGoneError
-
-    async def _accept(self) -> None:
-        subprotocol = "realtime" if "realtime" in self.socket.scope["subprotocols"] else None
-        with _client_gone():
-            await self.socket.accept(subprotocol)
-
-    async def _send(self, text: str) -> None:
-        with _client_gone():
-            await self.socket.send_text(text)
-
-    async def _receive(self) -> str | bytes:
-        with _client_gone():
-            message = await self.socket.receive()
-        if message["type"] == "websocket.disconnect":
-            raise ClientGoneError
-        data: bytes | None = message.get("bytes")
-        return message["text"] if data is None else data
-
-    async def _discard_messages(self) -> None:
-        """Wait for the client to leave; what it still sends comes too late."""
-        while True:
-            await self._receive()
-
-    async def _close(self, code: int) -> None:
-        with contextlib.suppress(ClientGoneError, asyncio.TimeoutError), _client_gone():
-            await asyncio.wait_for(self.socket.close(code), CLOSE_S)
-
-
-@contextlib.contextmanager
-def _client_gone() -> Any:
-    try:
-        yield
-    except (WebSocketDisconnect, RuntimeError, OSError) as error:
-        raise ClientGoneError from error
 
 
 async def _cancel(*tasks: asyncio.Task[None]) -> None:

@@ -1,0 +1,63 @@
+"""A client's WebSocket, with one error for all the ways in which a client can leave."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+from collections.abc import Iterator
+
+from starlette.websockets import WebSocket, WebSocketDisconnect
+
+__all__ = ["CLOSE_S", "ClientGoneError", "ClientSocket"]
+
+CLOSE_S = 1.0
+"""Patience with a client that is told that its connection ends."""
+
+
+class ClientGoneError(Exception):
+    """The client has closed its connection, or lost it."""
+
+
+class ClientSocket:
+    """What a connection does with its socket; every method may raise ClientGoneError.
+
+    Args:
+        socket: that was not accepted yet.
+    """
+
+    def __init__(self, socket: WebSocket) -> None:
+        self._socket = socket
+
+    async def accept(self) -> None:
+        """Open the WebSocket, with the subprotocol of OpenAI's clients if one is offered."""
+        subprotocol = "realtime" if "realtime" in self._socket.scope["subprotocols"] else None
+        with _client_gone():
+            await self._socket.accept(subprotocol)
+
+    async def send(self, text: str) -> None:
+        """Send one message, waiting while the client does not read."""
+        with _client_gone():
+            await self._socket.send_text(text)
+
+    async def receive(self) -> str | bytes:
+        """Receive one message."""
+        with _client_gone():
+            message = await self._socket.receive()
+        if message["type"] == "websocket.disconnect":
+            raise ClientGoneError
+        data: bytes | None = message.get("bytes")
+        text: str = message.get("text") or ""
+        return text if data is None else data
+
+    async def close(self, code: int) -> None:
+        """Close the WebSocket; a client that has left, or takes too long, is no error."""
+        with contextlib.suppress(ClientGoneError, asyncio.TimeoutError), _client_gone():
+            await asyncio.wait_for(self._socket.close(code), CLOSE_S)
+
+
+@contextlib.contextmanager
+def _client_gone() -> Iterator[None]:
+    try:
+        yield
+    except (WebSocketDisconnect, RuntimeError, OSError) as error:
+        raise ClientGoneError from error
