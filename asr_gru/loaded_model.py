@@ -176,7 +176,7 @@ class LoadedModel:
             phrases: as people write them; digits are read as numbers, case and punctuation do
                 not matter.
             rejection: shortfall against the likeliest phones that a phrase may have for each of
-                its phones, in nats: less rejects more. 2.5 by default, 0 to 20.
+                its phones, in nats: less rejects more. 3 by default, 0 to 20.
             most_unknown: how many words may be missing from the model's lexicon, as finding out
                 how each is pronounced takes milliseconds; None sets no limit.
 

@@ -120,7 +120,7 @@ def phrase_options(function: F) -> F:
             "--rejection",
             type=click.FloatRange(0, 20),
             callback=finite,
-            help="What a phrase may fall short by, nats a phone; less rejects more  [2.5].",
+            help="What a phrase may fall short by, nats a phone; less rejects more  [3].",
         ),
         click.option(
             "--phrases",

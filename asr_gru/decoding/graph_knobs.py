@@ -39,7 +39,7 @@ class GraphKnobs:
             costs next to nothing, 0.5 to 1; 1 searches every frame.
     """
 
-    rejection: float = 2.5
+    rejection: float = 3.0
     stray: float = 6.0
     blank_bias: float = 1.5
     phone_floor: float = 1e-4

@@ -80,11 +80,11 @@ class GraphSearch(FrameSearch[GraphState]):
             floor=self.knobs.phone_floor,
         )
         self.graph = graph
-        self._matcher = matcher
+        self.matcher = matcher
 
     def tuned(self, knobs: GraphKnobs) -> GraphSearch:
         """Return a search of the same graph with other knobs."""
-        return GraphSearch(self.graph, self._tokens, self._matcher, knobs=knobs)
+        return GraphSearch(self.graph, self._tokens, self.matcher, knobs=knobs)
 
     def start(self) -> GraphState:
         """Return the state before the first frame."""
@@ -173,8 +173,8 @@ class GraphSearch(FrameSearch[GraphState]):
                 )
                 first, heard, weighed = position + 1, part[ACOUSTIC], language
         match = None
-        if state.finished and self._matcher is not None:
-            match = self._matcher([word.text for word in spoken])
+        if state.finished and self.matcher is not None:
+            match = self.matcher([word.text for word in spoken])
         return Hypothesis(
             tuple([int(self.graph.phone[one[NODE]]) for one in ints]),
             tuple([one[ONSET] for one in ints]),

@@ -92,14 +92,15 @@ class Network:
     def graph(self) -> WordGraph:
         """Return the words alone: steps without a word are taken out.
 
+        States after which the same can be said become one.
+
         Raises:
             ConfigError: nothing can be said, or the graph is too large.
         """
-        number = {0: 0}
-        order = [0]
-        words: dict[str, int] = {}
-        arcs: list[tuple[int, int, int]] = []
-        weights: list[float] = []
+        order, found = [0], {0}
+        first_like: dict[tuple[frozenset[tuple[tuple[int, str], float]], float], int] = {}
+        same_as: dict[int, int] = {}
+        leaving: list[tuple[int, int, str, float]] = []
         finals: list[float] = []
         for state in order:
             reached = self._spread({state: (0.0, None)})
@@ -108,27 +109,36 @@ class Network:
                 for target, word in self.spoken[through]:
                     key = target, word
                     best[key] = max(best.get(key, -math.inf), weight)
+            final = reached[1][0] if state and 1 in reached else -math.inf
+            like = first_like.setdefault((frozenset(best.items()), final), state)
+            if like != state:
+                same_as[state] = same_as[like]
+                continue
+            same_as[state] = len(finals)
+            finals.append(final)
             for (target, word), weight in best.items():
-                if target not in number:
-                    number[target] = len(order)
+                if target not in found:
+                    found.add(target)
                     order.append(target)
-                arcs.append((number[state], number[target], words.setdefault(word, len(words))))
-                weights.append(weight)
-            finals.append(reached[1][0] if state and 1 in reached else -math.inf)
-            if len(arcs) > self._most_arcs:
+                leaving.append((len(finals) - 1, target, word, weight))
+            if len(leaving) > self._most_arcs:
                 self._refuse_size(f"{self._most_arcs} ways from word to word")
-        final = np.array(finals)
-        if not np.isfinite(final).any():
+        if not np.isfinite(finals).any():
             raise ConfigError(f"{self._name}: no sentence can be said; give the rules words")
-        table = np.array(arcs, np.int64).reshape(-1, 3)
+        words: dict[str, int] = {}
+        arcs: dict[tuple[int, int, int], float] = {}
+        for source, target, word, weight in leaving:
+            arc = source, same_as[target], words.setdefault(word, len(words))
+            arcs[arc] = max(arcs.get(arc, -math.inf), weight)
+        table = np.array([*arcs], np.int64).reshape(-1, 3)
         return WordGraph(
             words=[word.rstrip(".") for word in words],
             spoken_as=[*words],
             source=table[:, 0].copy(),
             target=table[:, 1].copy(),
             word=table[:, 2].copy(),
-            weight=np.array(weights),
-            final=final,
+            weight=np.array([*arcs.values()]),
+            final=np.array(finals),
         )
 
     def _spread(self, states: Mapping[int, tuple[float, Any]]) -> dict[int, tuple[float, Any]]:

@@ -81,8 +81,8 @@ def _digit() -> Node:
 
 def _letter() -> Node:
     # the dot stands for the name of the letter, as "a" is a word, too
-    named = [((f"{letter}.",), letter.upper()) for letter in LETTER_NAMES if letter != "w"]
-    return Listed([*named, (("double", "u."), "W"), (("w.",), "W"), (("zed",), "Z")])
+    named = [((f"{letter}.",), letter.upper()) for letter in LETTER_NAMES]
+    return Listed([*named, (("zed",), "Z")])
 
 
 @lru_cache(maxsize=1)

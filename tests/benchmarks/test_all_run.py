@@ -18,7 +18,11 @@ COMMANDS = {
     "benchmarks.accuracy.beam_width": ["{manifest}", "--every", "1"],
     "benchmarks.accuracy.confidence": ["{manifest}"],
     "benchmarks.accuracy.level": ["{manifest}"],
+    "benchmarks.accuracy.orders": [
+        *("--noise", "{noise}", "--sentences", "4", "--snr", "24", "--open", "{manifest}"),
+    ],
     "benchmarks.accuracy.peers": ["pocketsphinx", "{manifest}"],
+    "benchmarks.accuracy.phrases": ["{manifest}", "--open", "{manifest}"],
     "benchmarks.accuracy.pronunciation": ["--words", "100", "--learn-from", "2000"],
     "benchmarks.accuracy.silence_and_noise": ["--noise", "{noise}", "--minutes", "0.1"],
     "benchmarks.accuracy.speech_detector": ["{manifest}", "--noise", "{noise}", "--kept", "0", "1"],
@@ -52,7 +56,9 @@ HEADERS = {
     "benchmarks.accuracy.beam_width": "beam width one RTF",
     "benchmarks.accuracy.confidence": "confidence words correct %",
     "benchmarks.accuracy.level": "WER % en-small",
+    "benchmarks.accuracy.orders": "dB voice right % words % wrong %",
     "benchmarks.accuracy.peers": "list words WER % RTF WER % RTF",
+    "benchmarks.accuracy.phrases": "list rejection stray right % wrong % WER % open %",
     "benchmarks.accuracy.pronunciation": "rule words wrong % by letters %",
     "benchmarks.accuracy.silence_and_noise": "minutes words",
     "benchmarks.accuracy.speech_detector": "shown kept words/h one (1) WER % empty right",
@@ -73,7 +79,7 @@ HEADERS = {
     "studies.resampling": "rate quality WER % other text lag ms",
 }
 POCKETSPHINX = {"benchmarks.accuracy.peers", "benchmarks.accuracy.word_times"}
-FLITE = {"benchmarks.latency"}
+FLITE = {"benchmarks.latency", "benchmarks.accuracy.orders"}
 
 
 def mains() -> set[str]:

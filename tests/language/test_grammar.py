@@ -107,7 +107,7 @@ def test_a_slot_that_is_filled_again_is_a_list():
         ("ordinal.1-31", "twenty first", 21),
         ("digit", "oh", "0"),
         ("digits", "zero oh seven", "007"),
-        ("letter", "double u", "W"),
+        ("letter", "w", "W"),
         ("letters", "a c zed", "ACZ"),
         ("weekday", "friday", "friday"),
         ("month", "december", 12),
@@ -163,6 +163,12 @@ def test_a_rule_may_repeat_itself_at_its_end():
     mutual = "public <a> = x <b> | x; <b> = y <a>;"
     assert grammar(mutual).match(["x", "y", "x", "y", "x"])
     assert grammar(mutual).match(["x", "y"]) is None
+
+
+def test_states_after_which_the_same_can_be_said_are_one():
+    graph = grammar("public <s> = <number.1-99> {n} (red | green) | <letters> {a};").graph
+    assert len(graph.final) == 12  # the start, before a colour, the end, after a letter, eight tens
+    assert len(graph.source) == 19 + 8 * (1 + 9 + 2) + 2 + 2 * 27
 
 
 def test_null_void_comments_quotes_and_the_rest_of_the_notation():
