@@ -111,6 +111,18 @@ class Segment:
     words: tuple[Word, ...]
     match: Match | None = None
 
+    @classmethod
+    def of(cls, id: int, words: tuple[Word, ...], match: Match | None = None) -> Segment:  # noqa: A002
+        """Return the segment of ``words``, at least one, which give its text and times."""
+        return cls(
+            id=id,
+            text=" ".join(word.text for word in words),
+            start_s=words[0].start_s,
+            end_s=words[-1].end_s,
+            words=words,
+            match=match,
+        )
+
     @property
     def unit(self) -> Literal["words", "phrase"]:
         """What the text is: any words, or a phrase that was listened for."""

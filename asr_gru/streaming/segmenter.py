@@ -6,12 +6,11 @@ how many rows come at a time. Streams with the same decoder are decoded in one c
 
 from __future__ import annotations
 
-import itertools
 import math
 import sys
 from collections import defaultdict
-from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING, Any, NamedTuple
+from dataclasses import replace
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import numpy.typing as npt
@@ -20,13 +19,13 @@ from asr_gru.decoding import (
     AnyDecoder,
     Hypothesis,
     TreeSearch,
-    WordSpan,
     WordTimes,
     word_spans,
     words_of,
 )
 from asr_gru.results import Segment, Word
 from asr_gru.streaming.endpoint import Endpoint, EndpointRules, EndpointState, find_endpoint
+from asr_gru.streaming.readings import OpenSegment, Reading, read_beams, worth_showing
 from asr_gru.streaming.seam import find_seam, is_between_words
 from asr_gru.streaming.speech import SpeechEvidence, SpeechThresholds, accumulate, is_speech
 
@@ -35,7 +34,7 @@ if TYPE_CHECKING:
 
     from asr_gru.text import Tokenizer
 
-__all__ = ["OpenSegment", "Segmenter", "advance_segmenters", "read_segmenters"]
+__all__ = ["Segmenter", "advance_segmenters", "read_segmenters"]
 
 LogProbs = npt.NDArray[np.float32]
 SHARED = ("decoder", "_tokens", "_times")
@@ -44,38 +43,10 @@ KEPT_S = 4.0
 """Seconds of rows kept, so that a word at the seam of a cut for length can be read again."""
 
 
-@dataclass(frozen=True, slots=True)
-class OpenSegment:
-    """The segment that is being spoken; ``stable`` is the beginning that will not change."""
-
-    id: int
-    text: str
-    stable: str
-    words: tuple[Word, ...]
-
-
-class _Reading(NamedTuple):
-    """What the decoder reads in the open segment.
-
-    Attributes:
-        beam: the decoder's state.
-        best: its best reading.
-        spans: the words of that.
-        settled: how many of its tokens cannot change any more.
-        shown: how many are likely enough to be shown.
-    """
-
-    beam: Any
-    best: Hypothesis
-    spans: list[WordSpan]
-    settled: int
-    shown: int
-
-
 class Segmenter:
     """Cuts the rows of one stream into segments.
 
-    At an endpoint the decoder starts afresh. A cut for length falls on a word boundary: rows
+    At an endpoint the decoder is reset. A cut for length falls on a word boundary: rows
     after it, of a word that may still be growing, are read again as the beginning of the next
     segment, so no word is lost or doubled. Only a word that lasts longer than ``KEPT_S``, or
     fills its segment, is cut where it is.
@@ -110,7 +81,7 @@ class Segmenter:
         self._frames = 0
         self._certain = False
         self._shown: list[str] = []
-        self._reading: _Reading | None = None
+        self._reading: Reading | None = None
         self._restart()
 
     def advance(self, log_probs: LogProbs) -> list[Segment]:
@@ -162,9 +133,7 @@ class Segmenter:
         self._certain = self._certain or spans[0].start < settled or self._is_certain()
         if not self._certain:
             return None
-        count = len(spans)
-        if best.words is not None:
-            count = max(whole, self._likely(spans, shown))
+        count = max(whole, worth_showing(spans, shown, self._shown))
         if not count:
             return None
         self._shown = [span.text for span in spans[:count]]
@@ -172,14 +141,6 @@ class Segmenter:
         if (text, stable) == known:
             return None
         return OpenSegment(self._id, text, stable, self._words(best)[:count])
-
-    def _likely(self, spans: list[WordSpan], shown: int) -> int:
-        """Return how many words are worth showing; what was shown is, as long as it is the best."""
-        likely = sum(span.stop <= shown for span in spans)
-        same = itertools.takewhile(
-            lambda pair: pair[0] == pair[1].text, zip(self._shown, spans, strict=False)
-        )
-        return max(likely, sum(1 for _ in same))
 
     def _is_certain(self) -> bool:
         readings = self.decoder.best(self.decoder.finish(self._beam), sys.maxsize)
@@ -223,9 +184,8 @@ class Segmenter:
         return self._thresholds.shown if self._thresholds else 0.0
 
     def _is_speech(self, best: Hypothesis, words: tuple[Word, ...]) -> bool:
-        if best.words is None or self._thresholds is None:
-            return True
-        return is_speech(self._evidence, words, self._thresholds)
+        limits = self._thresholds
+        return best.words is None or limits is None or is_speech(self._evidence, words, limits)
 
     def _best(self) -> Hypothesis:
         return self.decoder.best(self._beam)[0]
@@ -286,17 +246,7 @@ class Segmenter:
         words = self._words(best, latest_s)
         if words and self._is_speech(best, words):
             self._last_end_s = words[-1].end_s
-            text = " ".join(word.text for word in words)
-            closed.append(
-                Segment(
-                    id=self._id,
-                    text=text,
-                    start_s=words[0].start_s,
-                    end_s=words[-1].end_s,
-                    words=words,
-                    match=best.match,
-                )
-            )
+            closed.append(Segment.of(self._id, words, best.match))
             self._id += 1
 
 
@@ -343,13 +293,7 @@ def read_segmenters(segmenters: Sequence[Segmenter]) -> None:
         if not is_read and not decoder.whole_utterances:
             changed[id(decoder)].append(one)
     for group in changed.values():
-        decoder = group[0].decoder
-        best = [one._best() for one in group]
-        shown = [len(reading.tokens) for reading in best]
-        worded = [place for place, reading in enumerate(best) if reading.words is not None]
-        counts = decoder.shown([group[place]._beam for place in worded])
-        for place, count in zip(worded, counts, strict=True):
-            shown[place] = count
-        for one, reading, count in zip(group, best, shown, strict=True):
-            spans, settled = word_spans(reading, one._tokens), decoder.settled(one._beam)
-            one._reading = _Reading(one._beam, reading, spans, settled, count)
+        beams, tokens = [one._beam for one in group], [one._tokens for one in group]
+        found = read_beams(group[0].decoder, beams, tokens)
+        for one, reading in zip(group, found, strict=True):
+            one._reading = reading
