@@ -1,4 +1,4 @@
-"""A microphone, or any live source, through a stream; and the files that a session writes."""
+"""Live sessions: recognition of a microphone or other live source, and writers of files."""
 
 from asr_gru.live.records import (
     AudioBlock,

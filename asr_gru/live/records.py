@@ -1,4 +1,4 @@
-"""What a live session yields: events, and what happens to its source."""
+"""Records of a live session: recognition events, status, and changes of the source."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ __all__ = ["AudioBlock", "AudioDropped", "Record", "SourceLost", "SourceRestored
 
 @dataclass(frozen=True, slots=True)
 class SourceLost:
-    """The source is gone; the open segment has been closed, and the source is looked for."""
+    """The source was lost: the open segment was finished, and reopening is attempted."""
 
     message: str
     at_s: float
@@ -20,7 +20,7 @@ class SourceLost:
 
 @dataclass(frozen=True, slots=True)
 class SourceRestored:
-    """The source, or another in its place, is there again after ``gap_s`` seconds."""
+    """The source, or a replacement, was reopened after ``gap_s`` seconds."""
 
     description: str
     gap_s: float
@@ -28,7 +28,7 @@ class SourceRestored:
 
 @dataclass(frozen=True, slots=True)
 class AudioDropped:
-    """``seconds`` of sound came faster than they were read, and are silence in the session."""
+    """``seconds`` of audio were not read in time and are replaced by silence."""
 
     seconds: float
     at_s: float
@@ -36,14 +36,14 @@ class AudioDropped:
 
 @dataclass(frozen=True, slots=True)
 class Status:
-    """How the session is doing; about six a second, never more than ten.
+    """State of the session; about six per second, and at most ten.
 
     Attributes:
-        audio_s: the session's clock: seconds since its beginning, gaps included.
-        level_db: root mean square of the loudest block since the last status, in dBFS; -120 is
-            digital silence.
-        load: share of one processor core that this process takes, over about two seconds.
-        lag_s: how long ago the last sample that was recognised arrived.
+        audio_s: session time: seconds since the start, including gaps.
+        level_db: RMS level of the loudest block since the last status, in dBFS; -120 is digital
+            silence.
+        load: processor cores that this process uses, averaged over about two seconds.
+        lag_s: seconds since the last recognised sample arrived.
     """
 
     audio_s: float
@@ -54,7 +54,7 @@ class Status:
 
 @dataclass(frozen=True, slots=True)
 class AudioBlock:
-    """Sound as it came, ``samples (n,)`` mono, for those who keep it."""
+    """Audio as received: mono ``samples (n,)``, starting at ``start_s``."""
 
     samples: Samples
     sample_rate: int

@@ -1,7 +1,7 @@
-"""Files that a live session is written to while it runs.
+"""Writers that save a live session to files while it runs.
 
-After every final the file on disk is complete. Nothing is buffered in this process, so nothing is
-lost if it dies.
+The file on disk is complete after every final. Nothing is buffered in the process, so nothing is
+lost if it crashes.
 """
 
 from __future__ import annotations
@@ -35,14 +35,14 @@ class SessionWriter:
     """Writes the finals of a session to a new file.
 
     The suffix chooses the format: ``.txt`` (one line per segment), ``.srt`` and ``.vtt``
-    (subtitles) and ``.jsonl`` (one JSON object per line) are appended to; ``.json`` is replaced as
-    a whole after each final. Times are those of the session.
+    (subtitles) and ``.jsonl`` (one JSON object per line) are appended to; ``.json`` is rewritten
+    after each final. Times are session times.
 
     Args:
-        path: a file that does not exist yet or is empty.
+        path: a file that does not exist or is empty.
 
     Raises:
-        ConfigError: another suffix.
+        ConfigError: unknown suffix.
         Error: the file exists and is not empty.
         OSError: the file cannot be created.
     """
@@ -52,7 +52,7 @@ class SessionWriter:
         self._format = SUFFIXES[self.path.suffix.lower()](self.path.stem)
         self._file = None if isinstance(self._format, _Json) else self.path.open("wb", buffering=0)
         self._pending = b""
-        self._put(self._format.begin())
+        self._enqueue(self._format.begin())
 
     def __enter__(self) -> SessionWriter:
         return self
@@ -64,14 +64,14 @@ class SessionWriter:
         """Write a final; partials are ignored.
 
         Raises:
-            Error: the file cannot be written now. The text is kept and written with the next
-                final or by ``close``.
+            Error: the file cannot be text. The text is kept, and text with the next final
+                or by ``close``.
         """
         if event.kind == "final":
-            self._put(self._format.add(event.to_segment()))
+            self._enqueue(self._format.add(event.to_segment()))
 
     def close(self) -> None:
-        """Write what is pending and close the file; raises as ``write`` does."""
+        """Write pending text and close the file; raises as ``write`` does."""
         try:
             if self._pending:
                 self._write()
@@ -79,7 +79,7 @@ class SessionWriter:
             if self._file is not None:
                 self._file.close()
 
-    def _put(self, text: str) -> None:
+    def _enqueue(self, text: str) -> None:
         data = text.encode()
         self._pending = data if self._file is None else self._pending + data
         self._write()
@@ -94,12 +94,12 @@ class SessionWriter:
         except OSError as error:
             raise Error(
                 f"{self.path}: {error.strerror or error}; {len(self._pending)} bytes are kept "
-                "and will be written with the next words"
+                "and will be text with the next segment"
             ) from None
 
 
 class _Text:
-    """One line per segment; the base of all formats."""
+    """Plain text, one line per segment; base class of all formats."""
 
     def __init__(self, name: str) -> None:
         self._name = name
@@ -108,21 +108,21 @@ class _Text:
         return ""
 
     def add(self, segment: Segment) -> str:
-        return write_txt(_alone(segment), self._name)
+        return write_txt(_as_transcript(segment), self._name)
 
 
 class _Subtitles(_Text, ABC):
-    """Cues that never begin before the last one has ended."""
+    """Base class of subtitles; keeps cues from overlapping."""
 
     _end_s = 0.0
 
     def add(self, segment: Segment) -> str:
-        written = ""
-        for cue in cues(_alone(segment)):
+        text = ""
+        for cue in cues(_as_transcript(segment)):
             start_s = max(cue.start_s, self._end_s)
             self._end_s = max(cue.end_s, start_s)
-            written += self._cue(Cue(start_s, self._end_s, cue.lines))
-        return written
+            text += self._cue(Cue(start_s, self._end_s, cue.lines))
+        return text
 
     @abstractmethod
     def _cue(self, cue: Cue) -> str:
@@ -151,7 +151,7 @@ class _JsonLines(_Text):
 
 
 class _Json(_Text):
-    """Returns the whole file each time."""
+    """Returns the complete document each time."""
 
     def __init__(self, name: str) -> None:
         super().__init__(name)
@@ -176,17 +176,17 @@ SUFFIXES: Mapping[str, Callable[[str], _Text]] = {
 
 
 class AudioWriter:
-    """Writes the audio of a session to a WAV file: 16 bits, mono, at the rate of the first block.
+    """Writes the audio of a session to a 16-bit mono WAV file at the first block's sample rate.
 
-    Positions in the file are times of the session: gaps are filled with silence, as is what could
-    not be written while the disk was full, and audio from a device with another rate is
-    resampled. The file can be read at any time.
+    Positions in the file are session times: gaps, and audio that could not be text to a full
+    disk, are filled with silence, and audio at other sample rates is resampled. The file can be
+    read at any time.
 
     Args:
-        path: a file that ends in ``.wav`` and does not exist yet or is empty.
+        path: a file that ends in ``.wav`` and does not exist or is empty.
 
     Raises:
-        ConfigError: another suffix.
+        ConfigError: unknown suffix.
         Error: the file exists and is not empty.
     """
 
@@ -206,16 +206,16 @@ class AudioWriter:
         """Append a block.
 
         Raises:
-            Error: the file cannot be created or written now. Further blocks may be written
-                nevertheless; what is missing between them becomes silence.
+            Error: the file cannot be created or text. Later blocks may still be text;
+                missing audio between them becomes silence.
         """
         try:
             self._write(block)
         except OSError as error:
             self._is_behind = True
             raise Error(
-                f"{self.path}: {error.strerror or error}; sound from {block.start_s:.1f} s on is "
-                "silent in it until it can be written again"
+                f"{self.path}: {error.strerror or error}; audio from {block.start_s:.1f} s on is "
+                "silent in this file until it can be text again"
             ) from None
 
     def close(self) -> None:
@@ -236,8 +236,8 @@ class AudioWriter:
             self._from_rate = block.sample_rate
             self._resampler = Resampler(self._from_rate, self._to_rate)
         missing = round(block.start_s * self._to_rate) - self._file.samples
-        least = 0 if self._is_behind else 0.5 * self._to_rate  # up to that it may be mere lag
-        if missing > least:
+        min_gap = 0 if self._is_behind else 0.5 * self._to_rate  # smaller differences may be lag
+        if missing > min_gap:
             self._resampler = Resampler(self._from_rate, self._to_rate)
             while missing > 0:
                 self._file.append(np.zeros(min(missing, self._to_rate), np.float32))
@@ -247,23 +247,23 @@ class AudioWriter:
 
 
 def check_new(path: str | Path, suffixes: Mapping[str, object] | list[str]) -> Path:
-    """Return ``path`` if a session may be written there.
+    """Return ``path`` if a session may be text there.
 
     Raises:
         ConfigError: its suffix is not one of ``suffixes``.
-        Error: the file exists and is not empty; nobody can speak a session again.
+        Error: the file exists and is not empty.
     """
     path = Path(path)
     suffix = path.suffix.lower()
     if suffix not in suffixes:
         raise ConfigError(
-            f"{path}: no live format{did_you_mean(suffix, suffixes)}; "
+            f"{path}: unknown suffix{did_you_mean(suffix, suffixes)}; "
             f"the name must end in {', '.join(suffixes)}"
         )
     if path.is_dir() or (path.is_file() and path.stat().st_size):
-        raise Error(f"{path}: exists already; name another file, or remove it")
+        raise Error(f"{path}: already exists; give another file, or remove it")
     return path
 
 
-def _alone(segment: Segment) -> Transcript:
+def _as_transcript(segment: Segment) -> Transcript:
     return Transcript((segment,), float("inf"))

@@ -93,7 +93,7 @@ def test_an_earlier_session_is_refused_before_anything_starts(run, tmp_path):
     result = run("live", "--from-file", READ, "--output", tmp_path / "a.txt")
     assert result.status == 1
     assert result.err.count("\n") == 1
-    assert "exists already" in result.err
+    assert "already exists" in result.err
 
 
 @pytest.fixture

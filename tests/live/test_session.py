@@ -293,7 +293,7 @@ def test_an_earlier_session_is_never_overwritten(tmp_path):
     (tmp_path / "a.txt").write_text("precious")
     (tmp_path / "a.wav").write_bytes(b"precious")
     for make, name in ((SessionWriter, "a.txt"), (AudioWriter, "a.wav")):
-        with pytest.raises(Error, match="exists already"):
+        with pytest.raises(Error, match="already exists"):
             make(tmp_path / name)
     with pytest.raises(ConfigError, match=r"did you mean '\.srt'"):
         SessionWriter(tmp_path / "a.sr")
