@@ -19,12 +19,13 @@ from asr_gru.decoding import (
     TreeSearch,
     TreeSearchKnobs,
     build_phone_graph,
+    hot_word_search,
     word_search,
 )
 from asr_gru.errors import ConfigError, ModelError, did_you_mean
 
 if TYPE_CHECKING:
-    from asr_gru.language import Lexicon, WordSounds
+    from asr_gru.language import HotWord, Lexicon, WordSounds
     from asr_gru.language.pronounce import Pronouncer
     from asr_gru.model.config import DecoderConfig, DecoderKind, ModelConfig
     from asr_gru.model.directory import ModelDirectory
@@ -38,6 +39,8 @@ MOST_BEAM = 100_000
 MOST_PHRASES = 100_000
 MOST_COMPILED = 16
 """Lists of phrases and grammars that stay compiled."""
+WAYS = 2
+"""Pronunciations that hot words get from their letters."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -113,6 +116,7 @@ class Decoders:
         self._config = directory.config.decoder if directory else None
         self._made: dict[tuple[DecoderKind, int | None], AnyDecoder] = {}
         self._compiled: dict[Closed, GraphSearch] = {}
+        self._hot: dict[tuple[tuple[HotWord, ...], int], tuple[TreeSearch, TreeSearch]] = {}
         self._compiling = threading.Lock()
         self._lexicon: Lexicon | None = None
 
@@ -162,6 +166,60 @@ class Decoders:
                 del self._compiled[next(iter(self._compiled))]
         return found
 
+    def hot(
+        self,
+        listed: tuple[HotWord, ...],
+        tokens: Tokenizer,
+        decoder: AnyDecoder,
+        *,
+        most_unknown: int | None = None,
+    ) -> TreeSearch:
+        """Return a search for words with hot words; the last few stay compiled. Safe in threads.
+
+        Args:
+            listed: the hot words; none for a search without any.
+            tokens: what the model writes with.
+            decoder: the search without them, or with others.
+            most_unknown: how many words may be missing from the lexicon; None sets no limit.
+
+        Raises:
+            ConfigError: another decoder, words that cannot be.
+        """
+        if not isinstance(decoder, TreeSearch):
+            raise ConfigError(
+                "hot words need a search for words, which is not this decoder; take a model with "
+                "a lexicon, or leave the decoder out"
+            )
+        decoder = decoder.plain
+        if not listed:
+            return decoder
+        key = (listed, id(decoder))
+        with self._compiling:
+            kept = self._hot.pop(key, None)
+            if kept is None:
+                kept = decoder, self._compile_hot(listed, tokens, decoder, most_unknown)
+            self._hot[key] = kept
+            if len(self._hot) > MOST_COMPILED:
+                del self._hot[next(iter(self._hot))]
+        return kept[1]
+
+    def _compile_hot(
+        self,
+        listed: tuple[HotWord, ...],
+        tokens: Tokenizer,
+        decoder: TreeSearch,
+        most_unknown: int | None,
+    ) -> TreeSearch:
+        from asr_gru.text import normalise
+
+        return hot_word_search(
+            decoder,
+            listed,
+            lambda phrase: normalise(phrase, self.normaliser).split(),
+            sounds=self.sounds(tokens, ways=WAYS),
+            most_unknown=most_unknown,
+        )
+
     def _compile(self, asked: Closed, tokens: Tokenizer) -> GraphSearch:
         from asr_gru.language import Grammar, PhraseList
 
@@ -181,12 +239,15 @@ class Decoders:
         graph = build_phone_graph(said.graph, spoken)
         return GraphSearch(graph, len(tokens.symbols), said.match, knobs=knobs)
 
-    def sounds(self, tokens: Tokenizer, lexicon: Lexicon | None = None) -> WordSounds:
+    def sounds(
+        self, tokens: Tokenizer, lexicon: Lexicon | None = None, *, ways: int = 1
+    ) -> WordSounds:
         """Return what finds pronunciations of words.
 
         Args:
             tokens: what the model writes with.
             lexicon: asked first; by default the model's own.
+            ways: the most pronunciations of a word by its letters alone.
 
         Raises:
             ConfigError: a model of word pieces.
@@ -200,6 +261,7 @@ class Decoders:
             tokens.kind,
             lexicon or self._own_lexicon(),
             pronouncer=_english_pronouncer if is_english else None,
+            ways=ways,
         )
 
     @property

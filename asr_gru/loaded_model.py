@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterable
     from pathlib import Path
 
-    from asr_gru.language import Lexicon, WordSounds
+    from asr_gru.language import HotWord, HotWordsLike, Lexicon, WordSounds
     from asr_gru.model.acoustic import AcousticModel
     from asr_gru.text import Tokenizer
 
@@ -224,13 +224,61 @@ class LoadedModel:
         assert asked is not None
         return self._decoders.closed(asked, self.tokenizer)
 
-    def _pipeline_with(self, decoder: DecoderChoice, closed: Closed | None = None) -> Pipeline:
+    def hot_word_decoder(
+        self,
+        hot_words: HotWordsLike,
+        *,
+        decoder: DecoderChoice = None,
+        most_unknown: int | None = None,
+    ) -> AnyDecoder:
+        """Return a decoder that expects these words and phrases, for any number of calls.
+
+        All other words are heard as before. The method is described at ``decoding.HotWords``.
+
+        Args:
+            hot_words: weights by phrase, or phrases, each a line that may end in ``= WEIGHT``; a
+                weight is what a phrase earns in all where it is said, in nats, 0 to 20, by
+                default 0.8 a letter and at most 8. Words that the lexicon lacks are pronounced by
+                their letters, or as a line says: ``Siobhan: SH AH V AO N``.
+            decoder: a search for words, as in ``load``.
+            most_unknown: how many words may be missing from the lexicon, as finding out how
+                each is pronounced takes milliseconds; None sets no limit.
+
+        Raises:
+            ConfigError: a decoder that does not search for words, a phrase without words, a weight
+                out of range, a word that cannot be pronounced, too many or too long ones.
+        """
+        from asr_gru.language import parse_hot_words
+
+        return self.decoder_with_hot_words(parse_hot_words(hot_words), decoder, most_unknown)
+
+    def decoder_with_hot_words(
+        self,
+        listed: tuple[HotWord, ...],
+        decoder: DecoderChoice = None,
+        most_unknown: int | None = None,
+    ) -> AnyDecoder:
+        """Return a decoder for hot words that were read already; see ``hot_word_decoder``."""
+        base = self.decoder_for(decoder)
+        return self._decoders.hot(listed, self.tokenizer, base, most_unknown=most_unknown)
+
+    def _pipeline_with(
+        self,
+        decoder: DecoderChoice,
+        closed: Closed | None = None,
+        hot_words: tuple[HotWord, ...] | None = None,
+    ) -> Pipeline:
         if closed is not None:
             if decoder is not None:
                 raise ConfigError(
                     "a decoder beside phrases or a grammar, which have their own; give one"
                 )
+            if hot_words is not None:
+                raise ConfigError(
+                    "hot words beside phrases or a grammar, which are all that is heard"
+                )
             return replace(self._pipeline, decoder=self._decoders.closed(closed, self.tokenizer))
-        if decoder is None:
-            return self._pipeline
-        return replace(self._pipeline, decoder=self._decoders.get(decoder))
+        chosen = self.decoder_for(decoder)
+        if hot_words is not None:
+            chosen = self._decoders.hot(hot_words, self.tokenizer, chosen)
+        return replace(self._pipeline, decoder=chosen)

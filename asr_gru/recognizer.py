@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator
     from pathlib import Path
 
-    from asr_gru.language import Lexicon
+    from asr_gru.language import HotWord, HotWordsLike, Lexicon
     from asr_gru.results import Alignment, Segment, Transcript
 
 __all__ = ["DecoderChoice", "Recognizer"]
@@ -66,6 +66,7 @@ class Recognizer(LoadedModel):
         phrases: Iterable[str] | None = None,
         grammar: str | Path | None = None,
         rejection: float | None = None,
+        hot_words: HotWordsLike | None = None,
         partials: bool = True,
     ) -> Stream:
         """Start a stream.
@@ -78,6 +79,7 @@ class Recognizer(LoadedModel):
             phrases: only these are listened for; see ``phrase_decoder``.
             grammar: only its sentences are listened for; see ``grammar_decoder``.
             rejection: how much is rejected that is none of them; see ``phrase_decoder``.
+            hot_words: likelier than the language model expects; see ``hot_word_decoder``.
             partials: False yields finals only, at a lower cost.
 
         Raises:
@@ -90,10 +92,18 @@ class Recognizer(LoadedModel):
                 "this model is bidirectional and needs whole recordings; use transcribe, "
                 "or load a model that streams"
             )
-        pipeline = self._pipeline_with(decoder, Closed.of(phrases, rejection, grammar=grammar))
+        listed = _listed(hot_words)
+        pipeline = self._pipeline_with(
+            decoder, Closed.of(phrases, rejection, grammar=grammar), listed
+        )
         rate = check_rate(sample_rate)
         new_engine = partial(StreamEngine, pipeline, rate, partials=partials)
-        return Stream(new_engine, self._rules(endpoint))
+        return Stream(
+            new_engine,
+            self._rules(endpoint),
+            listed or (),
+            with_hot_words=self.decoder_with_hot_words,
+        )
 
     def resume(self, state: StreamState, *, decoder: DecoderChoice = None) -> Stream:
         """Go on with a stream whose state was kept, as if it had not been interrupted.
@@ -106,10 +116,12 @@ class Recognizer(LoadedModel):
             ModelError: the state is of another model or decoder.
             ConfigError: a decoder that cannot be.
         """
-        pipeline = self._pipeline_with(decoder)
+        pipeline = self._pipeline_with(decoder, None, state.hot_words or None)
         rate, partials = state.engine.sample_rate, state.engine.partials
         new_engine = partial(StreamEngine, pipeline, rate, partials=partials)
-        return Stream.resume(state, pipeline, new_engine)
+        return Stream.resume(
+            state, pipeline, new_engine, with_hot_words=self.decoder_with_hot_words
+        )
 
     def transcribe(
         self,
@@ -120,6 +132,7 @@ class Recognizer(LoadedModel):
         phrases: Iterable[str] | None = None,
         grammar: str | Path | None = None,
         rejection: float | None = None,
+        hot_words: HotWordsLike | None = None,
         endpoint: EndpointRules | str | float | None = None,
         on_progress: Callable[[float], None] | None = None,
         on_segment: Callable[[Segment], None] | None = None,
@@ -136,6 +149,7 @@ class Recognizer(LoadedModel):
             phrases: only these are listened for; see ``phrase_decoder``.
             grammar: only its sentences are listened for; see ``grammar_decoder``.
             rejection: how much is rejected that is none of them; see ``phrase_decoder``.
+            hot_words: likelier than the language model expects; see ``hot_word_decoder``.
             endpoint: where segments end; see ``stream``.
             on_progress: called now and then with the seconds of audio recognised so far.
             on_segment: called with each segment as soon as it is final.
@@ -146,7 +160,9 @@ class Recognizer(LoadedModel):
         """
         rules = self._rules(endpoint)
         ((_, result),) = transcribe_recordings(
-            self._pipeline_with(decoder, Closed.of(phrases, rejection, grammar=grammar)),
+            self._pipeline_with(
+                decoder, Closed.of(phrases, rejection, grammar=grammar), _listed(hot_words)
+            ),
             [source],
             sample_rate,
             rules,
@@ -167,6 +183,7 @@ class Recognizer(LoadedModel):
         phrases: Iterable[str] | None = None,
         grammar: str | Path | None = None,
         rejection: float | None = None,
+        hot_words: HotWordsLike | None = None,
         endpoint: EndpointRules | str | float | None = None,
     ) -> Iterator[Segment]:
         """Yield the segments of a recording as soon as each is final.
@@ -174,7 +191,9 @@ class Recognizer(LoadedModel):
         The recording is read as the iterator advances; arguments and errors are those of
         ``transcribe``.
         """
-        pipeline = self._pipeline_with(decoder, Closed.of(phrases, rejection, grammar=grammar))
+        pipeline = self._pipeline_with(
+            decoder, Closed.of(phrases, rejection, grammar=grammar), _listed(hot_words)
+        )
         return iterate_segments(pipeline, source, sample_rate, self._rules(endpoint))
 
     def transcribe_batch(
@@ -187,6 +206,7 @@ class Recognizer(LoadedModel):
         phrases: Iterable[str] | None = None,
         grammar: str | Path | None = None,
         rejection: float | None = None,
+        hot_words: HotWordsLike | None = None,
         endpoint: EndpointRules | str | float | None = None,
         on_progress: Callable[[float], None] | None = None,
         on_update: Callable[[Update], None] | None = None,
@@ -205,7 +225,9 @@ class Recognizer(LoadedModel):
         if batch_size < 1:
             raise ConfigError(f"a batch size of {batch_size}; give 1 or more")
         return transcribe_recordings(
-            self._pipeline_with(decoder, Closed.of(phrases, rejection, grammar=grammar)),
+            self._pipeline_with(
+                decoder, Closed.of(phrases, rejection, grammar=grammar), _listed(hot_words)
+            ),
             sources,
             sample_rate,
             self._rules(endpoint),
@@ -245,3 +267,11 @@ class Recognizer(LoadedModel):
 
         aligner = Aligner(self._pipeline, self.word_sounds(lexicon), self._decoders.normaliser)
         return aligner.align(text, source, sample_rate, on_progress=on_progress)
+
+
+def _listed(hot_words: HotWordsLike | None) -> tuple[HotWord, ...] | None:
+    if hot_words is None:
+        return None
+    from asr_gru.language import parse_hot_words
+
+    return parse_hot_words(hot_words)

@@ -14,8 +14,11 @@ import click
 from asr_gru.cli.options import (
     closed_decoder,
     endpoint_rules,
+    hot_decoder,
+    hot_word_option,
     phrase_options,
     read_closed,
+    read_hot_words,
     stream_options,
 )
 from asr_gru.cli.quiet import quiet_libraries
@@ -56,6 +59,7 @@ SIGNALS = [
 )
 @stream_options(threads=1)
 @phrase_options
+@hot_word_option
 @click.pass_context
 def command(
     context: click.Context,
@@ -72,6 +76,7 @@ def command(
     phrases: Path | None,
     grammar: Path | None,
     rejection: float | None,
+    hot_words: Path | None,
 ) -> int:
     """Transcribe a microphone until Ctrl-C; words of low confidence are underlined."""
     if from_file is not None and device is not None:
@@ -79,6 +84,7 @@ def command(
     if len(set(outputs)) < len(outputs):
         raise ConfigError("--output names a file twice; give each once")
     closed = read_closed(phrases, grammar, rejection, decoder, beam)
+    listed = read_hot_words(hot_words, closed)
     rules = endpoint_rules(endpoint)
     with contextlib.ExitStack() as stack:
         stack.enter_context(quiet_libraries(context))
@@ -94,7 +100,7 @@ def command(
         source = _source(device, from_file)  # first, to record while the model loads
         stack.callback(source.close)
         recognizer = Recognizer.load(model, threads=threads, decoder=decoder, beam=beam)
-        chosen = closed_decoder(recognizer, closed)
+        chosen = hot_decoder(recognizer, listed) or closed_decoder(recognizer, closed)
         session = LiveSession(recognizer, source, rules, decoder=chosen, audio=audio is not None)
         files = [SessionWriter(path) for path in outputs]
         with _stop_on_signal(session):

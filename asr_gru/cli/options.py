@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 import re
+import sys
 from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
@@ -19,20 +20,24 @@ __all__ = [
     "closed_decoder",
     "endpoint_rules",
     "finite",
+    "hot_decoder",
+    "hot_word_option",
     "model_options",
     "normaliser_option",
     "phrase_options",
     "read_closed",
+    "read_hot_words",
     "size_in_bytes",
     "stream_options",
 ]
 
-LARGEST_PHRASES = 10_000_000
+LARGEST_LIST = 10_000_000
 
 UNITS = {"": 1, "B": 1, "KB": 10**3, "MB": 10**6, "GB": 10**9, "KIB": 1 << 10, "MIB": 1 << 20}
 
 if TYPE_CHECKING:
     from asr_gru.decoders import Closed
+    from asr_gru.language import HotWord
     from asr_gru.recognizer import DecoderChoice, Recognizer
 
 F = TypeVar("F", bound=Callable[..., Any])
@@ -156,7 +161,7 @@ def read_closed(
         raise ConfigError(f"{given[0]} has its own decoder; leave --decoder and --beam out")
     if len(given) > 1:
         raise ConfigError("--phrases beside --grammar; give one of them")
-    listed = None if phrases is None else _read_phrases(phrases)
+    listed = None if phrases is None else _read_lines(phrases, "phrases")
     return Closed.of(listed, rejection, grammar=grammar)
 
 
@@ -172,26 +177,67 @@ def closed_decoder(recognizer: Recognizer, closed: Closed | None) -> DecoderChoi
     return recognizer.phrase_decoder(closed.phrases, rejection=closed.rejection)
 
 
-def _read_phrases(path: Path) -> tuple[str, ...]:
-    """Read a file of phrases: one on a line, in UTF-8; empty lines and ``#`` lines do not count.
+def hot_word_option(function: F) -> F:
+    """Add the option that names words to expect."""
+    return click.option(
+        "--hot-words",
+        type=click.Path(path_type=Path),
+        help="Expect the words of this file; lines of PHRASE [= WEIGHT], or WORD: PHONES.",
+    )(function)
+
+
+def read_hot_words(path: Path | None, closed: Closed | None) -> tuple[HotWord, ...] | None:
+    """Return what ``--hot-words`` asks for.
+
+    Raises:
+        ConfigError: beside phrases, or a file that cannot be used.
+    """
+    if path is None:
+        return None
+    from asr_gru.language import parse_hot_words
+
+    if closed is not None:
+        raise ConfigError("--phrases are all that is heard; leave --hot-words out")
+    try:
+        return parse_hot_words(_read_lines(path, "hot words"))
+    except ConfigError as error:
+        raise ConfigError(f"{path}: {error}") from None
+
+
+def hot_decoder(recognizer: Recognizer, listed: tuple[HotWord, ...] | None) -> DecoderChoice:
+    """Return the decoder for hot words, or None; with ``--debug`` say how new ones are spoken."""
+    if listed is None:
+        return None
+    from asr_gru.decoding import TreeSearch, own_pronunciations
+
+    decoder = recognizer.decoder_with_hot_words(listed)
+    if "--debug" in sys.argv and isinstance(decoder, TreeSearch):
+        for word, ways in own_pronunciations(decoder, recognizer.tokenizer.symbols).items():
+            for way in ways:
+                click.echo(f"{word}: {way}", err=True)
+    return decoder
+
+
+def _read_lines(path: Path, what: str) -> tuple[str, ...]:
+    """Read a list: one entry a line, in UTF-8; empty lines and ``#`` lines do not count.
 
     Raises:
         ConfigError: not there, not text, or too large.
     """
     try:
         with path.open("rb") as file:
-            data = file.read(LARGEST_PHRASES + 1)
+            data = file.read(LARGEST_LIST + 1)
     except OSError as error:
-        raise ConfigError(f"{path}: {error.strerror}; give a file of phrases") from None
-    if len(data) > LARGEST_PHRASES:
-        raise ConfigError(f"{path}: larger than {LARGEST_PHRASES} bytes; give fewer phrases")
+        raise ConfigError(f"{path}: {error.strerror}; give a file of {what}") from None
+    if len(data) > LARGEST_LIST:
+        raise ConfigError(f"{path}: larger than {LARGEST_LIST} bytes; give fewer")
     try:
         lines = data.decode("utf-8-sig").splitlines()
     except UnicodeDecodeError:
         raise ConfigError(f"{path}: not UTF-8; save it as UTF-8 text") from None
     found = tuple(line for line in map(str.strip, lines) if line and not line.startswith("#"))
     if not found:
-        raise ConfigError(f"{path}: no phrases; write one on a line")
+        raise ConfigError(f"{path}: no {what}; write one on a line")
     return found
 
 

@@ -12,7 +12,14 @@ from asr_gru.audio import RawAudio, find_recordings
 from asr_gru.audio.opening import is_pipe
 from asr_gru.audio.pcm import ENCODINGS
 from asr_gru.cli.interrupts import Interrupted, interruptible
-from asr_gru.cli.options import endpoint_rules, model_options, phrase_options, read_closed
+from asr_gru.cli.options import (
+    endpoint_rules,
+    hot_word_option,
+    model_options,
+    phrase_options,
+    read_closed,
+    read_hot_words,
+)
 from asr_gru.cli.outputs import Outputs
 from asr_gru.cli.progress import AudioProgress
 from asr_gru.cli.quiet import quiet_libraries
@@ -33,6 +40,7 @@ __all__ = ["command"]
 @click.argument("recordings", nargs=-1, required=True)
 @model_options
 @phrase_options
+@hot_word_option
 @click.option(
     "--format",
     "formats",
@@ -85,6 +93,7 @@ def command(
     phrases: Path | None,
     grammar: Path | None,
     rejection: float | None,
+    hot_words: Path | None,
     phones: bool,
     formats: tuple[str, ...],
     output_dir: Path | None,
@@ -116,6 +125,7 @@ def command(
         beam,
         endpoint_rules(endpoint),
         closed,
+        read_hot_words(hot_words, closed),
     )
     if raw_rate is None and (raw_format is not None or raw_channels is not None):
         raise ConfigError("--raw-format and --raw-channels need --raw-rate")

@@ -16,16 +16,17 @@ from multiprocessing.process import BaseProcess
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
-from asr_gru.cli.options import closed_decoder
+from asr_gru.cli.options import closed_decoder, hot_decoder
 from asr_gru.decoders import Closed
 from asr_gru.errors import Error
-from asr_gru.recognizer import Recognizer
+from asr_gru.recognizer import DecoderChoice, Recognizer
 from asr_gru.results import Transcript
 from asr_gru.streaming.endpoint import EndpointRules
 from asr_gru.streaming.recordings import Update
 
 if TYPE_CHECKING:
     from asr_gru.audio import RawAudio
+    from asr_gru.language import HotWord
 
 __all__ = ["Emit", "Finished", "Settings", "transcribe_here", "transcribe_in_workers"]
 
@@ -45,9 +46,10 @@ class Settings:
     beam: int | None
     rules: EndpointRules
     closed: Closed | None = None
+    hot_words: tuple[HotWord, ...] | None = None
 
     def load(self) -> Recognizer:
-        """Load the model and compile the phrases; raises as ``Recognizer`` does."""
+        """Load the model, compile phrases and hot words; raises as ``Recognizer`` does."""
         recognizer = Recognizer.load(
             self.model,
             backend=self.backend,
@@ -56,8 +58,14 @@ class Settings:
             decoder=self.decoder,
             beam=self.beam,
         )
-        closed_decoder(recognizer, self.closed)
+        self.chosen(recognizer)
         return recognizer
+
+    def chosen(self, recognizer: Recognizer) -> DecoderChoice:
+        """Return the decoder for phrases or hot words, or None."""
+        if self.hot_words is not None:
+            return recognizer.decoder_with_hot_words(self.hot_words)
+        return closed_decoder(recognizer, self.closed)
 
 
 @dataclass(frozen=True, slots=True)
@@ -75,7 +83,9 @@ def transcribe_here(
     settings: Settings, sources: Sequence[str | Path | RawAudio], batch_size: int, emit: Emit
 ) -> None:
     """Transcribe in this process, passing updates and results to ``emit``."""
-    _transcribe(settings.load(), settings, sources, batch_size, emit)
+    recognizer = settings.load()
+    hot_decoder(recognizer, settings.hot_words)
+    _transcribe(recognizer, settings, sources, batch_size, emit)
 
 
 def _transcribe(
@@ -88,7 +98,7 @@ def _transcribe(
     results = recognizer.transcribe_batch(
         sources,
         batch_size=batch_size,
-        decoder=closed_decoder(recognizer, settings.closed),
+        decoder=settings.chosen(recognizer),
         endpoint=settings.rules,
         on_update=emit,
     )

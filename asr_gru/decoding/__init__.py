@@ -6,6 +6,8 @@ from asr_gru.decoding.fusion import Fusion, TokenModel
 from asr_gru.decoding.graph_knobs import GraphKnobs
 from asr_gru.decoding.graph_search import GraphSearch
 from asr_gru.decoding.greedy import GreedyDecoder
+from asr_gru.decoding.hot_search import hot_word_search, own_pronunciations
+from asr_gru.decoding.hot_words import HotWords
 from asr_gru.decoding.phone_graph import PhoneGraph, build_phone_graph
 from asr_gru.decoding.pronunciation_tree import PronunciationTree, build_tree, look_ahead
 from asr_gru.decoding.protocol import AnyDecoder, Decoder, Hypothesis, LogProbs, WordScore
@@ -23,6 +25,7 @@ __all__ = [
     "GraphKnobs",
     "GraphSearch",
     "GreedyDecoder",
+    "HotWords",
     "Hypothesis",
     "LogProbs",
     "PhoneGraph",
@@ -36,7 +39,9 @@ __all__ = [
     "WordTimes",
     "build_phone_graph",
     "build_tree",
+    "hot_word_search",
     "look_ahead",
+    "own_pronunciations",
     "word_confidence",
     "word_search",
     "word_spans",

@@ -5,7 +5,7 @@ from __future__ import annotations
 from abc import abstractmethod
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
-from typing import Any, ClassVar, NamedTuple, Protocol, TypeAlias, TypeVar
+from typing import Any, ClassVar, NamedTuple, Protocol, Self, TypeAlias, TypeVar
 
 import numpy as np
 import numpy.typing as npt
@@ -121,6 +121,13 @@ class Decoder(Protocol[S]):
     def end_probability(self, state: S) -> float | None:  # noqa: ARG002
         """Return the probability that the sentence ends here; None if the decoder cannot tell."""
         return None
+
+    def adopt(self, state: S, other: Self) -> S:  # noqa: ARG002
+        """Return the state with which to go on where ``other`` was, which differs in hot words.
+
+        Here there are none, so the state stays as it is.
+        """
+        return state
 
     @abstractmethod
     def finish(self, state: S) -> S:

@@ -121,6 +121,7 @@ class TreeBatch(StreamBatch[TreeState]):
                 settled=settled[place],
                 blank_score=blanks[place][0],
                 after_blank=blanks[place][1],
+                extra=state.extra,
             )
             for place, state in enumerate(self._states)
         ]

@@ -7,7 +7,16 @@ from typing import NamedTuple
 import numpy as np
 
 from asr_gru.decoding.tree_network import Network, ranges
-from asr_gru.decoding.tree_state import BLANK, NODE, PHONE, SCORE, Floats, Hypotheses, Ints
+from asr_gru.decoding.tree_state import (
+    BLANK,
+    LM_STATE,
+    NODE,
+    PHONE,
+    SCORE,
+    Floats,
+    Hypotheses,
+    Ints,
+)
 
 __all__ = ["Grown", "Words", "complete", "grow"]
 
@@ -84,7 +93,8 @@ def grow(net: Network, hypotheses: Hypotheses, rows: Floats, base: Ints, stream:
     barred = np.where(ints[BLANK], -1, ints[PHONE])
     score = hypotheses.floats[SCORE].take(source) + log_prob
     score[(log_prob <= net.floor) | (barred.take(source) == phone)] = -np.inf
-    return Grown(source, child, phone, log_prob, score, score + net.below.take(child))
+    rank = score + net.below_at(child, ints[LM_STATE].take(source) if net.hot else child)
+    return Grown(source, child, phone, log_prob, score, rank)
 
 
 def complete(net: Network, grown: Grown, lm_state: Ints) -> Words:
@@ -93,10 +103,5 @@ def complete(net: Network, grown: Grown, lm_state: Ints) -> Words:
     count = net.word_count.take(grown.node)
     index = np.arange(len(count)).repeat(count)
     word = tree.words.take(ranges(tree.first_word.take(grown.node), count))
-    state = lm_state.take(grown.source.take(index))
-    lm_score = np.zeros(len(word))
-    if net.model and len(word):
-        scored, state = net.model.score(state, word)
-        lm_score = scored.astype(np.float64)
-    gain = net.knobs.language_weight * lm_score + net.knobs.word_bonus
+    lm_score, state, gain = net.score(lm_state.take(grown.source.take(index)), word)
     return Words(index, word, lm_score, state, grown.score.take(index) + gain)

@@ -25,6 +25,12 @@ class WordModel(Protocol):
         """``(words,)`` natural log-probability of each word without context."""
         ...
 
+    @property
+    @abstractmethod
+    def unk(self) -> int:
+        """Number of the word that stands for all unknown ones."""
+        ...
+
     @abstractmethod
     def start(self) -> int:
         """Return the state before the first word."""

@@ -6,9 +6,11 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from asr_gru.decoding.tree_hot import RARE, HotLook
 from asr_gru.decoding.tree_state import Floats, Ints
 
 if TYPE_CHECKING:
+    from asr_gru.decoding.hot_words import HotWords
     from asr_gru.decoding.pronunciation_tree import PronunciationTree
     from asr_gru.decoding.tree_knobs import TreeSearchKnobs, WordModel
 
@@ -32,6 +34,8 @@ class Network:
             ``root_children`` with ``root_phones``.
         word_count: ``(nodes,)`` words that end at each node.
         floor: log-probability below which no phone begins.
+        hot: the hot words, or None. With several states of them, a state of the language model
+            times their number, plus their own state, stands in ``LM_STATE``.
     """
 
     def __init__(
@@ -41,6 +45,8 @@ class Network:
         knobs: TreeSearchKnobs,
         tokens: int,
         look: Floats,
+        hot: HotWords | None = None,
+        word_look: Floats | None = None,
     ) -> None:
         self.tree, self.model, self.knobs, self.tokens, self.look = tree, model, knobs, tokens, look
         self.places = len(tree) * tokens
@@ -48,11 +54,79 @@ class Network:
         np.maximum.at(self.below, tree.parent[1:], look[1:])
         self.child_count = np.diff(tree.first_child)
         self.word_count = np.diff(tree.first_word)
-        self.root_children = tree.children[: self.child_count[0]]
+        self.root_children = (tree.parent == 0).nonzero()[0]
         self.root_phones = tree.phone[self.root_children]
         self.child_count[0] = 0
         with np.errstate(divide="ignore"):
             self.floor = float(np.log(knobs.phone_floor))
+        self.hot = hot
+        self._hot_look: HotLook | None = None
+        self._states = 1
+        if hot is not None and word_look is not None:
+            self._states = hot.states
+            self._hot_look = HotLook(tree, hot, look, self.below, word_look)
+            self._set_extra()
+
+    def _set_extra(self) -> None:
+        """Find how much likelier the language model takes all unknown words than a rare one."""
+        self._discount = 0.0
+        if self.model is not None:
+            unigrams = self.model.unigram_log_probs
+            rare = float(np.percentile(unigrams, RARE))
+            self._discount = min(0.0, rare - float(unigrams[self.model.unk]))
+
+    def look_at(self, node: Ints, lm_state: Ints) -> Floats:
+        """Return the look-ahead of hypotheses that reach nodes, words that end there included."""
+        values = self.look.take(node)
+        return self._hot_look.look(values, node, lm_state) if self._hot_look else values
+
+    def below_at(self, node: Ints, lm_state: Ints) -> Floats:
+        """Return what hypotheses at nodes may become, words that end there left out."""
+        values = self.below.take(node)
+        return self._hot_look.below(values, node, lm_state) if self._hot_look else values
+
+    def score(self, lm_state: Ints, word: Ints) -> tuple[Floats, Ints, Floats]:
+        """Return what words score after their states, ``(n,)`` each.
+
+        Returns:
+            log-probability of each by the language model, without any weight; the state after it;
+            what it adds to the score of the hypothesis.
+        """
+        hot_state: Ints | None = None
+        if self._states > 1:
+            lm_state, hot_state = np.divmod(lm_state, self._states)
+        lm_score = np.zeros(len(word))
+        if self.model is not None and len(word):
+            extra = word >= self.hot.first if self.hot is not None else None
+            known = word if extra is None else np.where(extra, self.model.unk, word)
+            scored, lm_state = self.model.score(lm_state, known)
+            lm_score = scored.astype(np.float64)
+            if extra is not None:
+                lm_score[extra] += self._discount
+        gain = self.knobs.language_weight * lm_score + self.knobs.word_bonus
+        if self.hot is not None:
+            own = np.zeros(len(word), np.int64) if hot_state is None else hot_state
+            bonus, own = self.hot.follow(own, word)
+            gain += bonus
+            lm_state = lm_state * self._states + own if self._states > 1 else lm_state
+        return lm_score, lm_state, gain
+
+    def end(self, lm_state: Ints) -> Floats:
+        """Return what the end of the sentence adds to hypotheses; begun phrases earn nothing."""
+        gain = np.zeros(len(lm_state))
+        if self._states > 1 and self.hot is not None:
+            gain -= self.hot.pending.take(lm_state % self._states)
+        return gain + self.knobs.language_weight * self.end_log_probs(lm_state)
+
+    def end_log_probs(self, lm_state: Ints) -> Floats:
+        """Return the language model's log-probabilities of the end of the sentence."""
+        if self.model is None:
+            return np.zeros(len(lm_state))
+        return self.model.end(lm_state // self._states).astype(np.float64)
+
+    def first_state(self) -> int:
+        """Return what stands in ``LM_STATE`` before the first word."""
+        return self.model.start() * self._states if self.model is not None else 0
 
 
 def ranges(first: Ints, count: Ints) -> Ints:

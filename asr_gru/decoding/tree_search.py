@@ -15,13 +15,17 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import replace
+from functools import cached_property
 
 import numpy as np
 
 from asr_gru.decoding.frame_search import FrameSearch
+from asr_gru.decoding.hot_words import HotWords
 from asr_gru.decoding.pronunciation_tree import PronunciationTree, best_words, look_ahead
 from asr_gru.decoding.protocol import Hypothesis, WordScore
+from asr_gru.decoding.tree_adopt import adopted, moved
 from asr_gru.decoding.tree_batch import TreeBatch
+from asr_gru.decoding.tree_hot import RARE, extended
 from asr_gru.decoding.tree_knobs import TreeSearchKnobs, WordModel
 from asr_gru.decoding.tree_merge import mix
 from asr_gru.decoding.tree_network import Network
@@ -58,6 +62,7 @@ class TreeSearch(FrameSearch[TreeState]):
         tokens: columns of the log-probabilities; column 0 is the blank.
         model: the language model; None takes all words as equally likely.
         knobs: see ``TreeSearchKnobs``.
+        hot: phrases that earn a bonus, and words beside those of the tree.
 
     Raises:
         ModelError: the parts are not made for each other.
@@ -71,6 +76,7 @@ class TreeSearch(FrameSearch[TreeState]):
         *,
         model: WordModel | None = None,
         knobs: TreeSearchKnobs | None = None,
+        hot: HotWords | None = None,
     ) -> None:
         if int(tree.phone.max()) >= tokens:
             raise ModelError("the lexicon has phones that the acoustic model lacks; build it anew")
@@ -84,25 +90,85 @@ class TreeSearch(FrameSearch[TreeState]):
         self.knobs = knobs or TreeSearchKnobs()
         super().__init__(tokens, blank_skip=self.knobs.blank_skip, blank_bias=self.knobs.blank_bias)
         self.words = words
-        self._tree = tree
+        self.hot = hot
+        self._base = tree
         self._model = model
         unigrams = model.unigram_log_probs if model else np.zeros(len(words), np.float32)
+        if hot is not None:
+            tree = extended(tree, hot)
+            rare = np.full(len(hot.extra), np.percentile(unigrams, RARE), np.float32)
+            unigrams = np.concatenate((unigrams[: len(words)], rare))
+        self._tree = tree
         self._unigrams = unigrams
         self._best_words: Ints | None = None
         look = self.knobs.language_weight * look_ahead(tree, unigrams)
-        self._net = Network(tree, model, self.knobs, tokens, look)
+        word_look = self.knobs.language_weight * (unigrams - unigrams[tree.words].max())
+        self._net = Network(tree, model, self.knobs, tokens, look, hot, word_look)
 
     def tuned(self, knobs: TreeSearchKnobs) -> TreeSearch:
         """Return a search over the same words with other knobs."""
-        return TreeSearch(self._tree, self.words, self._tokens, model=self._model, knobs=knobs)
+        return TreeSearch(
+            self._base, self.words, self._tokens, model=self._model, knobs=knobs, hot=self.hot
+        )
+
+    def with_hot_words(self, hot: HotWords | None) -> TreeSearch:
+        """Return a search over the same words, and a list of hot words in place of its own."""
+        if hot is None:
+            return self.plain
+        search = TreeSearch(
+            self._base, self.words, self._tokens, model=self._model, knobs=self.knobs, hot=hot
+        )
+        search.plain = self.plain
+        return search
+
+    @cached_property
+    def plain(self) -> TreeSearch:
+        """The same search without hot words; itself where it has none."""
+        if self.hot is None:
+            return self
+        return TreeSearch(self._base, self.words, self._tokens, model=self._model, knobs=self.knobs)
+
+    @cached_property
+    def numbers(self) -> dict[str, int]:
+        """The number of each word that the tree has, hot words beside it left out."""
+        spoken = np.zeros(len(self.words), bool)
+        spoken[self._base.words] = True
+        return {
+            word: n for n, (word, one) in enumerate(zip(self.words, spoken, strict=True)) if one
+        }
+
+    def spelling(self, word: int, extra: Sequence[str] | None = None) -> str:
+        """Return how a word is written; ``extra`` is that of a state, or of the hot words."""
+        known = len(self.words)
+        if word < known:
+            return self.words[word]
+        if extra is None:
+            extra = self.hot.extra if self.hot else ()
+        return extra[word - known]
 
     def start(self) -> TreeState:
         """Return the state before the first frame."""
         ints = np.full((9, 1), -1)
         ints[[NODE, BLANK, WORDS_HASH, PHONE], 0] = 0, 1, 0, 0
-        ints[LM_STATE] = self._model.start() if self._model else 0
+        ints[LM_STATE] = self._net.first_state()
         trace = Trace(np.zeros((5, 0), np.int64), np.zeros((3, 0)))
-        return TreeState(0, Hypotheses(ints, np.zeros((4, 1))), trace)
+        extra = self.hot.extra if self.hot else ()
+        return TreeState(0, Hypotheses(ints, np.zeros((4, 1))), trace, extra=extra)
+
+    def adopt(self, state: TreeState, other: TreeSearch) -> TreeState:
+        """Return a state of this search made of one of ``other``, which differs in hot words.
+
+        What was given in advance for phrases of the old list is taken back; its words stay where
+        they were said.
+        """
+        hypotheses = state.hypotheses
+        node = moved(hypotheses.ints[NODE], other._tree, self._tree, len(self._base))
+        if node.max() < 0:  # all are within words that are gone
+            hypotheses = other._completed(*hypotheses)
+            node = hypotheses.ints[NODE]
+        return adopted(
+            replace(state, hypotheses=hypotheses), node, other.hot, self.hot, len(self.words)
+        )
 
     def _batch(self, states: Sequence[TreeState]) -> TreeBatch:
         return TreeBatch(self._net, states)
@@ -115,7 +181,7 @@ class TreeSearch(FrameSearch[TreeState]):
         ints, floats = state.hypotheses
         rank = floats[SCORE] + state.blank_score
         if not state.finished:
-            rank = rank + self._net.below[ints[NODE]]
+            rank = rank + self._net.below_at(ints[NODE], ints[LM_STATE])
         if n == 1:
             column = int(rank.argmax())
             return [self._hypothesis(state, column, float(rank[column]))]
@@ -152,10 +218,10 @@ class TreeSearch(FrameSearch[TreeState]):
         if self._model is None or state.finished:
             return None
         ints, floats = state.hypotheses
-        rank = floats[SCORE] + self._net.below[ints[NODE]]
+        rank = floats[SCORE] + self._net.below_at(ints[NODE], ints[LM_STATE])
         mass = np.exp(rank - rank.max())
         (whole,) = (ints[NODE] == 0).nonzero()
-        ends = np.exp(self._model.end(ints[LM_STATE].take(whole)).astype(np.float64))
+        ends = np.exp(self._net.end_log_probs(ints[LM_STATE].take(whole)))
         return float((mass.take(whole) * ends).sum() / mass.sum())
 
     def finish(self, state: TreeState) -> TreeState:
@@ -173,9 +239,7 @@ class TreeSearch(FrameSearch[TreeState]):
         else:
             ints, floats = self._completed(ints, floats)
         floats[[SCORE, ACOUSTIC]] += state.blank_score
-        if self._model:
-            end = self._model.end(ints[LM_STATE]).astype(np.float64)
-            floats[SCORE] += self.knobs.language_weight * end
+        floats[SCORE] += self._net.end(ints[LM_STATE])
         hypotheses = Hypotheses(ints, floats)
         return replace(
             state, hypotheses=hypotheses, blank_score=0.0, after_blank=False, finished=True
@@ -186,14 +250,12 @@ class TreeSearch(FrameSearch[TreeState]):
         if self._best_words is None:
             self._best_words = best_words(self._tree, self._unigrams)
         ints, floats = ints.copy(), floats.copy()
-        words, scores = self._best_words[ints[NODE]], np.zeros(ints.shape[1])
-        if self._model:
-            found, ints[LM_STATE] = self._model.score(ints[LM_STATE], words)
-            scores = found.astype(np.float64)
+        words = self._best_words[ints[NODE]]
+        scores, ints[LM_STATE], gain = self._net.score(ints[LM_STATE], words)
         ints[WORD], ints[WORDS_HASH] = words, mix(ints[WORDS_HASH], words + 1)
         ints[NODE] = 0
         floats[LM_SCORE] = scores
-        floats[SCORE] += self.knobs.language_weight * scores + self.knobs.word_bonus
+        floats[SCORE] += gain
         return Hypotheses(ints, floats)
 
     def _hypothesis(self, state: TreeState, column: int, log_prob: float) -> Hypothesis:
@@ -218,7 +280,7 @@ class TreeSearch(FrameSearch[TreeState]):
             if word >= 0:
                 spoken.append(
                     WordScore(
-                        self.words[word],
+                        self.spelling(word, state.extra),
                         first,
                         position + 1,
                         acoustic[position] - before,

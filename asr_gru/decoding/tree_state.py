@@ -63,6 +63,7 @@ class TreeState:
         blank_score: log-probability of the certain blanks since the last frame that was searched.
         after_blank: whether there were any.
         finished: whether the end of the sentence was scored.
+        extra: spellings of the words whose numbers follow those of the lexicon.
     """
 
     frame: int
@@ -72,3 +73,4 @@ class TreeState:
     blank_score: float = 0.0
     after_blank: bool = False
     finished: bool = False
+    extra: tuple[str, ...] = ()

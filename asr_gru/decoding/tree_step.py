@@ -58,7 +58,7 @@ def step(
     flat, base = rows.ravel(), stream * tokens
 
     # Staying at the node: by a blank, or by the newest phone once more.
-    look = net.below.take(node)
+    look = net.below_at(node, ints[LM_STATE])
     stay_log_prob, again_log_prob = flat.take(base), flat.take(base + phone)
     stay = score + stay_log_prob
     again = np.where(ints[BLANK], -np.inf, score + again_log_prob)
@@ -71,7 +71,8 @@ def step(
     owner = stream.take(grown.source)
     _raise(best, owner, grown.rank)
     limit = best - net.knobs.beam
-    rank = grown.score + net.look.take(grown.node)
+    lm_state = ints[LM_STATE].take(grown.source) if net.hot else grown.node
+    rank = grown.score + net.look_at(grown.node, lm_state)
     grown = grown.at((rank >= (limit if alone else limit.take(owner))).nonzero()[0])
     words = complete(net, grown, ints[LM_STATE])
 

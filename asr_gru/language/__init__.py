@@ -5,6 +5,7 @@ from asr_gru.language.dictionary import ENGLISH_PHONES
 from asr_gru.language.estimate import EstimateConfig, Estimated, estimate
 from asr_gru.language.files import open_language_model, open_lexicon, restrict_lexicon
 from asr_gru.language.grammar import Grammar, is_jsgf, read_grammar
+from asr_gru.language.hot_words import HotWord, HotWordsLike, default_weight, parse_hot_words
 from asr_gru.language.lexicon import Lexicon
 from asr_gru.language.ngram import LanguageModel
 from asr_gru.language.ngrams import NGrams
@@ -18,6 +19,8 @@ __all__ = [
     "EstimateConfig",
     "Estimated",
     "Grammar",
+    "HotWord",
+    "HotWordsLike",
     "LanguageModel",
     "Lexicon",
     "NGrams",
@@ -26,10 +29,12 @@ __all__ = [
     "Spoken",
     "WordGraph",
     "WordSounds",
+    "default_weight",
     "estimate",
     "is_jsgf",
     "open_language_model",
     "open_lexicon",
+    "parse_hot_words",
     "perplexity",
     "phrase_graph",
     "read_arpa",

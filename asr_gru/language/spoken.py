@@ -45,6 +45,7 @@ class WordSounds:
         kind: what they are: phones or characters.
         lexicon: asked first, usually the model's own.
         pronouncer: returns what is asked for the other words; called when there are any.
+        ways: the most pronunciations of a word by its letters alone.
     """
 
     def __init__(
@@ -54,6 +55,7 @@ class WordSounds:
         lexicon: Lexicon | None = None,
         *,
         pronouncer: Callable[[], Pronouncer] | None = None,
+        ways: int = 1,
     ) -> None:
         if kind not in {"phones", "characters"}:
             raise ConfigError(
@@ -63,6 +65,7 @@ class WordSounds:
         self._kind = kind
         self._lexicon = lexicon
         self._pronouncer = pronouncer
+        self._ways = ways
 
     def spoken(self, words: Sequence[str], most_unknown: int | None = None) -> Spoken:
         """Return the pronunciations of words.
@@ -149,7 +152,8 @@ class WordSounds:
         first = np.concatenate(([0], np.cumsum(high - low)))
         return Spoken(first, np.concatenate(([0], np.cumsum(lengths))), ids[units])
 
-    def _known(self, phones: Sequence[str], word: str) -> tuple[int, ...]:
+    def known(self, phones: Sequence[str], word: str) -> tuple[int, ...]:
+        """Return the tokens of phones; ConfigError names one that the model lacks."""
         for phone in phones:
             if phone not in self._ids:
                 raise _lacks(word, phone)
@@ -162,12 +166,12 @@ class WordSounds:
                 "pronounce it; use another word"
             )
         try:
-            found = self._pronouncer().pronounce_all(words)
+            found = self._pronouncer().pronounce_all(words, self._ways)
         except DataError as error:
             raise ConfigError(str(error).partition(";")[0] + "; use other words") from None
         return _flat(
             [
-                [self._known(way.phones, word) for way in ways]
+                [self.known(way.phones, word) for way in ways]
                 for word, ways in zip(words, found, strict=True)
             ]
         )

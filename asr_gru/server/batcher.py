@@ -15,7 +15,9 @@ from dataclasses import dataclass, field
 import numpy as np
 import numpy.typing as npt
 
+from asr_gru.decoding import AnyDecoder
 from asr_gru.errors import Error
+from asr_gru.language import HotWord
 from asr_gru.recognizer import DecoderChoice, Recognizer
 from asr_gru.results import Event
 from asr_gru.server.metrics import Metrics
@@ -23,7 +25,7 @@ from asr_gru.streaming.batching import step_engines
 from asr_gru.streaming.endpoint import EndpointRules
 from asr_gru.streaming.stream import Stream
 
-__all__ = ["Batcher", "ServedStream", "StreamUpdate"]
+__all__ = ["Batcher", "HotWordChange", "ServedStream", "StreamUpdate"]
 
 TICK_S = 0.02
 """Shortest tick; under load ticks take longer and cover more audio."""
@@ -35,6 +37,17 @@ TAKEN_S = 2.0
 
 log = logging.getLogger("asr_gru.server")
 Block = npt.NDArray[np.generic]
+
+
+@dataclass(frozen=True, slots=True)
+class HotWordChange:
+    """Other hot words, and the decoder that was made for them."""
+
+    decoder: AnyDecoder
+    listed: tuple[HotWord, ...]
+
+
+Change = EndpointRules | HotWordChange
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,8 +75,8 @@ class ServedStream:
 
     Attributes:
         on_update: called in the event loop with each update, and not after the last one.
-        queue: blocks and endpoint rules that no tick has taken yet, each with the time at which
-            it came, by ``time.monotonic``.
+        queue: blocks and changes that no tick has taken yet, each with the time at which it came,
+            by ``time.monotonic``.
         samples: length of the blocks in ``queue``.
         ending: ``Batcher.end`` was called, and no tick has finished the stream yet.
         closed: there was a last update, or ``Batcher.detach``; the stream takes no more.
@@ -73,7 +86,7 @@ class ServedStream:
     stream: Stream
     sample_rate: int
     on_update: Callable[[StreamUpdate], None]
-    queue: deque[tuple[Block | EndpointRules, float]] = field(default_factory=deque)
+    queue: deque[tuple[Block | Change, float]] = field(default_factory=deque)
     samples: int = 0
     ending: bool = False
     closed: bool = False
@@ -93,7 +106,7 @@ class ServedStream:
 @dataclass(slots=True)
 class _Work:
     served: ServedStream
-    items: list[Block | EndpointRules]
+    items: list[Block | Change]
     arrived: float
     ending: bool
     events: list[Event] = field(default_factory=list)
@@ -164,6 +177,12 @@ class Batcher:
         """Change the endpoint rules for the audio that follows."""
         if not served.closed:
             served.queue.append((rules, time.monotonic()))
+            self._schedule(served)
+
+    def set_hot_words(self, served: ServedStream, change: HotWordChange) -> None:
+        """Change the hot words for the audio that follows."""
+        if not served.closed:
+            served.queue.append((change, time.monotonic()))
             self._schedule(served)
 
     def end(self, served: ServedStream) -> None:
@@ -241,13 +260,13 @@ class Batcher:
 
 def _take(served: ServedStream) -> _Work:
     """Take what has arrived, up to ``TAKEN_S``; the rest stays for the next tick."""
-    items: list[Block | EndpointRules] = []
+    items: list[Block | Change] = []
     most = TAKEN_S * served.sample_rate
     taken = 0
     first = served.queue[0][1] if served.queue else time.monotonic()
     while served.queue and taken < most:
         item, arrived = served.queue.popleft()
-        if not isinstance(item, EndpointRules):
+        if isinstance(item, np.ndarray):
             room = math.ceil(most) - taken
             if len(item) > room:
                 served.queue.appendleft((item[room:], arrived))
@@ -277,6 +296,8 @@ def _accept(work: _Work) -> None:
     for item in work.items:
         if isinstance(item, EndpointRules):
             stream.endpoint = item
+        elif isinstance(item, HotWordChange):
+            stream.use(item.decoder, item.listed)
         else:
             stream.engine.accept(item)
 

@@ -12,10 +12,10 @@ import numpy as np
 from msgspec import Meta
 
 from asr_gru.errors import ConfigError, Error
-from asr_gru.language import is_jsgf
+from asr_gru.language import HotWordsLike, is_jsgf, parse_hot_words
 from asr_gru.recognizer import DecoderChoice
 from asr_gru.results import Event, Word
-from asr_gru.server.batcher import StreamUpdate
+from asr_gru.server.batcher import HotWordChange, StreamUpdate
 from asr_gru.server.connection import Connection, bounded
 from asr_gru.server.limits import RefusedError
 from asr_gru.streaming.endpoint import EndpointRules
@@ -31,7 +31,15 @@ LONGEST_GRAMMAR = 50_000
 MOST_STATES = 40_000
 """Size of a client's grammar: three dates and numbers up to 10,000 fit in."""
 MOST_UNKNOWN = 200
-"""Words of a client's phrases that the lexicon may lack; each takes a millisecond or two."""
+"""Words of a client's lists that the lexicon may lack; each takes a millisecond or two."""
+MOST_HOT_WORDS = 1_000
+LONGEST_HOT_WORD = 400
+"""Characters of a line, phones included."""
+_Line = Annotated[str, Meta(max_length=LONGEST_HOT_WORD)]
+_HotWordList = (
+    Annotated[dict[_Line, float], Meta(max_length=MOST_HOT_WORDS)]
+    | Annotated[list[_Line], Meta(max_length=MOST_HOT_WORDS)]
+)
 MOST_WORDS = 200
 """Longer partials come without their words."""
 Mode = Literal["short", "normal", "long", "off"]
@@ -56,12 +64,17 @@ class _Start(_ClientMessage, tag="start"):
     ) = None
     grammar: Annotated[str, Meta(max_length=LONGEST_GRAMMAR)] | None = None
     rejection: Annotated[float, Meta(ge=0, le=20)] | None = None
+    hot_words: _HotWordList | None = None
     words: bool = True
     key: str | None = None
 
 
 class _Endpoint(_ClientMessage, tag="endpoint"):
     mode: Mode | Annotated[float, Meta(ge=0.1, le=60)]
+
+
+class _HotWords(_ClientMessage, tag="hot_words"):
+    hot_words: _HotWordList
 
 
 class _End(_ClientMessage, tag="end"):
@@ -100,13 +113,20 @@ class StreamConnection(Connection):
         )
 
     async def _decoder(self, start: _Start) -> DecoderChoice:
-        """Return what reads the stream; phrases are compiled aside, as others are being served."""
-        if start.phrases is None and start.grammar is None:
+        """Return what reads the stream; lists are compiled aside, as others are being served."""
+        closed = start.phrases is not None or start.grammar is not None
+        if start.hot_words is not None and closed:
+            raise RefusedError(
+                "bad_message", "phrases and grammars are all that is heard; leave hot_words out"
+            )
+        if not closed:
             if start.rejection is not None:
                 raise RefusedError(
                     "bad_message", "rejection is of phrases and grammars; send one of them"
                 )
-            return start.decoder
+            if start.hot_words is None:
+                return start.decoder
+            return (await self._with_hot_words(start.hot_words, start.decoder)).decoder
         if start.phrases is not None and start.grammar is not None:
             raise RefusedError("bad_message", "phrases beside a grammar; send one of them")
         if start.decoder is not None:
@@ -133,15 +153,30 @@ class StreamConnection(Connection):
             most_states=MOST_STATES,
         )
 
+    async def _with_hot_words(self, given: HotWordsLike, decoder: DecoderChoice) -> HotWordChange:
+        try:
+            listed = parse_hot_words(given)
+            made = await asyncio.to_thread(
+                self.context.recognizer.decoder_with_hot_words, listed, decoder, MOST_UNKNOWN
+            )
+        except Error as error:
+            raise RefusedError("bad_message", str(error)) from None
+        return HotWordChange(made, listed)
+
     async def receive(self, message: str | bytes) -> bool:
-        """Take samples, or a message that changes the rules or ends the audio."""
+        """Take samples, or a message that changes rules or hot words or ends the audio."""
         assert self.stream is not None
         if isinstance(message, bytes):
             self.context.batcher.feed(self.stream, self._samples(message))
             return True
-        order: _Endpoint | _End = _parsed(message, _Endpoint | _End)
+        order: _Endpoint | _HotWords | _End = _parsed(message, _Endpoint | _HotWords | _End)
         if isinstance(order, _End):
             return False
+        if isinstance(order, _HotWords):
+            decoder = self.stream.stream.engine.pipeline.decoder
+            change = await self._with_hot_words(order.hot_words, decoder)
+            self.context.batcher.set_hot_words(self.stream, change)
+            return True
         self.context.batcher.set_endpoint(self.stream, bounded(_rules(order.mode)))
         return True
 

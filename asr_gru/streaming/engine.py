@@ -5,7 +5,7 @@ Programs that follow one microphone use ``Stream`` and never meet this module.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -201,6 +201,11 @@ class StreamEngine:
             )
         self.pipeline = pipeline
         self._segmenter.attach(pipeline.decoder, pipeline.tokenizer, pipeline.times)
+
+    def use(self, decoder: AnyDecoder) -> None:
+        """Go on with a decoder that differs in hot words, from the next frame on."""
+        self.pipeline = replace(self.pipeline, decoder=decoder)
+        self._segmenter.use(decoder)
 
     def _refuse_if_finished(self) -> None:
         if self._finished:

@@ -82,6 +82,7 @@ class Segmenter:
         self._certain = False
         self._shown: list[str] = []
         self._reading: Reading | None = None
+        self._beam: Any = None
         self._restart()
 
     def advance(self, log_probs: LogProbs) -> list[Segment]:
@@ -109,6 +110,12 @@ class Segmenter:
     def attach(self, decoder: AnyDecoder, tokens: Tokenizer, times: WordTimes) -> None:
         """Give the shared parts to a segmenter that was pickled."""
         self.decoder, self._tokens, self._times = decoder, tokens, times
+
+    def use(self, decoder: AnyDecoder) -> None:
+        """Go on with a decoder that differs in hot words."""
+        if decoder is not self.decoder:
+            self._beam = decoder.adopt(self._beam, self.decoder)
+            self.decoder = decoder
 
     def fits(self, decoder: AnyDecoder) -> bool:
         """Return whether ``decoder`` can go on with this segmenter's state."""
@@ -147,7 +154,7 @@ class Segmenter:
         return all(word_spans(reading, self._tokens) for reading in readings)
 
     def _restart(self) -> None:
-        self._beam: Any = self.decoder.start()
+        self._beam = self.decoder.start()
         self._endpoint = EndpointState()
         self._evidence = SpeechEvidence()
         if self._base_thresholds is not None:

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any, NoReturn
 import numpy as np
 import numpy.typing as npt
 
-from asr_gru.errors import AudioError
+from asr_gru.errors import AudioError, ConfigError
 from asr_gru.streaming.batching import step_engines
 from asr_gru.streaming.endpoint import EndpointRules
 from asr_gru.streaming.engine import StreamEngine
@@ -17,8 +17,12 @@ from asr_gru.streaming.engine import StreamEngine
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
 
+    from asr_gru.decoding import AnyDecoder
+    from asr_gru.language import HotWord, HotWordsLike
     from asr_gru.results import Event
     from asr_gru.streaming.engine import Pipeline
+
+    WithHotWords = Callable[[tuple[HotWord, ...], AnyDecoder], AnyDecoder]
 
 __all__ = ["Stream", "StreamState"]
 
@@ -34,11 +38,13 @@ class StreamState:
         engine: buffered audio and the states of resampler, acoustic model and decoder.
         finals: the texts of the closed segments.
         open: the text of the segment being spoken.
+        hot_words: those of the stream.
     """
 
     engine: StreamEngine
     finals: tuple[str, ...]
     open: str
+    hot_words: tuple[HotWord, ...] = ()
 
 
 class Stream:
@@ -56,6 +62,8 @@ class Stream:
     Args:
         new_engine: returns an engine at the beginning of a stream, with the given rules.
         rules: where segments end.
+        hot_words: those of the engine.
+        with_hot_words: returns a decoder with other hot words than the given one's.
 
     Attributes:
         engine: the stream as a scheduler drives it that steps many streams in one call of the
@@ -63,9 +71,15 @@ class Stream:
     """
 
     def __init__(
-        self, new_engine: Callable[[EndpointRules], StreamEngine], rules: EndpointRules
+        self,
+        new_engine: Callable[[EndpointRules], StreamEngine],
+        rules: EndpointRules,
+        hot_words: tuple[HotWord, ...] = (),
+        *,
+        with_hot_words: WithHotWords | None = None,
     ) -> None:
         self._new_engine = new_engine
+        self._hot_words, self._with_hot_words = hot_words, with_hot_words
         self._finals: list[str] = []
         self._open = ""
         self.engine = new_engine(rules)
@@ -81,6 +95,38 @@ class Stream:
     @endpoint.setter
     def endpoint(self, endpoint: EndpointRules | str | float) -> None:
         self.engine.rules = EndpointRules.parse(endpoint)
+
+    @property
+    def hot_words(self) -> dict[str, float]:
+        """Weights of the hot words. They may be replaced while the stream runs.
+
+        What ``Recognizer.stream`` takes can be assigned, ``None`` for no hot words. It holds from
+        the next frame on; words already said stay, and so does a word being said that both lists
+        have, while one that only the old list has is dropped or completed.
+        """
+        return {one.phrase: one.weight for one in self._hot_words}
+
+    @hot_words.setter
+    def hot_words(self, hot_words: HotWordsLike | None) -> None:
+        from asr_gru.language import parse_hot_words
+
+        listed = () if hot_words is None else parse_hot_words(hot_words)
+        self.use(self.decoder_with(listed), listed)
+
+    def decoder_with(self, listed: tuple[HotWord, ...]) -> AnyDecoder:
+        """Return this stream's decoder with other hot words, which takes a while to make.
+
+        Raises:
+            ConfigError: the stream does not search for words, or the words cannot be.
+        """
+        if self._with_hot_words is None:
+            raise ConfigError("this stream cannot take hot words; start it with a recogniser")
+        return self._with_hot_words(listed, self.engine.pipeline.decoder)
+
+    def use(self, decoder: AnyDecoder, listed: tuple[HotWord, ...]) -> None:
+        """Go on with what ``decoder_with`` returned for these hot words."""
+        self.engine.use(decoder)
+        self._hot_words = listed
 
     @property
     def audio_s(self) -> float:
@@ -122,11 +168,13 @@ class Stream:
         return self._note(self.engine.finish())
 
     def reset(self) -> None:
-        """Begin again, as a new stream with the same settings and the current endpoint rules.
+        """Begin again, as a new stream with the same settings, current endpoint and hot words.
 
         What is buffered or not yet final is dropped; call ``finish`` first to keep it.
         """
+        decoder = self.engine.pipeline.decoder
         self.engine = self._new_engine(self.engine.rules)
+        self.engine.use(decoder)
         self._finals, self._open = [], ""
 
     def state(self) -> StreamState:
@@ -135,7 +183,7 @@ class Stream:
         Events and text go on as if nothing had happened. At rates other than the model's the
         resampler's filter is filled again, which alters samples by rounding (below -120 dB).
         """
-        return StreamState(self.engine.copy(), tuple(self._finals), self._open)
+        return StreamState(self.engine.copy(), tuple(self._finals), self._open, self._hot_words)
 
     @classmethod
     def resume(
@@ -143,15 +191,26 @@ class Stream:
         state: StreamState,
         pipeline: Pipeline,
         new_engine: Callable[[EndpointRules], StreamEngine],
+        *,
+        with_hot_words: WithHotWords | None = None,
     ) -> Stream:
         """Return a stream that goes on from a state; see ``Recognizer.resume``."""
         engine = state.engine.copy()
         engine.attach(pipeline)
-        return cls._of(new_engine, engine, state.finals, state.open)
+        return cls._of(
+            new_engine, engine, state.finals, state.open, state.hot_words, with_hot_words
+        )
 
     def copy(self) -> Stream:
         """Return an independent stream in the same state; both share the loaded model."""
-        return self._of(self._new_engine, self.engine.copy(), self._finals, self._open)
+        return self._of(
+            self._new_engine,
+            self.engine.copy(),
+            self._finals,
+            self._open,
+            self._hot_words,
+            self._with_hot_words,
+        )
 
     __copy__ = copy
 
@@ -171,10 +230,13 @@ class Stream:
         engine: StreamEngine,
         finals: Iterable[str],
         open_text: str,
+        hot_words: tuple[HotWord, ...],
+        with_hot_words: WithHotWords | None,
     ) -> Stream:
         stream = object.__new__(cls)
         stream._new_engine, stream.engine = new_engine, engine
         stream._finals, stream._open = list(finals), open_text
+        stream._hot_words, stream._with_hot_words = hot_words, with_hot_words
         return stream
 
     def _note(self, events: list[Event]) -> list[Event]:

@@ -17,6 +17,7 @@ COMMANDS = {
     "benchmarks.accuracy.alignment": ["{manifest}"],
     "benchmarks.accuracy.beam_width": ["{manifest}", "--every", "1"],
     "benchmarks.accuracy.confidence": ["{manifest}"],
+    "benchmarks.accuracy.hot_words": ["{manifest}", "--count", "2", "--weights", "4"],
     "benchmarks.accuracy.level": ["{manifest}"],
     "benchmarks.accuracy.orders": [
         *("--noise", "{noise}", "--sentences", "4", "--snr", "24", "--open", "{manifest}"),
@@ -55,6 +56,7 @@ HEADERS = {
     "benchmarks.accuracy.alignment": "list words false % found % precise % extra %",
     "benchmarks.accuracy.beam_width": "beam width one RTF",
     "benchmarks.accuracy.confidence": "confidence words correct %",
+    "benchmarks.accuracy.hot_words": "list weight recall % rest WER % false/h misheard RTF",
     "benchmarks.accuracy.level": "WER % en-small",
     "benchmarks.accuracy.orders": "dB voice right % words % wrong %",
     "benchmarks.accuracy.peers": "list words WER % RTF WER % RTF",

@@ -8,7 +8,7 @@ from collections.abc import Iterator
 
 import numpy as np
 
-from asr_gru.decoding import TreeSearch, TreeSearchKnobs, build_tree
+from asr_gru.decoding import HotWords, TreeSearch, TreeSearchKnobs, build_tree
 
 WORDS = ("aa", "ab", "b", "bc", "bee", "a", "cab")
 PRONUNCIATIONS = (
@@ -32,6 +32,7 @@ class Bigrams:
         self.table = (table - np.log(np.exp(table).sum(1, keepdims=True))).astype(np.float32)
         self.unigram_log_probs = self.table[:, :-1].max(0)
         self.words = words
+        self.unk = 0
 
     def start(self) -> int:
         return self.words
@@ -56,20 +57,43 @@ def exact_search(model: Bigrams | None, **knobs: float) -> TreeSearch:
     return tree_search(model, **{**everything, "histories": 1000, **knobs})
 
 
-def sentences(phones: tuple[int, ...]) -> Iterator[tuple[int, ...]]:
+Pronunciations = tuple[tuple[int, tuple[int, ...]], ...]
+
+
+def sentences(phones: tuple[int, ...], lexicon: Pronunciations) -> Iterator[tuple[int, ...]]:
     """Yield all word sequences with these phones."""
     if not phones:
         yield ()
-    for word, spelled in PRONUNCIATIONS:
+    for word, spelled in lexicon:
         if phones[: len(spelled)] == spelled:
-            for rest in sentences(phones[len(spelled) :]):
+            for rest in sentences(phones[len(spelled) :], lexicon):
                 yield (word, *rest)
 
 
+def occurrences(words: tuple[int, ...], phrase: tuple[int, ...]) -> int:
+    """How often a phrase stands in a sentence, overlaps included."""
+    size = len(phrase)
+    return sum(words[i : i + size] == phrase for i in range(len(words) - size + 1))
+
+
+def rare_discount(model: Bigrams) -> float:
+    """How much less likely a word beside the vocabulary is than the unknown word."""
+    rare = float(np.percentile(model.unigram_log_probs, 5))
+    return min(0.0, rare - float(model.unigram_log_probs[model.unk]))
+
+
 def brute_force(
-    rows: np.ndarray, model: Bigrams | None, knobs: TreeSearchKnobs
+    rows: np.ndarray,
+    model: Bigrams | None,
+    knobs: TreeSearchKnobs,
+    hot: HotWords | None = None,
 ) -> dict[tuple[str, ...], float]:
     """The score of every sentence: the best of all its pronunciations and alignments."""
+    names: tuple[str, ...] = WORDS
+    lexicon: Pronunciations = PRONUNCIATIONS
+    if hot is not None:
+        names += hot.extra
+        lexicon += tuple((word, way) for word, ways in hot.spoken.items() for way in ways)
     acoustic: dict[tuple[int, ...], float] = {}
     for path in itertools.product(range(rows.shape[1]), repeat=len(rows)):
         phones = tuple(token for token, _ in itertools.groupby(path) if token)
@@ -78,13 +102,20 @@ def brute_force(
         acoustic[phones] = max(acoustic.get(phones, -math.inf), score)
     found: dict[tuple[str, ...], float] = {}
     for phones, score in acoustic.items():
-        for words in sentences(phones):
+        for words in sentences(phones, lexicon):
             language = 0.0
             if model:
-                context = (model.start(), *words)
-                language = sum(float(model.table[a, b]) for a, b in itertools.pairwise(context))
+                beside = sum(word >= len(WORDS) for word in words)
+                context = (
+                    model.start(),
+                    *(word if word < len(WORDS) else model.unk for word in words),
+                )
+                language = rare_discount(model) * beside if beside else 0.0
+                language += sum(float(model.table[a, b]) for a, b in itertools.pairwise(context))
                 language += float(model.table[context[-1], model.words])
             total = score + knobs.language_weight * language + knobs.word_bonus * len(words)
-            text = tuple(WORDS[word] for word in words)
+            if hot is not None:
+                total += sum(w * occurrences(words, phrase) for phrase, w in hot.phrases)
+            text = tuple(names[word] for word in words)
             found[text] = max(found.get(text, -math.inf), total)
     return found

@@ -1,13 +1,14 @@
 """The package's own protocol, as clients of every kind meet it."""
 
 import asyncio
+import json
 
 import numpy as np
 import pytest
 
 from asr_gru.recognizer import Recognizer
 from asr_gru.streaming.endpoint import EndpointRules
-from tests.server.talking import RATE, expected, finals, said, started, talk, voice
+from tests.server.talking import RATE, expected, finals, said, speak, started, talk, voice
 
 
 @pytest.fixture(scope="module")
@@ -267,3 +268,60 @@ def test_phrases_that_are_refused(phrase_server, start, said):
     refused = asyncio.run(answer())
     assert refused["code"] == "bad_message"
     assert said in refused["message"]
+
+
+def test_hot_words_of_the_start_message(serving, word_model):
+    recognizer, samples = Recognizer.load(word_model), voice(12.0, seed=4)
+    hot_words = {"bob": 9.0, "kabob: K AA B AA B": 3}
+    expected = [s.text for s in recognizer.transcribe(samples, RATE, hot_words=hot_words).segments]
+    assert expected != [s.text for s in recognizer.transcribe(samples, RATE).segments]
+    with serving(recognizer=recognizer) as running:
+        messages, _ = asyncio.run(talk(running, samples, hot_words=hot_words))
+        assert [message["text"] for message in finals(messages)] == expected
+        lines = [f"{phrase} = {weight}" for phrase, weight in hot_words.items()]
+        messages, _ = asyncio.run(talk(running, samples, hot_words=lines))
+        assert [message["text"] for message in finals(messages)] == expected
+
+
+def test_hot_words_change_while_a_client_speaks(phrase_server):
+    samples, hot_words = voice(12.0, seed=4), ["bob = 20"]
+
+    async def session(changes):
+        async with phrase_server.socket() as socket:
+            await started(socket, endpoint="off")
+            for change in changes:
+                await socket.send(json.dumps({"type": "hot_words", "hot_words": change}))
+            _, messages = await asyncio.gather(speak(socket, samples), said(socket))
+            return [message["text"] for message in finals(messages)]
+
+    recognizer, rules = phrase_server.context.recognizer, EndpointRules.off()
+    with_bob = recognizer.transcribe(samples, RATE, hot_words=hot_words, endpoint=rules)
+    without = recognizer.transcribe(samples, RATE, endpoint=rules)
+    assert with_bob.text != without.text
+    assert " ".join(asyncio.run(session([hot_words]))) == with_bob.text
+    assert " ".join(asyncio.run(session([hot_words, {}]))) == without.text
+
+
+@pytest.mark.parametrize(
+    ("start", "told"),
+    [
+        ({"hot_words": ["a"] * 1001}, "length <= 1000"),
+        ({"hot_words": ["a" * 401]}, "length <= 400"),
+        ({"hot_words": ["a" * 101]}, "101 characters"),
+        ({"hot_words": "a"}, "hot_words"),
+        ({"hot_words": {"a": "b"}}, "Expected `float`"),
+        ({"hot_words": {"a": 21}}, "give 0 to 20"),
+        ({"hot_words": ["zebra"]}, "'zebra' needs the phone Z"),
+        ({"hot_words": [chr(97 + i // 26) + chr(97 + i % 26) for i in range(676)]}, "200 are"),
+        ({"hot_words": ["a"], "decoder": "greedy"}, "need a search for words"),
+        ({"hot_words": ["a"], "phrases": ["a"]}, "leave hot_words out"),
+    ],
+)
+def test_hot_words_that_are_refused(phrase_server, start, told):
+    async def answer():
+        async with phrase_server.socket() as socket:
+            return await started(socket, **start)
+
+    refused = asyncio.run(answer())
+    assert refused["code"] == "bad_message"
+    assert told in refused["message"]

@@ -1,0 +1,141 @@
+"""The pronunciation tree and its look-ahead with hot words in it."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from itertools import chain
+
+import numpy as np
+
+from asr_gru.decoding.hot_words import HotWords
+from asr_gru.decoding.pronunciation_tree import PronunciationTree, build_tree
+from asr_gru.decoding.tree_state import Floats, Ints
+
+__all__ = ["RARE", "HotLook", "extended"]
+
+RARE = 5.0
+"""A word that the language model lacks is as likely as this percentile of its words."""
+
+
+def extended(tree: PronunciationTree, hot: HotWords) -> PronunciationTree:
+    """Return the tree with the own pronunciations of hot words beside it, below the same root.
+
+    Their nodes follow those of the tree, whose numbers stay. ``first_child`` does not list the
+    root's new children; their parent is the root all the same.
+    """
+    words = [word for word, ways in hot.spoken.items() for _ in ways]
+    if not words:
+        return tree
+    ways = list(chain.from_iterable(hot.spoken.values()))
+    starts = np.cumsum([0, *map(len, ways)])
+    own = build_tree(words, [*chain.from_iterable(ways)], starts)
+    more, of_root = len(tree) - 1, int(own.first_child[1])
+    return PronunciationTree(
+        phone=np.concatenate((tree.phone, own.phone[1:])),
+        depth=np.concatenate((tree.depth, own.depth[1:])),
+        parent=np.concatenate(
+            (tree.parent, np.where(own.parent[1:] > 0, own.parent[1:] + more, 0))
+        ),
+        first_child=np.concatenate((tree.first_child[:-1], own.first_child[1:] - of_root + more)),
+        children=np.concatenate((tree.children, own.children[of_root:] + more)),
+        first_word=np.concatenate((tree.first_word[:-1], own.first_word[1:] + tree.first_word[-1])),
+        words=np.concatenate((tree.words, own.words)),
+    )
+
+
+@dataclass(frozen=True, slots=True)
+class _Paths:
+    """Nodes on the way to words, ``(n,)`` each: the word's row, node, depth, depth of its end."""
+
+    row: Ints
+    node: Ints
+    depth: Ints
+    length: Ints
+
+
+class HotLook:
+    """What hot words add to the look-ahead, which only compares hypotheses.
+
+    On the way through a word its bonus is given phone by phone, and taken back elsewhere.
+
+    Args:
+        tree: with the hot words in it.
+        hot: the hot words.
+        look: ``(nodes,)`` weighted look-ahead of each node; raised here for the words that may
+            begin a phrase.
+        below: ``(nodes,)`` the same without words that end at the node; raised as well.
+        word_look: ``(words,)`` weighted look-ahead of each word alone.
+    """
+
+    def __init__(
+        self,
+        tree: PronunciationTree,
+        hot: HotWords,
+        look: Floats,
+        below: Floats,
+        word_look: Floats,
+    ) -> None:
+        state, word, gain = hot.edges()
+        paths = _paths_to(tree, word)
+        within = paths.depth < paths.length
+        value = word_look.take(word.take(paths.row))
+        value += gain.take(paths.row) * paths.depth / paths.length
+        first = state.take(paths.row) == 0
+        np.maximum.at(look, paths.node[first], value[first])
+        np.maximum.at(below, paths.node[first & within], value[first & within])
+        self._hot, self._nodes = hot, len(tree)
+        key = state.take(paths.row) * self._nodes + paths.node
+        self._keys, place = np.unique(key[~first], return_inverse=True)
+        self._look, self._below = (np.full(len(self._keys), -np.inf) for _ in range(2))
+        np.maximum.at(self._look, place, value[~first])
+        inner = within[~first]
+        np.maximum.at(self._below, place[inner], value[~first][inner])
+
+    def look(self, values: Floats, node: Ints, lm_state: Ints) -> Floats:
+        """Return look-aheads of nodes for hypotheses, given those outside all phrases."""
+        return self._within(values, self._look, node, lm_state)
+
+    def below(self, values: Floats, node: Ints, lm_state: Ints) -> Floats:
+        """Return the same without words that end at the node."""
+        return self._within(values, self._below, node, lm_state)
+
+    def _within(self, values: Floats, table: Floats, node: Ints, lm_state: Ints) -> Floats:
+        if self._hot.states == 1:
+            return values
+        state = lm_state % self._hot.states
+        (begun,) = state.nonzero()
+        if not len(begun):
+            return values
+        state, node = state.take(begun), node.take(begun)
+        goes_on = np.full(len(begun), -np.inf)
+        if len(self._keys):
+            key = state * self._nodes + node
+            place = np.minimum(self._keys.searchsorted(key), len(self._keys) - 1)
+            goes_on = np.where(self._keys.take(place) == key, table.take(place), goes_on)
+        given = np.where(node > 0, self._hot.pending.take(state), 0.0)
+        values[begun] = np.maximum(values.take(begun) - given, goes_on)
+        return values
+
+
+def _paths_to(tree: PronunciationTree, words: Ints) -> _Paths:
+    """Return the nodes below the root that lead to each row of ``words``."""
+    (spoken,) = np.isin(tree.words, words).nonzero()
+    end = tree.first_word.searchsorted(spoken, "right") - 1
+    order = words.argsort(kind="stable")
+    ordered = words.take(order)
+    low = ordered.searchsorted(tree.words.take(spoken))
+    high = ordered.searchsorted(tree.words.take(spoken), "right")
+    count = high - low
+    row = order.take(np.arange(count.sum()) + (low - count.cumsum() + count).repeat(count))
+    node = end.repeat(count)
+    length = tree.depth.take(node)
+    found = []
+    while len(node):
+        found.append((row, node, tree.depth.take(node), length))
+        node = tree.parent.take(node)
+        inner = node > 0
+        row, node, length = row[inner], node[inner], length[inner]
+    if not found:
+        nothing = np.zeros(0, np.int64)
+        return _Paths(nothing, nothing, nothing, nothing)
+    return _Paths(*(np.concatenate(column) for column in zip(*found, strict=True)))

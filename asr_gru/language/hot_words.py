@@ -1,0 +1,106 @@
+"""Hot words as people write them: phrases, each with a weight, and now and then with phones."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from itertools import islice
+
+from asr_gru.errors import ConfigError
+
+__all__ = ["HotWord", "HotWordsLike", "default_weight", "parse_hot_words"]
+
+HotWordsLike = Mapping[str, float] | Iterable[str]
+"""Weights by phrase, or lines; see ``parse_hot_words``."""
+
+NATS_A_LETTER, HIGHEST_DEFAULT = 0.8, 8.0
+"""Chosen on ``dev`` by ``benchmarks/accuracy/hot_words.py``, against equal weights for all words:
+other speech is easily taken for a short word, so a long one can bear more."""
+HIGHEST_WEIGHT = 20.0
+MOST = 5_000
+LONGEST = 100
+"""Characters."""
+MOST_PHONES = 60
+
+
+@dataclass(frozen=True, slots=True)
+class HotWord:
+    """A word or phrase that is likelier to be said than the language model expects.
+
+    Attributes:
+        phrase: as it was written.
+        weight: what it earns in all where it is said, in nats; 0 only gives its phones.
+        phones: how a single word is pronounced; empty where that is to be found out.
+    """
+
+    phrase: str
+    weight: float
+    phones: tuple[str, ...] = ()
+
+
+def parse_hot_words(given: HotWordsLike) -> tuple[HotWord, ...]:
+    """Return hot words as given by a program or a file.
+
+    Args:
+        given: weights by phrase, or lines of which each is a phrase, with ``= WEIGHT`` behind it if
+            it has one of its own, else that of ``default_weight``. Behind a single word and a
+            colon its phones may stand::
+
+                Kubernetes
+                Frau Öztürk = 8
+                Öztürk: EH Z T ER K
+                Siobhan: SH AH V AO N = 4
+
+    Raises:
+        ConfigError: what is no list, a weight that is no number from 0 to 20, an empty line, too
+            many or too long phrases.
+    """
+    if isinstance(given, str | bytes) or not isinstance(given, Iterable):
+        raise ConfigError(f"hot_words is {str(given)[:40]!r}; give a list, or weights by phrase")
+    found = []
+    for number, line in enumerate(islice(given, MOST + 1), 1):
+        if number > MOST:
+            raise ConfigError(f"more than {MOST} hot words; leave some out")
+        if not isinstance(line, str):
+            raise ConfigError(f"hot word {number} is {str(line)[:40]!r}; give text")
+        text, weight = line, given[line] if isinstance(given, Mapping) else None
+        if not isinstance(given, Mapping) and "=" in line:
+            text, _, written = line.rpartition("=")
+            weight = _number(written, number, line)
+        text, colon, phones = text.partition(":")
+        text = text.strip()
+        name = f"hot word {number} ({_short(line)})"
+        if not text or (colon and not phones.strip()):
+            raise ConfigError(f"{name} has no {'phones' if text else 'words'}; leave it out")
+        if len(text) > LONGEST:
+            raise ConfigError(f"{name} has {len(text)} characters; give at most {LONGEST}")
+        if weight is None:
+            weight = default_weight(text)
+        if isinstance(weight, bool) or not isinstance(weight, int | float):
+            raise ConfigError(f"{name}: weight {str(weight)[:40]!r} is no number")
+        if not math.isfinite(weight) or not 0 <= weight <= HIGHEST_WEIGHT:
+            raise ConfigError(f"{name}: weight {weight}; give 0 to {HIGHEST_WEIGHT:g}")
+        spoken = tuple(phones.split())
+        if len(spoken) > MOST_PHONES:
+            raise ConfigError(f"{name} has {len(spoken)} phones; give at most {MOST_PHONES}")
+        found.append(HotWord(text, float(weight), spoken))
+    return tuple(found)
+
+
+def default_weight(phrase: str) -> float:
+    """Return the weight of a phrase that was given none: 0.8 nats a letter, at most 8."""
+    return min(HIGHEST_DEFAULT, NATS_A_LETTER * sum(map(str.isalnum, phrase)))
+
+
+def _number(text: str, number: int, line: str) -> float:
+    try:
+        return float(text)
+    except ValueError:
+        raise ConfigError(
+            f"hot word {number} ({_short(line)}): weight {text.strip()[:40]!r} is no number"
+        ) from None
+
+
+def _short(line: str) -> str:
+    return repr(line if len(line) <= 40 else f"{line[:20]} ...")

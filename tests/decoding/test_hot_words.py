@@ -1,0 +1,208 @@
+"""Phrases that earn a bonus, and words beside the lexicon, against search by brute force."""
+
+from __future__ import annotations
+
+import pickle
+from itertools import pairwise
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from asr_gru.decoding import HotWords
+from tests.decoding.words import (
+    WORDS,
+    Bigrams,
+    brute_force,
+    exact_search,
+    occurrences,
+    tree_search,
+)
+
+FIRST = len(WORDS)
+OWN = {FIRST: ((3, 3), (2, 1, 2)), FIRST + 1: ((1, 2, 2),), 2: ((3,),)}
+"""Two words beside the lexicon, of which one has two pronunciations; one more way to say "b"."""
+WORD = st.integers(0, FIRST + 1)
+PHRASE = st.tuples(st.lists(WORD, min_size=1, max_size=3).map(tuple), st.floats(0.5, 9))
+PHRASES = st.lists(PHRASE, max_size=5).map(tuple)
+
+
+def hot_words(phrases):
+    return HotWords(phrases, FIRST, OWN, ("zed", "ox"))
+
+
+def decode(decoder, rows, n=1):
+    (state,) = decoder.advance([decoder.start()], [rows])
+    return decoder.best(decoder.finish(state), n)
+
+
+def texts(hypotheses):
+    return [tuple(word.text for word in one.words) for one in hypotheses]
+
+
+@settings(max_examples=100, deadline=None)
+@given(
+    st.integers(0, 10_000),
+    st.sampled_from([1, 2, 3, 4, 5]),
+    st.sampled_from([None, Bigrams()]),
+    PHRASES,
+)
+def test_equals_exhaustive_search(random_rows, seed, frames, model, phrases):
+    """The bonus of every phrase of a sentence as often as it occurs, and nothing else."""
+    rows, hot = random_rows(seed, frames, 4, 3.0), hot_words(phrases)
+    decoder = exact_search(model).with_hot_words(hot)
+    expected = brute_force(rows, model, decoder.knobs, hot)
+    found = decode(decoder, rows, 10_000)
+    assert len(set(texts(found))) == len(found)
+    assert set(texts(found)) == set(expected)
+    scores = [one.log_prob for one in found]
+    assert scores == sorted(scores, reverse=True)
+    for text, score in zip(texts(found), scores, strict=True):
+        assert score == pytest.approx(expected[text], abs=1e-5)
+
+
+@settings(max_examples=60, deadline=None)
+@given(st.integers(0, 10_000), st.integers(1, 5), PHRASES)
+def test_one_history_finds_the_best_sentence(random_rows, seed, frames, phrases):
+    rows, hot, model = random_rows(seed, frames, 4, 3.0), hot_words(phrases), Bigrams()
+    decoder = exact_search(model, histories=1).with_hot_words(hot)
+    expected = brute_force(rows, model, decoder.knobs, hot)
+    (best,) = decode(decoder, rows)
+    assert best.log_prob == pytest.approx(max(expected.values()), abs=1e-5)
+
+
+@settings(max_examples=60, deadline=None)
+@given(PHRASES, st.lists(WORD, max_size=12).map(tuple))
+def test_what_is_given_in_advance_is_taken_back(phrases, sentence):
+    hot = hot_words(phrases)
+    state, total = np.zeros(1, np.int64), 0.0
+    for end, word in enumerate(sentence, 1):
+        gain, state = hot.follow(state, np.array([word]))
+        total += float(gain[0])
+        earned = sum(w * occurrences(sentence[:end], phrase) for phrase, w in phrases)
+        assert total - float(hot.pending[state[0]]) == pytest.approx(earned, abs=1e-9)
+        assert 0 <= state[0] < hot.states
+    assert hot.pending[0] == 0
+
+
+def test_the_beginning_of_a_phrase_is_given_a_part_of_its_bonus():
+    hot = HotWords((((1, 2, 3), 9.0), ((2, 5), 4.0)), 10)
+    state, gains = np.zeros(1, np.int64), []
+    for word in (1, 2, 5, 4):
+        gain, state = hot.follow(state, np.array([word]))
+        gains.append(float(gain[0]))
+    assert gains == pytest.approx([3.0, 3.0, 4.0 - 6.0, 0.0])
+
+
+@settings(max_examples=50, deadline=None)
+@given(
+    st.lists(
+        st.tuples(st.integers(0, 10_000), st.lists(st.integers(0, 9), min_size=1, max_size=6)),
+        min_size=1,
+        max_size=4,
+    ),
+    PHRASES,
+    st.sampled_from([1, 3]),
+    st.sampled_from([4, 12, 400]),
+)
+def test_neither_cuts_nor_company_nor_pickling_matter(
+    random_rows, streams, phrases, histories, width
+):
+    decoder = tree_search(
+        Bigrams(), blank_skip=0.6, width=width, histories=histories, blank_bias=0.5
+    ).with_hot_words(hot_words(phrases))
+    rows = [random_rows(seed, sum(cuts), 4, 8.0) for seed, cuts in streams]
+    pieces = [np.split(r, np.cumsum(cuts[:-1])) for r, (_, cuts) in zip(rows, streams, strict=True)]
+    states = [decoder.start() for _ in streams]
+    for number in range(max(map(len, pieces))):
+        fed = [i for i, own in enumerate(pieces) if number < len(own)]
+        states = pickle.loads(pickle.dumps(states))  # noqa: S301
+        after = decoder.advance([states[i] for i in fed], [pieces[i][number] for i in fed])
+        for i, state in zip(fed, after, strict=True):
+            states[i] = state
+    for own, state in zip(rows, states, strict=True):
+        (alone,) = decoder.advance([decoder.start()], [own])
+        assert decoder.best(state, 50) == decoder.best(alone, 50)
+        assert decoder.shown([state]) == decoder.shown([alone])
+        assert decoder.best(decoder.finish(state), 50) == decoder.best(decoder.finish(alone), 50)
+
+
+def test_a_list_without_phrases_changes_nothing(random_rows):
+    rows = random_rows(3, 40, 4, 5.0)
+    plain = tree_search(Bigrams(), histories=3)
+    empty = plain.with_hot_words(HotWords((), FIRST))
+    assert decode(empty, rows, 20) == decode(plain, rows, 20)
+    hot = plain.with_hot_words(HotWords((((3,), 5.0),), FIRST))
+    assert decode(hot, rows, 20) != decode(plain, rows, 20)
+    assert decode(hot.with_hot_words(None), rows, 20) == decode(plain, rows, 20)
+
+
+def test_a_phrase_survives_a_narrow_beam(random_rows):
+    """Its bonus is given phone by phone and word by word, in time for the beam."""
+    phrase = (FIRST, FIRST + 1, 6)
+    hot = HotWords(((phrase, 12.0),), FIRST, OWN, ("zed", "ox"))
+    found = {True: 0, False: 0}
+    for seed in range(40):
+        rows = random_rows(seed, 24, 4, 3.0)
+        wide, narrow = (
+            tree_search(Bigrams(), beam=beam, width=400, blank_skip=1).with_hot_words(hot)
+            for beam in (200.0, 12.0)
+        )
+        (best,) = decode(wide, rows)
+        if ("zed", "ox", "cab") in zip(*(texts([best])[0][i:] for i in range(3)), strict=False):
+            found[texts(decode(narrow, rows)) == texts([best])] += 1
+    assert found[True] >= 5
+    assert found[True] > 4 * found[False]
+
+
+@settings(max_examples=60, deadline=None)
+@given(st.integers(0, 10_000), st.integers(1, 20), PHRASES, PHRASES, st.sampled_from([5, 400]))
+def test_other_hot_words_in_mid_sentence(random_rows, seed, frames, before, after, width):
+    """What was said stays; what is finished has the bonuses of the phrases that came later."""
+    plain = tree_search(Bigrams(), width=width)
+    old = plain.with_hot_words(hot_words(before))
+    new = plain.with_hot_words(HotWords(after, FIRST, {FIRST: ((1, 2, 2),)}, ("ox", "zed")))
+    rows, more = random_rows(seed, frames, 4, 8.0), random_rows(seed + 1, 12, 4, 8.0)
+    (state,) = old.advance([old.start()], [rows])
+    for decoders in ((old, new), (old, plain, new), (old, plain, old)):
+        for one, other in pairwise(decoders):
+            heard = decoders[0].best(state)[0]
+            adopted = other.adopt(state, one)
+            settled = one.settled(state)
+            assert other.best(adopted)[0].tokens[:settled] == heard.tokens[:settled]
+            assert {texts([each])[0] for each in other.best(adopted, 1000)} <= {
+                said
+                for each in one.best(state, 1000) + one.best(one.finish(state), 1000)
+                for said in texts([each])
+            }
+            (state,) = other.advance([adopted], [random_rows(seed + 2, 3, 4, 8.0)])
+        (last,) = decoders[-1].advance([state], [more])
+        assert decoders[-1].best(decoders[-1].finish(last), 5)
+        (state,) = old.advance([old.start()], [rows])
+
+
+def test_adopting_the_same_hot_words_changes_nothing(random_rows):
+    phrases = (((FIRST,), 6.0), ((FIRST + 1,), 5.0))
+    plain, rows = tree_search(Bigrams(), histories=2), random_rows(5, 60, 4, 6.0)
+    first, second = (plain.with_hot_words(hot_words(phrases)) for _ in range(2))
+    (middle,) = first.advance([first.start()], [rows[:33]])
+    for decoder, state in ((first, middle), (second, second.adopt(middle, first))):
+        (end,) = decoder.advance([state], [rows[33:]])
+        if decoder is first:
+            expected = first.best(first.finish(end), 20)
+        else:
+            assert second.best(second.finish(end), 20) == expected
+
+
+def test_the_state_of_a_phrase_is_no_state_of_the_language_model():
+    """After "ab", the first word of a phrase, the sentence ends as likely as without the phrase."""
+    rows = np.log(np.full((4, 4), 1e-6, np.float32))
+    rows[[0, 1, 2, 3], [1, 0, 2, 0]] = np.log(1 - 3e-6)
+    model, hot = Bigrams(), HotWords((((1, 2), 6.0), ((1, 3), 6.0)), FIRST)
+    decoder = tree_search(model, beam=1.0, language_weight=0.0).with_hot_words(hot)
+    (state,) = decoder.advance([decoder.start()], [rows])
+    assert texts(decoder.best(state)) == [("ab",)]
+    assert hot.states > 1
+    expected = float(np.exp(model.end(np.array([1]))[0]))
+    assert decoder.end_probability(state) == pytest.approx(expected, rel=0.05)

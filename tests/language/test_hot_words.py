@@ -1,0 +1,52 @@
+from __future__ import annotations
+
+import itertools
+import math
+
+import pytest
+
+from asr_gru.errors import ConfigError
+from asr_gru.language import HotWord, default_weight, parse_hot_words
+
+
+def test_weights_by_phrase_and_lines():
+    expected = (
+        HotWord("Kubernetes", 8.0),
+        HotWord("Frau Öztürk", 10.0),
+        HotWord("Siobhan", 3.5, ("SH", "AH", "V", "AO", "N")),
+    )
+    weights = {"Kubernetes": 8, "Frau Öztürk": 10.0, " Siobhan:  SH AH V AO N": 3.5}
+    assert parse_hot_words(weights) == expected
+    lines = ["Kubernetes = 8", "Frau Öztürk=10", "Siobhan: SH AH V AO N = 3.5"]
+    assert parse_hot_words(lines) == expected
+    assert parse_hot_words(iter(["Kubernetes"])) == (HotWord("Kubernetes", 8.0),)
+    assert parse_hot_words(["it's"])[0].weight == default_weight("its") == pytest.approx(2.4)
+    assert parse_hot_words({}) == parse_hot_words([]) == ()
+
+
+@pytest.mark.parametrize(
+    ("given", "said"),
+    [
+        ("Kubernetes", "hot_words is 'Kubernetes'; give a list"),
+        (b"Kubernetes", "hot_words is "),
+        (7, "hot_words is '7'; give a list"),
+        ([7], "hot word 1 is '7'; give text"),
+        (["", "a"], r"hot word 1 \(''\) has no words"),
+        ([": K AE T"], "has no words"),
+        (["cat:"], "has no phones"),
+        (["cat = heavy"], r"hot word 1 \('cat = heavy'\): weight 'heavy' is no number"),
+        (["cat = nan"], "weight nan; give 0 to 20"),
+        ({"cat": math.inf}, "weight inf; give 0 to 20"),
+        ({"cat": -1}, "weight -1; give 0 to 20"),
+        ({"cat": 20.5}, "weight 20.5; give 0 to 20"),
+        ({"cat": "8"}, "weight '8' is no number|weight 8 is no number"),
+        ({"cat": True}, "is no number"),
+        (["x" * 101], r"hot word 1 \('x+ \.\.\.'\) has 101 characters; give at most 100"),
+        (["a: " + "AH " * 61], "has 61 phones; give at most 60"),
+        (itertools.repeat("a"), "more than 5000 hot words; leave some out"),
+    ],
+)
+def test_refusals_are_one_line(given, said):
+    with pytest.raises(ConfigError, match=said) as refused:
+        parse_hot_words(given)
+    assert "\n" not in str(refused.value)

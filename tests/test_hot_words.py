@@ -1,0 +1,173 @@
+"""Hot words through streams and recordings."""
+
+from __future__ import annotations
+
+import itertools
+import pickle
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from asr_gru import ConfigError, EndpointRules, Recognizer
+from asr_gru.decoding import TreeSearch, TreeSearchKnobs, own_pronunciations, word_search
+from asr_gru.language import Lexicon
+from tests.test_phrases import path_of
+from tests.test_recognizer import RATE, TOKENS, FakeModel, random_sound, sound_of
+
+WORDS = ("abba", "cab", "dad", "bad", "a", "ab", "cad")
+RULES = EndpointRules(trailing_s=0.4, longest_s=6.0, leading_s=2.0)
+
+
+@pytest.fixture(scope="module")
+def recognizer():
+    lexicon = Lexicon.of_letters(WORDS, TOKENS.symbols[1:])
+    knobs = TreeSearchKnobs(phone_floor=1e-6, blank_bias=0.0, beam=30.0, shown_share=0.0)
+    decoder = word_search(TOKENS.symbols, lexicon, knobs=knobs, spaced=True)
+    return Recognizer(FakeModel(), TOKENS, decoder=decoder, endpoint=RULES)
+
+
+def spoken(*texts, seed=0, **more):
+    return sound_of(path_of(*texts, **more), seed)
+
+
+def heard(recognizer, sound, hot_words=None):
+    return recognizer.transcribe(sound, RATE, hot_words=hot_words).text
+
+
+def test_words_that_the_lexicon_lacks_are_heard(recognizer):
+    sound = spoken("dadda", "abba", "ba dab")
+    assert heard(recognizer, sound) != "dadda abba ba dab"
+    assert heard(recognizer, sound, ["Dadda!", "Ba Dab"]) == "dadda abba ba dab"
+    assert heard(recognizer, sound, ["dadda = 0", "ba = 0", "dab = 0"]) == "dadda abba ba dab"
+
+
+def test_a_weight_decides_between_words_that_sound_alike(recognizer):
+    sound = spoken("cac")  # between "cab" and "cad"
+    assert heard(recognizer, sound, {"cab": 5}) == "cab"
+    assert heard(recognizer, sound, {"cad": 5}) == "cad"
+    assert heard(recognizer, sound, {"cad": 5, "cab": 9}) == "cab"
+    assert heard(recognizer, spoken("dad"), {"cad": 2}) == "dad"
+
+
+@settings(max_examples=25)
+@given(
+    st.integers(0, 1000),
+    st.lists(st.integers(1, 700), min_size=1, max_size=8),
+    st.sampled_from([["dadda", "bad cab"], {"acd": 5.0}, ["a a", "a a a = 9"]]),
+)
+def test_neither_cuts_nor_company_nor_pickling_matter(recognizer, seed, sizes, hot_words):
+    sound = random_sound(seed)
+    whole = recognizer.transcribe(sound, RATE, hot_words=hot_words)
+    stream = recognizer.stream(RATE, hot_words=hot_words)
+    events, first = [], 0
+    for size in itertools.cycle(sizes):
+        if first >= len(sound):
+            break
+        events += stream.feed(sound[first : first + size])
+        first += size
+        state = pickle.loads(pickle.dumps(stream.state()))  # noqa: S301
+        stream = recognizer.resume(state)
+        assert list(stream.hot_words) == list(
+            hot_words
+            if isinstance(hot_words, dict)
+            else [line.partition(" =")[0] for line in hot_words]
+        )
+    events += stream.finish()
+    assert tuple(e.to_segment() for e in events if e.kind == "final") == whole.segments
+    sources = [sound, spoken("dad"), spoken("cab", "bad", seed=3)]
+    results = recognizer.transcribe_batch(sources, RATE, hot_words=hot_words)
+    assert next(results)[1].segments == whole.segments
+    assert tuple(recognizer.segments(sound, RATE, hot_words=hot_words)) == whole.segments
+
+
+def test_hot_words_change_in_mid_stream(recognizer):
+    stream = recognizer.stream(RATE)
+    assert stream.hot_words == {}
+    texts = []
+    for hot_words in (None, {"cab": 5.0}, ["cad = 5"], ["dadda"], {}):
+        stream.hot_words = hot_words
+        events = stream.feed(spoken("cac", "dadda", pause=20))
+        texts.append([event.text for event in events if event.kind == "final"])
+    assert texts[1][0] == "cab"
+    assert texts[2][0] == "cad"
+    assert texts[3][1] == "dadda"
+    assert texts[0] == texts[4]
+    stream.hot_words = {"cab": 4, "dadda": 3.0}
+    assert stream.hot_words == {"cab": 4.0, "dadda": 3.0}
+    stream.reset()
+    assert stream.hot_words == {"cab": 4.0, "dadda": 3.0}
+    (event, *_) = stream.feed(spoken("dadda", pause=20))
+    assert event.text == "dadda"
+    assert stream.copy().hot_words == stream.hot_words
+
+
+@settings(max_examples=40)
+@given(
+    st.integers(0, 1000),
+    st.lists(
+        st.sampled_from([(), ("dadda",), ("abc", "dadda = 9"), ("a b", "acd")]),
+        min_size=2,
+        max_size=6,
+    ),
+    st.integers(20, 300),
+)
+def test_changes_in_mid_word_keep_the_contract_of_events(recognizer, seed, lists, size):
+    sound, stream, events = random_sound(seed), recognizer.stream(RATE), []
+    for number, first in enumerate(range(0, len(sound), size)):
+        stream.hot_words = lists[number % len(lists)]
+        events += stream.feed(sound[first : first + size])
+    events += stream.finish()
+    segment, stable, is_open = -1, "", False
+    for event in events:
+        if event.segment != segment:
+            assert (event.segment, is_open) == (segment + 1, False)
+            segment, stable = event.segment, ""
+        assert event.text
+        assert event.text.startswith(event.stable)
+        assert event.stable.startswith(stable)
+        assert event.text == " ".join(word.text for word in event.words)
+        stable, is_open = event.stable, event.kind == "partial"
+    assert not is_open
+
+
+def test_a_list_is_compiled_once_and_shared(recognizer):
+    first = recognizer.hot_word_decoder(["dadda"])
+    assert recognizer.hot_word_decoder(("dadda",)) is first
+    assert recognizer.hot_word_decoder({"dadda": 1.5}) is not first
+    stream = recognizer.stream(RATE, hot_words=["acd"])
+    stream.hot_words = ["dadda"]
+    assert stream.engine.pipeline.decoder is first
+    stream.hot_words = None
+    assert stream.engine.pipeline.decoder is recognizer.decoder
+    assert isinstance(first, TreeSearch)
+    spelled = own_pronunciations(first, TOKENS.symbols)
+    assert spelled == {"dadda": ["d a d d a", "d a d d a  "]}
+
+
+@pytest.mark.parametrize(
+    ("options", "said"),
+    [
+        ({"hot_words": "abba"}, "hot_words is 'abba'; give a list"),
+        ({"hot_words": ["..."]}, "hot word '...' has no words"),
+        ({"hot_words": ["zebra"]}, "'zebra' cannot be spelled with the model's characters"),
+        ({"hot_words": ["a cab: a b"]}, "has 2 words; give phones for single words"),
+        ({"hot_words": ["cab: k a b"]}, "'cab' needs the phone k"),
+        ({"hot_words": ["a"], "phrases": ["a"]}, "hot words beside phrases"),
+        ({"hot_words": ["a"], "decoder": "greedy"}, "need a search for words"),
+        ({"hot_words": {"a": 99}}, "give 0 to 20"),
+    ],
+)
+def test_refusals(recognizer, options, said):
+    with pytest.raises(ConfigError, match=said):
+        recognizer.stream(RATE, **options)
+    with pytest.raises(ConfigError, match=said):
+        recognizer.transcribe(np.zeros(100, np.float32), RATE, **options)
+
+
+def test_a_stream_without_words_refuses_them():
+    stream = Recognizer(FakeModel(), TOKENS).stream(RATE)
+    with pytest.raises(ConfigError, match="need a search for words"):
+        stream.hot_words = ["a"]
+    assert stream.hot_words == {}
