@@ -1,5 +1,6 @@
 """Tokenizers and text normalisers."""
 
+from asr_gru.text.inverse import WrittenWord, inverse_normalise, write_words
 from asr_gru.text.normaliser import normalise
 from asr_gru.text.tokenizers import (
     TOKENS,
@@ -21,9 +22,12 @@ __all__ = [
     "PieceTokenizer",
     "TokenKind",
     "Tokenizer",
+    "WrittenWord",
     "build_character_tokenizer",
     "find_tokens",
+    "inverse_normalise",
     "load_tokenizer",
     "normalise",
     "train_piece_tokenizer",
+    "write_words",
 ]
