@@ -19,6 +19,7 @@ if TYPE_CHECKING:
 
     from asr_gru.language import HotWord, HotWordsLike, Lexicon, WordSounds
     from asr_gru.model.acoustic import AcousticModel
+    from asr_gru.streaming.confidence_filter import MinimumConfidence
     from asr_gru.text import Tokenizer
 
 __all__ = ["DecoderChoice", "LoadedModel"]
@@ -267,6 +268,21 @@ class LoadedModel:
         decoder: DecoderChoice,
         closed: Closed | None = None,
         hot_words: tuple[HotWord, ...] | None = None,
+        least: MinimumConfidence | None = None,
+    ) -> Pipeline:
+        pipeline = self._chosen_pipeline(decoder, closed, hot_words)
+        if least is not None and pipeline.decoder.whole_utterances:
+            raise ConfigError(
+                "a minimum confidence beside phrases or a grammar, which are heard whole; "
+                "use rejection"
+            )
+        return replace(pipeline, minimum_confidence=least)
+
+    def _chosen_pipeline(
+        self,
+        decoder: DecoderChoice,
+        closed: Closed | None,
+        hot_words: tuple[HotWord, ...] | None,
     ) -> Pipeline:
         if closed is not None:
             if decoder is not None:

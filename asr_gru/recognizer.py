@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from functools import partial
 from typing import TYPE_CHECKING
 
@@ -9,6 +10,7 @@ from asr_gru.audio import check_rate
 from asr_gru.decoders import Closed
 from asr_gru.errors import ConfigError, Error, ModelError
 from asr_gru.loaded_model import DecoderChoice, LoadedModel
+from asr_gru.streaming.confidence_filter import MinimumConfidence
 from asr_gru.streaming.endpoint import EndpointRules
 from asr_gru.streaming.engine import StreamEngine
 from asr_gru.streaming.recordings import (
@@ -67,6 +69,8 @@ class Recognizer(LoadedModel):
         grammar: str | Path | None = None,
         rejection: float | None = None,
         hot_words: HotWordsLike | None = None,
+        minimum_confidence: float | None = None,
+        mark_uncertain: bool = False,
         partials: bool = True,
     ) -> Stream:
         """Start a stream.
@@ -80,12 +84,14 @@ class Recognizer(LoadedModel):
             grammar: only its sentences are listened for; see ``grammar_decoder``.
             rejection: how much is rejected that is none of them; see ``phrase_decoder``.
             hot_words: likelier than the language model expects; see ``hot_word_decoder``.
+            minimum_confidence: words below, between 0 and 1, are left out; None keeps all.
+            mark_uncertain: keep them instead, with ``Word.uncertain`` set and ``[word?]`` in text.
             partials: False yields finals only, at a lower cost.
 
         Raises:
             ModelError: the model needs whole recordings.
             AudioError: an impossible rate.
-            ConfigError: an endpoint, a decoder, phrases or a grammar that cannot be.
+            ConfigError: an endpoint, a decoder, phrases, a grammar or a minimum that cannot be.
         """
         if not self.acoustic.info.streaming:
             raise ModelError(
@@ -94,7 +100,10 @@ class Recognizer(LoadedModel):
             )
         listed = _listed(hot_words)
         pipeline = self._pipeline_with(
-            decoder, Closed.of(phrases, rejection, grammar=grammar), listed
+            decoder,
+            Closed.of(phrases, rejection, grammar=grammar),
+            listed,
+            MinimumConfidence.of(minimum_confidence, mark=mark_uncertain),
         )
         rate = check_rate(sample_rate)
         new_engine = partial(StreamEngine, pipeline, rate, partials=partials)
@@ -117,6 +126,7 @@ class Recognizer(LoadedModel):
             ConfigError: a decoder that cannot be.
         """
         pipeline = self._pipeline_with(decoder, None, state.hot_words or None)
+        pipeline = replace(pipeline, minimum_confidence=state.engine.minimum_confidence)
         rate, partials = state.engine.sample_rate, state.engine.partials
         new_engine = partial(StreamEngine, pipeline, rate, partials=partials)
         return Stream.resume(
@@ -133,6 +143,8 @@ class Recognizer(LoadedModel):
         grammar: str | Path | None = None,
         rejection: float | None = None,
         hot_words: HotWordsLike | None = None,
+        minimum_confidence: float | None = None,
+        mark_uncertain: bool = False,
         endpoint: EndpointRules | str | float | None = None,
         on_progress: Callable[[float], None] | None = None,
         on_segment: Callable[[Segment], None] | None = None,
@@ -150,18 +162,23 @@ class Recognizer(LoadedModel):
             grammar: only its sentences are listened for; see ``grammar_decoder``.
             rejection: how much is rejected that is none of them; see ``phrase_decoder``.
             hot_words: likelier than the language model expects; see ``hot_word_decoder``.
+            minimum_confidence: words below are left out; see ``stream``.
+            mark_uncertain: mark them instead; see ``stream``.
             endpoint: where segments end; see ``stream``.
             on_progress: called now and then with the seconds of audio recognised so far.
             on_segment: called with each segment as soon as it is final.
 
         Raises:
             AudioError: the source cannot be read as audio.
-            ConfigError: an endpoint, a decoder, phrases or a grammar that cannot be.
+            ConfigError: an endpoint, a decoder, phrases, a grammar or a minimum that cannot be.
         """
         rules = self._rules(endpoint)
         ((_, result),) = transcribe_recordings(
             self._pipeline_with(
-                decoder, Closed.of(phrases, rejection, grammar=grammar), _listed(hot_words)
+                decoder,
+                Closed.of(phrases, rejection, grammar=grammar),
+                _listed(hot_words),
+                MinimumConfidence.of(minimum_confidence, mark=mark_uncertain),
             ),
             [source],
             sample_rate,
@@ -184,6 +201,8 @@ class Recognizer(LoadedModel):
         grammar: str | Path | None = None,
         rejection: float | None = None,
         hot_words: HotWordsLike | None = None,
+        minimum_confidence: float | None = None,
+        mark_uncertain: bool = False,
         endpoint: EndpointRules | str | float | None = None,
     ) -> Iterator[Segment]:
         """Yield the segments of a recording as soon as each is final.
@@ -192,7 +211,10 @@ class Recognizer(LoadedModel):
         ``transcribe``.
         """
         pipeline = self._pipeline_with(
-            decoder, Closed.of(phrases, rejection, grammar=grammar), _listed(hot_words)
+            decoder,
+            Closed.of(phrases, rejection, grammar=grammar),
+            _listed(hot_words),
+            MinimumConfidence.of(minimum_confidence, mark=mark_uncertain),
         )
         return iterate_segments(pipeline, source, sample_rate, self._rules(endpoint))
 
@@ -207,6 +229,8 @@ class Recognizer(LoadedModel):
         grammar: str | Path | None = None,
         rejection: float | None = None,
         hot_words: HotWordsLike | None = None,
+        minimum_confidence: float | None = None,
+        mark_uncertain: bool = False,
         endpoint: EndpointRules | str | float | None = None,
         on_progress: Callable[[float], None] | None = None,
         on_update: Callable[[Update], None] | None = None,
@@ -226,7 +250,10 @@ class Recognizer(LoadedModel):
             raise ConfigError(f"a batch size of {batch_size}; give 1 or more")
         return transcribe_recordings(
             self._pipeline_with(
-                decoder, Closed.of(phrases, rejection, grammar=grammar), _listed(hot_words)
+                decoder,
+                Closed.of(phrases, rejection, grammar=grammar),
+                _listed(hot_words),
+                MinimumConfidence.of(minimum_confidence, mark=mark_uncertain),
             ),
             sources,
             sample_rate,

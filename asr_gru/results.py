@@ -49,6 +49,7 @@ class Word:
         end_s: seconds; never before ``start_s`` nor after the start of the next word.
         confidence: between 0 (a guess) and 1 (certain).
         phones: what it consists of, if it was aligned with a text.
+        uncertain: whether it is below the minimum confidence, where such words are marked.
     """
 
     text: str
@@ -56,6 +57,12 @@ class Word:
     end_s: float
     confidence: float
     phones: tuple[Phone, ...] = ()
+    uncertain: bool = False
+
+    @property
+    def marked(self) -> str:
+        """The word as text shows it: ``[word?]`` if it is marked as uncertain."""
+        return f"[{self.text}?]" if self.uncertain else self.text
 
     def to_dict(self) -> dict[str, Any]:
         """Return the word as JSON shows it."""
@@ -64,6 +71,7 @@ class Word:
             "start_s": round(self.start_s, 3),
             "end_s": round(self.end_s, 3),
             "confidence": round(self.confidence, 3),
+            **({"uncertain": True} if self.uncertain else {}),
             **({"phones": [phone.to_dict() for phone in self.phones]} if self.phones else {}),
         }
 
@@ -116,7 +124,7 @@ class Segment:
         """Return the segment of ``words``, at least one, which give its text and times."""
         return cls(
             id=id,
-            text=" ".join(word.text for word in words),
+            text=" ".join(word.marked for word in words),
             start_s=words[0].start_s,
             end_s=words[-1].end_s,
             words=words,

@@ -12,7 +12,9 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from asr_gru.cli.options import (
+    check_confidence,
     closed_decoder,
+    confidence_options,
     endpoint_rules,
     hot_decoder,
     hot_word_option,
@@ -60,6 +62,7 @@ SIGNALS = [
 @stream_options(threads=1)
 @phrase_options
 @hot_word_option
+@confidence_options
 @click.pass_context
 def command(
     context: click.Context,
@@ -77,6 +80,8 @@ def command(
     grammar: Path | None,
     rejection: float | None,
     hot_words: Path | None,
+    minimum_confidence: float | None,
+    mark_uncertain: bool,
 ) -> int:
     """Transcribe a microphone until Ctrl-C; words of low confidence are underlined."""
     if from_file is not None and device is not None:
@@ -84,6 +89,7 @@ def command(
     if len(set(outputs)) < len(outputs):
         raise ConfigError("--output names a file twice; give each once")
     closed = read_closed(phrases, grammar, rejection, decoder, beam)
+    check_confidence(minimum_confidence, closed, mark=mark_uncertain)
     listed = read_hot_words(hot_words, closed)
     rules = endpoint_rules(endpoint)
     with contextlib.ExitStack() as stack:
@@ -101,7 +107,15 @@ def command(
         stack.callback(source.close)
         recognizer = Recognizer.load(model, threads=threads, decoder=decoder, beam=beam)
         chosen = hot_decoder(recognizer, listed) or closed_decoder(recognizer, closed)
-        session = LiveSession(recognizer, source, rules, decoder=chosen, audio=audio is not None)
+        session = LiveSession(
+            recognizer,
+            source,
+            rules,
+            decoder=chosen,
+            minimum_confidence=minimum_confidence,
+            mark_uncertain=mark_uncertain,
+            audio=audio is not None,
+        )
         files = [SessionWriter(path) for path in outputs]
         with _stop_on_signal(session):
             return _Output(_screen(), files, audio).run(session, source)

@@ -129,9 +129,9 @@ class Terminal:
         settled = len(event.stable.split())
         words = []
         for index, word in enumerate(event.words):
-            unsure = event.kind == "final" and word.confidence < UNSURE
+            unsure = event.kind == "final" and (word.uncertain or word.confidence < UNSURE)
             styles = ["dim"] * (index >= settled) + ["underline"] * unsure
-            words.append(Text(_printable(word.text), " ".join(styles)))
+            words.append(Text(_printable(word.marked), " ".join(styles)))
         return self._wrapped(Text(" ").join(words), Text(f"[{clock(event.start_s)}] ", "dim"))
 
     def _wrapped(self, text: Text, first: Text | None = None) -> Text:

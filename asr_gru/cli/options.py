@@ -17,7 +17,9 @@ from asr_gru.streaming.endpoint import EndpointRules
 
 __all__ = [
     "cache_option",
+    "check_confidence",
     "closed_decoder",
+    "confidence_options",
     "endpoint_rules",
     "finite",
     "hot_decoder",
@@ -184,6 +186,37 @@ def hot_word_option(function: F) -> F:
         type=click.Path(path_type=Path),
         help="Expect the words of this file; lines of PHRASE [= WEIGHT], or WORD: PHONES.",
     )(function)
+
+
+def confidence_options(function: F) -> F:
+    """Add the options that leave out or mark words of low confidence."""
+    for option in (
+        click.option(
+            "--mark-uncertain",
+            is_flag=True,
+            help="Mark words below --minimum-confidence as [word?] instead.",
+        ),
+        click.option(
+            "--minimum-confidence",
+            type=click.FloatRange(0, 1),
+            callback=finite,
+            metavar="P",
+            help="Leave out words of lower confidence, from 0 to 1.",
+        ),
+    ):
+        function = option(function)
+    return function
+
+
+def check_confidence(minimum: float | None, closed: Closed | None, *, mark: bool) -> None:
+    """Raise ConfigError if the options of ``confidence_options`` cannot be."""
+    if minimum is None and mark:
+        raise ConfigError("--mark-uncertain needs --minimum-confidence; give one, such as 0.5")
+    if minimum is not None and closed is not None:
+        raise ConfigError(
+            "--minimum-confidence is for words, but phrases and grammars are heard whole; "
+            "use --rejection"
+        )
 
 
 def read_hot_words(path: Path | None, closed: Closed | None) -> tuple[HotWord, ...] | None:

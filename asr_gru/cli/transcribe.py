@@ -13,6 +13,8 @@ from asr_gru.audio.opening import is_pipe
 from asr_gru.audio.pcm import ENCODINGS
 from asr_gru.cli.interrupts import Interrupted, interruptible
 from asr_gru.cli.options import (
+    check_confidence,
+    confidence_options,
     endpoint_rules,
     hot_word_option,
     model_options,
@@ -41,6 +43,7 @@ __all__ = ["command"]
 @model_options
 @phrase_options
 @hot_word_option
+@confidence_options
 @click.option(
     "--format",
     "formats",
@@ -94,6 +97,8 @@ def command(
     grammar: Path | None,
     rejection: float | None,
     hot_words: Path | None,
+    minimum_confidence: float | None,
+    mark_uncertain: bool,
     phones: bool,
     formats: tuple[str, ...],
     output_dir: Path | None,
@@ -113,6 +118,7 @@ def command(
             raise ConfigError("--phones uses the greedy decoder; omit --decoder and --beam")
         decoder = "greedy"
     closed = read_closed(phrases, grammar, rejection, decoder, beam)
+    check_confidence(minimum_confidence, closed, mark=mark_uncertain)
     formats = formats or ("ctm" if phones else "txt",)
     for name in formats:
         writer(name)
@@ -126,6 +132,8 @@ def command(
         endpoint_rules(endpoint),
         closed,
         read_hot_words(hot_words, closed),
+        minimum_confidence,
+        mark_uncertain,
     )
     if raw_rate is None and (raw_format is not None or raw_channels is not None):
         raise ConfigError("--raw-format and --raw-channels need --raw-rate")

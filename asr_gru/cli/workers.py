@@ -47,6 +47,8 @@ class Settings:
     rules: EndpointRules
     closed: Closed | None = None
     hot_words: tuple[HotWord, ...] | None = None
+    minimum_confidence: float | None = None
+    mark_uncertain: bool = False
 
     def load(self) -> Recognizer:
         """Load the model, compile phrases and hot words; raises as ``Recognizer`` does."""
@@ -99,6 +101,8 @@ def _transcribe(
         sources,
         batch_size=batch_size,
         decoder=settings.chosen(recognizer),
+        minimum_confidence=settings.minimum_confidence,
+        mark_uncertain=settings.mark_uncertain,
         endpoint=settings.rules,
         on_update=emit,
     )

@@ -41,7 +41,7 @@ def cues(transcript: Transcript) -> list[Cue]:
         wanted = max(group[-1].end_s, start_s + MIN_CUE_S)
         end_s = max(group[-1].end_s, min(wanted, limit)) if last else min(wanted, limit)
         result.append(
-            Cue(start_s, max(start_s, end_s), _balanced_lines([word.text for word in group]))
+            Cue(start_s, max(start_s, end_s), _balanced_lines([word.marked for word in group]))
         )
     return result
 
@@ -49,7 +49,7 @@ def cues(transcript: Transcript) -> list[Cue]:
 def _fits(group: Sequence[Word], word: Word) -> bool:
     if word.start_s - group[-1].end_s >= MIN_PAUSE_S or word.end_s - group[0].start_s > MAX_CUE_S:
         return False
-    return len(_wrap([*(w.text for w in group), word.text], MAX_LINE_LENGTH)) <= MAX_LINES
+    return len(_wrap([*(w.marked for w in group), word.marked], MAX_LINE_LENGTH)) <= MAX_LINES
 
 
 def _wrap(words: Sequence[str], width: int) -> list[str]:

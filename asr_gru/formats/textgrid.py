@@ -13,7 +13,7 @@ Interval = tuple[float, float, str]
 
 def write_textgrid(transcript: Transcript, name: str) -> str:  # noqa: ARG001
     """Return a TextGrid that spans the whole recording."""
-    words = [(word.start_s, word.end_s, word.text) for word in transcript.words]
+    words = [(word.start_s, word.end_s, word.marked) for word in transcript.words]
     phones = [(p.start_s, p.end_s, p.text) for word in transcript.words for p in word.phones]
     segments = [(s.start_s, s.end_s, s.text) for s in transcript.segments]
     end_s = max([transcript.duration_s, 0.001, *(end for _, end, _ in [*words, *segments])])

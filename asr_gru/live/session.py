@@ -6,6 +6,7 @@ import math
 import time
 from collections.abc import Callable, Iterator
 from dataclasses import replace
+from functools import partial
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -52,6 +53,8 @@ class LiveSession:
         endpoint: where segments end; by default as the recogniser does. May be changed while the
             session runs.
         decoder: as in ``Recognizer.stream``.
+        minimum_confidence: words below are left out; see ``Recognizer.stream``.
+        mark_uncertain: mark them instead.
         audio: whether to yield ``AudioBlock`` records as well.
         retry_s: seconds between attempts to reopen a lost source.
         clock: monotonic clock of the source in seconds.
@@ -64,13 +67,20 @@ class LiveSession:
         endpoint: EndpointRules | str | float | None = None,
         *,
         decoder: DecoderChoice = None,
+        minimum_confidence: float | None = None,
+        mark_uncertain: bool = False,
         audio: bool = False,
         retry_s: float = 1.0,
         clock: Callable[[], float] = time.monotonic,
     ) -> None:
         self._recognizer = recognizer
         self._source = source
-        self._decoder = decoder
+        self._start_stream = partial(
+            recognizer.stream,
+            decoder=decoder,
+            minimum_confidence=minimum_confidence,
+            mark_uncertain=mark_uncertain,
+        )
         self._audio = audio
         self._retry_s = retry_s
         self._clock = clock
@@ -200,7 +210,7 @@ class LiveSession:
 
     def _new_stream(self, endpoint: EndpointRules | str | float | None) -> Stream:
         self._first_id = self._next_id
-        return self._recognizer.stream(self._source.sample_rate, endpoint, decoder=self._decoder)
+        return self._start_stream(self._source.sample_rate, endpoint)
 
     def _to_session_events(self, events: list[Event]) -> Iterator[Event]:
         """Convert events from stream time and segment ids to those of the session."""

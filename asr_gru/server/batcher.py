@@ -155,10 +155,19 @@ class Batcher:
         on_update: Callable[[StreamUpdate], None],
         *,
         decoder: DecoderChoice = None,
+        minimum_confidence: float | None = None,
+        mark_uncertain: bool = False,
         partials: bool = True,
     ) -> ServedStream:
         """Start a stream whose updates go to ``on_update``; raises as ``Recognizer.stream``."""
-        stream = self.recognizer.stream(sample_rate, rules, decoder=decoder, partials=partials)
+        stream = self.recognizer.stream(
+            sample_rate,
+            rules,
+            decoder=decoder,
+            minimum_confidence=minimum_confidence,
+            mark_uncertain=mark_uncertain,
+            partials=partials,
+        )
         served = ServedStream(stream, int(sample_rate), on_update)
         served.has_room.set()
         return served

@@ -146,6 +146,8 @@ class Connection(ABC):
         rules: EndpointRules,
         *,
         decoder: DecoderChoice = None,
+        minimum_confidence: float | None = None,
+        mark_uncertain: bool = False,
         partials: bool = True,
     ) -> None:
         """Start a stream; RefusedError for parameters that the recogniser rejects."""
@@ -157,6 +159,8 @@ class Connection(ABC):
                 bounded(rules),
                 self._on_update,
                 decoder=decoder,
+                minimum_confidence=minimum_confidence,
+                mark_uncertain=mark_uncertain,
                 partials=partials,
             )
         except Error as error:

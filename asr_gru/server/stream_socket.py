@@ -65,6 +65,8 @@ class _Start(_ClientMessage, tag="start"):
     grammar: Annotated[str, Meta(max_length=LONGEST_GRAMMAR)] | None = None
     rejection: Annotated[float, Meta(ge=0, le=20)] | None = None
     hot_words: _HotWordList | None = None
+    minimum_confidence: Annotated[float, Meta(ge=0, le=1)] | None = None
+    mark_uncertain: bool = False
     words: bool = True
     key: str | None = None
 
@@ -100,7 +102,13 @@ class StreamConnection(Connection):
         self._start = start
         rules = self.context.endpoint if start.endpoint is None else _rules(start.endpoint)
         decoder = await self._decoder(start)
-        self.open_stream(start.sample_rate, rules, decoder=decoder)
+        self.open_stream(
+            start.sample_rate,
+            rules,
+            decoder=decoder,
+            minimum_confidence=start.minimum_confidence,
+            mark_uncertain=start.mark_uncertain,
+        )
         info = self.context.recognizer.acoustic.info
         self.put(
             {

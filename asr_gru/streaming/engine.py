@@ -14,6 +14,7 @@ import numpy.typing as npt
 from asr_gru.audio import Resampler, Samples, check_samples
 from asr_gru.errors import Error, ModelError
 from asr_gru.results import Event, Segment
+from asr_gru.streaming.confidence_filter import ConfidenceFilter
 from asr_gru.streaming.segmenter import Segmenter, advance_segmenters, read_segmenters
 
 if TYPE_CHECKING:
@@ -21,6 +22,7 @@ if TYPE_CHECKING:
 
     from asr_gru.decoding import AnyDecoder, WordTimes
     from asr_gru.model.acoustic import AcousticModel, State
+    from asr_gru.streaming.confidence_filter import MinimumConfidence
     from asr_gru.streaming.endpoint import EndpointRules
     from asr_gru.streaming.speech import SpeechThresholds
     from asr_gru.text import Tokenizer
@@ -38,6 +40,7 @@ class Pipeline:
         decoder: log-probabilities to tokens.
         times: frames to seconds.
         speech: evidence of speech that a tree search's words need; None accepts all words.
+        minimum_confidence: of words in results; None keeps all words.
     """
 
     acoustic: AcousticModel
@@ -45,6 +48,7 @@ class Pipeline:
     decoder: AnyDecoder
     times: WordTimes
     speech: SpeechThresholds | None = None
+    minimum_confidence: MinimumConfidence | None = None
 
 
 class StreamEngine:
@@ -80,6 +84,8 @@ class StreamEngine:
         self._segmenter = Segmenter(
             pipeline.decoder, pipeline.tokenizer, pipeline.times, rules, pipeline.speech
         )
+        least = pipeline.minimum_confidence
+        self._filter = None if least is None else ConfidenceFilter(least)
         self.partials = partials
         self._blocks: list[Samples] = []
         self._buffered = 0
@@ -101,6 +107,11 @@ class StreamEngine:
     def sample_rate(self) -> int:
         """Rate of the blocks, in Hz."""
         return self._resampler.from_rate
+
+    @property
+    def minimum_confidence(self) -> MinimumConfidence | None:
+        """What words need to be shown."""
+        return None if self._filter is None else self._filter.minimum
 
     @property
     def audio_s(self) -> float:
@@ -176,6 +187,7 @@ class StreamEngine:
         vars(twin).update(vars(self))
         twin._resampler = self._resampler.copy()
         twin._segmenter = self._segmenter.copy()
+        twin._filter = self._filter and self._filter.copy()
         twin._blocks = list(self._blocks)
         return twin
 
@@ -219,6 +231,8 @@ class StreamEngine:
     def _finals(self, segments: list[Segment]) -> list[Event]:
         if segments:
             self._shown = ("", "")
+        if self._filter is not None:
+            segments = [one for one in map(self._filter.final, segments) if one is not None]
         return [Event.final(segment) for segment in segments]
 
     def _partial(self) -> list[Event]:
@@ -226,6 +240,10 @@ class StreamEngine:
         if spoken is None:
             return []
         self._shown = (spoken.text, spoken.stable)
+        if self._filter is not None:
+            spoken = self._filter.partial(spoken)
+            if spoken is None:
+                return []
         return [
             Event(
                 kind="partial",

@@ -4,9 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+import numpy as np
+import numpy.typing as npt
+
 from asr_gru.decoding import Hypothesis, WordSpan
 
-__all__ = ["find_seam", "is_between_words"]
+Rows = npt.NDArray[np.float32]
+
+__all__ = ["find_seam", "is_between_words", "latest"]
 
 
 def find_seam(
@@ -44,3 +49,12 @@ def is_between_words(best: Hypothesis, spans: Sequence[WordSpan], again: int) ->
     if best.words is not None:
         return bool(spans) and not whole
     return whole or (len(spans) > 1 and again == 1)
+
+
+def latest(blocks: Sequence[Rows], most: int) -> list[Rows]:
+    """Return the last of the blocks, no fewer than hold ``most`` rows together."""
+    kept = list(blocks)
+    spare = sum(map(len, kept)) - most
+    while kept and spare >= len(kept[0]):
+        spare -= len(kept.pop(0))
+    return kept

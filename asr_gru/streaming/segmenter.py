@@ -26,7 +26,7 @@ from asr_gru.decoding import (
 from asr_gru.results import Segment, Word
 from asr_gru.streaming.endpoint import Endpoint, EndpointRules, EndpointState, find_endpoint
 from asr_gru.streaming.readings import OpenSegment, Reading, read_beams, worth_showing
-from asr_gru.streaming.seam import find_seam, is_between_words
+from asr_gru.streaming.seam import find_seam, is_between_words, latest
 from asr_gru.streaming.speech import SpeechEvidence, SpeechThresholds, accumulate, is_speech
 
 if TYPE_CHECKING:
@@ -178,13 +178,8 @@ class Segmenter:
         self._beam = beam
         self._evidence = accumulate(self._evidence, log_probs, self._shown_threshold)
         self._frames += len(log_probs)
-        if self.rules.longest_s is None:
-            self._kept = []
-            return
-        self._kept.append(log_probs)
-        spare = sum(map(len, self._kept)) - self._most_kept
-        while spare >= len(self._kept[0]):
-            spare -= len(self._kept.pop(0))
+        is_cut = self.rules.longest_s is not None
+        self._kept = latest([*self._kept, log_probs], self._most_kept) if is_cut else []
 
     @property
     def _shown_threshold(self) -> float:
@@ -193,9 +188,6 @@ class Segmenter:
     def _is_speech(self, best: Hypothesis, words: tuple[Word, ...]) -> bool:
         limits = self._thresholds
         return best.words is None or limits is None or is_speech(self._evidence, words, limits)
-
-    def _best(self) -> Hypothesis:
-        return self.decoder.best(self._beam)[0]
 
     def _ended(self) -> Hypothesis:
         """Return the best reading at the end of a sentence."""
@@ -223,7 +215,7 @@ class Segmenter:
             self._close(best, closed)
             self._restart()
             return None
-        best = self._best()
+        best = self.decoder.best(self._beam)[0]
         spans = word_spans(best, self._tokens)
         kept, again = find_seam(
             best,

@@ -159,3 +159,34 @@ def test_numbers_that_are_not_finite_are_refused(run, command, value):
     result = run(*command, value)
     assert (result.status, result.err.count("\n")) == (2, 1)
     assert command[-1] in result.err
+
+
+def test_words_of_low_confidence_are_left_out_or_marked(run, model, recording):
+    def heard(*arguments):
+        result = run("transcribe", "--model", model, "--format", "json", *arguments, recording)
+        assert result.status == 0, result.err
+        return json.loads(result.out)
+
+    whole = heard()
+    words = [word for segment in whole["segments"] for word in segment["words"]]
+    assert words
+    assert heard("--minimum-confidence", "1")["text"] == ""
+    assert heard("--minimum-confidence", "0") == whole
+    marked = heard("--minimum-confidence", "1", "--mark-uncertain")
+    assert marked["text"] == " ".join(f"[{word['text']}?]" for word in words)
+
+
+@pytest.mark.parametrize("command", ["transcribe", "live"])
+@pytest.mark.parametrize(
+    ("options", "message"),
+    [
+        (["--mark-uncertain"], "--minimum-confidence"),
+        (["--minimum-confidence", "1.5"], "--minimum-confidence"),
+        (["--minimum-confidence", "nan"], "--minimum-confidence"),
+    ],
+)
+def test_minimum_confidences_that_cannot_be_are_refused(run, command, options, message):
+    source = ["a.wav"] if command == "transcribe" else ["--from-file", "a.wav"]
+    result = run(command, *options, *source)
+    assert result.status in (1, 2)
+    assert (message in result.err, result.err.count("\n")) == (True, 1)

@@ -132,3 +132,29 @@ def test_nothing_said_is_a_valid_file(name):
 def test_an_unknown_format_names_the_nearest():
     with pytest.raises(ConfigError, match="'srt'"):
         writer("srtt")
+
+
+def test_words_marked_as_uncertain_are_marked_in_text_and_subtitles():
+    words = (
+        Word(text="one", start_s=0.0, end_s=0.4, confidence=0.9),
+        Word(text="two", start_s=0.5, end_s=0.9, confidence=0.2, uncertain=True),
+    )
+    transcript = Transcript((Segment.of(0, words),), 1.0)
+    for name in ("txt", "srt", "vtt", "tsv", "TextGrid"):
+        assert "[two?]" in writer(name)(transcript, "x"), name
+    assert " two 0.200\n" in writer("ctm")(transcript, "x")
+    assert '"uncertain": true' in writer("json")(transcript, "x")
+
+
+def test_a_subtitle_stays_until_its_last_word_has_been_said():
+    starts = [0.0, 0.5, 2.0, 2.3, 8.9, 9.5]
+    words = tuple(
+        Word(text=f"w{i}", start_s=start, end_s=start + 0.3, confidence=1.0)
+        for i, start in enumerate(starts)
+    )
+    transcript = Transcript((Segment.of(0, words),), 9.7)
+    shown = cues(transcript)
+    assert len(shown) > 1
+    for word in words:
+        cue = next(cue for cue in shown if word.text in " ".join(cue.lines).split())
+        assert cue.start_s <= word.start_s < word.end_s <= cue.end_s

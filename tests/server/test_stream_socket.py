@@ -325,3 +325,25 @@ def test_hot_words_that_are_refused(phrase_server, start, told):
     refused = asyncio.run(answer())
     assert refused["code"] == "bad_message"
     assert told in refused["message"]
+
+
+def test_words_of_low_confidence_are_left_out_or_marked(server, recognizer):
+    samples = voice(3.0)
+    whole = recognizer.transcribe(samples, RATE)
+    assert all(word.confidence < 1.0 for word in whole.words)
+    messages, _ = asyncio.run(talk(server, samples, minimum_confidence=1.0))
+    assert [m for m in messages if m["type"] in {"partial", "final"}] == []
+    marked, _ = asyncio.run(talk(server, samples, minimum_confidence=1.0, mark_uncertain=True))
+    words = [word for m in finals(marked) for word in m["words"]]
+    assert [word["text"] for word in words] == [word.text for word in whole.words]
+    assert all(word["uncertain"] for word in words)
+    assert "?]" in finals(marked)[0]["text"]
+
+
+def test_a_minimum_confidence_out_of_range_is_refused(server):
+    async def answer():
+        async with server.socket() as socket:
+            return await started(socket, minimum_confidence=1.5)
+
+    refusal = asyncio.run(answer())
+    assert (refusal["type"], refusal["code"]) == ("error", "bad_message")
