@@ -13,6 +13,7 @@ from asr_gru.errors import AudioError, ConfigError, Error, ModelError
 from asr_gru.model.acoustic import AcousticInfo
 from asr_gru.recognizer import Recognizer
 from asr_gru.streaming.endpoint import EndpointRules
+from asr_gru.streaming.engine import FINAL_SILENCE_S
 from asr_gru.text import CharacterTokenizer
 
 TOKENS = CharacterTokenizer(" abcd")

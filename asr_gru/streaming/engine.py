@@ -29,6 +29,9 @@ if TYPE_CHECKING:
 
 __all__ = ["Pipeline", "StreamEngine", "advance_engines"]
 
+FINAL_SILENCE_S = 0.2
+"""Silence added at the end of a stream, so that a recording cut right after a word has all of it."""
+
 
 @dataclass(frozen=True, slots=True)
 class Pipeline:
@@ -172,6 +175,8 @@ class StreamEngine:
         self._buffer(self._resampler.finish())
         segments: list[Segment] = []
         if self._accepted:
+            silence = round(FINAL_SILENCE_S * self.pipeline.acoustic.info.sample_rate)
+            self._buffer(np.zeros(silence, np.float32))
             rest = self.take(self._buffered)
             log_probs = self.pipeline.acoustic.finish(rest[None], self.state)
             segments = self._segmenter.advance(log_probs[0])
