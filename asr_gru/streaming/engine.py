@@ -30,7 +30,7 @@ if TYPE_CHECKING:
 __all__ = ["Pipeline", "StreamEngine", "advance_engines"]
 
 FINAL_SILENCE_S = 0.2
-"""Silence added at the end of a stream, so that a recording cut right after a word has all of it."""
+"""Silence added to the end of a stream, without which a word at the very end may be lost."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -27,7 +27,7 @@ from asr_gru.results import Segment, Word
 from asr_gru.streaming.endpoint import Endpoint, EndpointRules, EndpointState, find_endpoint
 from asr_gru.streaming.readings import OpenSegment, Reading, read_beams, worth_showing
 from asr_gru.streaming.seam import find_seam, is_between_words, latest
-from asr_gru.streaming.speech import SpeechEvidence, SpeechThresholds, accumulate, is_speech
+from asr_gru.streaming.speech import SpeechGate, SpeechThresholds
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -71,10 +71,7 @@ class Segmenter:
         self.decoder = decoder
         self._tokens = tokens
         self._times = times
-        if not isinstance(decoder, TreeSearch):
-            speech = None
-        self._base_thresholds, self._thresholds = speech, speech
-        self._last_end_s = -math.inf
+        self._speech = SpeechGate(speech if isinstance(decoder, TreeSearch) else None)
         self._most_kept = max(1, round(KEPT_S / times.frame_s))
         self._endpoint = EndpointState()
         self._id = 0
@@ -134,7 +131,7 @@ class Segmenter:
         _, best, spans, settled, shown = self._reading
         if not spans:
             return None
-        if best.words is not None and self._evidence.highest < self._shown_threshold:
+        if best.words is not None and not self._speech.is_shown:
             return None
         whole = sum(span.stop < settled + (best.words is not None) for span in spans)
         self._certain = self._certain or spans[0].start < settled or self._is_certain()
@@ -156,10 +153,7 @@ class Segmenter:
     def _restart(self) -> None:
         self._beam = self.decoder.start()
         self._endpoint = EndpointState()
-        self._evidence = SpeechEvidence()
-        if self._base_thresholds is not None:
-            since_s = self._times.seconds(self._frames) - self._last_end_s
-            self._thresholds = self._base_thresholds.after(since_s)
+        self._speech = self._speech.restart(self._times.seconds(self._frames))
         self._first_frame = self._frames
         self._kept: list[LogProbs] = []
         self._certain = False
@@ -176,18 +170,10 @@ class Segmenter:
     def _take(self, beam: Any, log_probs: LogProbs) -> None:
         """Go on with the decoder's state after ``log_probs``."""
         self._beam = beam
-        self._evidence = accumulate(self._evidence, log_probs, self._shown_threshold)
+        self._speech = self._speech.advance(log_probs)
         self._frames += len(log_probs)
         is_cut = self.rules.longest_s is not None
         self._kept = latest([*self._kept, log_probs], self._most_kept) if is_cut else []
-
-    @property
-    def _shown_threshold(self) -> float:
-        return self._thresholds.shown if self._thresholds else 0.0
-
-    def _is_speech(self, best: Hypothesis, words: tuple[Word, ...]) -> bool:
-        limits = self._thresholds
-        return best.words is None or limits is None or is_speech(self._evidence, words, limits)
 
     def _ended(self) -> Hypothesis:
         """Return the best reading at the end of a sentence."""
@@ -243,8 +229,8 @@ class Segmenter:
         self, best: Hypothesis, closed: list[Segment], latest_s: float | None = None
     ) -> None:
         words = self._words(best, latest_s)
-        if words and self._is_speech(best, words):
-            self._last_end_s = words[-1].end_s
+        if words and (best.words is None or self._speech.is_kept(words)):
+            self._speech = self._speech.keep(words)
             closed.append(Segment.of(self._id, words, best.match))
             self._id += 1
 

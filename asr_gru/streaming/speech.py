@@ -19,7 +19,7 @@ are requested.
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass, fields
+from dataclasses import dataclass, fields, replace
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -33,7 +33,14 @@ if TYPE_CHECKING:
     from asr_gru.model.directory import ModelDirectory
     from asr_gru.results import Word
 
-__all__ = ["SpeechEvidence", "SpeechThresholds", "accumulate", "is_speech", "speech_thresholds"]
+__all__ = [
+    "SpeechEvidence",
+    "SpeechGate",
+    "SpeechThresholds",
+    "accumulate",
+    "is_speech",
+    "speech_thresholds",
+]
 
 NOISE_RATIO = 4.2
 """Log-likelihood ratio that phones reach in noise, in nats."""
@@ -151,6 +158,47 @@ def is_speech(
         - DURATION_WEIGHT * math.log(words[-1].end_s - words[0].start_s + 0.1)
     )
     return score >= thresholds.kept
+
+
+@dataclass(frozen=True, slots=True)
+class SpeechGate:
+    """Decides which segments of one stream are shown and kept.
+
+    Attributes:
+        base: thresholds without context; None shows and keeps everything.
+        thresholds: thresholds of the open segment.
+        evidence: evidence in the open segment so far.
+        last_end_s: end of the last word that was kept, in seconds of the stream.
+    """
+
+    base: SpeechThresholds | None
+    thresholds: SpeechThresholds | None = None
+    evidence: SpeechEvidence = SpeechEvidence()
+    last_end_s: float = -math.inf
+
+    def restart(self, now_s: float) -> SpeechGate:
+        """Return the gate of a segment that begins at ``now_s``."""
+        thresholds = self.base.after(now_s - self.last_end_s) if self.base else None
+        return SpeechGate(self.base, thresholds, SpeechEvidence(), self.last_end_s)
+
+    def advance(self, log_probs: npt.NDArray[np.float32]) -> SpeechGate:
+        """Return the gate after further rows ``(frames, tokens)``."""
+        if self.thresholds is None:
+            return self
+        return replace(self, evidence=accumulate(self.evidence, log_probs, self.thresholds.shown))
+
+    def keep(self, words: Sequence[Word]) -> SpeechGate:
+        """Return the gate after a segment with ``words`` was kept."""
+        return replace(self, last_end_s=words[-1].end_s)
+
+    @property
+    def is_shown(self) -> bool:
+        """Whether the open segment may be shown."""
+        return self.thresholds is None or self.evidence.highest >= self.thresholds.shown
+
+    def is_kept(self, words: Sequence[Word]) -> bool:
+        """Return whether to keep a segment that ended, which has at least one word."""
+        return self.thresholds is None or is_speech(self.evidence, words, self.thresholds)
 
 
 def _ratio(log_prob: float, blank: float) -> float:

@@ -136,7 +136,7 @@ def test_align_writes_phones_that_training_takes(run, data):
     phones = ("--set", "data.tokens=phones", "--set", "data.lexicon=letters.dict")
     assert train(run, data, *phones).status == 0
     aligned = run(
-        *("align", data / "run", data / "list.tsv", "--lexicon", data / "letters.dict"),
+        *("align-corpus", data / "run", data / "list.tsv", "--lexicon", data / "letters.dict"),
         *("--output", data / "phones.tsv", "--cache", data / "cache"),
     )
     assert aligned.status == 0, aligned.err
@@ -149,7 +149,7 @@ def test_align_writes_phones_that_training_takes(run, data):
     started = run(*command, *phones, *chosen, "--set", "phones.layer=1")
     assert started.status == 0, started.err
     empty = run(
-        *("align", data / "run", data / "list.tsv", "--lexicon", data / "none.dict"),
+        *("align-corpus", data / "run", data / "list.tsv", "--lexicon", data / "none.dict"),
         *("--output", data / "other.tsv", "--cache", data / "cache"),
     )
     assert empty.status == 1
