@@ -60,27 +60,27 @@ def broken(word_model, tmp_path):
 
 
 def test_the_models_own_decoder_finds_words(recognizer, word_model):
-    said = recognizer.transcribe(noise(1), RATE).text
-    assert said
-    assert set(said.split()) <= WORDS
+    text = recognizer.transcribe(noise(1), RATE).text
+    assert text
+    assert set(text.split()) <= WORDS
     config = ModelDirectory.open(word_model).config
     assert (config.format, config.tokens.kind, config.decoder.kind) == (2, "phones", "words")
 
 
 def test_a_decoder_for_each_load_stream_and_call(recognizer, word_model):
     sound = noise(1)
-    heard = recognizer.transcribe(sound, RATE, decoder="greedy")
-    assert set(heard.text.split()) <= PHONES
-    assert len(heard.words) > 3
+    transcript = recognizer.transcribe(sound, RATE, decoder="greedy")
+    assert set(transcript.text.split()) <= PHONES
+    assert len(transcript.words) > 3
     own = BeamDecoder(3)
     by_own = recognizer.transcribe(sound, RATE, decoder=own).text
     assert by_own == Recognizer.load(word_model, decoder=own).transcribe(sound, RATE).text
-    assert Recognizer.load(word_model, decoder="greedy").transcribe(sound, RATE) == heard
+    assert Recognizer.load(word_model, decoder="greedy").transcribe(sound, RATE) == transcript
     stream = recognizer.stream(RATE, decoder="greedy")
     finals = [e for e in [*stream.feed(sound), *stream.finish()] if e.kind == "final"]
-    assert [e.words for e in finals] == [s.words for s in heard.segments]
+    assert [e.words for e in finals] == [s.words for s in transcript.segments]
     ((_, batched),) = recognizer.transcribe_batch([sound], RATE, decoder="greedy")
-    assert batched == heard
+    assert batched == transcript
 
 
 @settings(max_examples=10, deadline=None)
@@ -155,8 +155,8 @@ def test_a_language_model_for_another_vocabulary_is_refused(broken, tmp_path):
 
 def test_a_model_without_a_language_model_finds_words_too(broken):
     path = broken(**{"language.bin": None})
-    said = Recognizer.load(path).transcribe(noise(1), RATE).text
-    assert set(said.split()) <= WORDS
+    text = Recognizer.load(path).transcribe(noise(1), RATE).text
+    assert set(text.split()) <= WORDS
 
 
 @pytest.mark.parametrize("name", ["lexicon.bin", "language.bin"])

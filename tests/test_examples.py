@@ -23,11 +23,11 @@ def run(name, *arguments):
 
 def test_captions_to_file(tmp_path):
     out = run("captions_to_file.py", tmp_path / "a.srt", "audio_samples/read.flac")
-    first, *told = out.splitlines()
+    first, *lines = out.splitlines()
     assert first.startswith("listening to audio_samples/read.flac")
     written = (tmp_path / "a.srt").read_text().split()
-    assert told
-    assert all(word in written for line in told for word in line.split()[1:])
+    assert lines
+    assert all(word in written for line in lines for word in line.split()[1:])
 
 
 def test_voice_commands(tmp_path):

@@ -32,23 +32,23 @@ def spoken(*texts, seed=0, **more):
     return sound_of(path_of(*texts, **more), seed)
 
 
-def heard(recognizer, sound, hot_words=None):
+def transcribe(recognizer, sound, hot_words=None):
     return recognizer.transcribe(sound, RATE, hot_words=hot_words).text
 
 
-def test_words_that_the_lexicon_lacks_are_heard(recognizer):
+def test_words_that_the_lexicon_lacks_are_recognised(recognizer):
     sound = spoken("dadda", "abba", "ba dab")
-    assert heard(recognizer, sound) != "dadda abba ba dab"
-    assert heard(recognizer, sound, ["Dadda!", "Ba Dab"]) == "dadda abba ba dab"
-    assert heard(recognizer, sound, ["dadda = 0", "ba = 0", "dab = 0"]) == "dadda abba ba dab"
+    assert transcribe(recognizer, sound) != "dadda abba ba dab"
+    assert transcribe(recognizer, sound, ["Dadda!", "Ba Dab"]) == "dadda abba ba dab"
+    assert transcribe(recognizer, sound, ["dadda = 0", "ba = 0", "dab = 0"]) == "dadda abba ba dab"
 
 
 def test_a_weight_decides_between_words_that_sound_alike(recognizer):
     sound = spoken("cac")  # between "cab" and "cad"
-    assert heard(recognizer, sound, {"cab": 5}) == "cab"
-    assert heard(recognizer, sound, {"cad": 5}) == "cad"
-    assert heard(recognizer, sound, {"cad": 5, "cab": 9}) == "cab"
-    assert heard(recognizer, spoken("dad"), {"cad": 2}) == "dad"
+    assert transcribe(recognizer, sound, {"cab": 5}) == "cab"
+    assert transcribe(recognizer, sound, {"cad": 5}) == "cad"
+    assert transcribe(recognizer, sound, {"cad": 5, "cab": 9}) == "cab"
+    assert transcribe(recognizer, spoken("dad"), {"cad": 2}) == "dad"
 
 
 @settings(max_examples=25)
@@ -57,7 +57,7 @@ def test_a_weight_decides_between_words_that_sound_alike(recognizer):
     st.lists(st.integers(1, 700), min_size=1, max_size=8),
     st.sampled_from([["dadda", "bad cab"], {"acd": 5.0}, ["a a", "a a a = 9"]]),
 )
-def test_neither_cuts_nor_company_nor_pickling_matter(recognizer, seed, sizes, hot_words):
+def test_chunking_batching_and_pickling_change_nothing(recognizer, seed, sizes, hot_words):
     sound = random_sound(seed)
     whole = recognizer.transcribe(sound, RATE, hot_words=hot_words)
     stream = recognizer.stream(RATE, hot_words=hot_words)
@@ -147,7 +147,7 @@ def test_a_list_is_compiled_once_and_shared(recognizer):
 
 
 @pytest.mark.parametrize(
-    ("options", "said"),
+    ("options", "message"),
     [
         ({"hot_words": "abba"}, "hot_words is 'abba'; give a list"),
         ({"hot_words": ["..."]}, "hot word '...' has no words"),
@@ -159,10 +159,10 @@ def test_a_list_is_compiled_once_and_shared(recognizer):
         ({"hot_words": {"a": 99}}, "give 0 to 20"),
     ],
 )
-def test_refusals(recognizer, options, said):
-    with pytest.raises(ConfigError, match=said):
+def test_refusals(recognizer, options, message):
+    with pytest.raises(ConfigError, match=message):
         recognizer.stream(RATE, **options)
-    with pytest.raises(ConfigError, match=said):
+    with pytest.raises(ConfigError, match=message):
         recognizer.transcribe(np.zeros(100, np.float32), RATE, **options)
 
 

@@ -36,13 +36,13 @@ def recognizer():
     return Recognizer(FakeModel(), TOKENS, endpoint=SHORT)
 
 
-def heard(recognizer, sound, **options):
+def transcribe(recognizer, sound, **options):
     return recognizer.transcribe(sound, RATE, phrases=PHRASES, **options)
 
 
-def test_phrases_are_heard_and_all_else_is_rejected(recognizer):
+def test_phrases_are_recognised_and_all_else_is_rejected(recognizer):
     sound = spoken("abba", "dada", "cab", "acdcacdc", "a bad cab", "ab", "abbadad", "dad")
-    segments = heard(recognizer, sound, rejection=1.0).segments
+    segments = transcribe(recognizer, sound, rejection=1.0).segments
     assert [segment.text for segment in segments] == ["abba", "cab", "a bad cab", "dad"]
     assert [segment.id for segment in segments] == [0, 1, 2, 3]
     assert [segment.match for segment in segments] == [
@@ -81,7 +81,7 @@ def test_without_phrases_segments_say_nothing_of_them(recognizer):
 )
 def test_neither_cuts_nor_company_matter(recognizer, texts, seed, sizes):
     sound = spoken(*texts, seed=seed)
-    whole = heard(recognizer, sound)
+    whole = transcribe(recognizer, sound)
     stream = recognizer.stream(RATE, phrases=PHRASES)
     events, first = [], 0
     for size in itertools.cycle(sizes):
@@ -101,23 +101,25 @@ def test_neither_cuts_nor_company_matter(recognizer, texts, seed, sizes):
 def test_other_speech_without_end_ends_at_the_longest_segment(recognizer):
     sound = spoken(*["acdcacdc"] * 30, "cab", pause=4)
     rules = EndpointRules(trailing_s=0.8, longest_s=3.0, leading_s=None)
-    assert [s.text for s in heard(recognizer, sound, endpoint=rules).segments] in ([], ["cab"])
+    assert [s.text for s in transcribe(recognizer, sound, endpoint=rules).segments] in ([], ["cab"])
     apart = np.concatenate([sound, spoken("", "abba", pause=30)])
-    texts = [s.text for s in heard(recognizer, apart, endpoint=rules).segments]
+    texts = [s.text for s in transcribe(recognizer, apart, endpoint=rules).segments]
     assert texts[-1:] == ["abba"]
 
 
 def test_a_phrase_is_not_cut_for_length(recognizer):
     rules = EndpointRules(trailing_s=0.8, longest_s=0.4, leading_s=None, pause_s=0.04)
-    assert [s.text for s in heard(recognizer, spoken("cab"), endpoint=rules).segments] == ["cab"]
-    found = heard(recognizer, spoken("a bad cab"), endpoint=rules).segments
+    assert [s.text for s in transcribe(recognizer, spoken("cab"), endpoint=rules).segments] == [
+        "cab"
+    ]
+    found = transcribe(recognizer, spoken("a bad cab"), endpoint=rules).segments
     assert {segment.match is not None for segment in found} <= {True}
 
 
 def test_rejection_is_tunable(recognizer):
     sound = spoken("cac")  # a phone away from "cab"
-    assert [s.text for s in heard(recognizer, sound, rejection=8).segments] == ["cab"]
-    assert heard(recognizer, sound, rejection=0.5).segments == ()
+    assert [s.text for s in transcribe(recognizer, sound, rejection=8).segments] == ["cab"]
+    assert transcribe(recognizer, sound, rejection=0.5).segments == ()
 
 
 def test_a_decoder_is_compiled_once(recognizer):
@@ -129,7 +131,7 @@ def test_a_decoder_is_compiled_once(recognizer):
 
 
 @pytest.mark.parametrize(
-    ("options", "said"),
+    ("options", "message"),
     [
         ({"phrases": []}, "no phrases to listen for"),
         ({"phrases": "abba"}, "phrases is 'abba'; give a list"),
@@ -143,8 +145,8 @@ def test_a_decoder_is_compiled_once(recognizer):
         ({"rejection": 1.0}, "rejection is of phrases"),
     ],
 )
-def test_what_is_refused(recognizer, options, said):
-    with pytest.raises(ConfigError, match=said) as refusal:
+def test_refusals(recognizer, options, message):
+    with pytest.raises(ConfigError, match=message) as refusal:
         recognizer.stream(RATE, **options)
     assert "\n" not in str(refusal.value)
 
@@ -155,7 +157,7 @@ public <cabs> = /3/ cab (cab)* | /1/ dada {intent=other};
 """
 
 
-def test_grammars_are_heard_with_their_meaning(recognizer, tmp_path):
+def test_grammars_are_recognised_with_their_meaning(recognizer, tmp_path):
     sound = spoken("abba", "dada", "cab cab cab", "acdcacdc", "dad a bad cab", "abba cab")
     segments = recognizer.transcribe(sound, RATE, grammar=GRAMMAR, rejection=1.0).segments
     assert [(segment.text, segment.match.intent, segment.match.slots) for segment in segments] == [
@@ -190,7 +192,7 @@ def test_a_stream_of_a_grammar_can_be_resumed(recognizer):
 
 
 @pytest.mark.parametrize(
-    ("options", "said"),
+    ("options", "message"),
     [
         ({"grammar": "#JSGF V1.0;\npublic <a> = <b>;"}, "line 2, column 14: <b> is not defined"),
         ({"grammar": "none.jsgf"}, "none.jsgf: No such file or directory; give JSGF or its file"),
@@ -201,8 +203,8 @@ def test_a_stream_of_a_grammar_can_be_resumed(recognizer):
         ({"grammar": "#JSGF V1.0;\npublic <a> = zebra;"}, "'zebra' cannot be spelled"),
     ],
 )
-def test_grammars_that_are_refused(recognizer, options, said):
-    with pytest.raises(ConfigError, match=said) as refusal:
+def test_grammars_that_are_refused(recognizer, options, message):
+    with pytest.raises(ConfigError, match=message) as refusal:
         recognizer.stream(RATE, **options)
     assert "\n" not in str(refusal.value)
 

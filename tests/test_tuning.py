@@ -9,7 +9,7 @@ from asr_gru.tuning import Heard, coordinate_search, word_error_rates
 from tests.decoding.words import Bigrams, tree_search
 
 
-def heard_by(decoder, seeds):
+def synthetic_set(decoder, seeds):
     """Utterances whose texts are what the decoder finds."""
     found = []
     for seed in seeds:
@@ -26,8 +26,8 @@ def heard_by(decoder, seeds):
 def lists():
     target = tree_search(Bigrams(), language_weight=1.0, blank_bias=0.5, word_bonus=0.5)
     return {
-        "a": heard_by(target, range(12)),
-        "b": heard_by(target, range(9)),
+        "a": synthetic_set(target, range(12)),
+        "b": synthetic_set(target, range(9)),
     }
 
 

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 from asr_gru.errors import ConfigError
 from asr_gru.results import Segment, Word
-from asr_gru.streaming.readings import OpenSegment
+from asr_gru.streaming.partials import OpenSegment
 
 if TYPE_CHECKING:
     from collections.abc import Sequence

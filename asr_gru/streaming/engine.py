@@ -15,7 +15,7 @@ from asr_gru.audio import Resampler, Samples, check_samples
 from asr_gru.errors import Error, ModelError
 from asr_gru.results import Event, Segment
 from asr_gru.streaming.confidence_filter import ConfidenceFilter
-from asr_gru.streaming.segmenter import Segmenter, advance_segmenters, read_segmenters
+from asr_gru.streaming.segmenter import Segmenter, advance_segmenters, update_partials
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -278,7 +278,7 @@ def advance_engines(
         the events of each engine.
     """
     closed = advance_segmenters([engine._segmenter for engine in engines], log_probs)
-    read_segmenters([engine._segmenter for engine in engines if engine.partials])
+    update_partials([engine._segmenter for engine in engines if engine.partials])
     events = []
     for engine, state, segments in zip(engines, states, closed, strict=True):
         engine.state = state

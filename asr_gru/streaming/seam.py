@@ -1,4 +1,4 @@
-"""Where a segment that has become too long is cut, so that no word is lost or doubled."""
+"""Where a segment that is too long is cut, so that no word is lost or repeated."""
 
 from __future__ import annotations
 
@@ -15,19 +15,19 @@ __all__ = ["find_seam", "is_between_words", "latest"]
 
 
 def find_seam(
-    best: Hypothesis, spans: Sequence[WordSpan], *, frames: int, most_again: int
+    best: Hypothesis, spans: Sequence[WordSpan], *, frames: int, max_again: int
 ) -> tuple[int, int]:
-    """Return how many tokens stay in the segment, and how many frames begin the next one.
+    """Return the number of tokens that stay in the segment, and of frames to decode again.
 
-    A word that may still grow goes into the next segment; in a segment of a single word, its
-    last token does. Where that would be the whole segment, or more than can be read again, all
+    A word that may still grow is moved to the next segment; in a segment of a single word, its
+    last token is. If that would move the whole segment, or more frames than are kept, everything
     stays.
 
     Args:
         best: the best hypothesis of the segment.
         spans: its words.
         frames: frames of the segment so far.
-        most_again: how many of the last frames can be read again.
+        max_again: number of the last frames that can be decoded again.
     """
     whole = len(best.tokens)
     if not spans:
@@ -38,13 +38,13 @@ def find_seam(
             return whole, 0
         position = spans[-1].stop
     again = frames - best.frames[position]
-    if position <= spans[0].start or again > most_again:
+    if position <= spans[0].start or again > max_again:
         return whole, 0
     return position, again
 
 
 def is_between_words(best: Hypothesis, spans: Sequence[WordSpan], again: int) -> bool:
-    """Return whether a pause separates two words, given what ``find_seam`` would read again."""
+    """Return whether a pause separates two words, given the frames that ``find_seam`` returned."""
     whole = not spans or spans[-1].stop < len(best.tokens)
     if best.words is not None:
         return bool(spans) and not whole

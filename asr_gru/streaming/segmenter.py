@@ -1,7 +1,7 @@
-"""Rows of log-probabilities to segments of words: the decoder under the endpoint rules.
+"""From log-probabilities to segments of words: a decoder with endpoint rules.
 
-Every decision is made at a frame, never at the end of a block, so the segments do not depend on
-how many rows come at a time. Streams with the same decoder are decoded in one call.
+Decisions are made frame by frame, so the segments do not depend on how many frames arrive at a
+time. Streams with the same decoder are decoded in one call.
 """
 
 from __future__ import annotations
@@ -25,7 +25,7 @@ from asr_gru.decoding import (
 )
 from asr_gru.results import Segment, Word
 from asr_gru.streaming.endpoint import Endpoint, EndpointRules, EndpointState, find_endpoint
-from asr_gru.streaming.readings import OpenSegment, Reading, read_beams, worth_showing
+from asr_gru.streaming.partials import OpenSegment, Partial, count_to_show, partials_of
 from asr_gru.streaming.seam import find_seam, is_between_words, latest
 from asr_gru.streaming.speech import SpeechGate, SpeechThresholds
 
@@ -34,29 +34,29 @@ if TYPE_CHECKING:
 
     from asr_gru.text import Tokenizer
 
-__all__ = ["Segmenter", "advance_segmenters", "read_segmenters"]
+__all__ = ["Segmenter", "advance_segmenters", "update_partials"]
 
 LogProbs = npt.NDArray[np.float32]
 SHARED = ("decoder", "_tokens", "_times")
 SILENT = np.float32(math.log(0.5))
 KEPT_S = 4.0
-"""Seconds of rows kept, so that a word at the seam of a cut for length can be read again."""
+"""Seconds of log-probabilities kept, so that a word at a cut for length can be decoded again."""
 
 
 class Segmenter:
-    """Cuts the rows of one stream into segments.
+    """Splits the log-probabilities of one stream into segments.
 
-    At an endpoint the decoder is reset. A cut for length falls on a word boundary: rows
-    after it, of a word that may still be growing, are read again as the beginning of the next
-    segment, so no word is lost or doubled. Only a word that lasts longer than ``KEPT_S``, or
-    fills its segment, is cut where it is.
+    The decoder is reset at each endpoint. A segment that reaches the length limit is cut at a
+    word boundary: the frames after it, of a word that may still grow, are decoded again as the
+    beginning of the next segment, so no word is lost or repeated. Only a word that lasts longer
+    than ``KEPT_S``, or fills its segment, is cut in the middle.
 
     Args:
-        decoder: reads the rows.
-        tokens: gives the words of a decoder that knows none.
-        times: gives their seconds.
+        decoder: turns log-probabilities into hypotheses.
+        tokens: gives the words of decoders that emit tokens only.
+        times: converts frames to seconds.
         rules: when a segment ends; may be changed at any time.
-        speech: evidence of speech that a tree search's words need; None accepts all words.
+        speech: evidence of speech that the words of a tree search need; None accepts all words.
     """
 
     def __init__(
@@ -72,13 +72,13 @@ class Segmenter:
         self._tokens = tokens
         self._times = times
         self._speech = SpeechGate(speech if isinstance(decoder, TreeSearch) else None)
-        self._most_kept = max(1, round(KEPT_S / times.frame_s))
+        self._max_kept = max(1, round(KEPT_S / times.frame_s))
         self._endpoint = EndpointState()
         self._id = 0
         self._frames = 0
         self._certain = False
         self._shown: list[str] = []
-        self._reading: Reading | None = None
+        self._partial: Partial | None = None
         self._beam: Any = None
         self._restart()
 
@@ -87,7 +87,7 @@ class Segmenter:
         return advance_segmenters([self], [log_probs])[0]
 
     def finish(self, duration_s: float) -> list[Segment]:
-        """Close what is open; no word reaches beyond ``duration_s``."""
+        """Close the open segment; no word ends after ``duration_s``."""
         closed: list[Segment] = []
         self._close(self._ended(), closed, duration_s)
         return closed
@@ -100,35 +100,35 @@ class Segmenter:
         return twin
 
     def __getstate__(self) -> dict[str, Any]:
-        """Return all but the parts that streams share; ``attach`` brings them back."""
+        """Return the state without the parts that streams share; ``attach`` restores them."""
         own = {key: value for key, value in vars(self).items() if key not in SHARED}
-        return own | {"_reading": None}
+        return own | {"_partial": None}
 
     def attach(self, decoder: AnyDecoder, tokens: Tokenizer, times: WordTimes) -> None:
-        """Give the shared parts to a segmenter that was pickled."""
+        """Restore the shared parts of an unpickled segmenter."""
         self.decoder, self._tokens, self._times = decoder, tokens, times
 
     def use(self, decoder: AnyDecoder) -> None:
-        """Go on with a decoder that differs in hot words."""
+        """Switch to a decoder that differs in hot words only."""
         if decoder is not self.decoder:
             self._beam = decoder.adopt(self._beam, self.decoder)
             self.decoder = decoder
 
     def fits(self, decoder: AnyDecoder) -> bool:
-        """Return whether ``decoder`` can go on with this segmenter's state."""
+        """Return whether ``decoder`` can continue from this segmenter's state."""
         return type(decoder.start()) is type(self._beam)
 
     def open(self, known: tuple[str, str] = ("", "")) -> OpenSegment | None:
-        """Return the segment being spoken, once it is certain that it has a word.
+        """Return the open segment, once it is certain that it contains a word.
 
         Args:
-            known: its text and stable part as they were; None is returned if they still are.
+            known: its last text and stable part; the result is None if neither has changed.
         """
         if self.decoder.whole_utterances:
             return None
-        read_segmenters([self])
-        assert self._reading is not None
-        _, best, spans, settled, shown = self._reading
+        update_partials([self])
+        assert self._partial is not None
+        _, best, spans, settled, shown = self._partial
         if not spans:
             return None
         if best.words is not None and not self._speech.is_shown:
@@ -137,7 +137,7 @@ class Segmenter:
         self._certain = self._certain or spans[0].start < settled or self._is_certain()
         if not self._certain:
             return None
-        count = max(whole, worth_showing(spans, shown, self._shown))
+        count = max(whole, count_to_show(spans, shown, self._shown))
         if not count:
             return None
         self._shown = [span.text for span in spans[:count]]
@@ -147,8 +147,8 @@ class Segmenter:
         return OpenSegment(self._id, text, stable, self._words(best)[:count])
 
     def _is_certain(self) -> bool:
-        readings = self.decoder.best(self.decoder.finish(self._beam), sys.maxsize)
-        return all(word_spans(reading, self._tokens) for reading in readings)
+        hypotheses = self.decoder.best(self.decoder.finish(self._beam), sys.maxsize)
+        return all(word_spans(one, self._tokens) for one in hypotheses)
 
     def _restart(self) -> None:
         self._beam = self.decoder.start()
@@ -168,19 +168,19 @@ class Segmenter:
         return (end.frames if end else len(log_probs)), end
 
     def _take(self, beam: Any, log_probs: LogProbs) -> None:
-        """Go on with the decoder's state after ``log_probs``."""
+        """Store the decoder's state after ``log_probs``."""
         self._beam = beam
         self._speech = self._speech.advance(log_probs)
         self._frames += len(log_probs)
         is_cut = self.rules.longest_s is not None
-        self._kept = latest([*self._kept, log_probs], self._most_kept) if is_cut else []
+        self._kept = latest([*self._kept, log_probs], self._max_kept) if is_cut else []
 
     def _ended(self) -> Hypothesis:
-        """Return the best reading at the end of a sentence."""
+        """Return the best hypothesis, given that the sentence ends here."""
         return self.decoder.best(self.decoder.finish(self._beam))[0]
 
     def _words(self, best: Hypothesis, latest_s: float | None = None) -> tuple[Word, ...]:
-        """Return the words, none of which reaches beyond ``latest_s``, or the rows so far."""
+        """Return the words; none ends after ``latest_s``, by default the end of the frames."""
         if latest_s is None:
             latest_s = max(0.0, self._times.seconds(self._frames))
         return words_of(
@@ -188,13 +188,13 @@ class Segmenter:
         )
 
     def _end(self, end: Endpoint, closed: list[Segment]) -> LogProbs | None:
-        """Close the segment if ``end`` holds; return the rows that are to be read again."""
+        """Close the segment if ``end`` holds; return the rows to decode again."""
         whole = self.decoder.whole_utterances
         if whole or end.reason in {"silence", "nothing"}:
             best = self._ended()
             if end.reason == "silence" and not whole:
                 if not word_spans(best, self._tokens):
-                    self._endpoint = replace(self._endpoint, length=0)  # what was heard was no word
+                    self._endpoint = replace(self._endpoint, length=0)  # there was no word
                     return None
                 if self._waits():
                     return None
@@ -207,7 +207,7 @@ class Segmenter:
             best,
             spans,
             frames=self._frames - self._first_frame,
-            most_again=min(self._most_kept, sum(map(len, self._kept))),
+            most_again=min(self._max_kept, sum(map(len, self._kept))),
         )
         if end.reason == "pause" and not is_between_words(best, spans, again):
             return None
@@ -240,8 +240,8 @@ def advance_segmenters(
 ) -> list[list[Segment]]:
     """Take the rows ``(frames, tokens)`` of many streams; return the segments that each ended.
 
-    The rows of all streams up to their next endpoints are decoded in one call for each decoder,
-    then those behind, until none is left.
+    One call per decoder takes all its streams up to their next endpoints; this is repeated
+    until no rows are left.
     """
     closed: list[list[Segment]] = [[] for _ in segmenters]
     left = {place: rows for place, rows in enumerate(log_probs) if len(rows)}
@@ -266,19 +266,19 @@ def advance_segmenters(
     return closed
 
 
-def read_segmenters(segmenters: Sequence[Segmenter]) -> None:
-    """Prepare ``open`` of many streams: those with the same decoder share a call of it.
+def update_partials(segmenters: Sequence[Segmenter]) -> None:
+    """Update the partial results of many streams, with one call per decoder.
 
-    Streams whose readings have not changed since the last call cost next to nothing.
+    Streams whose hypotheses have not changed since the last call cost almost nothing.
     """
     changed = defaultdict(list)
     for one in segmenters:
-        before, decoder = one._reading, one.decoder
-        is_read = before is not None and decoder.reads_alike(before.beam, one._beam)
-        if not is_read and not decoder.whole_utterances:
+        before, decoder = one._partial, one.decoder
+        unchanged = before is not None and decoder.reads_alike(before.beam, one._beam)
+        if not unchanged and not decoder.whole_utterances:
             changed[id(decoder)].append(one)
     for group in changed.values():
         beams, tokens = [one._beam for one in group], [one._tokens for one in group]
-        found = read_beams(group[0].decoder, beams, tokens)
-        for one, reading in zip(group, found, strict=True):
-            one._reading = reading
+        found = partials_of(group[0].decoder, beams, tokens)
+        for one, partial in zip(group, found, strict=True):
+            one._partial = partial

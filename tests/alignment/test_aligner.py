@@ -41,9 +41,9 @@ def test_words_and_phones_rise(long):
     assert all(word.confidence == 0 for word in missing)
 
 
-def test_words_lie_where_they_are_heard(recognizer, long):
-    heard = recognizer.transcribe(SAMPLES["long.ogg"].path).words
-    for word in heard:
+def test_words_lie_where_they_are_recognised(recognizer, long):
+    words = recognizer.transcribe(SAMPLES["long.ogg"].path).words
+    for word in words:
         if word.confidence > 0.9 and len(word.text) > 5:
             near = [w for w in long.words if abs(w.start_s - word.start_s) < 0.2]
             assert any(w.text == word.text for w in near) or not any(

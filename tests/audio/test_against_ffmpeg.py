@@ -128,7 +128,7 @@ def test_opus_that_libsndfile_gives_up_on(tmp_path):
     assert recording.warnings == []
 
 
-def test_a_video_is_heard_and_one_without_sound_refused_in_words(tmp_path):
+def test_video_is_decoded_and_one_without_audio_is_refused(tmp_path):
     picture = ("-f", "lavfi", "-i", "testsrc=d=7:s=64x64")
     ffmpeg(*picture, "-f", "lavfi", "-i", SOUND, "-c:a", "aac", tmp_path / "a.mp4")
     length_s, recording = read(tmp_path / "a.mp4")
@@ -156,7 +156,7 @@ def test_a_list_of_other_files_is_not_followed(tmp_path):
             read(tmp_path / name)
 
 
-def test_inverted_stereo_of_any_kind_is_heard(tmp_path):
+def test_inverted_stereo_of_any_kind_is_not_silent(tmp_path):
     path = tmp_path / "a.m4a"
     graph = "[0:a]pan=stereo|c0=c0|c1=-1*c0"
     ffmpeg("-f", "lavfi", "-i", SOUND, "-filter_complex", graph, "-c:a", "aac", path)

@@ -115,7 +115,7 @@ def test_a_device_of_many_channels_is_asked_for_one():
     assert [n for _, n, dtype in backend.asked if dtype == "float32"] == [1, 2, 32]
 
 
-def test_refusals_lead_down_the_ladder_and_are_told():
+def test_refusals_lead_down_the_ladder_and_are_reported():
     backend = FakeBackend(
         device(0, rate=192_000, channels=2),
         accepts=lambda rate, channels, dtype: (rate, channels, dtype) == (44_100, 1, "int16"),
@@ -231,23 +231,23 @@ def test_callbacks_in_real_time_are_short_and_lose_nothing():
     """Each callback of 20 ms takes well under a quarter of its share of processor time."""
     backend = FakeBackend(device(0))
     microphone = Microphone(backend=backend)
-    spent, told = [], np.linspace(-1, 1, 50 * BLOCK, dtype=np.float32)[:, None]
+    spent, signal = [], np.linspace(-1, 1, 50 * BLOCK, dtype=np.float32)[:, None]
 
     def play():
-        for first in range(0, len(told), BLOCK):
+        for first in range(0, len(signal), BLOCK):
             began = time.thread_time()
-            backend.stream.callback(told[first : first + BLOCK])
+            backend.stream.callback(signal[first : first + BLOCK])
             spent.append(time.thread_time() - began)
             time.sleep(BLOCK / RATE)
 
     thread = threading.Thread(target=play)
     thread.start()
-    heard = []
-    while sum(map(len, heard)) < len(told):
+    blocks = []
+    while sum(map(len, blocks)) < len(signal):
         block = microphone.read(0.5, min_samples=4 * BLOCK)
-        heard += [block.samples] if block else []
+        blocks += [block.samples] if block else []
     thread.join()
-    np.testing.assert_array_equal(np.concatenate(heard), told[:, 0])
+    np.testing.assert_array_equal(np.concatenate(blocks), signal[:, 0])
     assert sorted(spent)[len(spent) // 2] < 0.25 * BLOCK / RATE
 
 

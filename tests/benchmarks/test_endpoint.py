@@ -29,7 +29,7 @@ def test_early_cuts_are_finals_of_a_silence_inside_an_utterance():
     assert judge(UTTERANCES, [Final(4.6, (1.2, 3.2))], 0.8).early == 0
 
 
-def test_cuts_for_length_are_told_apart():
+def test_cuts_for_length_are_counted_apart():
     cuts = judge(UTTERANCES, [Final(2.5, (1.2, 2.4))], 0.8)
     assert (cuts.early, cuts.length) == (0, 1)
 

@@ -76,7 +76,7 @@ def test_the_parts_add_up(arrivals):
     assert split["block"] == pytest.approx(0.11 if arrivals else 0.01)
 
 
-def test_the_recording_is_found_in_what_was_heard():
+def test_the_recording_is_found_in_the_captured_audio():
     played = np.random.default_rng(0).standard_normal(500).astype("float32")
     heard = np.concatenate([np.zeros(123), 0.5 * played, np.zeros(77)])
     assert place(heard, played) == 123

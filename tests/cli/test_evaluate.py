@@ -11,13 +11,15 @@ RATE = 16_000
 
 @pytest.fixture
 def manifest(run, model, tmp_path):
-    """Five recordings; the texts are what is heard, and two words more in the last."""
+    """Five recordings; the texts are the transcripts, the last with two more words."""
     lines = ["path\ttext"]
     for number in range(5):
         noise = np.random.default_rng(number).standard_normal(2 * RATE) * 0.1
         soundfile.write(tmp_path / f"{number}.wav", noise, RATE)
-        heard = run("transcribe", "--model", model, "--endpoint", "off", tmp_path / f"{number}.wav")
-        text = heard.out.strip() + " missed words" * (number == 4)
+        result = run(
+            "transcribe", "--model", model, "--endpoint", "off", tmp_path / f"{number}.wav"
+        )
+        text = result.out.strip() + " missed words" * (number == 4)
         lines.append(f"{number}.wav\t{text}")
     (tmp_path / "list.tsv").write_text("\n".join(lines) + "\n")
     return tmp_path / "list.tsv"
@@ -73,10 +75,10 @@ def test_a_bound_that_bounds_nothing_is_refused(run, bound):
 
 def test_doctor_names_ffmpeg_and_the_extras(run, model, monkeypatch):
     monkeypatch.setenv("PATH", "")
-    told = run("doctor", "--model", model).out
+    output = run("doctor", "--model", model).out
     for name in ("ffmpeg", "fastapi", "uvicorn", "torch"):
-        assert name in told
-    assert "none     ffmpeg" in told
+        assert name in output
+    assert "none     ffmpeg" in output
 
 
 def test_two_models_are_compared_on_the_same_utterances(run, model, manifest):

@@ -45,7 +45,7 @@ def test_debug_prints_how_new_words_are_spoken(run, tmp_path, command):
 
 @pytest.mark.parametrize("command", ["transcribe", "live"])
 @pytest.mark.parametrize(
-    ("text", "more", "said"),
+    ("text", "more", "message"),
     [
         (None, (), "No such file or directory; give a file of hot words"),
         ("# nothing\n\n", (), "no hot words; write one on a line"),
@@ -57,12 +57,12 @@ def test_debug_prints_how_new_words_are_spoken(run, tmp_path, command):
         ("go", ("--phrases", READ.with_name("samples.tsv")), "leave --hot-words out"),
     ],
 )
-def test_refusals(run, tmp_path, command, text, more, said):
+def test_refusals(run, tmp_path, command, text, more, message):
     path = tmp_path / "list.txt"
     if text is not None:
         path.write_text(text, "utf-8")
     source = [READ] if command == "transcribe" else ["--from-file", READ]
     result = run(command, "--hot-words", path, *more, *source)
     assert result.status == 2
-    assert said in result.err
+    assert message in result.err
     assert len(result.err.strip().splitlines()) == 1

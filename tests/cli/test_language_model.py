@@ -33,9 +33,9 @@ def test_train_measure_convert(run, texts, tmp_path):
     model = LanguageModel.load(out)
     assert (model.order, len(model.words)) == (3, 15)
 
-    said = run("language-model", "perplexity", out, texts[0], texts[2])
-    assert said.status == 0
-    first, second = said.out.splitlines()
+    result = run("language-model", "perplexity", out, texts[0], texts[2])
+    assert result.status == 0
+    first, second = result.out.splitlines()
     assert first.startswith("perplexity ")
     assert first.endswith(str(texts[0]))
     assert second.endswith(str(texts[2]))

@@ -5,11 +5,11 @@ from tests.language.test_g2p import regular
 
 
 def test_pronounce(run, tmp_path):
-    said = run("pronounce", "read", "dvds", "zorblax")
-    assert said.status == 0, said.err
-    lines = said.out.splitlines()
+    result = run("pronounce", "read", "dvds", "zorblax")
+    assert result.status == 0, result.err
+    lines = result.out.splitlines()
     assert lines[0] == "read  R EH D  (dictionary)" or lines[1] == "read  R EH D  (dictionary)"
-    assert "dvds  D IY V IY D IY Z  (" in said.out
+    assert "dvds  D IY V IY D IY Z  (" in result.out
     assert lines[-1].endswith("(grapheme to phoneme)")
     own = tmp_path / "own.txt"
     own.write_text("zorblax  Z AO R B L AE K S\nread  R EH1 D\n")

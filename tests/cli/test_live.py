@@ -28,38 +28,38 @@ READ = SAMPLES / "read.flac"
 
 
 @pytest.fixture(scope="module")
-def heard():
+def transcript():
     return Recognizer.load().transcribe(READ)
 
 
-def test_a_recording_is_played_to_a_pipe_and_to_files(run, tmp_path, heard):
+def test_a_recording_is_played_to_a_pipe_and_to_files(run, tmp_path, transcript):
     names = ["a.txt", "a.srt", "a.vtt", "a.json", "a.jsonl"]
     outputs = [argument for name in names for argument in ("--output", tmp_path / name)]
     result = run("live", "--from-file", READ, *outputs, "--save-audio", tmp_path / "a.wav")
     assert result.status == 0
-    assert result.out == heard.text + "\n"
+    assert result.out == transcript.text + "\n"
     assert "listening to" in result.err
-    assert (tmp_path / "a.txt").read_text() == heard.text + "\n"
-    assert json.loads((tmp_path / "a.json").read_text())["text"] == heard.text
-    assert json.loads((tmp_path / "a.jsonl").read_text())["text"] == heard.text
+    assert (tmp_path / "a.txt").read_text() == transcript.text + "\n"
+    assert json.loads((tmp_path / "a.json").read_text())["text"] == transcript.text
+    assert json.loads((tmp_path / "a.jsonl").read_text())["text"] == transcript.text
     for name in ("a.srt", "a.vtt"):
-        assert heard.words[0].text in (tmp_path / name).read_text()
+        assert transcript.words[0].text in (tmp_path / name).read_text()
     assert soundfile.info(tmp_path / "a.wav").frames == soundfile.info(READ).frames
 
 
 def test_endpoint_model_and_beam_reach_the_session(run, model, recording, monkeypatch):
-    told = []
+    calls = []
     import asr_gru.live
 
     class Spy(asr_gru.live.LiveSession):
         def __init__(self, recognizer, source, rules, **rest):
-            told.append((recognizer.acoustic.info, type(recognizer._pipeline.decoder), rules))
+            calls.append((recognizer.acoustic.info, type(recognizer._pipeline.decoder), rules))
             super().__init__(recognizer, source, rules, **rest)
 
     monkeypatch.setattr(asr_gru.live, "LiveSession", Spy)
     for more in ([], ["--endpoint", "1.5", "--beam", "7", "--model", model, "--threads", "2"]):
         assert run("live", "--from-file", recording, *more).status == 0
-    (info, _, rules), (other_info, decoder, other_rules) = told
+    (info, _, rules), (other_info, decoder, other_rules) = calls
     assert rules == EndpointRules.parse("normal")
     assert other_rules.trailing_s == 1.5
     assert info.vocab_size != other_info.vocab_size
@@ -147,12 +147,12 @@ def test_kill_9_loses_only_what_is_open(tmp_path):
         stderr=subprocess.DEVNULL,
         text=True,
     ) as process:
-        told = process.stdout.readline().strip()
+        line = process.stdout.readline().strip()
         process.kill()
-    assert told in (tmp_path / "a.txt").read_text()
-    assert told.split()[0] in (tmp_path / "a.srt").read_text()
-    assert json.loads((tmp_path / "a.json").read_text())["segments"][0]["text"] == told
-    assert json.loads((tmp_path / "a.jsonl").read_text().splitlines()[0])["text"] == told
+    assert line in (tmp_path / "a.txt").read_text()
+    assert line.split()[0] in (tmp_path / "a.srt").read_text()
+    assert json.loads((tmp_path / "a.json").read_text())["segments"][0]["text"] == line
+    assert json.loads((tmp_path / "a.jsonl").read_text().splitlines()[0])["text"] == line
     assert soundfile.info(tmp_path / "a.wav").duration > 1
 
 
@@ -170,29 +170,29 @@ def test_a_full_disk_is_named_once_and_the_session_goes_on(tmp_path, is_room_aga
         stderr=subprocess.PIPE,
         text=True,
     ) as process:
-        said = [process.stdout.readline()]
+        lines = [process.stdout.readline()]
         _, hard = resource.getrlimit(resource.RLIMIT_FSIZE)
         while not (tmp_path / "a.jsonl").stat().st_size:
             time.sleep(0.02)
         time.sleep(0.2)  # for the file after it
         before = {name: (tmp_path / name).read_text() for name in names}
         resource.prlimit(process.pid, resource.RLIMIT_FSIZE, (30, hard))
-        said.append(process.stdout.readline())
+        lines.append(process.stdout.readline())
         assert {name: (tmp_path / name).read_text() for name in names} == before
         if is_room_again:
             resource.prlimit(process.pid, resource.RLIMIT_FSIZE, (hard, hard))
-        said.append(process.stdout.readline())
+        lines.append(process.stdout.readline())
         time.sleep(0.2)
         process.send_signal(signal.SIGINT)
         out, err = process.communicate(timeout=60)
-    text = "".join([*said, out])
+    text = "".join([*lines, out])
     assert process.returncode == 1  # sound is missing at least
     assert "Traceback" not in err
     for name in [*names, "a.wav"]:
-        told = [line for line in err.splitlines() if f"/{name}: " in line]
-        assert "File too large" in told[0]
-        assert told[-1].endswith("writing again") == is_room_again
-        assert len(told) <= 2  # once when it begins, once when it ends
+        line = [line for line in err.splitlines() if f"/{name}: " in line]
+        assert "File too large" in line[0]
+        assert line[-1].endswith("writing again") == is_room_again
+        assert len(line) <= 2  # once when it begins, once when it ends
     if not is_room_again:
         assert {name: (tmp_path / name).read_text() for name in names} == before
         return
@@ -221,11 +221,11 @@ def test_a_closed_pipe_ends_it_and_the_files_have_the_rest(tmp_path):
         stderr=subprocess.DEVNULL,
         text=True,
     ) as process:
-        told = process.stdout.readline()
+        line = process.stdout.readline()
         process.stdout.close()
         assert process.wait(60) == 1
     written = (tmp_path / "a.txt").read_text()
-    assert written.startswith(told)
+    assert written.startswith(line)
     assert written.count("\n") >= 2
 
 
@@ -312,7 +312,7 @@ def test_a_terminal_redraws_in_place(window):
     assert not window.emulated.cursor.hidden
 
 
-def test_a_window_made_narrower_keeps_what_was_said_once():
+def test_a_window_made_narrower_keeps_each_line_once():
     window = Window(80, 24)
     text = " ".join(f"word{number}" for number in range(30))
     window.terminal.event(event("final", "before", "before"))

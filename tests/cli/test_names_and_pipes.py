@@ -206,8 +206,8 @@ def test_a_full_disk_is_named_and_finished_transcripts_stay_whole(model, tmp_pat
         preexec_fn=lambda: resource.setrlimit(resource.RLIMIT_FSIZE, (15_000, 15_000)),
     )
     assert done.returncode == 1
-    told = done.stderr.decode().replace("b.partial.json", "b.json")  # saved on a slow machine
-    assert told == f"asr-gru: {out / 'b.json'}: File too large\n"
+    errors = done.stderr.decode().replace("b.partial.json", "b.json")  # saved on a slow machine
+    assert errors == f"asr-gru: {out / 'b.json'}: File too large\n"
     assert [path.name for path in out.iterdir()] == ["a.json"]
     assert json.loads((out / "a.json").read_text())["text"]
 

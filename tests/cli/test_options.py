@@ -77,7 +77,7 @@ def test_limits_reach_the_server(served, option, value):
 
 
 def test_origins_strict_models_and_decoders_reach_the_server(served):
-    plain, told = (
+    plain, configured = (
         served(),
         served(
             *("--origin", "https://a.example", "--origin", "http://b.example:8080"),
@@ -85,11 +85,11 @@ def test_origins_strict_models_and_decoders_reach_the_server(served):
         ),
     )
     assert (plain.access.origins, plain.strict_model) == (frozenset(), False)
-    assert told.access.origins == {"https://a.example", "http://b.example:8080"}
-    assert told.strict_model
+    assert configured.access.origins == {"https://a.example", "http://b.example:8080"}
+    assert configured.strict_model
     assert plain.endpoint == EndpointRules.normal()
-    assert told.endpoint.trailing_s == 1.5
-    assert type(plain.recognizer.decoder) is not type(told.recognizer.decoder)
+    assert configured.endpoint.trailing_s == 1.5
+    assert type(plain.recognizer.decoder) is not type(configured.recognizer.decoder)
 
 
 def test_a_backend_that_the_model_has_no_weights_for_is_refused(run, model, recording):

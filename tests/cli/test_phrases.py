@@ -19,7 +19,7 @@ def phrases(tmp_path):
     return path
 
 
-def test_only_phrases_are_heard(run, word_model, recording, phrases):
+def test_only_phrases_are_recognised(run, word_model, recording, phrases):
     result = run(
         "transcribe",
         *("--model", word_model, "--phrases", phrases, "--rejection", 20, "--format", "json"),
@@ -52,7 +52,7 @@ def test_live_hears_phrases_alone(run, tmp_path):
 
 @pytest.mark.parametrize("command", ["transcribe", "live"])
 @pytest.mark.parametrize(
-    ("text", "more", "said"),
+    ("text", "more", "message"),
     [
         (None, (), "No such file or directory; give a file of phrases"),
         ("# nothing\n\n", (), "no phrases; write one on a line"),
@@ -62,14 +62,14 @@ def test_live_hears_phrases_alone(run, tmp_path):
         ("go", ("--beam", "4"), "--phrases has its own decoder"),
     ],
 )
-def test_refusals(run, tmp_path, command, text, more, said):
+def test_refusals(run, tmp_path, command, text, more, message):
     path = tmp_path / "list.txt"
     if text is not None:
         path.write_text(text, "utf-8")
     source = [READ] if command == "transcribe" else ["--from-file", READ]
     result = run(command, "--phrases", path, *more, *source)
     assert result.status == 2
-    assert said in result.err
+    assert message in result.err
     assert len(result.err.strip().splitlines()) == 1
 
 
@@ -108,7 +108,7 @@ def test_live_hears_a_grammar_alone(run, tmp_path):
 
 @pytest.mark.parametrize("command", ["transcribe", "live"])
 @pytest.mark.parametrize(
-    ("text", "more", "said"),
+    ("text", "more", "message"),
     [
         (None, (), "a.jsgf: No such file or directory; give JSGF or its file"),
         ("hello", (), "a.jsgf: line 1, column 1: a grammar begins with"),
@@ -118,12 +118,12 @@ def test_live_hears_a_grammar_alone(run, tmp_path):
         ("#JSGF V1.0;\npublic <a> = b;", ("--phrases", "b"), "--phrases beside --grammar"),
     ],
 )
-def test_grammars_that_are_refused(run, tmp_path, command, text, more, said):
+def test_grammars_that_are_refused(run, tmp_path, command, text, more, message):
     path = tmp_path / "a.jsgf"
     if text is not None:
         path.write_text(text, "utf-8")
     source = [READ] if command == "transcribe" else ["--from-file", READ]
     result = run(command, "--grammar", path, *more, *source)
     assert result.status == 2
-    assert said in result.err
+    assert message in result.err
     assert len(result.err.strip().splitlines()) == 1

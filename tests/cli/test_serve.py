@@ -23,7 +23,7 @@ def serve(model, *options, **environment):
             lines.append(line)
             if "listening on" in line:
                 break
-        assert lines, "the server said nothing"
+        assert lines, "the server printed nothing"
         yield lines[-1].split()[2], lines, process
     finally:
         process.kill()

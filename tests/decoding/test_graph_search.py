@@ -27,17 +27,17 @@ from tests.decoding.words import TOKENS
 SHORT = {"seed": st.integers(0, 100_000), "frames": st.integers(0, 6)}
 
 
-def said(decoder, rows, n=1):
+def decode(decoder, rows, n=1):
     (state,) = decoder.advance([decoder.start()], [rows])
     return decoder.best(decoder.finish(state), n)
 
 
-def words_of(reading):
-    return tuple(word.text for word in reading.words)
+def words_of(hypothesis):
+    return tuple(word.text for word in hypothesis.words)
 
 
 def spell(*phones, sure=0.97):
-    """Rows in which these tokens are said, one frame each."""
+    """Rows that emit these tokens, one frame each."""
     rows = np.full((len(phones), TOKENS), (1 - sure) / (TOKENS - 1))
     rows[np.arange(len(phones)), phones] = sure
     return np.log(rows).astype(np.float32)
@@ -49,9 +49,9 @@ def test_phrases_score_as_by_brute_force(random_rows, seed, frames, rejection, b
     rows = random_rows(seed, frames, TOKENS, 5.0)
     decoder = exact_search(rejection=rejection, blank_bias=bias)
     expected, other = brute_force(rows, phrase_graph(PHRASES), decoder.knobs)
-    readings = said(decoder, rows, 99)
-    found = {words_of(reading): reading.log_prob for reading in readings}
-    assert len(found) == len(readings)
+    hypotheses = decode(decoder, rows, 99)
+    found = {words_of(hypothesis): hypothesis.log_prob for hypothesis in hypotheses}
+    assert len(found) == len(hypotheses)
     assert found.pop(()) == pytest.approx(other, abs=1e-5)
     assert found.keys() == expected.keys()
     assert found == pytest.approx(expected, abs=1e-5)
@@ -64,7 +64,7 @@ def test_a_graph_with_loops_and_weights_finds_the_best_sentence(random_rows, see
     decoder = exact_search(loop(), rejection=3.0)
     expected, other = brute_force(rows, loop(), decoder.knobs)
     best = max([*expected.values(), other])
-    (found,) = said(decoder, rows)
+    (found,) = decode(decoder, rows)
     assert found.log_prob == pytest.approx(best, abs=1e-5)
     assert found.log_prob == pytest.approx(expected.get(words_of(found), other), abs=1e-5)
 
@@ -75,27 +75,27 @@ def test_stray_phones_around_a_phrase(random_rows, seed, frames, stray):
     rows = random_rows(seed, frames, TOKENS, 5.0)
     decoder = exact_search(stray=stray, rejection=0.5, phone_floor=1e-3)
     ways = {("ab", "b"): ((1, 2, 2), {0, 2, 3}), ("aa",): ((1, 1), {0, 2}), ("b",): ((2,), {0, 1})}
-    readings = {words_of(one): one.log_prob for one in said(decoder, rows, 99)}
+    hypotheses = {words_of(one): one.log_prob for one in decode(decoder, rows, 99)}
     for words, (phones, ends) in ways.items():
         expected = slow_search(rows, phones, ends, decoder.knobs)
-        assert readings.get(words, -math.inf) == pytest.approx(expected, abs=1e-5)
+        assert hypotheses.get(words, -math.inf) == pytest.approx(expected, abs=1e-5)
 
 
 @settings(max_examples=40)
 @given(seed=st.integers(0, 10_000), frames=st.integers(1, 40))
 def test_a_beam_of_no_limit_and_certain_blanks_change_little(random_rows, seed, frames):
     rows = random_rows(seed, frames, TOKENS, 9.0)
-    whole = said(exact_search(rejection=2.0), rows)[0]
-    narrow = said(exact_search(rejection=2.0, beam=40.0, width=30), rows)[0]
+    whole = decode(exact_search(rejection=2.0), rows)[0]
+    narrow = decode(exact_search(rejection=2.0, beam=40.0, width=30), rows)[0]
     assert words_of(whole) == words_of(narrow)
     assert narrow.log_prob == whole.log_prob
 
 
 @pytest.mark.parametrize("skip", [0.9, 1.0])
-def test_what_is_said_is_heard_with_its_times(skip):
+def test_words_and_their_times(skip):
     decoder = graph_search(blank_skip=skip, blank_bias=0.0)
     rows = spell(0, 1, 1, 2, 0, 0, 2, 0)  # ab b
-    (best,) = said(decoder, rows)
+    (best,) = decode(decoder, rows)
     assert words_of(best) == ("ab", "b")
     assert best.tokens == (1, 2, 2)
     assert best.frames == (1, 3, 6)
@@ -106,8 +106,8 @@ def test_what_is_said_is_heard_with_its_times(skip):
     assert [word.language for word in best.words] == [0.0, 0.0]
 
 
-def test_weights_are_told_apart_from_sounds():
-    (best,) = said(exact_search(loop(), blank_bias=0.0), spell(1, 3, 1, 2))
+def test_weights_are_separate_from_acoustic_scores():
+    (best,) = decode(exact_search(loop(), blank_bias=0.0), spell(1, 3, 1, 2))
     assert words_of(best) == ("a", "cab")
     assert [round(word.language, 6) for word in best.words] == [-0.3, -0.25]  # the end's
     assert best.log_prob == pytest.approx(4 * math.log(0.97) - 0.3 - 0.25, abs=1e-5)
@@ -115,16 +115,16 @@ def test_weights_are_told_apart_from_sounds():
 
 @pytest.mark.parametrize("phones", [(3, 3, 0, 3, 0), (1, 2, 0), (2, 3, 3, 2, 1, 3, 2), (0, 0, 0)])
 def test_other_speech_and_silence_are_rejected(phones):
-    best, *_ = said(graph_search(rejection=1.0), spell(*phones), 5)
+    best, *_ = decode(graph_search(rejection=1.0), spell(*phones), 5)
     assert (best.tokens, best.words) == ((), ())
     assert best.match is None
 
 
 def test_rejection_is_a_threshold():
     rows = spell(1, 0, 3, 0)  # as "a" with a stray c behind
-    assert words_of(said(graph_search(rejection=0.0, stray=2.0), rows)[0]) == ()
-    assert words_of(said(graph_search(rejection=1.5, stray=2.0), rows)[0]) == ("a",)
-    assert words_of(said(graph_search(rejection=0.5, stray=2.0), rows)[0]) == ()
+    assert words_of(decode(graph_search(rejection=0.0, stray=2.0), rows)[0]) == ()
+    assert words_of(decode(graph_search(rejection=1.5, stray=2.0), rows)[0]) == ("a",)
+    assert words_of(decode(graph_search(rejection=0.5, stray=2.0), rows)[0]) == ()
 
 
 def test_silence_behind_other_speech_does_not_bring_a_phrase_back():

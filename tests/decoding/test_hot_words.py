@@ -159,7 +159,7 @@ def test_a_phrase_survives_a_narrow_beam(random_rows):
 @settings(max_examples=60, deadline=None)
 @given(st.integers(0, 10_000), st.integers(1, 20), PHRASES, PHRASES, st.sampled_from([5, 400]))
 def test_other_hot_words_in_mid_sentence(random_rows, seed, frames, before, after, width):
-    """What was said stays; what is finished has the bonuses of the phrases that came later."""
+    """Settled words stay; the final result has the bonuses of the phrases that came later."""
     plain = tree_search(Bigrams(), width=width)
     old = plain.with_hot_words(hot_words(before))
     new = plain.with_hot_words(HotWords(after, FIRST, {FIRST: ((1, 2, 2),)}, ("ox", "zed")))
@@ -167,14 +167,14 @@ def test_other_hot_words_in_mid_sentence(random_rows, seed, frames, before, afte
     (state,) = old.advance([old.start()], [rows])
     for decoders in ((old, new), (old, plain, new), (old, plain, old)):
         for one, other in pairwise(decoders):
-            heard = decoders[0].best(state)[0]
+            best = decoders[0].best(state)[0]
             adopted = other.adopt(state, one)
             settled = one.settled(state)
-            assert other.best(adopted)[0].tokens[:settled] == heard.tokens[:settled]
+            assert other.best(adopted)[0].tokens[:settled] == best.tokens[:settled]
             assert {texts([each])[0] for each in other.best(adopted, 1000)} <= {
-                said
+                text
                 for each in one.best(state, 1000) + one.best(one.finish(state), 1000)
-                for said in texts([each])
+                for text in texts([each])
             }
             (state,) = other.advance([adopted], [random_rows(seed + 2, 3, 4, 8.0)])
         (last,) = decoders[-1].advance([state], [more])

@@ -37,7 +37,7 @@ def test_the_choice_is_the_best_of_all(words, frames, seed):
     assert len(found.frames) == len(found.tokens)
 
 
-def test_what_is_said_is_chosen():
+def test_the_spoken_pronunciation_is_chosen():
     path = [0, 1, 1, 0, 3, 3, 0, 2, 2, 0]
     scores = np.full((len(path), 4), -8.0, np.float32)
     scores[np.arange(len(path)), path] = -0.01

@@ -134,10 +134,12 @@ def test_scores_and_frames_belong_together(random_rows, seed, frames, model):
         spans = [(word.start, word.stop) for word in one.words]
         assert [first for first, _ in spans] == [0, *(behind for _, behind in spans)][: len(spans)]
         assert (spans[-1][1] if spans else 0) == len(one.tokens)
-        said = [(WORDS.index(w.text), one.tokens[w.start : w.stop]) for w in one.words]
-        assert set(said[:-1]) <= set(PRONUNCIATIONS)
-        if said and said[-1] not in PRONUNCIATIONS:  # nothing else fits: it ends within a word
-            word, begun = said[-1]
+        spelled = [(WORDS.index(w.text), one.tokens[w.start : w.stop]) for w in one.words]
+        assert set(spelled[:-1]) <= set(PRONUNCIATIONS)
+        if (
+            spelled and spelled[-1] not in PRONUNCIATIONS
+        ):  # nothing else fits: it ends within a word
+            word, begun = spelled[-1]
             assert any(w == word and p[: len(begun)] == begun for w, p in PRONUNCIATIONS)
             continue
         for token, start, end, peak in zip(
@@ -178,7 +180,7 @@ def test_settled_tokens_are_never_altered(random_rows, seed):
         assert best.tokens[: len(settled)] == settled or whole == len(best.words)
 
 
-def test_most_of_what_is_heard_settles_before_the_end(random_rows):
+def test_most_words_settle_before_the_end(random_rows):
     decoder = tree_search(Bigrams(), width=12)
     counts = []
     for seed in range(20):
@@ -208,8 +210,8 @@ def test_a_certain_blank_separates_and_costs_its_log_probability():
         assert best.log_prob == pytest.approx(2 * math.log(0.88 * 0.997), abs=1e-5)
 
 
-@pytest.mark.parametrize(("beam", "said"), [(20.0, ()), (2.0, ("cab",))])
-def test_an_unfinished_word_is_dropped_unless_there_is_nothing_else(beam, said):
+@pytest.mark.parametrize(("beam", "expected"), [(20.0, ()), (2.0, ("cab",))])
+def test_an_unfinished_word_is_dropped_unless_there_is_nothing_else(beam, expected):
     """Token 3 begins "cab" and the second pronunciation of "a"."""
     rows = np.log(np.array([[0.01, 0.01, 0.01, 0.97]], np.float32))
     model = Bigrams()
@@ -218,7 +220,7 @@ def test_an_unfinished_word_is_dropped_unless_there_is_nothing_else(beam, said):
     (state,) = decoder.advance([decoder.start()], [rows])
     best = decoder.best(state)[0]
     assert (best.tokens, best.words) == ((3,), ())
-    assert texts(decoder.best(decoder.finish(state)))[0] == said
+    assert texts(decoder.best(decoder.finish(state)))[0] == expected
 
 
 def test_each_knob_changes_something(random_rows):

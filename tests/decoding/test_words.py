@@ -32,7 +32,7 @@ def test_words_begin_and_end_with_their_tokens():
     assert [word.end_s for word in words] == pytest.approx([4.18 + 0.16, 4.46 + 0.16])
 
 
-def test_a_word_of_one_piece_lasts_while_its_letters_are_said():
+def test_a_word_of_one_piece_lasts_as_long_as_its_letters():
     """CTC names a piece in one frame, 40 ms, at the beginning of its sound."""
     names = ["_general", "_of", "_a", "_rules"]
     pieces = Pieces(names)

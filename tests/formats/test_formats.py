@@ -33,8 +33,8 @@ def transcripts(draw):
 @given(transcripts())
 def test_cues_hold_all_words_in_order_and_never_overlap(transcript):
     shown = cues(transcript)
-    said = [word for cue in shown for line in cue.lines for word in line.split()]
-    assert said == [word.text for word in transcript.words]
+    words = [word for cue in shown for line in cue.lines for word in line.split()]
+    assert words == [word.text for word in transcript.words]
     for cue in shown:
         assert cue.start_s <= cue.end_s
         assert 1 <= len(cue.lines) <= 2
@@ -125,7 +125,7 @@ def test_by_hand():
 
 
 @pytest.mark.parametrize("name", WRITERS)
-def test_nothing_said_is_a_valid_file(name):
+def test_an_empty_transcript_is_a_valid_file(name):
     assert isinstance(WRITERS[name](Transcript((), 0.0), "x"), str)
 
 

@@ -165,7 +165,7 @@ def test_a_rule_may_repeat_itself_at_its_end():
     assert grammar(mutual).match(["x", "y"]) is None
 
 
-def test_states_after_which_the_same_can_be_said_are_one():
+def test_equivalent_states_are_merged():
     graph = grammar("public <s> = <number.1-99> {n} (red | green) | <letters> {a};").graph
     assert len(graph.final) == 12  # the start, before a colour, the end, after a letter, eight tens
     assert len(graph.source) == 19 + 8 * (1 + 9 + 2) + 2 + 2 * 27

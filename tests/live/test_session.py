@@ -173,7 +173,7 @@ def test_stop_while_the_microphone_is_gone_ends_it(recognizer, speech):
     assert isinstance(record, SourceLost)
 
 
-def test_an_unreadable_source_gives_what_was_said_before_its_error(recognizer, speech):
+def test_an_unreadable_source_gives_its_words_before_its_error(recognizer, speech):
     clock, records = Clock(), []
     source = Script(clock, speech, AudioError("scratched"))
     with pytest.raises(AudioError, match="scratched"):
@@ -356,7 +356,7 @@ def test_a_whole_file_that_a_full_disk_refused_is_written_at_the_end(tmp_path, m
     assert [segment["text"] for segment in segments] == [SAID[0].text, SAID[1].text]
 
 
-def test_saved_sound_lies_where_the_session_heard_it(tmp_path, recognizer, speech):
+def test_saved_audio_has_the_times_of_the_session(tmp_path, recognizer, speech):
     clock = Clock()
     again = Script(clock, speech)
     again.sample_rate = RATE

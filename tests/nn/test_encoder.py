@@ -89,10 +89,10 @@ def test_convolutions_hear_every_frame_and_nothing_later(factor):
     y = net(features)
     assert y.shape == (1, 6, net.outputs)
     y[0, 3].sum().backward()
-    heard = features.grad[0].abs().sum(dim=1) > 0
-    expected = torch.zeros(len(heard), dtype=torch.bool)
+    seen = features.grad[0].abs().sum(dim=1) > 0
+    expected = torch.zeros(len(seen), dtype=torch.bool)
     expected[3 * factor : 4 * factor + net.history] = True
-    assert torch.equal(heard, expected)
+    assert torch.equal(seen, expected)
 
 
 def test_convolutions_are_those_of_torch():

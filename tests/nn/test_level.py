@@ -98,7 +98,7 @@ def test_silence_is_finite_and_not_amplified(cmvn):
 
 
 def coloured(net: LevelNormaliser, mel: Tensor) -> Tensor:
-    """Return features of ``mel`` heard through a microphone that tilts the spectrum by 30 dB."""
+    """Return features of ``mel`` recorded with a microphone that tilts the spectrum by 30 dB."""
     tilt = 10.0 ** (torch.linspace(-1.5, 1.5, MELS) - 0.5)
     return net(mel * tilt, net.start(mel.shape[0]))[0]
 
@@ -157,9 +157,9 @@ def test_pauses_leave_the_statistics_alone():
         assert float(features.max()) < 0.0
     pause = energies(1, 6.0)
     pause[:, 300:] *= 1e-4
-    _, heard = net(pause, net.start(1))
+    _, output = net(pause, net.start(1))
     _, before = net(pause[:, :300], net.start(1))
-    assert (heard[2] - before[2]).abs().max() < 0.15  # the mean would fall by 5
+    assert (output[2] - before[2]).abs().max() < 0.15  # the mean would fall by 5
 
 
 def test_each_option_changes_features():

@@ -88,7 +88,7 @@ def server(tmp_path):
 
 
 class Live:
-    """The command, with what it says as it says it."""
+    """The command, with its output line by line."""
 
     def __init__(self, server, *arguments):
         self.process = subprocess.Popen(
@@ -99,7 +99,7 @@ class Live:
             text=True,
         )
         self.lines = queue.Queue()
-        self.said = []
+        self.output = []
         self.reader = threading.Thread(target=self._read, daemon=True)
         self.reader.start()
 
@@ -113,8 +113,8 @@ class Live:
             try:
                 line = self.lines.get(timeout=LONGEST_S)
             except queue.Empty:
-                pytest.fail(f"nothing more was said after {self.said}")
-            self.said.append(line)
+                pytest.fail(f"no further output after {self.output}")
+            self.output.append(line)
             if wanted(line):
                 return line
 
@@ -129,7 +129,7 @@ def is_text(line):
     return not line.startswith("asr-gru:") and bool(line.strip())
 
 
-def test_it_hears_misses_the_microphone_and_hears_again(server, tmp_path):
+def test_a_microphone_is_lost_and_restored(server, tmp_path):
     server.plug()
     path = tmp_path / "a.txt"
     with contextlib.closing(Live(server, "--output", path)) as live:
@@ -147,9 +147,9 @@ def test_it_hears_misses_the_microphone_and_hears_again(server, tmp_path):
         live.process.send_signal(signal.SIGINT)
         assert live.process.wait(LONGEST_S) == 0
         live.reader.join(LONGEST_S)
-        said = live.said + list(live.lines.queue)
-    assert all(line.startswith("asr-gru: ") or is_text(line) for line in said), said
-    assert path.read_text() == "".join(line for line in said if is_text(line))
+        lines = live.output + list(live.lines.queue)
+    assert all(line.startswith("asr-gru: ") or is_text(line) for line in lines), lines
+    assert path.read_text() == "".join(line for line in lines if is_text(line))
 
 
 def test_devices_are_listed_and_wrong_ones_refused(server):

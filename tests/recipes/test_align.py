@@ -86,14 +86,14 @@ def test_what_it_writes_can_be_trained_on(recipe, manifest, tmp_path, monkeypatc
     assert phones.names == ("A", "N", "P", "U")
     assert set(phones.times) == {tmp_path / "a.wav", tmp_path / "b.wav"}
     assert phones.times[tmp_path / "a.wav"][1].tolist() == [0.1, 0.2, 0.3, 0.4]
-    said = capsys.readouterr().out
+    output = capsys.readouterr().out
     for line in (
         "2 aligned",
         "1 the aligner gave up",
         "1 a word is not in the dictionary",
         "1 no text",
     ):
-        assert line in said
+        assert line in output
 
 
 def test_it_goes_on_where_it_stopped(recipe, manifest, tmp_path, monkeypatch, capsys):

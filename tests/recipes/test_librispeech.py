@@ -36,11 +36,11 @@ def folder(tmp_path):
 def test_a_folder_becomes_a_manifest(folder, capsys):
     assert prepare.main(["--folder", str(folder), "--parts", "dev-clean-2"]) == 0
     assert "4 utterances" in capsys.readouterr().out
-    said = read_manifest(folder / "dev-clean-2.tsv")
-    assert [utterance.duration_s for utterance in said] == [1.0, 2.0, 1.0, 2.0]
-    assert said[0].text == "go do you hear it's 0"
-    assert said[0].speaker == "174"
-    assert all(utterance.path.is_file() for utterance in said)
+    utterances = read_manifest(folder / "dev-clean-2.tsv")
+    assert [utterance.duration_s for utterance in utterances] == [1.0, 2.0, 1.0, 2.0]
+    assert utterances[0].text == "go do you hear it's 0"
+    assert utterances[0].speaker == "174"
+    assert all(utterance.path.is_file() for utterance in utterances)
 
 
 @pytest.mark.parametrize(

@@ -11,7 +11,7 @@ import websockets
 
 from asr_gru.errors import ConfigError
 from asr_gru.server.access import Access, is_loopback
-from tests.server.talking import RATE, said
+from tests.server.clients import RATE, receive_all
 
 KEY = "a-key-of-twenty-characters"
 
@@ -146,7 +146,7 @@ def test_the_key_of_a_stream(locked, way, caplog):
         async with locked.socket(additional_headers=headers) as socket:
             await socket.send(json.dumps(start))
             await socket.send('{"type": "end"}')
-            return await said(socket), socket
+            return await receive_all(socket), socket
 
     messages, socket = asyncio.run(main())
     welcome = way in ("header", "first message")

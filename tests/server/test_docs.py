@@ -77,10 +77,10 @@ def test_javascript(address):
 
 
 def test_the_plain_client(address, bundled):
-    said = bundled.transcribe(ROOT / "audio_samples" / "read.flac").text
+    text = bundled.transcribe(ROOT / "audio_samples" / "read.flac").text
     example = ROOT / "examples" / "websocket_client.py"
     program = [sys.executable, example, "audio_samples/read.flac", f"ws://{address}/v1/stream"]
-    assert f"final {said}" in run(program, "", "")
+    assert f"final {text}" in run(program, "", "")
 
 
 def test_every_limit_and_code_is_described():

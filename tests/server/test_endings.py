@@ -1,4 +1,4 @@
-"""Sessions whose work fails, at every moment and in both protocols: told, closed, slot freed."""
+"""Sessions whose work fails, in both protocols: error sent, closed, slot freed."""
 
 import asyncio
 import base64
@@ -11,8 +11,8 @@ import websockets
 from asr_gru.errors import AudioError
 from asr_gru.server.realtime_socket import RealtimeConnection
 from asr_gru.server.stream_socket import StreamConnection
+from tests.server.clients import expected, finals, receive_all, run_session, speech_like
 from tests.server.faults import FaultyRecognizer
-from tests.server.talking import expected, finals, said, talk, voice
 
 RATE = 24_000
 PATHS = {"stream": "/v1/stream", "realtime": "/v1/realtime?intent=transcription"}
@@ -73,10 +73,10 @@ async def misbehave(server, protocol, moment):
     async with server.socket(PATHS[protocol]) as socket:
         client = Client(socket, protocol)
         await client.start()
-        await client.send(voice(1.0))
+        await client.send(speech_like(1.0))
         if moment == "far behind":
             for _ in range(5):
-                await client.send(voice(1.0))
+                await client.send(speech_like(1.0))
         if moment.startswith("ending"):
             await client.end()
         if moment == "at a shutdown":
@@ -85,16 +85,16 @@ async def misbehave(server, protocol, moment):
             await socket.close()
         if moment.endswith("gone"):
             socket.transport.abort()
-        messages = await said(socket)
+        messages = await receive_all(socket)
         error = next((m for m in messages if m["type"] == "error"), {})
         return error.get("error", error).get("code"), socket.close_code
 
 
 async def until_served(server, samples):
-    """Talk as soon as there is a free slot."""
+    """Run a session as soon as a slot is free."""
     while True:
         try:
-            messages, _ = await talk(server, samples)
+            messages, _ = await run_session(server, samples)
         except (AssertionError, websockets.ConnectionClosed):
             await asyncio.sleep(0.05)
         else:
@@ -114,15 +114,15 @@ def test_a_session_that_fails_ends(serving, recognizer, monkeypatch, protocol, c
 
         monkeypatch.setattr(CLASSES[protocol], "send_update", fail)
     faulty = FaultyRecognizer(recognizer, method, error)
-    samples = voice(2.0)
+    samples = speech_like(2.0)
 
     async def main(server):
-        told = await asyncio.wait_for(misbehave(server, protocol, moment), 20)
+        ending = await asyncio.wait_for(misbehave(server, protocol, moment), 20)
         if moment != "at a shutdown":
             monkeypatch.undo()
             messages = await asyncio.wait_for(until_served(server, samples), 20)
             assert [m["text"] for m in finals(messages)] == expected(recognizer, samples)
-        return told
+        return ending
 
     with serving(recognizer=faulty, clients=1, **MOMENTS[moment]) as server:
         error_code, close_code = asyncio.run(main(server))
@@ -145,7 +145,7 @@ def test_samples_that_are_no_numbers_and_an_end_at_once(serving, block):
             await socket.send(json.dumps(start))
             await socket.send(np.full(block, np.nan, "<f4").tobytes())
             await socket.send('{"type": "end"}')
-            return await asyncio.wait_for(said(socket), 20), socket.close_code
+            return await asyncio.wait_for(receive_all(socket), 20), socket.close_code
 
     with serving(clients=1) as server:
         for _ in range(5):
@@ -157,11 +157,11 @@ def test_samples_that_are_no_numbers_and_an_end_at_once(serving, block):
 
 def test_a_failing_stream_does_not_touch_the_others(serving, recognizer):
     faulty = FaultyRecognizer(recognizer, "accept", ValueError)
-    samples = voice(3.0)
+    samples = speech_like(3.0)
 
     async def main(server):
         return await asyncio.gather(
-            *(talk(server, samples) for _ in range(3)),
+            *(run_session(server, samples) for _ in range(3)),
             *(misbehave(server, protocol, "open") for protocol in PATHS),
         )
 
@@ -175,14 +175,14 @@ def test_a_failing_stream_does_not_touch_the_others(serving, recognizer):
 @pytest.mark.parametrize("limit", ["idle_s", "session_s"])
 def test_a_session_over_its_time_gets_its_last_final(serving, recognizer, limit):
     """Promise 8."""
-    samples = voice(3.0)
+    samples = speech_like(3.0)
 
     async def main(server):
         async with server.socket() as socket:
             start = {"type": "start", "sample_rate": 16_000, "endpoint": "off"}
             await socket.send(json.dumps(start))
             await socket.send(samples.tobytes())
-            return await said(socket)
+            return await receive_all(socket)
 
     with serving(**{limit: 2.0}) as server:
         messages = asyncio.run(main(server))
@@ -200,11 +200,11 @@ def test_a_shutdown_completes_the_turn_of_a_realtime_client(serving):
             audio = {"input": {"turn_detection": None}}
             session = {"type": "transcription", "audio": audio}
             await socket.send(json.dumps({"type": "session.update", "session": session}))
-            await said(socket, until=("session.updated",))
-            await client.send(voice(3.0))
+            await receive_all(socket, until=("session.updated",))
+            await client.send(speech_like(3.0))
             await asyncio.sleep(0.5)
             server.stop()
-            return await said(socket)
+            return await receive_all(socket)
 
     with serving() as server:
         kinds = [message["type"] for message in asyncio.run(main(server))]

@@ -15,15 +15,24 @@ from asr_gru.server.batcher import RECENT_S, Batcher, _take
 from asr_gru.server.metrics import Metrics
 from asr_gru.server.outbox import Outbox
 from asr_gru.streaming.endpoint import EndpointRules
-from tests.server.talking import RATE, expected, finals, said, speak, started, talk, voice
+from tests.server.clients import (
+    RATE,
+    expected,
+    finals,
+    receive_all,
+    run_session,
+    send_audio,
+    speech_like,
+    start_session,
+)
 
 
 def test_a_client_that_vanishes_frees_its_place(serving):
     async def main(server):
         for _ in range(3):
             socket = await server.socket()
-            assert (await started(socket))["type"] == "ready"
-            await socket.send(voice(1.0).tobytes())
+            assert (await start_session(socket))["type"] == "ready"
+            await socket.send(speech_like(1.0).tobytes())
             socket.transport.abort()
             await asyncio.sleep(0.3)
 
@@ -34,10 +43,12 @@ def test_a_client_that_vanishes_frees_its_place(serving):
 def test_more_clients_than_places(serving):
     async def main(server):
         async with server.socket() as first, server.socket() as second:
-            assert (await started(first))["type"] == "ready"
+            assert (await start_session(first))["type"] == "ready"
             await second.send(json.dumps({"type": "start", "sample_rate": RATE}))
-            refused = await said(second)
-            _, served = await asyncio.gather(speak(first, voice(2.0)), said(first))
+            refused = await receive_all(second)
+            _, served = await asyncio.gather(
+                send_audio(first, speech_like(2.0)), receive_all(first)
+            )
             return refused, second.close_code, served
 
     with serving(clients=1) as server:
@@ -50,9 +61,9 @@ def test_more_clients_than_places(serving):
 def test_a_client_that_sends_nothing(serving):
     async def main(server):
         async with server.socket() as silent, server.socket() as stalled:
-            assert (await started(stalled))["type"] == "ready"
-            await stalled.send(voice(1.0).tobytes())
-            return await said(silent), await said(stalled)
+            assert (await start_session(stalled))["type"] == "ready"
+            await stalled.send(speech_like(1.0).tobytes())
+            return await receive_all(silent), await receive_all(stalled)
 
     with serving(idle_s=0.5) as server:
         for messages in asyncio.run(main(server)):
@@ -62,15 +73,15 @@ def test_a_client_that_sends_nothing(serving):
 def test_a_session_that_lasts_too_long_is_finished_in_order(serving):
     async def main(server):
         async with server.socket() as socket:
-            await started(socket)
+            await start_session(socket)
             sending = asyncio.create_task(drip(socket))
-            messages = await said(socket)
+            messages = await receive_all(socket)
             sending.cancel()
             return messages
 
     async def drip(socket):
         while True:
-            await socket.send(voice(0.1).tobytes())
+            await socket.send(speech_like(0.1).tobytes())
             await asyncio.sleep(0.05)
 
     with serving(session_s=1.0) as server:
@@ -80,16 +91,16 @@ def test_a_session_that_lasts_too_long_is_finished_in_order(serving):
 def test_a_message_that_is_too_big(serving):
     async def main(server):
         async with server.socket() as socket:
-            await started(socket)
+            await start_session(socket)
             await socket.send(bytes(20_000))
-            return await said(socket), socket.close_code
+            return await receive_all(socket), socket.close_code
 
     with serving(message_bytes=10_000) as server:
         assert asyncio.run(main(server)) == ([], 1009)
 
 
 def test_a_client_that_never_reads_disturbs_nobody(serving, recognizer):
-    samples = voice(4.0)
+    samples = speech_like(4.0)
 
     async def deaf(server):
         reader, writer = await asyncio.open_connection("127.0.0.1", server.port, limit=1024)
@@ -103,7 +114,7 @@ def test_a_client_that_never_reads_disturbs_nobody(serving, recognizer):
         writer.transport.pause_reading()
         frame = b'{"type":"start","sample_rate":16000,"endpoint":"off"}'
         writer.write(bytes([0x81, 0x80 | len(frame), 0, 0, 0, 0]) + frame)
-        block = voice(1.0, seed=3).tobytes()
+        block = speech_like(1.0, seed=3).tobytes()
         head = bytes([0x82, 0xFE]) + len(block).to_bytes(2, "big") + bytes(4)
         while not writer.transport.is_closing():
             writer.write(head + block)
@@ -119,7 +130,7 @@ def test_a_client_that_never_reads_disturbs_nobody(serving, recognizer):
     async def main(server):
         task = asyncio.create_task(deaf(server))
         for _ in range(3):
-            messages, _ = await talk(server, samples)
+            messages, _ = await run_session(server, samples)
             assert [m["text"] for m in finals(messages)] == expected(recognizer, samples)
         await asyncio.wait_for(task, 60)
 
@@ -127,18 +138,18 @@ def test_a_client_that_never_reads_disturbs_nobody(serving, recognizer):
         asyncio.run(main(server))
 
 
-def test_a_shutdown_finishes_what_is_being_said(serving, recognizer):
+def test_a_shutdown_finishes_the_open_segment(serving, recognizer):
     """Promise 8."""
-    samples = voice(3.0)
+    samples = speech_like(3.0)
 
     async def main(server):
         async with server.socket() as socket:
-            await started(socket, endpoint="off")
+            await start_session(socket, endpoint="off")
             await socket.send(samples.tobytes())
-            await said(socket, until=("partial",))
+            await receive_all(socket, until=("partial",))
             await asyncio.sleep(0.5)
             server.stop()
-            return await said(socket), socket
+            return await receive_all(socket), socket
 
     with serving() as server:
         messages, socket = asyncio.run(main(server))
@@ -151,11 +162,11 @@ def test_a_shutdown_finishes_what_is_being_said(serving, recognizer):
 
 def test_many_clients_at_a_shutdown_all_get_their_finals(serving, recognizer):
     """Promise 8: audio that still comes while streams are finished harms nobody."""
-    samples = voice(3.0)
+    samples = speech_like(3.0)
 
     async def one(server, stopped):
         async with server.socket() as socket:
-            await started(socket, endpoint="off")
+            await start_session(socket, endpoint="off")
             await socket.send(samples.tobytes())
 
             async def drip():
@@ -168,7 +179,7 @@ def test_many_clients_at_a_shutdown_all_get_their_finals(serving, recognizer):
             if len(stopped) == 8:
                 await asyncio.sleep(0.5)
                 server.stop()
-            messages = await said(socket)
+            messages = await receive_all(socket)
             dripping.cancel()
             await asyncio.gather(dripping, return_exceptions=True)
             return messages
@@ -213,15 +224,15 @@ def test_lag_is_counted_from_the_oldest_audio(recognizer):
 def test_a_server_that_is_behind_refuses_new_sessions_until_it_has_caught_up(serving):
     async def main(server):
         async with server.socket() as first, server.socket() as second, server.socket() as third:
-            await started(first)
-            await first.send(voice(8.0).tobytes())
+            await start_session(first)
+            await first.send(speech_like(8.0).tobytes())
             await until_it_lags(server)
             await second.send(json.dumps({"type": "start", "sample_rate": RATE}))
-            refused = await said(second)
+            refused = await receive_all(second)
             await first.send('{"type": "end"}')
-            served = await said(first)
+            served = await receive_all(first)
             await asyncio.sleep(RECENT_S + 0.1)
-            return refused, second.close_code, served, await started(third)
+            return refused, second.close_code, served, await start_session(third)
 
     async def until_it_lags(server):
         while server.context.batcher.lag_s == 0.0:
@@ -239,12 +250,12 @@ def test_a_server_that_is_behind_refuses_new_sessions_until_it_has_caught_up(ser
 def test_orders_without_audio_do_not_pile_up(server):
     async def main():
         async with server.socket() as socket:
-            await started(socket)
+            await start_session(socket)
             for _ in range(2000):
                 await socket.send('{"type": "endpoint", "mode": 0.5}')
-            await socket.send(voice(1.0).tobytes())
+            await socket.send(speech_like(1.0).tobytes())
             await socket.send('{"type": "end"}')
-            return await said(socket)
+            return await receive_all(socket)
 
     assert asyncio.run(main())[-1]["type"] == "end"
 
@@ -278,7 +289,7 @@ def test_an_outbox_knows_how_old_its_oldest_message_is():
 @pytest.mark.parametrize("stream", ["true", "false"])
 def test_an_upload_whose_client_has_left_frees_its_place(serving, stream):
     data = io.BytesIO()
-    soundfile.write(data, voice(900.0), RATE, format="FLAC")
+    soundfile.write(data, speech_like(900.0), RATE, format="FLAC")
     fields = {"model": "tiny", "stream": stream}
     body = b"".join(
         f'--x\r\nContent-Disposition: form-data; name="{name}"\r\n\r\n{value}\r\n'.encode()
@@ -297,7 +308,7 @@ def test_an_upload_whose_client_has_left_frees_its_place(serving, stream):
         time.sleep(0.3)
         gone.close()
         short = io.BytesIO()
-        soundfile.write(short, voice(2.0), RATE, format="FLAC")
+        soundfile.write(short, speech_like(2.0), RATE, format="FLAC")
         with openai.OpenAI(base_url=f"{server.url}/v1", api_key="x", max_retries=0) as client:
             for _ in range(100):
                 try:

@@ -6,7 +6,7 @@ import json
 import openai
 import pytest
 
-from tests.server.talking import voice
+from tests.server.clients import speech_like
 from tests.server.test_realtime_socket import session, update
 from tests.server.test_upload_endings import PATH, body, flac, upload
 
@@ -15,7 +15,7 @@ ORIGINALS = ["whisper-1", "gpt-4o-transcribe", "gpt-4o-mini-transcribe"]
 
 @pytest.fixture(scope="module")
 def recording():
-    return flac(voice(3.0, seed=5))
+    return flac(speech_like(3.0, seed=5))
 
 
 @pytest.fixture(scope="module")

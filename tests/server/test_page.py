@@ -58,9 +58,9 @@ def _wait_until_well(process, port, folder):
                 assert answer.status == 200
                 return
         except OSError:
-            said = (folder / "server.log").read_text()
-            assert process.poll() is None, f"the server ended: {said}"
-            assert time.monotonic() < deadline, f"the server does not answer: {said}"
+            log = (folder / "server.log").read_text()
+            assert process.poll() is None, f"the server ended: {log}"
+            assert time.monotonic() < deadline, f"the server does not answer: {log}"
             time.sleep(0.2)
 
 

@@ -9,7 +9,7 @@ import openai
 import pytest
 
 from asr_gru.streaming.endpoint import EndpointRules
-from tests.server.talking import expected, voice
+from tests.server.clients import expected, speech_like
 
 RATE = 24_000
 DONE = "conversation.item.input_audio_transcription.completed"
@@ -51,7 +51,7 @@ def update(connection, **audio):
 
 
 def test_turns_that_the_client_makes(server, recognizer):
-    samples = [voice(3.0), voice(4.0, seed=1)]
+    samples = [speech_like(3.0), speech_like(4.0, seed=1)]
 
     async def conversation(connection):
         await update(connection, turn_detection=None)
@@ -76,7 +76,7 @@ def test_turns_that_the_client_makes(server, recognizer):
 
 
 def test_turns_that_the_server_finds(server, recognizer):
-    samples = voice(25.0, seed=2)
+    samples = speech_like(25.0, seed=2)
     rules = EndpointRules(trailing_s=0.4)
 
     async def conversation(connection):
@@ -100,12 +100,12 @@ def test_turns_that_the_server_finds(server, recognizer):
         assert len({e.item_id for e in events if hasattr(e, "item_id")}) == 1
 
 
-def test_clear_forgets_what_was_said(server, recognizer):
-    samples = voice(3.0)
+def test_clear_discards_the_buffered_audio(server, recognizer):
+    samples = speech_like(3.0)
 
     async def conversation(connection):
         await update(connection, turn_detection=None)
-        await append(connection, voice(2.0, seed=7))
+        await append(connection, speech_like(2.0, seed=7))
         await connection.input_audio_buffer.clear()
         await append(connection, samples)
         await connection.input_audio_buffer.commit()

@@ -8,7 +8,16 @@ import pytest
 
 from asr_gru.recognizer import Recognizer
 from asr_gru.streaming.endpoint import EndpointRules
-from tests.server.talking import RATE, expected, finals, said, speak, started, talk, voice
+from tests.server.clients import (
+    RATE,
+    expected,
+    finals,
+    receive_all,
+    run_session,
+    send_audio,
+    speech_like,
+    start_session,
+)
 
 
 @pytest.fixture(scope="module")
@@ -20,15 +29,15 @@ def phrase_server(serving, word_model):
 @pytest.mark.parametrize("block", [37, 1600, 40_000])
 def test_the_text_is_that_of_a_stream(server, recognizer, block):
     """Promises 2 and 8: whatever the messages, the finals are those of the same audio."""
-    samples = voice(6.0)
-    messages, socket = asyncio.run(talk(server, samples, block))
+    samples = speech_like(6.0)
+    messages, socket = asyncio.run(run_session(server, samples, block))
     assert [m["text"] for m in finals(messages)] == expected(recognizer, samples)
     assert messages[-1] == {"type": "end", "audio_s": 6.0}
     assert socket.close_code == 1000
 
 
 def test_partials_keep_the_contract(server):
-    messages, _ = asyncio.run(talk(server, voice(8.0, seed=1)))
+    messages, _ = asyncio.run(run_session(server, speech_like(8.0, seed=1)))
     stable, segment = "", -1
     for message in messages[:-1]:
         if message["type"] not in ("partial", "final"):
@@ -43,39 +52,39 @@ def test_partials_keep_the_contract(server):
 
 
 def test_float_samples_and_channels(server, recognizer):
-    samples = voice(4.0)
+    samples = speech_like(4.0)
     as_float = (samples / 32768).astype("<f4")
-    messages, _ = asyncio.run(talk(server, as_float, encoding="float32"))
+    messages, _ = asyncio.run(run_session(server, as_float, encoding="float32"))
     assert [m["text"] for m in finals(messages)] == expected(recognizer, as_float)
     both = np.stack([samples, samples], axis=1)
-    messages, _ = asyncio.run(talk(server, both, channels=2))
+    messages, _ = asyncio.run(run_session(server, both, channels=2))
     assert [m["text"] for m in finals(messages)] == expected(recognizer, samples)
 
 
 @pytest.mark.parametrize("rate", [8_000, 24_000, 44_100, 48_000])
 def test_another_rate_gives_the_text_of_a_recording(server, recognizer, rate):
     """Promise 2: one resampler for recordings and clients."""
-    samples = voice(6.0, seed=3)
-    messages, _ = asyncio.run(talk(server, samples, sample_rate=rate))
+    samples = speech_like(6.0, seed=3)
+    messages, _ = asyncio.run(run_session(server, samples, sample_rate=rate))
     transcript = recognizer.transcribe(samples, rate)
     assert [m["text"] for m in finals(messages)] == [s.text for s in transcript.segments]
     assert transcript.text
 
 
 def test_endpoint_rules_are_the_clients(server, recognizer):
-    samples = np.concatenate([voice(3.0), np.zeros(RATE, "<i2"), voice(3.0, seed=2)])
+    samples = np.concatenate([speech_like(3.0), np.zeros(RATE, "<i2"), speech_like(3.0, seed=2)])
     for mode in ("off", "short", 0.3):
-        messages, _ = asyncio.run(talk(server, samples, endpoint=mode))
+        messages, _ = asyncio.run(run_session(server, samples, endpoint=mode))
         rules = EndpointRules.named(mode) if isinstance(mode, str) else EndpointRules(mode)
         assert [m["text"] for m in finals(messages)] == expected(recognizer, samples, rules=rules)
     assert len(expected(recognizer, samples, rules=EndpointRules.off())) == 1
 
 
 def test_the_decoder_is_the_clients(serving, word_model):
-    recognizer, samples = Recognizer.load(word_model), voice(3.0)
+    recognizer, samples = Recognizer.load(word_model), speech_like(3.0)
     with serving(recognizer=recognizer) as running:
         for decoder in (None, "greedy", "words"):
-            messages, _ = asyncio.run(talk(running, samples, decoder=decoder))
+            messages, _ = asyncio.run(run_session(running, samples, decoder=decoder))
             transcript = recognizer.transcribe(samples, RATE, decoder=decoder)
             assert [m["text"] for m in finals(messages)] == [s.text for s in transcript.segments]
             assert transcript.text
@@ -84,7 +93,7 @@ def test_the_decoder_is_the_clients(serving, word_model):
 def test_a_decoder_that_the_model_lacks_is_refused(server):
     async def answer():
         async with server.socket() as socket:
-            return await started(socket, decoder="words")
+            return await start_session(socket, decoder="words")
 
     refusal = asyncio.run(answer())
     assert refusal["type"] == "error"
@@ -94,17 +103,17 @@ def test_a_decoder_that_the_model_lacks_is_refused(server):
 def test_rules_change_while_it_runs(server):
     async def main():
         async with server.socket() as socket:
-            await started(socket, endpoint="off")
-            await socket.send(voice(3.0).tobytes())
+            await start_session(socket, endpoint="off")
+            await socket.send(speech_like(3.0).tobytes())
             await socket.send('{"type": "endpoint", "mode": "short"}')
-            await socket.send(voice(9.0, seed=4).tobytes())
-            return await asyncio.wait_for(said(socket, until=("final",)), 20)
+            await socket.send(speech_like(9.0, seed=4).tobytes())
+            return await asyncio.wait_for(receive_all(socket, until=("final",)), 20)
 
     assert asyncio.run(main())[-1]["type"] == "final"
 
 
 def test_words_of_partials_can_be_left_out(server):
-    messages, _ = asyncio.run(talk(server, voice(3.0), words=False))
+    messages, _ = asyncio.run(run_session(server, speech_like(3.0), words=False))
     assert all("words" not in m for m in messages if m["type"] == "partial")
     assert all("words" in m for m in finals(messages))
 
@@ -113,9 +122,9 @@ def test_many_at_once_are_each_as_alone(server, recognizer):
     """Promise 3."""
 
     async def main():
-        clips = [voice(3.0 + n / 10, seed=n) for n in range(20)]
+        clips = [speech_like(3.0 + n / 10, seed=n) for n in range(20)]
         results = await asyncio.gather(
-            *(talk(server, clip, 480 + 40 * n) for n, clip in enumerate(clips))
+            *(run_session(server, clip, 480 + 40 * n) for n, clip in enumerate(clips))
         )
         return clips, [messages for messages, _ in results]
 
@@ -125,9 +134,9 @@ def test_many_at_once_are_each_as_alone(server, recognizer):
 
 
 def test_audio_too_short_to_say_anything(server):
-    messages, _ = asyncio.run(talk(server, voice(0.01)))
+    messages, _ = asyncio.run(run_session(server, speech_like(0.01)))
     assert messages[-1]["type"] == "end"
-    messages, _ = asyncio.run(talk(server, np.zeros(0, "<i2")))
+    messages, _ = asyncio.run(run_session(server, np.zeros(0, "<i2")))
     messages = [m for m in messages if m["type"] != "status"]  # one comes each second of waiting
     assert messages == [{"type": "end", "audio_s": 0.0}]
 
@@ -161,7 +170,7 @@ def test_a_first_message_that_is_none(server, what):
     async def main():
         async with server.socket() as socket:
             await socket.send(message)
-            return await said(socket), socket
+            return await receive_all(socket), socket
 
     messages, socket = asyncio.run(main())
     assert messages[-1]["type"] == "error"
@@ -181,24 +190,24 @@ LATER = {
 @pytest.mark.parametrize("what", LATER)
 def test_garbage_in_a_session_ends_it_alone(server, recognizer, what):
     message, start, code = LATER[what]
-    samples = voice(3.0)
+    samples = speech_like(3.0)
 
     async def bad():
         async with server.socket() as socket:
-            await started(socket, **start)
+            await start_session(socket, **start)
             await socket.send(message)
-            return await said(socket)
+            return await receive_all(socket)
 
     async def main():
-        return await asyncio.gather(bad(), talk(server, samples))
+        return await asyncio.gather(bad(), run_session(server, samples))
 
     messages, (good, _) = asyncio.run(main())
     assert messages[-1]["code"] == code
     assert [m["text"] for m in finals(good)] == expected(recognizer, samples)
 
 
-def test_only_phrases_of_the_start_message_are_heard(serving, word_model):
-    recognizer, samples = Recognizer.load(word_model), voice(12.0, seed=4)
+def test_only_phrases_of_the_start_message_are_recognised(serving, word_model):
+    recognizer, samples = Recognizer.load(word_model), speech_like(12.0, seed=4)
     phrases = ["a  cat", "bob", "tack", "back", "a"]
     rules = EndpointRules(0.1)
     expected = recognizer.transcribe(
@@ -206,7 +215,7 @@ def test_only_phrases_of_the_start_message_are_heard(serving, word_model):
     ).segments
     with serving(recognizer=recognizer) as running:
         messages, _ = asyncio.run(
-            talk(running, samples, phrases=phrases, rejection=20, endpoint=0.1)
+            run_session(running, samples, phrases=phrases, rejection=20, endpoint=0.1)
         )
     assert expected
     assert {message["type"] for message in messages} <= {"final", "status", "end"}
@@ -219,13 +228,15 @@ ANY = "#JSGF V1.0;\npublic <any> = (a | cat {animal} | back | tack | bob {name})
 
 
 def test_finals_have_the_parse_of_a_grammar(serving, word_model):
-    recognizer, samples = Recognizer.load(word_model), voice(12.0, seed=4)
+    recognizer, samples = Recognizer.load(word_model), speech_like(12.0, seed=4)
     rules = EndpointRules(0.1)
     expected = recognizer.transcribe(
         samples, RATE, grammar=ANY, rejection=20, endpoint=rules
     ).segments
     with serving(recognizer=recognizer) as running:
-        messages, _ = asyncio.run(talk(running, samples, grammar=ANY, rejection=20, endpoint=0.1))
+        messages, _ = asyncio.run(
+            run_session(running, samples, grammar=ANY, rejection=20, endpoint=0.1)
+        )
     assert expected
     for message, segment in zip(finals(messages), expected, strict=True):
         assert (message["text"], message["unit"]) == (segment.text, "phrase")
@@ -233,7 +244,7 @@ def test_finals_have_the_parse_of_a_grammar(serving, word_model):
 
 
 @pytest.mark.parametrize(
-    ("start", "said"),
+    ("start", "message"),
     [
         ({"phrases": []}, "length >= 1"),
         ({"phrases": ["a"] * 2001}, "length <= 2000"),
@@ -260,38 +271,38 @@ def test_finals_have_the_parse_of_a_grammar(serving, word_model):
         ({"rejection": 1}, "rejection is of phrases"),
     ],
 )
-def test_phrases_that_are_refused(phrase_server, start, said):
+def test_phrases_that_are_refused(phrase_server, start, message):
     async def answer():
         async with phrase_server.socket() as socket:
-            return await started(socket, **start)
+            return await start_session(socket, **start)
 
     refused = asyncio.run(answer())
     assert refused["code"] == "bad_message"
-    assert said in refused["message"]
+    assert message in refused["message"]
 
 
 def test_hot_words_of_the_start_message(serving, word_model):
-    recognizer, samples = Recognizer.load(word_model), voice(12.0, seed=4)
+    recognizer, samples = Recognizer.load(word_model), speech_like(12.0, seed=4)
     hot_words = {"bob": 9.0, "kabob: K AA B AA B": 3}
     expected = [s.text for s in recognizer.transcribe(samples, RATE, hot_words=hot_words).segments]
     assert expected != [s.text for s in recognizer.transcribe(samples, RATE).segments]
     with serving(recognizer=recognizer) as running:
-        messages, _ = asyncio.run(talk(running, samples, hot_words=hot_words))
+        messages, _ = asyncio.run(run_session(running, samples, hot_words=hot_words))
         assert [message["text"] for message in finals(messages)] == expected
         lines = [f"{phrase} = {weight}" for phrase, weight in hot_words.items()]
-        messages, _ = asyncio.run(talk(running, samples, hot_words=lines))
+        messages, _ = asyncio.run(run_session(running, samples, hot_words=lines))
         assert [message["text"] for message in finals(messages)] == expected
 
 
 def test_hot_words_change_while_a_client_speaks(phrase_server):
-    samples, hot_words = voice(12.0, seed=4), ["bob = 20"]
+    samples, hot_words = speech_like(12.0, seed=4), ["bob = 20"]
 
     async def session(changes):
         async with phrase_server.socket() as socket:
-            await started(socket, endpoint="off")
+            await start_session(socket, endpoint="off")
             for change in changes:
                 await socket.send(json.dumps({"type": "hot_words", "hot_words": change}))
-            _, messages = await asyncio.gather(speak(socket, samples), said(socket))
+            _, messages = await asyncio.gather(send_audio(socket, samples), receive_all(socket))
             return [message["text"] for message in finals(messages)]
 
     recognizer, rules = phrase_server.context.recognizer, EndpointRules.off()
@@ -303,7 +314,7 @@ def test_hot_words_change_while_a_client_speaks(phrase_server):
 
 
 @pytest.mark.parametrize(
-    ("start", "told"),
+    ("start", "message"),
     [
         ({"hot_words": ["a"] * 1001}, "length <= 1000"),
         ({"hot_words": ["a" * 401]}, "length <= 400"),
@@ -317,23 +328,25 @@ def test_hot_words_change_while_a_client_speaks(phrase_server):
         ({"hot_words": ["a"], "phrases": ["a"]}, "leave hot_words out"),
     ],
 )
-def test_hot_words_that_are_refused(phrase_server, start, told):
+def test_hot_words_that_are_refused(phrase_server, start, message):
     async def answer():
         async with phrase_server.socket() as socket:
-            return await started(socket, **start)
+            return await start_session(socket, **start)
 
     refused = asyncio.run(answer())
     assert refused["code"] == "bad_message"
-    assert told in refused["message"]
+    assert message in refused["message"]
 
 
 def test_words_of_low_confidence_are_left_out_or_marked(server, recognizer):
-    samples = voice(3.0)
+    samples = speech_like(3.0)
     whole = recognizer.transcribe(samples, RATE)
     assert all(word.confidence < 1.0 for word in whole.words)
-    messages, _ = asyncio.run(talk(server, samples, minimum_confidence=1.0))
+    messages, _ = asyncio.run(run_session(server, samples, minimum_confidence=1.0))
     assert [m for m in messages if m["type"] in {"partial", "final"}] == []
-    marked, _ = asyncio.run(talk(server, samples, minimum_confidence=1.0, mark_uncertain=True))
+    marked, _ = asyncio.run(
+        run_session(server, samples, minimum_confidence=1.0, mark_uncertain=True)
+    )
     words = [word for m in finals(marked) for word in m["words"]]
     assert [word["text"] for word in words] == [word.text for word in whole.words]
     assert all(word["uncertain"] for word in words)
@@ -343,7 +356,7 @@ def test_words_of_low_confidence_are_left_out_or_marked(server, recognizer):
 def test_a_minimum_confidence_out_of_range_is_refused(server):
     async def answer():
         async with server.socket() as socket:
-            return await started(socket, minimum_confidence=1.5)
+            return await start_session(socket, minimum_confidence=1.5)
 
     refusal = asyncio.run(answer())
     assert (refusal["type"], refusal["code"]) == ("error", "bad_message")

@@ -13,19 +13,19 @@ import pytest
 import soundfile
 
 from asr_gru.formats import writer
-from tests.server.talking import RATE, voice
+from tests.server.clients import RATE, speech_like
 
 
 @pytest.fixture(scope="module")
 def samples():
-    return voice(12.0, seed=5)
+    return speech_like(12.0, seed=5)
 
 
 @pytest.fixture(scope="module")
 def upload(samples):
     data = io.BytesIO()
     soundfile.write(data, samples, RATE, format="FLAC")
-    return ("talk.flac", data.getvalue())
+    return ("speech.flac", data.getvalue())
 
 
 @pytest.fixture(scope="module")

@@ -1,4 +1,4 @@
-"""Uploads whose work fails, at every moment: told in OpenAI's form, slot freed."""
+"""Uploads whose work fails, at every moment: an error in OpenAI's form, and the slot is freed."""
 
 import http.client
 import io
@@ -11,8 +11,8 @@ import pytest
 import soundfile
 
 from asr_gru.errors import AudioError
+from tests.server.clients import RATE, speech_like
 from tests.server.faults import FaultyRecognizer
-from tests.server.talking import RATE, voice
 
 CAUSES = {
     "a recording that cannot be read": (AudioError, 400, "bad_audio"),
@@ -73,7 +73,7 @@ def test_an_upload_that_fails_frees_its_slot(serving, recognizer, cause, stream)
     """Promise 9."""
     kind, status, code = CAUSES[cause]
     faulty = FaultyRecognizer(recognizer, "transcribe", kind)
-    recording = flac(voice(2.0))
+    recording = flac(speech_like(2.0))
     with serving(recognizer=faulty, uploads=1, queued_uploads=0) as server:
         got, answer = upload(server, recording, **({"stream": stream} if stream else {}))
         assert got == (200 if stream else status)
@@ -81,12 +81,12 @@ def test_an_upload_that_fails_frees_its_slot(serving, recognizer, cause, stream)
         assert set(answer["error"]) == {"message", "type", "param", "code"}
         assert "/tmp" not in answer["error"]["message"]  # noqa: S108
         text = until_served(server, recording)
-    assert text == recognizer.transcribe(voice(2.0), RATE).text
+    assert text == recognizer.transcribe(speech_like(2.0), RATE).text
 
 
 def test_an_upload_that_waits_is_served_when_the_one_before_fails(serving, recognizer):
     faulty = FaultyRecognizer(recognizer, "transcribe", ValueError)
-    recording = flac(voice(2.0))
+    recording = flac(speech_like(2.0))
     with serving(recognizer=faulty, uploads=1, queued_uploads=5) as server:
         requests = [begin(server, recording) for _ in range(4)]
         statuses = []
@@ -99,7 +99,7 @@ def test_an_upload_that_waits_is_served_when_the_one_before_fails(serving, recog
 
 
 def test_one_that_waits_and_leaves_frees_its_place_in_the_queue(serving):
-    long, short = flac(voice(600.0)), flac(voice(2.0))
+    long, short = flac(speech_like(600.0)), flac(speech_like(2.0))
     with serving(uploads=1, queued_uploads=1) as server:
         first = begin(server, long)
         for _ in range(3):  # each leaves while the first is at work
@@ -111,8 +111,8 @@ def test_one_that_waits_and_leaves_frees_its_place_in_the_queue(serving):
 
 @pytest.mark.parametrize("stream", ["", "true"])
 def test_a_shutdown_ends_uploads_in_order(serving, stream):
-    """What is at work has its time, then it is told; what waits is told at once."""
-    long = flac(voice(900.0))
+    """A running upload gets its grace period, then an error; queued ones get one at once."""
+    long = flac(speech_like(900.0))
     fields = {"stream": stream} if stream else {}
     with serving(uploads=1, queued_uploads=5, slow_reader_s=0.5) as server:
         answers = []

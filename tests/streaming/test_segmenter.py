@@ -181,7 +181,7 @@ def test_nothing_opens_while_a_reading_has_no_word():
     assert segmenter.open() is not None
 
 
-def test_what_is_known_is_not_told_again():
+def test_unchanged_words_are_not_sent_again():
     segmenter = Segmenter(GreedyDecoder(), CHARACTERS, WordTimes(0.04), LONGEST)
     segmenter.advance(rows_of([2, 0, 1]))
     spoken = segmenter.open()

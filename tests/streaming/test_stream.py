@@ -207,8 +207,8 @@ def test_channels_in_front_are_refused_with_the_remedy(recognizer, speech):
 
 def test_segments_come_one_by_one(recognizer):
     path = SAMPLES / "long.ogg"
-    heard_s = []
-    expected = recognizer.transcribe(path, endpoint="short", on_progress=heard_s.append)
+    progress_s = []
+    expected = recognizer.transcribe(path, endpoint="short", on_progress=progress_s.append)
     segments = recognizer.segments(path, endpoint="short")
     assert next(segments) == expected.segments[0]
     assert [expected.segments[0], *segments] == list(expected.segments)

@@ -96,7 +96,7 @@ def test_phones_stand_between_spaces(tmp_path):
     assert (again.kind, again.symbols) == ("phones", tokens.symbols)
 
 
-def test_the_kind_of_single_letters_can_be_said(tmp_path):
+def test_the_kind_of_single_letters_can_be_given(tmp_path):
     PhoneTokenizer(["a", "b"]).save(tmp_path)
     assert load_tokenizer(tmp_path / "tokens.txt").kind == "characters"
     assert load_tokenizer(tmp_path / "tokens.txt", "phones").kind == "phones"

@@ -112,16 +112,16 @@ def test_a_configuration_survives_its_plain_form():
 
 def test_keys_of_earlier_versions_are_read_with_a_notice(tmp_path):
     old = "passes = 3\n" + MINIMAL + "[augment]\nspeed_share = 0.5\n[optimiser]\nrate = 0.5\n"
-    said: list[str] = []
-    config = load_train_config(written(tmp_path, old), ["optimiser.average=0.5"], said.append)
+    messages: list[str] = []
+    config = load_train_config(written(tmp_path, old), ["optimiser.average=0.5"], messages.append)
     assert (config.epochs, config.augment.speed_prob) == (3, 0.5)
     assert (config.optimiser.learning_rate, config.optimiser.ema) == (0.5, 0.5)
-    (line,) = said
+    (line,) = messages
     for part in ("passes is now epochs", "optimiser.average is now optimiser.ema"):
         assert part in line
-    new = load_train_config(written(tmp_path, "epochs = 3\n" + MINIMAL), (), said.append)
+    new = load_train_config(written(tmp_path, "epochs = 3\n" + MINIMAL), (), messages.append)
     assert new.epochs == 3
-    assert len(said) == 1
+    assert len(messages) == 1
     with pytest.raises(ConfigError, match="passes is now epochs, and both are given"):
         load_train_config(written(tmp_path, "epochs = 3\npasses = 3\n" + MINIMAL))
 

@@ -14,7 +14,7 @@ DOCS = (Path(__file__).parents[2] / "docs" / "training.md").read_text(encoding="
 EMPTY = parse_train_config({"data": {"train": ["train.tsv"]}})
 
 
-def said(part: str) -> dict[str, str | None]:
+def documented(part: str) -> dict[str, str | None]:
     """Return keys and defaults of the table of ``part`` (``""``: the keys outside tables)."""
     title = f"| `[{part}]` |" if part else "| key |"
     table = DOCS.split(title, 1)[1].split("\n\n", 1)[0]
@@ -47,7 +47,7 @@ def test_every_key_is_there_with_its_default(part: str):
         value = getattr(struct, field.name)
         if not isinstance(value, msgspec.Struct):
             expected[field.name] = None if field.required else shown(value)
-    assert said(part) == expected
+    assert documented(part) == expected
 
 
 def test_the_example_is_a_configuration():

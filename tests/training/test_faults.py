@@ -51,12 +51,14 @@ def test_one_unreadable_recording_does_not_end_a_run(world, tmp_path):
     listed = [*utterances, type(utterances[0])(path=tmp_path / "broken.wav", text="a")]
     write_manifest(tmp_path / "train.tsv", listed)
     write_manifest(tmp_path / "dev.tsv", [*broken, listed[-1]])
-    said: list[str] = []
+    messages: list[str] = []
     config = world.config(epochs=1, data={"train": ["train.tsv"], "validation": ["dev.tsv"]})
-    state = train(config, Run(tmp_path / "run", tmp_path, tmp_path / "cache"), ALONE, said.append)
-    named = [line for line in said if "left out: " in line and "broken.wav" in line]
+    state = train(
+        config, Run(tmp_path / "run", tmp_path, tmp_path / "cache"), ALONE, messages.append
+    )
+    named = [line for line in messages if "left out: " in line and "broken.wav" in line]
     assert len(named) == 2  # once for each list
-    assert any(line.startswith("training set: 6 utterances") for line in said)
+    assert any(line.startswith("training set: 6 utterances") for line in messages)
     assert "dev WER" in state.history[-1]
 
 
@@ -75,13 +77,13 @@ def poison(monkeypatch, from_step: int, until_step: int) -> None:
 
 def test_a_gradient_that_is_not_finite_is_counted_and_moves_nothing(world, tmp_path, monkeypatch):
     monkeypatch.setattr(Report, "_due", lambda _report: True)
-    said: list[str] = []
+    messages: list[str] = []
     config = world.config(epochs=1, optimiser={"ema": 0.0})
     place = {"root": world.root, "cache": world.root / "cache"}
     before, _ = world.train(tmp_path / "before", config, stop_after=1)
     poison(monkeypatch, 1, 3)
-    after = train(config, Run(tmp_path / "after", stop_after=3, **place), ALONE, said.append)
-    assert sum("a gradient was not finite: 1" in line for line in said) == 2
+    after = train(config, Run(tmp_path / "after", stop_after=3, **place), ALONE, messages.append)
+    assert sum("a gradient was not finite: 1" in line for line in messages) == 2
     assert all(torch.equal(after.weights[k], v) for k, v in before.weights.items())
 
 
@@ -129,11 +131,13 @@ def test_a_run_goes_on_when_there_is_space_again(world, tmp_path, monkeypatch):
         save_checkpoint(state, path)
 
     monkeypatch.setattr(loop, "save_checkpoint", save)
-    said: list[str] = []
+    messages: list[str] = []
     run = Run(tmp_path, world.root, world.root / "cache", save_every_s=0.0, stop_after=3)
-    train(world.config(), run, ALONE, said.append)
+    train(world.config(), run, ALONE, messages.append)
     assert load_checkpoint(tmp_path).global_step == 3
-    assert sum("No space left on device; the previous checkpoint is kept" in s for s in said) == 1
+    assert (
+        sum("No space left on device; the previous checkpoint is kept" in s for s in messages) == 1
+    )
 
 
 def test_a_run_whose_last_checkpoint_cannot_be_written_fails(world, tmp_path, monkeypatch):

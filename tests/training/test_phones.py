@@ -48,7 +48,7 @@ def test_other_files_are_refused(tmp_path: Path, text: str, part: str):
         read_phone_times(path, [])
 
 
-def test_frames_name_what_was_said_a_delay_ago():
+def test_frames_are_labelled_with_the_delayed_phone():
     phones = (np.array([5, 6, 7]), np.array([0.09, 0.25, 0.40]))
     # middles of frames: 0.02, 0.06, 0.10 and on; at 0.10 the first has ended
     assert frame_targets(phones, 11, 0.04, 0.0).tolist() == [

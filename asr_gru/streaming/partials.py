@@ -1,4 +1,4 @@
-"""What decoders read in open segments, for many streams at once."""
+"""Partial results: the words of open segments, for many streams at once."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from asr_gru.results import Word
 if TYPE_CHECKING:
     from asr_gru.text import Tokenizer
 
-__all__ = ["OpenSegment", "Reading", "read_beams", "worth_showing"]
+__all__ = ["OpenSegment", "Partial", "count_to_show", "partials_of"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -26,15 +26,15 @@ class OpenSegment:
     words: tuple[Word, ...]
 
 
-class Reading(NamedTuple):
-    """What the decoder reads in the open segment.
+class Partial(NamedTuple):
+    """The best hypothesis of an open segment.
 
     Attributes:
-        beam: the decoder's state.
+        beam: state of the decoder.
         best: its best hypothesis.
-        spans: the words of that.
-        settled: how many of its tokens cannot change any more.
-        shown: how many are likely enough to be shown.
+        spans: the words of that hypothesis.
+        settled: number of its tokens that can no longer change.
+        shown: number of its tokens that are likely enough to be shown.
     """
 
     beam: Any
@@ -44,35 +44,35 @@ class Reading(NamedTuple):
     shown: int
 
 
-def read_beams(
+def partials_of(
     decoder: AnyDecoder, beams: Sequence[Any], tokenizers: Sequence[Tokenizer]
-) -> list[Reading]:
-    """Return the readings of many states of one decoder.
+) -> list[Partial]:
+    """Return the partial results of many states of one decoder.
 
     Args:
         decoder: the decoder of all of them.
         beams: its states.
-        tokenizers: gives the words of a decoder that knows none, for each state.
+        tokenizers: one per state; they give the words of decoders that emit tokens only.
     """
     best = [decoder.best(beam)[0] for beam in beams]
-    shown = [len(reading.tokens) for reading in best]
-    worded = [place for place, reading in enumerate(best) if reading.words is not None]
+    shown = [len(one.tokens) for one in best]
+    worded = [place for place, one in enumerate(best) if one.words is not None]
     counts = decoder.shown([beams[place] for place in worded])
     for place, count in zip(worded, counts, strict=True):
         shown[place] = count
     return [
-        Reading(beam, reading, word_spans(reading, tokens), decoder.settled(beam), count)
-        for beam, reading, tokens, count in zip(beams, best, tokenizers, shown, strict=True)
+        Partial(beam, one, word_spans(one, tokens), decoder.settled(beam), count)
+        for beam, one, tokens, count in zip(beams, best, tokenizers, shown, strict=True)
     ]
 
 
-def worth_showing(spans: Sequence[WordSpan], shown: int, before: Sequence[str]) -> int:
+def count_to_show(spans: Sequence[WordSpan], shown: int, before: Sequence[str]) -> int:
     """Return how many words to show.
 
     Args:
         spans: the words of the best hypothesis.
-        shown: how many of its tokens are likely enough to be shown.
-        before: the words shown so far, which stay for as long as they are the best.
+        shown: number of its tokens that are likely enough to be shown.
+        before: the words shown so far, which stay while they begin the best hypothesis.
     """
     likely = sum(span.stop <= shown for span in spans)
     same = itertools.takewhile(

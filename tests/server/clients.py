@@ -1,4 +1,4 @@
-"""What clients of the server say and hear."""
+"""Clients of the server: synthetic audio, sessions, expected texts."""
 
 import asyncio
 import json
@@ -9,7 +9,7 @@ import websockets
 RATE = 16_000
 
 
-def voice(seconds, seed=0):
+def speech_like(seconds, seed=0):
     """Noise in which the tiny model finds words, as int16."""
     random = np.random.default_rng(seed)
     loudness = np.repeat(random.uniform(0.0, 0.3, int(seconds * 4) + 1), RATE // 4)
@@ -17,7 +17,7 @@ def voice(seconds, seed=0):
     return (np.clip(samples, -1, 1) * 32767).astype("<i2")
 
 
-async def said(socket, until=()):
+async def receive_all(socket, until=()):
     """Return the messages up to one of the types ``until``, or up to the end."""
     messages = []
     try:
@@ -30,12 +30,12 @@ async def said(socket, until=()):
     return messages
 
 
-async def started(socket, **start):
+async def start_session(socket, **start):
     await socket.send(json.dumps({"type": "start", "sample_rate": RATE, **start}))
     return json.loads(await socket.recv())
 
 
-async def speak(socket, samples, block=1600):
+async def send_audio(socket, samples, block=1600):
     for first in range(0, len(samples), block):
         await socket.send(samples[first : first + block].tobytes())
     await socket.send('{"type": "end"}')
@@ -51,9 +51,9 @@ def expected(recognizer, samples, rate=RATE, rules=None):
     return [segment.text for segment in transcript.segments]
 
 
-async def talk(server, samples, block=1600, **start):
+async def run_session(server, samples, block=1600, **start):
     async with server.socket() as socket:
-        ready = await started(socket, **start)
+        ready = await start_session(socket, **start)
         assert ready["type"] == "ready"
-        _, messages = await asyncio.gather(speak(socket, samples, block), said(socket))
+        _, messages = await asyncio.gather(send_audio(socket, samples, block), receive_all(socket))
         return messages, socket
