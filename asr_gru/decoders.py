@@ -25,7 +25,7 @@ from asr_gru.decoding import (
 from asr_gru.errors import ConfigError, ModelError, did_you_mean
 
 if TYPE_CHECKING:
-    from asr_gru.language import HotWord, Lexicon, WordSounds
+    from asr_gru.language import HotWord, Lexicon, WordPronunciations
     from asr_gru.language.pronounce import Pronouncer
     from asr_gru.model.config import DecoderConfig, DecoderKind, ModelConfig
     from asr_gru.model.directory import ModelDirectory
@@ -51,16 +51,16 @@ class Closed:
         phrases: a list of phrases.
         grammar: the text of a grammar.
         rejection: see ``GraphKnobs``; None is the default.
-        most_unknown: how many words may be missing from the lexicon; None sets no limit.
-        most_states: how large a grammar may be; see ``Grammar``.
+        max_unknown: how many words may be missing from the lexicon; None sets no limit.
+        max_states: how large a grammar may be; see ``Grammar``.
         name: what errors call the grammar.
     """
 
     phrases: tuple[str, ...] | None = None
     grammar: str | None = None
     rejection: float | None = None
-    most_unknown: int | None = None
-    most_states: int | None = None
+    max_unknown: int | None = None
+    max_states: int | None = None
     name: str = "grammar"
 
     @classmethod
@@ -68,10 +68,10 @@ class Closed:
         cls,
         phrases: Iterable[str] | None,
         rejection: float | None = None,
-        most_unknown: int | None = None,
+        max_unknown: int | None = None,
         *,
         grammar: str | Path | None = None,
-        most_states: int | None = None,
+        max_states: int | None = None,
         name: str | None = None,
     ) -> Closed | None:
         """Return what the arguments of a call ask for; None if they ask for nothing.
@@ -88,7 +88,7 @@ class Closed:
             from asr_gru.language import read_grammar
 
             text, named = read_grammar(grammar)
-            return cls(None, text, rejection, most_unknown, most_states, name or named)
+            return cls(None, text, rejection, max_unknown, max_states, name or named)
         if phrases is None:
             if rejection is not None:
                 raise ConfigError("rejection is of phrases and grammars; give one of them")
@@ -101,7 +101,7 @@ class Closed:
                 raise ConfigError(f"phrase {number} is {str(phrase)[:40]!r}; give text")
         if len(given) > MOST_PHRASES:
             raise ConfigError(f"more than {MOST_PHRASES} phrases; leave some out")
-        return cls(given, None, rejection, most_unknown)
+        return cls(given, None, rejection, max_unknown)
 
 
 class Decoders:
@@ -172,7 +172,7 @@ class Decoders:
         tokens: Tokenizer,
         decoder: AnyDecoder,
         *,
-        most_unknown: int | None = None,
+        max_unknown: int | None = None,
     ) -> TreeSearch:
         """Return a search for words with hot words; the last few stay compiled. Safe in threads.
 
@@ -180,7 +180,7 @@ class Decoders:
             listed: the hot words; none for a search without any.
             tokens: what the model writes with.
             decoder: the search without them, or with others.
-            most_unknown: how many words may be missing from the lexicon; None sets no limit.
+            max_unknown: how many words may be missing from the lexicon; None sets no limit.
 
         Raises:
             ConfigError: another decoder, words that cannot be.
@@ -197,7 +197,7 @@ class Decoders:
         with self._compiling:
             kept = self._hot.pop(key, None)
             if kept is None:
-                kept = decoder, self._compile_hot(listed, tokens, decoder, most_unknown)
+                kept = decoder, self._compile_hot(listed, tokens, decoder, max_unknown)
             self._hot[key] = kept
             if len(self._hot) > MOST_COMPILED:
                 del self._hot[next(iter(self._hot))]
@@ -208,7 +208,7 @@ class Decoders:
         listed: tuple[HotWord, ...],
         tokens: Tokenizer,
         decoder: TreeSearch,
-        most_unknown: int | None,
+        max_unknown: int | None,
     ) -> TreeSearch:
         from asr_gru.text import normalise
 
@@ -217,7 +217,7 @@ class Decoders:
             listed,
             lambda phrase: normalise(phrase, self.normaliser).split(),
             sounds=self.sounds(tokens, ways=WAYS),
-            most_unknown=most_unknown,
+            max_unknown=max_unknown,
         )
 
     def _compile(self, asked: Closed, tokens: Tokenizer) -> GraphSearch:
@@ -229,19 +229,17 @@ class Decoders:
         said: PhraseList | Grammar
         if asked.grammar is None:
             said = PhraseList(asked.phrases or (), self.normaliser)
-        elif asked.most_states is None:
+        elif asked.max_states is None:
             said = Grammar(asked.grammar, asked.name, self.normaliser)
         else:
-            said = Grammar(
-                asked.grammar, asked.name, self.normaliser, most_states=asked.most_states
-            )
-        spoken = self.sounds(tokens).spoken(said.graph.spoken_as, asked.most_unknown)
+            said = Grammar(asked.grammar, asked.name, self.normaliser, max_states=asked.max_states)
+        spoken = self.sounds(tokens).spoken(said.graph.spoken_as, asked.max_unknown)
         graph = build_phone_graph(said.graph, spoken)
         return GraphSearch(graph, len(tokens.symbols), said.match, knobs=knobs)
 
     def sounds(
         self, tokens: Tokenizer, lexicon: Lexicon | None = None, *, ways: int = 1
-    ) -> WordSounds:
+    ) -> WordPronunciations:
         """Return what finds pronunciations of words.
 
         Args:
@@ -252,11 +250,11 @@ class Decoders:
         Raises:
             ConfigError: a model of word pieces.
         """
-        from asr_gru.language import WordSounds
+        from asr_gru.language import WordPronunciations
 
         config = self._directory.config if self._directory else None
         is_english = config is None or config.language.partition("-")[0] in ("", "en")
-        return WordSounds(
+        return WordPronunciations(
             tokens.symbols,
             tokens.kind,
             lexicon or self._own_lexicon(),

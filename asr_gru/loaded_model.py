@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterable
     from pathlib import Path
 
-    from asr_gru.language import HotWord, HotWordsLike, Lexicon, WordSounds
+    from asr_gru.language import HotWord, HotWordsLike, Lexicon, WordPronunciations
     from asr_gru.model.acoustic import AcousticModel
     from asr_gru.streaming.confidence_filter import MinimumConfidence
     from asr_gru.text import Tokenizer
@@ -140,7 +140,7 @@ class LoadedModel:
         """The loaded parts, with the default decoder."""
         return self._pipeline
 
-    def word_sounds(self, lexicon: Lexicon | None = None) -> WordSounds:
+    def word_pronunciations(self, lexicon: Lexicon | None = None) -> WordPronunciations:
         """Return what finds pronunciations for this model, in a lexicon or else the model's own.
 
         Raises:
@@ -165,7 +165,7 @@ class LoadedModel:
         phrases: Iterable[str],
         *,
         rejection: float | None = None,
-        most_unknown: int | None = None,
+        max_unknown: int | None = None,
     ) -> AnyDecoder:
         """Return a decoder that hears nothing but these phrases, for any number of calls.
 
@@ -178,13 +178,13 @@ class LoadedModel:
                 not matter.
             rejection: shortfall against the likeliest phones that a phrase may have for each of
                 its phones, in nats: less rejects more. 3 by default, 0 to 20.
-            most_unknown: how many words may be missing from the model's lexicon, as finding out
+            max_unknown: how many words may be missing from the model's lexicon, as finding out
                 how each is pronounced takes milliseconds; None sets no limit.
 
         Raises:
             ConfigError: no phrases, one without words, a word that cannot be pronounced.
         """
-        asked = Closed.of(phrases, rejection, most_unknown)
+        asked = Closed.of(phrases, rejection, max_unknown)
         assert asked is not None
         return self._decoders.closed(asked, self.tokenizer)
 
@@ -193,8 +193,8 @@ class LoadedModel:
         grammar: str | Path,
         *,
         rejection: float | None = None,
-        most_unknown: int | None = None,
-        most_states: int | None = None,
+        max_unknown: int | None = None,
+        max_states: int | None = None,
         name: str | None = None,
     ) -> AnyDecoder:
         """Return a decoder that hears nothing but the sentences of a grammar.
@@ -205,8 +205,8 @@ class LoadedModel:
         Args:
             grammar: JSGF, or the name of its file; ``docs/grammars.md`` describes it.
             rejection: see ``phrase_decoder``.
-            most_unknown: see ``phrase_decoder``.
-            most_states: how large the grammar may become once its rules are written out, in
+            max_unknown: see ``phrase_decoder``.
+            max_states: how large the grammar may become once its rules are written out, in
                 states, of which each takes about 500 bytes; 200,000 by default.
             name: what errors call it; by default its file.
 
@@ -217,9 +217,9 @@ class LoadedModel:
         asked = Closed.of(
             None,
             rejection,
-            most_unknown,
+            max_unknown,
             grammar=grammar,
-            most_states=most_states,
+            max_states=max_states,
             name=name,
         )
         assert asked is not None
@@ -230,7 +230,7 @@ class LoadedModel:
         hot_words: HotWordsLike,
         *,
         decoder: DecoderChoice = None,
-        most_unknown: int | None = None,
+        max_unknown: int | None = None,
     ) -> AnyDecoder:
         """Return a decoder that expects these words and phrases, for any number of calls.
 
@@ -242,7 +242,7 @@ class LoadedModel:
                 default 0.8 a letter and at most 8. Words that the lexicon lacks are pronounced by
                 their letters, or as a line says: ``Siobhan: SH AH V AO N``.
             decoder: a search for words, as in ``load``.
-            most_unknown: how many words may be missing from the lexicon, as finding out how
+            max_unknown: how many words may be missing from the lexicon, as finding out how
                 each is pronounced takes milliseconds; None sets no limit.
 
         Raises:
@@ -251,17 +251,17 @@ class LoadedModel:
         """
         from asr_gru.language import parse_hot_words
 
-        return self.decoder_with_hot_words(parse_hot_words(hot_words), decoder, most_unknown)
+        return self.decoder_with_hot_words(parse_hot_words(hot_words), decoder, max_unknown)
 
     def decoder_with_hot_words(
         self,
         listed: tuple[HotWord, ...],
         decoder: DecoderChoice = None,
-        most_unknown: int | None = None,
+        max_unknown: int | None = None,
     ) -> AnyDecoder:
         """Return a decoder for hot words that were read already; see ``hot_word_decoder``."""
         base = self.decoder_for(decoder)
-        return self._decoders.hot(listed, self.tokenizer, base, most_unknown=most_unknown)
+        return self._decoders.hot(listed, self.tokenizer, base, max_unknown=max_unknown)
 
     def _pipeline_with(
         self,

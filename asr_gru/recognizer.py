@@ -292,7 +292,9 @@ class Recognizer(LoadedModel):
         """
         from asr_gru.alignment import Aligner
 
-        aligner = Aligner(self._pipeline, self.word_sounds(lexicon), self._decoders.normaliser)
+        aligner = Aligner(
+            self._pipeline, self.word_pronunciations(lexicon), self._decoders.normaliser
+        )
         return aligner.align(text, source, sample_rate, on_progress=on_progress)
 
 

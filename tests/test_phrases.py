@@ -211,4 +211,4 @@ def test_grammars_that_are_refused(recognizer, options, message):
 
 def test_the_size_of_a_grammar_can_be_limited(recognizer):
     with pytest.raises(ConfigError, match="too large: more than 10 states"):
-        recognizer.grammar_decoder(GRAMMAR, most_states=10)
+        recognizer.grammar_decoder(GRAMMAR, max_states=10)

@@ -25,7 +25,7 @@ from asr_gru.errors import ConfigError, DataError
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
-    from asr_gru.language import WordSounds
+    from asr_gru.language import WordPronunciations
     from asr_gru.results import Alignment, Transcript, Word
     from asr_gru.streaming.engine import Pipeline
     from asr_gru.streaming.recordings import AudioInput
@@ -68,7 +68,7 @@ class Aligner:
     def __init__(
         self,
         pipeline: Pipeline,
-        sounds: WordSounds,
+        sounds: WordPronunciations,
         normaliser: Literal["none", "basic", "english"] = "english",
         *,
         penalties: AlignmentPenalties | None = None,

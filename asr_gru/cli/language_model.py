@@ -64,8 +64,8 @@ def _train(
     """
     started = time.process_time()
     _check_writable(out)
-    among = tuple(read_words(words)) if words else ()
-    config = EstimateConfig(order, vocabulary, size, among)
+    allowed = tuple(read_words(words)) if words else ()
+    config = EstimateConfig(order, vocabulary, size, allowed)
     held_out = [list(_blocks(path)) for path in development]
     estimated = estimate(
         [(str(path), _blocks(path)) for path in texts],

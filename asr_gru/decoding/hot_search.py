@@ -10,7 +10,7 @@ from asr_gru.decoding.tree_search import TreeSearch
 from asr_gru.errors import ConfigError
 
 if TYPE_CHECKING:
-    from asr_gru.language import HotWord, WordSounds
+    from asr_gru.language import HotWord, WordPronunciations
 
 __all__ = ["hot_word_search", "own_pronunciations"]
 
@@ -22,8 +22,8 @@ def hot_word_search(
     listed: Sequence[HotWord],
     split: Callable[[str], list[str]],
     *,
-    sounds: WordSounds,
-    most_unknown: int | None = None,
+    sounds: WordPronunciations,
+    max_unknown: int | None = None,
 ) -> TreeSearch:
     """Return a search over the same words and those of the list, which earn their weights.
 
@@ -32,7 +32,7 @@ def hot_word_search(
         listed: the hot words.
         split: returns the words of a phrase as the search writes them.
         sounds: finds how the words are pronounced that the search lacks.
-        most_unknown: how many of these there may be; None sets no limit.
+        max_unknown: how many of these there may be; None sets no limit.
 
     Raises:
         ConfigError: a phrase without words, phones for several words or unknown ones, a word that
@@ -55,7 +55,7 @@ def hot_word_search(
     unknown = [word for word in every if word not in search.numbers and word not in given]
     spoken: dict[str, Ways] = {word: tuple(ways) for word, ways in given.items()}
     if unknown:
-        found = sounds.spoken(unknown, most_unknown)
+        found = sounds.spoken(unknown, max_unknown)
         starts, tokens = found.starts.tolist(), tuple(found.tokens.tolist())
         for place, word in enumerate(unknown):
             first, behind = found.first[place : place + 2].tolist()

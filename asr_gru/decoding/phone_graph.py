@@ -16,7 +16,7 @@ from asr_gru.decoding.tree_state import Floats, Ints
 from asr_gru.errors import ConfigError, ModelError
 
 if TYPE_CHECKING:
-    from asr_gru.language import Spoken, WordGraph
+    from asr_gru.language import PronunciationTable, WordGraph
 
 __all__ = ["PhoneGraph", "build_phone_graph", "ranges"]
 
@@ -66,7 +66,7 @@ class _Rows(NamedTuple):
     last: Ints
 
 
-def build_phone_graph(graph: WordGraph, spoken: Spoken) -> PhoneGraph:
+def build_phone_graph(graph: WordGraph, spoken: PronunciationTable) -> PhoneGraph:
     """Write out the pronunciations of a word graph.
 
     Raises:
@@ -158,7 +158,7 @@ def build_phone_graph(graph: WordGraph, spoken: Spoken) -> PhoneGraph:
     )
 
 
-def _rows(graph: WordGraph, spoken: Spoken) -> _Rows:
+def _rows(graph: WordGraph, spoken: PronunciationTable) -> _Rows:
     variants = np.diff(spoken.first)[graph.word]
     arc = np.repeat(np.arange(len(graph.word)), variants)
     way = ranges(spoken.first[graph.word], variants)

@@ -2,7 +2,7 @@
 
 from asr_gru.language.arpa import read_arpa, write_arpa
 from asr_gru.language.dictionary import ENGLISH_PHONES
-from asr_gru.language.estimate import EstimateConfig, Estimated, estimate
+from asr_gru.language.estimate import EstimateConfig, EstimatedModel, estimate
 from asr_gru.language.files import open_language_model, open_lexicon, restrict_lexicon
 from asr_gru.language.grammar import Grammar, is_jsgf, read_grammar
 from asr_gru.language.hot_words import HotWord, HotWordsLike, default_weight, parse_hot_words
@@ -11,13 +11,13 @@ from asr_gru.language.ngram import LanguageModel
 from asr_gru.language.ngrams import NGrams
 from asr_gru.language.perplexity import Perplexity, perplexity
 from asr_gru.language.phrases import PhraseList
-from asr_gru.language.spoken import Spoken, WordSounds
+from asr_gru.language.spoken import PronunciationTable, WordPronunciations
 from asr_gru.language.word_graph import WordGraph, phrase_graph
 
 __all__ = [
     "ENGLISH_PHONES",
     "EstimateConfig",
-    "Estimated",
+    "EstimatedModel",
     "Grammar",
     "HotWord",
     "HotWordsLike",
@@ -26,9 +26,9 @@ __all__ = [
     "NGrams",
     "Perplexity",
     "PhraseList",
-    "Spoken",
+    "PronunciationTable",
     "WordGraph",
-    "WordSounds",
+    "WordPronunciations",
     "default_weight",
     "estimate",
     "is_jsgf",

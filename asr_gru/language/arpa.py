@@ -17,7 +17,7 @@ from asr_gru.language.ngrams import (
     BOS,
     EOS,
     IMPOSSIBLE,
-    LARGEST_ORDER,
+    MAX_ORDER,
     UNK,
     Ints,
     Level,
@@ -29,18 +29,18 @@ from asr_gru.language.texts import create_text, read_lines
 
 __all__ = ["read_arpa", "write_arpa"]
 
-LARGEST_ARPA = 1 << 33
+MAX_ARPA_BYTES = 1 << 33
 LN10 = math.log(10)
-WRITTEN_AT_ONCE = 200_000
+WRITE_BATCH = 200_000
 COUNT = re.compile(r"ngram +(\d+) *= *(\d+)")
 
 
 class _Reader:
-    """The lines of one file, and the sentence that refuses it."""
+    """Numbered lines of a file; ``refuse`` raises an error that names the current one."""
 
     def __init__(self, path: Path) -> None:
         self.path, self.number = path, 0
-        self._lines = read_lines(path, LARGEST_ARPA)
+        self._lines = read_lines(path, MAX_ARPA_BYTES)
 
     def __iter__(self) -> Iterator[str]:
         for number, line in self._lines:
@@ -55,8 +55,8 @@ def read_arpa(path: str | Path) -> NGrams:
     """Read a model; the name may end in ``.gz`` or ``.xz``. A missing ``<unk>`` is added.
 
     Raises:
-        DataError: cut, counts that are not those of the file, an order above 5, not UTF-8, a
-            number that is none, an n-gram twice or without its beginning; with the line.
+        DataError: a truncated file, wrong counts, an order above 5, invalid UTF-8, an invalid
+            number, or an n-gram that is repeated or whose prefix is missing; names the line.
     """
     reader = _Reader(Path(path))
     lines = iter(reader)
@@ -84,8 +84,8 @@ def _counts(reader: _Reader, lines: Iterator[str]) -> list[int]:
         if not stated or int(stated[1]) != len(counts) + 1:
             reader.refuse(f"expected 'ngram {len(counts) + 1}=...' or '\\1-grams:'; repair it")
         counts.append(int(stated[2]))
-        if len(counts) > LARGEST_ORDER:
-            reader.refuse(f"order above {LARGEST_ORDER}; make a model of order 1 to 5")
+        if len(counts) > MAX_ORDER:
+            reader.refuse(f"order above {MAX_ORDER}; make a model of order 1 to 5")
     else:
         reader.refuse("cut before '\\1-grams:'; write the model again")
     if not counts:
@@ -114,13 +114,13 @@ def _section(
         log_prob, words, backoff = _fields(reader, line, n)
         if n == 1:
             if words[0] in ids:
-                reader.refuse(f"{words[0]!r} is there twice; leave one out")
+                reader.refuse(f"{words[0]!r} is listed twice; remove one of them")
             ids[words[0]] = len(ids)
         try:
             for column, word in zip(columns, words, strict=True):
                 column.append(ids[word])
         except KeyError as error:
-            reader.refuse(f"{error.args[0]!r} is not among the 1-grams; write the model again")
+            reader.refuse(f"{error.args[0]!r} is not listed in the 1-grams; write the model again")
         log_probs.append(log_prob)
         backoffs.append(0.0 if last else backoff)
     else:
@@ -152,7 +152,7 @@ def _fields(reader: _Reader, line: str, n: int) -> tuple[float, list[str], float
         log_prob = max(float(fields[0]) * LN10, IMPOSSIBLE)
         backoff = float(fields[2]) * LN10 if len(fields) == 3 else 0.0
     except ValueError:
-        reader.refuse("a field that should be a number is none; repair it")
+        reader.refuse("a field is not a number; repair it")
     if math.isnan(log_prob) or log_prob > 1e-4 or not math.isfinite(backoff):
         reader.refuse("a probability above one or a number that is not finite; repair it")
     return min(log_prob, 0.0), words, max(backoff, IMPOSSIBLE)
@@ -182,7 +182,7 @@ def _level(
     (twice,) = np.nonzero(np.diff(level.keys) == 0)
     if len(twice):
         gram = [words[column[order[twice[0]]]] for column in columns]
-        reader.refuse(f"{' '.join(gram)!r} is there twice; leave one out")
+        reader.refuse(f"{' '.join(gram)!r} is listed twice; remove one of them")
     return level
 
 
@@ -192,7 +192,7 @@ def _complete(reader: _Reader, ngrams: NGrams) -> NGrams:
         words = tuple(UNK if word == "<UNK>" else word for word in words)
     for word in (BOS, EOS):
         if word not in words:
-            reader.refuse(f"no {word} among the 1-grams; train with sentence ends")
+            reader.refuse(f"{word} is missing from the 1-grams; train with sentence boundaries")
     if UNK not in words:
         words = (*words, UNK)
         level = Level(
@@ -205,7 +205,7 @@ def _complete(reader: _Reader, ngrams: NGrams) -> NGrams:
 
 
 def write_arpa(ngrams: NGrams, path: str | Path) -> None:
-    """Write a model; compressed if the name ends in ``.gz`` or ``.xz``. Whole or not at all."""
+    """Write a model atomically; compressed if the name ends in ``.gz`` or ``.xz``."""
     with create_text(Path(path)) as file:
         file.write("\\data\\\n")
         file.writelines(f"ngram {n}={count}\n" for n, count in enumerate(ngrams.counts, 1))
@@ -217,8 +217,8 @@ def write_arpa(ngrams: NGrams, path: str | Path) -> None:
 
 def _write_level(file: IO[str], ngrams: NGrams, n: int) -> None:
     level, grams, words = ngrams.levels[n - 1], ngrams.grams(n), ngrams.words
-    for start in range(0, len(level), WRITTEN_AT_ONCE):
-        part = slice(start, start + WRITTEN_AT_ONCE)
+    for start in range(0, len(level), WRITE_BATCH):
+        part = slice(start, start + WRITE_BATCH)
         named = [" ".join([words[word] for word in gram]) for gram in grams[part].tolist()]
         log_probs = (level.log_probs[part].astype(np.float64) / LN10).tolist()
         backoffs = (level.backoffs[part].astype(np.float64) / LN10).tolist()

@@ -29,7 +29,7 @@ MAGIC = b"asr-gru\x00"
 PREFIX = struct.Struct("<8s8sII")
 VERSION = 1
 ALIGNMENT = 64
-LARGEST_HEADER = 1 << 20
+MAX_HEADER_BYTES = 1 << 20
 DTYPES = {"u1": 1, "u2": 2, "u4": 4, "i4": 4, "i8": 8, "f4": 4}
 
 
@@ -71,7 +71,7 @@ def pack_arrays(kind: str, meta: Mapping[str, Any], arrays: Mapping[str, Array])
     header = msgspec.json.encode(_Header(dict(meta), entries))
     # Spaces after the JSON put the first array at a multiple of the alignment.
     header += b" " * (-(PREFIX.size + len(header)) % ALIGNMENT)
-    if len(header) > LARGEST_HEADER:
+    if len(header) > MAX_HEADER_BYTES:
         raise ValueError("the header is too large")
     parts = [PREFIX.pack(MAGIC, kind.encode().ljust(8, b"\0"), VERSION, len(header)), header]
     for array in arrays.values():
@@ -113,7 +113,7 @@ def read_arrays(source: Path | bytes, kind: str) -> tuple[dict[str, Any], dict[s
             "or write the file again"
         )
     start = PREFIX.size + length
-    if length > LARGEST_HEADER or start > len(data):
+    if length > MAX_HEADER_BYTES or start > len(data):
         raise ModelError(f"{name}: cut or damaged header; write it again")
     try:
         header = msgspec.json.decode(data[PREFIX.size : start].tobytes(), type=_Header)
@@ -122,7 +122,7 @@ def read_arrays(source: Path | bytes, kind: str) -> tuple[dict[str, Any], dict[s
     arrays = {entry.name: _array(name, data[start:], entry) for entry in header.arrays}
     ends = [entry.offset + entry.length * DTYPES[entry.dtype] for entry in header.arrays]
     if len(data) - start != math.ceil(max(ends, default=0) / ALIGNMENT) * ALIGNMENT:
-        raise ModelError(f"{name}: has not the length its header says; write it again")
+        raise ModelError(f"{name}: its size does not match its header; write it again")
     return header.meta, arrays
 
 

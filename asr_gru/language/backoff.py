@@ -30,8 +30,8 @@ Keys = npt.NDArray[np.uint64]
 Doubles = npt.NDArray[np.float64]
 Singles = npt.NDArray[np.float32]
 
-LEAST = 1e-9
-"""Probability that is left to unlisted words at least, against division by nothing."""
+MIN_PROB = 1e-9
+"""Smallest probability left for unlisted words; avoids division by zero."""
 
 
 def key_bits(words: int, order: int) -> int:
@@ -43,7 +43,7 @@ def key_bits(words: int, order: int) -> int:
     bits = max(2, (words - 1).bit_length())
     if bits * order > 64:
         raise ConfigError(
-            f"order {order} with a vocabulary of {words} words; take at most order {64 // bits}, "
+            f"order {order} with a vocabulary of {words} words; use at most order {64 // bits}, "
             f"or at most {1 << (64 // order)} words"
         )
     return bits
@@ -153,7 +153,7 @@ def normalise(model: BackoffModel) -> list[Margins]:
             free_below = 1 - np.add.reduceat(below, starts)
         else:
             free = free_below = np.zeros(0)
-        free, free_below = np.maximum(free, LEAST), np.maximum(free_below, LEAST)
+        free, free_below = np.maximum(free, MIN_PROB), np.maximum(free_below, MIN_PROB)
         contexts = parents[starts]
         weights[contexts] = free / free_below
         every.append(Margins(parents, contexts, place, free, free_below, below))

@@ -21,7 +21,7 @@ UNK_ID, BOS_ID, EOS_ID = range(3)
 """Ids in every stream and estimated model; words of the vocabulary follow."""
 
 BETWEEN = f" {EOS} {BOS} "
-LARGEST_WORD_LIST = 1 << 28
+MAX_WORD_LIST_BYTES = 1 << 28
 
 Stream = npt.NDArray[np.uint32]
 """Ids of a text: each sentence is ``BOS_ID``, its words, ``EOS_ID``."""
@@ -49,7 +49,7 @@ def read_words(path: Path) -> list[str]:
     Raises:
         DataError: as ``read_lines``, or without words.
     """
-    first = (line.split(maxsplit=1) for _, line in read_lines(path, LARGEST_WORD_LIST))
+    first = (line.split(maxsplit=1) for _, line in read_lines(path, MAX_WORD_LIST_BYTES))
     words = dict.fromkeys(fields[0] for fields in first if fields)
     for mark in MARKS:
         words.pop(mark, None)
@@ -100,7 +100,10 @@ class Corpus:
         self.texts.append(stream)
 
     def choose(
-        self, size: int, development: Sequence[Iterable[str]] = (), among: Sequence[str] = ()
+        self,
+        size: int,
+        development: Sequence[Iterable[str]] = (),
+        allowed_words: Sequence[str] = (),
     ) -> tuple[str, ...]:
         """Choose the vocabulary and renumber all texts by it; other words become ``<unk>``.
 
@@ -109,9 +112,9 @@ class Corpus:
         and Wang 2003); without these, texts count by their length.
 
         Args:
-            size: the most words, without the three marks.
+            size: maximum number of words, without the three marks.
             development: texts as blocks.
-            among: allowed words; all of them if empty.
+            allowed_words: the only words that may be chosen; all if empty.
 
         Returns:
             The vocabulary; the words follow the marks in alphabetical order.
@@ -121,19 +124,21 @@ class Corpus:
         totals = counts.sum(axis=1, keepdims=True)
         if development:
             known = dict(self._ids)
-            heard = [
+            known_words = [
                 np.array([known[w] for block in blocks for w in block.split() if w in known], int)
                 for blocks in development
             ]
             smooth = (counts + 0.5) / (totals + 0.5 * counts.shape[1])
-            weights = mixture_weights([smooth[:, words] for words in heard if len(words)])
+            weights = mixture_weights([smooth[:, words] for words in known_words if len(words)])
             frequencies = weights @ (counts / np.maximum(totals, 1))
         else:
             frequencies = counts.sum(axis=0) / max(1, int(totals.sum()))
         names = list(self._ids)
-        if among:
-            ids = [self._ids.get(word, UNK_ID) for word in dict.fromkeys(among)]
-            kept = sorted(zip(among, ids, strict=True), key=lambda pair: -frequencies[pair[1]])
+        if allowed_words:
+            ids = [self._ids.get(word, UNK_ID) for word in dict.fromkeys(allowed_words)]
+            kept = sorted(
+                zip(allowed_words, ids, strict=True), key=lambda pair: -frequencies[pair[1]]
+            )
             chosen = sorted(word for word, _ in kept[:size])
         else:
             order = np.argsort(-frequencies, kind="stable")[:size]

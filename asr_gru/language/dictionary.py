@@ -25,7 +25,7 @@ ENGLISH_PHONES = tuple(ARPABET.split())
 """The 39 phones of General American in ARPAbet, without stress, as in the CMU dictionary."""
 
 VARIANT = re.compile(r"\(\d+\)$")
-LARGEST_DICTIONARY = 1 << 29
+MAX_DICTIONARY_BYTES = 1 << 29
 
 
 def read_dictionary(path: Path, phones: Collection[str]) -> Iterator[Entry]:
@@ -35,7 +35,7 @@ def read_dictionary(path: Path, phones: Collection[str]) -> Iterator[Entry]:
         DataError: not there, not UTF-8, a word without phones, or a phone that is not among
             ``phones``; with the line.
     """
-    return parse_dictionary(read_lines(path, LARGEST_DICTIONARY), phones, str(path))
+    return parse_dictionary(read_lines(path, MAX_DICTIONARY_BYTES), phones, str(path))
 
 
 def parse_dictionary(

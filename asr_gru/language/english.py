@@ -18,7 +18,7 @@ Rule = tuple[str, Callable[[Phones], Phones], str]
 
 SIBILANTS = frozenset({"S", "Z", "SH", "ZH", "CH", "JH"})
 VOICELESS = frozenset({"P", "T", "K", "F", "TH", "S", "SH", "CH"})
-LONGEST_ABBREVIATION = 6
+MAX_ABBREVIATION = 6
 
 NAMES = """a EY, b B IY, c S IY, d D IY, e IY, f EH F, g JH IY, h EY CH, i AY, j JH EY,
 k K EY, l EH L, m EH M, n EH N, o OW, p P IY, q K Y UW, r AA R, s EH S, t T IY, u Y UW, v V IY,
@@ -100,7 +100,7 @@ def american_spellings(word: str) -> Iterator[str]:
 def is_spelled_out(word: str) -> bool:
     """Say whether a word in lower case reads as an abbreviation: it has no vowel letter."""
     return (
-        1 <= len(word) <= LONGEST_ABBREVIATION
+        1 <= len(word) <= MAX_ABBREVIATION
         and all(letter in LETTER_NAMES for letter in word)
         and (len(word) == 1 or not set(word) & set("aeiouy"))
     )

@@ -13,11 +13,11 @@ from asr_gru.language.corpus import BOS_ID, EOS_ID, MARKS, Corpus, Stream
 from asr_gru.language.interpolation import interpolate, word_probs
 from asr_gru.language.kneser_ney import kneser_ney
 from asr_gru.language.mixing import mixture_weights
-from asr_gru.language.ngrams import LARGEST_ORDER, NGrams
+from asr_gru.language.ngrams import MAX_ORDER, NGrams
 from asr_gru.language.packing import packed_bytes
 from asr_gru.language.pruning import prune
 
-__all__ = ["EstimateConfig", "Estimated", "estimate"]
+__all__ = ["EstimateConfig", "EstimatedModel", "estimate"]
 
 FIXED_BYTES = 300
 BYTES_PER_ORDER = 2700
@@ -29,30 +29,30 @@ CANDIDATES = 6
 
 @dataclass(frozen=True, slots=True)
 class EstimateConfig:
-    """What to make of the texts.
+    """Parameters of the estimation.
 
     Attributes:
         order: words of the longest n-grams, 1 to 5.
-        vocabulary: the most words.
-        size: bytes of the packed file; ``None`` leaves out nothing.
-        among: the words that are allowed; all if empty.
+        vocabulary: maximum number of words.
+        size: size of the packed file in bytes; ``None`` disables pruning.
+        allowed_words: words that may enter the vocabulary; all if empty.
     """
 
     order: int = 3
     vocabulary: int = 65_000
     size: int | None = None
-    among: tuple[str, ...] = ()
+    allowed_words: tuple[str, ...] = ()
 
     def __post_init__(self) -> None:
-        if not 1 <= self.order <= LARGEST_ORDER:
-            raise ConfigError(f"order {self.order}; take 1 to {LARGEST_ORDER}")
+        if not 1 <= self.order <= MAX_ORDER:
+            raise ConfigError(f"order {self.order}; use 1 to {MAX_ORDER}")
         if self.vocabulary < 1:
-            raise ConfigError(f"vocabulary {self.vocabulary}; take at least 1 word")
+            raise ConfigError(f"vocabulary {self.vocabulary}; use at least 1 word")
 
 
 @dataclass(frozen=True, slots=True)
-class Estimated:
-    """A model, and how it came about.
+class EstimatedModel:
+    """A language model and statistics of its estimation.
 
     Attributes:
         ngrams: the model.
@@ -73,7 +73,7 @@ def estimate(
     development: Sequence[Sequence[str]] = (),
     *,
     on_progress: Callable[[str], None] = lambda _: None,
-) -> Estimated:
+) -> EstimatedModel:
     """Estimate a back-off model.
 
     With development texts each text becomes a model of interpolated modified Kneser-Ney
@@ -84,7 +84,7 @@ def estimate(
         texts: name, and blocks of whole lines: one sentence a line, words between white space.
         config: order, vocabulary, size.
         development: further texts in blocks; each counts the same.
-        on_progress: told what was done, in a line.
+        on_progress: called with a line of text after each step.
 
     Raises:
         DataError: a text without words, or that cannot be read.
@@ -94,7 +94,7 @@ def estimate(
     for name, blocks in texts:
         corpus.add(blocks, name)
         on_progress(f"{name}: {np.count_nonzero(corpus.texts[-1] > EOS_ID)} words")
-    vocabulary = corpus.choose(config.vocabulary, development, config.among)
+    vocabulary = corpus.choose(config.vocabulary, development, config.allowed_words)
     on_progress(f"vocabulary: {len(vocabulary) - len(MARKS)} words")
     bits = key_bits(len(vocabulary), config.order)
     size = None if config.size is None else _packed_size(config, config.size, vocabulary)
@@ -110,15 +110,15 @@ def estimate(
     weights = mixture_weights(
         [np.stack([word_probs(one.model, stream) for one in estimates]) for stream in held_out]
     )
-    most = np.inf if size is None else CANDIDATES * size / SMALLEST_NGRAM
-    model, contexts = interpolate(estimates, weights, most)
+    max_candidates = np.inf if size is None else CANDIDATES * size / SMALLEST_NGRAM
+    model, contexts = interpolate(estimates, weights, max_candidates)
     del estimates
     margins = normalise(model)
     candidates = (len(vocabulary), *map(len, model.keys))
     on_progress(f"interpolated: {' + '.join(map(str, candidates))} n-grams")
     if size is not None:
         model = prune(model, margins, contexts, size)
-    return Estimated(to_ngrams(model, vocabulary), words, tuple(weights.tolist()), candidates)
+    return EstimatedModel(to_ngrams(model, vocabulary), words, tuple(weights.tolist()), candidates)
 
 
 def _packed_size(config: EstimateConfig, size: int, vocabulary: Sequence[str]) -> int:
@@ -129,7 +129,7 @@ def _packed_size(config: EstimateConfig, size: int, vocabulary: Sequence[str]) -
     if packed_bytes(len(vocabulary), counts) > left:
         raise ConfigError(
             f"size {size} bytes is too small for {len(vocabulary)} words alone; allow more, or "
-            "take fewer words"
+            "use fewer words"
         )
     return left
 
@@ -137,6 +137,6 @@ def _packed_size(config: EstimateConfig, size: int, vocabulary: Sequence[str]) -
 def _stream(blocks: Iterable[str], vocabulary: Sequence[str]) -> Stream:
     corpus = Corpus()
     corpus.add(blocks, "development text")
-    corpus.choose(len(vocabulary), among=vocabulary[len(MARKS) :])
+    corpus.choose(len(vocabulary), allowed_words=vocabulary[len(MARKS) :])
     # The same words in the same order: the ids are those of the vocabulary.
     return corpus.texts[0]

@@ -34,7 +34,7 @@ __all__ = ["GraphemeToPhoneme", "train_g2p"]
 BEAM = 24
 MARGIN = 8.0
 """Nats behind the best at which a way to write a word is given up."""
-LARGEST_FILE = 1 << 25
+MAX_FILE_BYTES = 1 << 25
 RAREST = 3
 """Fewer occurrences of a graphone are taken for errors of the dictionary."""
 
@@ -83,12 +83,12 @@ class GraphemeToPhoneme:
             return cls(LanguageModel.load(path), str(path))
         try:
             with lzma.open(path) as file:
-                data = file.read(LARGEST_FILE + 1)
+                data = file.read(MAX_FILE_BYTES + 1)
         except OSError as error:
             raise ModelError(f"{path}: {error.strerror or error}; give another model") from None
         except (EOFError, lzma.LZMAError):
             raise ModelError(f"{path}: cut or damaged; write it again") from None
-        if len(data) > LARGEST_FILE:
+        if len(data) > MAX_FILE_BYTES:
             raise ModelError(f"{path}: too large to be a model of graphones")
         return cls(LanguageModel.from_bytes(data, str(path)), str(path))
 

@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any, Literal
 
 from asr_gru.errors import ConfigError
-from asr_gru.language.grammar_network import MOST_STATES, Mark, Network
+from asr_gru.language.grammar_network import MAX_STATES, Mark, Network
 from asr_gru.language.jsgf_parser import parse_jsgf
 from asr_gru.language.jsgf_tree import Tag
 from asr_gru.language.ready_rules import FUNCTIONS
@@ -17,7 +17,7 @@ from asr_gru.text.normaliser import normalise
 
 __all__ = ["Grammar", "is_jsgf", "read_grammar"]
 
-LARGEST_FILE = 4_000_000
+MAX_FILE_BYTES = 4_000_000
 INTENT = "intent"
 
 
@@ -31,7 +31,7 @@ class Grammar:
         text: the grammar.
         name: what errors call it.
         normaliser: how the model's words are written.
-        most_states: the size that it may have once its rules are written out, in states.
+        max_states: the size that it may have once its rules are written out, in states.
 
     Attributes:
         graph: the words.
@@ -46,10 +46,10 @@ class Grammar:
         name: str = "grammar",
         normaliser: Literal["none", "basic", "english"] = "english",
         *,
-        most_states: int = MOST_STATES,
+        max_states: int = MAX_STATES,
     ) -> None:
         self._normaliser = normaliser
-        self._network = Network(parse_jsgf(text, name, normaliser), name, most_states)
+        self._network = Network(parse_jsgf(text, name, normaliser), name, max_states)
         self.graph: WordGraph = self._network.graph()
 
     def parse(self, text: str) -> Match | None:
@@ -129,12 +129,12 @@ def read_grammar(grammar: str | Path) -> tuple[str, str]:
     path = Path(grammar)
     try:
         with path.open("rb") as file:
-            data = file.read(LARGEST_FILE + 1)
+            data = file.read(MAX_FILE_BYTES + 1)
     except (OSError, ValueError) as error:
         problem = getattr(error, "strerror", None) or "no such file"
         raise ConfigError(f"{str(path)[:80]}: {problem}; give JSGF or its file") from None
-    if len(data) > LARGEST_FILE:
-        raise ConfigError(f"{path}: larger than {LARGEST_FILE} bytes; make the grammar smaller")
+    if len(data) > MAX_FILE_BYTES:
+        raise ConfigError(f"{path}: larger than {MAX_FILE_BYTES} bytes; make the grammar smaller")
     try:
         text = data.decode("utf-8-sig")
     except UnicodeDecodeError:

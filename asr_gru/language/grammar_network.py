@@ -33,11 +33,11 @@ from asr_gru.language.word_graph import WordGraph
 
 __all__ = ["Mark", "Network"]
 
-MOST_STATES = 200_000
+MAX_STATES = 200_000
 ARCS_PER_STATE = 2.5
 WORK_PER_STATE = 8
 """Steps that are looked at when those without a word are taken out, and in a sentence."""
-DEEPEST = 150
+MAX_DEPTH = 150
 
 
 class Mark(NamedTuple):
@@ -59,7 +59,7 @@ class Network:
     Args:
         rules: of the grammar.
         name: what errors call it.
-        most_states: how many states it may have; arcs and work are limited in proportion.
+        max_states: how many states it may have; arcs and work are limited in proportion.
 
     Attributes:
         silent: for each state where a step without a word leads: state, log-weight, mark.
@@ -69,16 +69,14 @@ class Network:
         ConfigError: an unknown rule, recursion that is no loop, or a grammar that is too large.
     """
 
-    def __init__(
-        self, rules: Mapping[str, Rule], name: str, most_states: int = MOST_STATES
-    ) -> None:
+    def __init__(self, rules: Mapping[str, Rule], name: str, max_states: int = MAX_STATES) -> None:
         self.silent: list[list[tuple[int, float, Mark | None]]] = []
         self.spoken: list[list[tuple[int, str]]] = []
         self._rules = rules
         self._name = name
-        self._most_states = most_states
-        self._most_arcs = int(ARCS_PER_STATE * most_states)
-        self._most_work = WORK_PER_STATE * most_states
+        self._max_states = max_states
+        self._max_arcs = int(ARCS_PER_STATE * max_states)
+        self._max_work = WORK_PER_STATE * max_states
         self._arcs = self._work = 0
         self._open: dict[str, tuple[int, int]] = {}
         check_references(rules, name)
@@ -121,8 +119,8 @@ class Network:
                     found.add(target)
                     order.append(target)
                 leaving.append((len(finals) - 1, target, word, weight))
-            if len(leaving) > self._most_arcs:
-                self._refuse_size(f"{self._most_arcs} ways from word to word")
+            if len(leaving) > self._max_arcs:
+                self._refuse_size(f"{self._max_arcs} ways from word to word")
         if not np.isfinite(finals).any():
             raise ConfigError(f"{self._name}: no sentence can be said; give the rules words")
         words: dict[str, int] = {}
@@ -157,8 +155,8 @@ class Network:
                 continue
             weight, back = reached[at] = found[at]
             self._work += 1 + len(self.silent[at])
-            if self._work > self._most_work:
-                self._refuse_size(f"{self._most_work} steps to find the ways from word to word")
+            if self._work > self._max_work:
+                self._refuse_size(f"{self._max_work} steps to find the ways from word to word")
             for target, more, mark in self.silent[at]:
                 if target not in found or weight + more > found[target][0]:
                     found[target] = weight + more, (back, mark) if mark else back
@@ -176,8 +174,8 @@ class Network:
         for word in words:
             after: dict[int, tuple[float, Any]] = {}
             for at, (weight, back) in now.items():
-                for target, said in self.spoken[at]:
-                    same = said.rstrip(".") == word
+                for target, spoken in self.spoken[at]:
+                    same = spoken.rstrip(".") == word
                     if same and (target not in after or weight > after[target][0]):
                         after[target] = weight, (back, word)
             now = self._spread(after)
@@ -197,8 +195,8 @@ class Network:
         )
 
     def _state(self) -> int:
-        if len(self.silent) >= self._most_states:
-            self._refuse_size(f"{self._most_states} states once its rules are written out")
+        if len(self.silent) >= self._max_states:
+            self._refuse_size(f"{self._max_states} states once its rules are written out")
         self.silent.append([])
         self.spoken.append([])
         return len(self.silent) - 1
@@ -207,8 +205,8 @@ class Network:
         self, source: int, target: int, weight: float = 0.0, mark: Mark | None = None
     ) -> None:
         self._arcs += 1
-        if self._arcs > self._most_arcs:
-            self._refuse_size(f"{self._most_arcs} steps once its rules are written out")
+        if self._arcs > self._max_arcs:
+            self._refuse_size(f"{self._max_arcs} steps once its rules are written out")
         self.silent[source].append((target, weight, mark))
 
     def _marked(self, first: int, last: int, closing: Mark) -> tuple[int, int]:
@@ -219,8 +217,8 @@ class Network:
         return begin, end
 
     def _add(self, node: Node, first: int, last: int, depth: int) -> None:
-        if depth > DEEPEST:
-            raise ConfigError(f"{self._name}: rules and brackets nested deeper than {DEEPEST}")
+        if depth > MAX_DEPTH:
+            raise ConfigError(f"{self._name}: rules and brackets nested deeper than {MAX_DEPTH}")
         if isinstance(node, Words):
             for word in node.words[:-1]:
                 state = self._state()
@@ -268,8 +266,8 @@ class Network:
 
     def _say(self, source: int, target: int, word: str) -> None:
         self._arcs += 1
-        if self._arcs > self._most_arcs:
-            self._refuse_size(f"{self._most_arcs} steps once its rules are written out")
+        if self._arcs > self._max_arcs:
+            self._refuse_size(f"{self._max_arcs} steps once its rules are written out")
         self.spoken[source].append((target, word))
 
     def _list(self, node: Listed, first: int, last: int) -> None:

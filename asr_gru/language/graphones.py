@@ -26,8 +26,8 @@ Codes = npt.NDArray[np.int64]
 
 SHAPES = ((1, 0), (1, 1), (1, 2), (2, 1))
 """How many letters and phones a graphone may have."""
-AT_ONCE = 8192
-LEAST = 1e-12
+BATCH = 8192
+MIN_PROB = 1e-12
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,8 +62,8 @@ class _Aligner:
         self._close()
         order = sorted(range(len(entries)), key=lambda row: len(entries[row][0]))
         self.batches = [
-            self._batch(entries, np.array(order[first : first + AT_ONCE]))
-            for first in range(0, len(entries), AT_ONCE)
+            self._batch(entries, np.array(order[first : first + BATCH]))
+            for first in range(0, len(entries), BATCH)
         ]
 
     def _close(self) -> None:
@@ -113,7 +113,7 @@ class _Aligner:
         everything = sum(float(count.sum()) for count in counts)
         self.tables = [count / everything for count in counts]
         for table in self.tables:
-            table[table < LEAST] = 0
+            table[table < MIN_PROB] = 0
         self._close()
         return total / max(1, seen)
 

@@ -1,4 +1,4 @@
-"""Hot words as people write them: phrases, each with a weight, and now and then with phones."""
+"""Parse hot words: phrases, each with an optional weight and optional phones."""
 
 from __future__ import annotations
 
@@ -14,14 +14,14 @@ __all__ = ["HotWord", "HotWordsLike", "default_weight", "parse_hot_words"]
 HotWordsLike = Mapping[str, float] | Iterable[str]
 """Weights by phrase, or lines; see ``parse_hot_words``."""
 
-NATS_A_LETTER, HIGHEST_DEFAULT = 0.8, 8.0
+NATS_PER_LETTER, MAX_DEFAULT_WEIGHT = 0.8, 8.0
 """Chosen on ``dev`` by ``benchmarks/accuracy/hot_words.py``, against equal weights for all words:
 other speech is easily taken for a short word, so a long one can bear more."""
-HIGHEST_WEIGHT = 20.0
-MOST = 5_000
-LONGEST = 100
+MAX_WEIGHT = 20.0
+MAX_HOT_WORDS = 5_000
+MAX_CHARACTERS = 100
 """Characters."""
-MOST_PHONES = 60
+MAX_PHONES = 60
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,9 +29,9 @@ class HotWord:
     """A word or phrase that is likelier to be said than the language model expects.
 
     Attributes:
-        phrase: as it was written.
-        weight: what it earns in all where it is said, in nats; 0 only gives its phones.
-        phones: how a single word is pronounced; empty where that is to be found out.
+        phrase: as given.
+        weight: score added where the phrase is recognised, in nats; 0 only adds its pronunciation.
+        phones: pronunciation of a single word; empty to look it up or predict it.
     """
 
     phrase: str
@@ -53,15 +53,15 @@ def parse_hot_words(given: HotWordsLike) -> tuple[HotWord, ...]:
                 Siobhan: SH AH V AO N = 4
 
     Raises:
-        ConfigError: what is no list, a weight that is no number from 0 to 20, an empty line, too
+        ConfigError: not a list, a weight that is not a number from 0 to 20, an empty line, too
             many or too long phrases.
     """
     if isinstance(given, str | bytes) or not isinstance(given, Iterable):
         raise ConfigError(f"hot_words is {str(given)[:40]!r}; give a list, or weights by phrase")
     found = []
-    for number, line in enumerate(islice(given, MOST + 1), 1):
-        if number > MOST:
-            raise ConfigError(f"more than {MOST} hot words; leave some out")
+    for number, line in enumerate(islice(given, MAX_HOT_WORDS + 1), 1):
+        if number > MAX_HOT_WORDS:
+            raise ConfigError(f"more than {MAX_HOT_WORDS} hot words; leave some out")
         if not isinstance(line, str):
             raise ConfigError(f"hot word {number} is {str(line)[:40]!r}; give text")
         text, weight = line, given[line] if isinstance(given, Mapping) else None
@@ -73,24 +73,24 @@ def parse_hot_words(given: HotWordsLike) -> tuple[HotWord, ...]:
         name = f"hot word {number} ({_short(line)})"
         if not text or (colon and not phones.strip()):
             raise ConfigError(f"{name} has no {'phones' if text else 'words'}; leave it out")
-        if len(text) > LONGEST:
-            raise ConfigError(f"{name} has {len(text)} characters; give at most {LONGEST}")
+        if len(text) > MAX_CHARACTERS:
+            raise ConfigError(f"{name} has {len(text)} characters; give at most {MAX_CHARACTERS}")
         if weight is None:
             weight = default_weight(text)
         if isinstance(weight, bool) or not isinstance(weight, int | float):
-            raise ConfigError(f"{name}: weight {str(weight)[:40]!r} is no number")
-        if not math.isfinite(weight) or not 0 <= weight <= HIGHEST_WEIGHT:
-            raise ConfigError(f"{name}: weight {weight}; give 0 to {HIGHEST_WEIGHT:g}")
+            raise ConfigError(f"{name}: weight {str(weight)[:40]!r} is not a number")
+        if not math.isfinite(weight) or not 0 <= weight <= MAX_WEIGHT:
+            raise ConfigError(f"{name}: weight {weight}; give 0 to {MAX_WEIGHT:g}")
         spoken = tuple(phones.split())
-        if len(spoken) > MOST_PHONES:
-            raise ConfigError(f"{name} has {len(spoken)} phones; give at most {MOST_PHONES}")
+        if len(spoken) > MAX_PHONES:
+            raise ConfigError(f"{name} has {len(spoken)} phones; give at most {MAX_PHONES}")
         found.append(HotWord(text, float(weight), spoken))
     return tuple(found)
 
 
 def default_weight(phrase: str) -> float:
     """Return the weight of a phrase that was given none: 0.8 nats a letter, at most 8."""
-    return min(HIGHEST_DEFAULT, NATS_A_LETTER * sum(map(str.isalnum, phrase)))
+    return min(MAX_DEFAULT_WEIGHT, NATS_PER_LETTER * sum(map(str.isalnum, phrase)))
 
 
 def _number(text: str, number: int, line: str) -> float:
@@ -98,7 +98,7 @@ def _number(text: str, number: int, line: str) -> float:
         return float(text)
     except ValueError:
         raise ConfigError(
-            f"hot word {number} ({_short(line)}): weight {text.strip()[:40]!r} is no number"
+            f"hot word {number} ({_short(line)}): weight {text.strip()[:40]!r} is not a number"
         ) from None
 
 

@@ -15,16 +15,16 @@ __all__ = ["interpolate", "word_probs"]
 
 
 def interpolate(
-    estimates: Sequence[Estimate], weights: Doubles, most: float
+    estimates: Sequence[Estimate], weights: Doubles, max_ngrams: float
 ) -> tuple[BackoffModel, list[Doubles]]:
     """Return the mixture for all listed n-grams, without weights for contexts.
 
-    N-grams with ``<unk>`` are not listed: nobody can say it.
+    N-grams with ``<unk>`` are left out: it is never recognised.
 
     Args:
         estimates: of the same order and vocabulary.
         weights: of each, ``(estimates,)``.
-        most: where more n-grams of the highest order would be listed, those that were counted
+        max_ngrams: where more n-grams of the highest order would be listed, those that were counted
             once in the longest texts are left out, text by text, until no more are.
 
     Returns:
@@ -37,7 +37,7 @@ def interpolate(
     pairs = list(zip(weights, models, strict=True))
     unigrams = np.sum([weight * model.unigrams for weight, model in pairs], axis=0)
     keys: list[Keys] = []
-    once = _left_out(estimates, most)
+    once = _left_out(estimates, max_ngrams)
     for n in range(order, 1, -1):
         parts = [
             estimate.model.keys[n - 2][estimate.counts[n - 2] > place_once]
@@ -88,14 +88,14 @@ def word_probs(model: BackoffModel, stream: Stream) -> Doubles:
     return known
 
 
-def _left_out(estimates: Sequence[Estimate], most: float) -> list[int]:
+def _left_out(estimates: Sequence[Estimate], max_ngrams: float) -> list[int]:
     """Return for each estimate the count up to which n-grams are left out: 0 or 1."""
     once = [0] * len(estimates)
     if not estimates[0].counts:
         return once
     kept = [len(estimate.counts[-1]) for estimate in estimates]
     for place in sorted(range(len(estimates)), key=lambda i: -estimates[i].words):
-        if sum(kept) <= most:
+        if sum(kept) <= max_ngrams:
             break
         once[place] = 1
         kept[place] = int(np.count_nonzero(estimates[place].counts[-1] > 1))

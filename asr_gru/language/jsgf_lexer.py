@@ -22,7 +22,7 @@ TOKEN = re.compile(
     |(?P<word>[^\s=;|()\[\]*+<>{}/"]+)""",
     re.VERBOSE | re.DOTALL,
 )
-LARGEST = 1_000_000
+MAX_CHARACTERS = 1_000_000
 """Characters of a grammar."""
 SHOWN = 30
 
@@ -46,8 +46,8 @@ def tokens_of(text: str, name: str) -> list[Token]:
     Raises:
         ConfigError: no header, too long, or a character that stands where none can.
     """
-    if len(text) > LARGEST:
-        raise ConfigError(f"{name}: {len(text)} characters; a grammar has at most {LARGEST}")
+    if len(text) > MAX_CHARACTERS:
+        raise ConfigError(f"{name}: {len(text)} characters; a grammar has at most {MAX_CHARACTERS}")
     header = HEADER.match(text)
     if not header:
         raise ConfigError(f"{name}: line 1, column 1: a grammar begins with '#JSGF V1.0;'")

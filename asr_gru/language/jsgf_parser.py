@@ -1,6 +1,6 @@
 """JSGF grammars: the text of W3C's note of 2000, read into rules.
 
-Of the note, ``import`` is refused: what a grammar hears stands in its one text.
+Of the note, ``import`` is refused: a grammar is a single text.
 """
 
 from __future__ import annotations
@@ -27,9 +27,9 @@ from asr_gru.text.normaliser import normalise
 
 __all__ = ["parse_jsgf"]
 
-DEEPEST = 50
+MAX_DEPTH = 50
 """Brackets within brackets."""
-MOST_BEHIND = 8
+MAX_SUFFIXES = 8
 NAME = re.compile(r"[^\W\d][\w.-]*")
 CLOSING = {"(": ")", "[": "]"}
 NUMBER = re.compile(r"[+-]?\d{1,15}(\.\d{1,15})?")
@@ -47,7 +47,7 @@ def parse_jsgf(
         normaliser: how the model's words are written.
 
     Raises:
-        ConfigError: what is no grammar, with line and column.
+        ConfigError: an invalid grammar; names line and column.
     """
     return _Parser(tokens_of(text, name), name, normaliser).rules()
 
@@ -72,7 +72,9 @@ class _Parser:
                 refuse(self._name, rule.place, f"<{rule.name}> is defined already, at {first}")
             rules[rule.name] = rule
         if not any(rule.is_public for rule in rules.values()):
-            raise ConfigError(f"{self._name}: no public rule; write 'public' before what is said")
+            raise ConfigError(
+                f"{self._name}: no public rule; mark the rules that can be spoken with 'public'"
+            )
         return rules
 
     def _declarations(self) -> None:
@@ -120,14 +122,14 @@ class _Parser:
                 break
             self._next += 1
         given = [weight for weight in weights if weight is not None]
-        most = max(given, default=0.0)
+        highest = max(given, default=0.0)
         if not given:
             return (
                 options[0]
                 if len(options) == 1
                 else Alternatives(tuple(options), (0.0,) * len(options))
             )
-        logs = [math.log(weight / most) if weight > 0 else -math.inf for weight in given]
+        logs = [math.log(weight / highest) if weight > 0 else -math.inf for weight in given]
         return Alternatives(tuple(options), tuple(logs))
 
     def _weight(self, token: Token) -> float:
@@ -155,9 +157,9 @@ class _Parser:
         while (token := self._peek()) and (token.text in ("*", "+") or token.kind == "tag"):
             self._next += 1
             count += 1
-            if count > MOST_BEHIND:
+            if count > MAX_SUFFIXES:
                 refuse(
-                    self._name, token.place, f"more than {MOST_BEHIND} of *, + and tags in a row"
+                    self._name, token.place, f"more than {MAX_SUFFIXES} of *, + and tags in a row"
                 )
             if token.kind == "tag":
                 node = Tagged(node, self._tag(token))
@@ -169,8 +171,8 @@ class _Parser:
         token = self._take("words")
         if token.text in CLOSING:
             self._depth += 1
-            if self._depth > DEEPEST:
-                refuse(self._name, token.place, f"more than {DEEPEST} brackets within each other")
+            if self._depth > MAX_DEPTH:
+                refuse(self._name, token.place, f"more than {MAX_DEPTH} brackets within each other")
             node = self._alternatives()
             closing = self._peek()
             if closing is None or closing.text == ";":

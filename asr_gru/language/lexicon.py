@@ -19,7 +19,7 @@ from asr_gru.language.texts import create_text
 __all__ = ["Lexicon"]
 
 KIND = "lexicon"
-LONGEST = 255
+MAX_COUNT = 255
 """Phones of a pronunciation and pronunciations of a word: what eight bits count."""
 
 
@@ -75,12 +75,12 @@ class Lexicon:
                     f"{word!r}: phone {unknown[0]!r} is not among the {len(phones)} of the "
                     "lexicon; change the pronunciation"
                 )
-            if not 0 < len(spoken) <= LONGEST or not word or "\n" in word:
-                raise DataError(f"{word!r}: a word needs 1 to {LONGEST} phones; change it")
+            if not 0 < len(spoken) <= MAX_COUNT or not word or "\n" in word:
+                raise DataError(f"{word!r}: a word needs 1 to {MAX_COUNT} phones; change it")
             collected.setdefault(word, {})[tuple([ids[phone] for phone in spoken])] = None
         for word, found in collected.items():
-            if len(found) > LONGEST:
-                raise DataError(f"{word!r}: more than {LONGEST} pronunciations; leave some out")
+            if len(found) > MAX_COUNT:
+                raise DataError(f"{word!r}: more than {MAX_COUNT} pronunciations; leave some out")
         spoken_units = [units for found in collected.values() for units in found]
         unit_type = np.uint8 if len(phones) <= 1 << 8 else np.uint16
         arrays: dict[str, Array] = {

@@ -13,13 +13,13 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-__all__ = ["BOS", "EOS", "IMPOSSIBLE", "LARGEST_ORDER", "UNK", "Level", "NGrams", "find"]
+__all__ = ["BOS", "EOS", "IMPOSSIBLE", "MAX_ORDER", "UNK", "Level", "NGrams", "find"]
 
 Ints = npt.NDArray[np.int64]
 Floats = npt.NDArray[np.float32]
 
 BOS, EOS, UNK = "<s>", "</s>", "<unk>"
-LARGEST_ORDER = 5
+MAX_ORDER = 5
 IMPOSSIBLE = float(-99 * np.log(10))
 """Log-probability of what never comes (-99 in ARPA), such as ``<s>`` after a word."""
 

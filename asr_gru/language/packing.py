@@ -20,7 +20,7 @@ from asr_gru.language.ngrams import BOS, EOS, IMPOSSIBLE, UNK, Floats, Ints, NGr
 __all__ = ["KIND", "pack", "pack_words", "packed_bytes", "unpack_words"]
 
 KIND = "ngram"
-LARGEST_SHIFT = 6
+MAX_SHIFT = 6
 BARELY = np.float32(1e-30)
 """Stands for a back-off weight of 0 where longer n-grams follow, as plain 0 says none does."""
 
@@ -70,7 +70,7 @@ def packed_bytes(words: int, counts: tuple[int, ...], *, links: bool = True) -> 
     for n, count in enumerate(counts, start=1):
         each = 1.0 + (word_bytes if n > 1 else 0)
         if n < len(counts):
-            each += 3 + 4 / 2**LARGEST_SHIFT + (4 if n > 2 and links else 0)
+            each += 3 + 4 / 2**MAX_SHIFT + (4 if n > 2 and links else 0)
         total += count * each
     return int(total)
 
@@ -106,7 +106,7 @@ def _codes(
 def _offsets(firsts: Ints) -> tuple[Array, Array, int]:
     """Split ascending offsets into 32 bits for a block of rows and 16 bits for each row."""
     rows = np.arange(len(firsts))
-    for shift in range(LARGEST_SHIFT, -1, -1):
+    for shift in range(MAX_SHIFT, -1, -1):
         base = firsts[:: 1 << shift]
         steps = firsts - base[rows >> shift]
         if steps.max() < 1 << 16:

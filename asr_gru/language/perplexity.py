@@ -13,7 +13,7 @@ from asr_gru.language.ngram import LanguageModel
 
 __all__ = ["Perplexity", "perplexity"]
 
-TOGETHER = 2048
+BATCH = 2048
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,8 +54,8 @@ def perplexity(model: LanguageModel, blocks: Iterable[str], name: str = "text") 
     log_prob = 0.0
     for block in blocks:
         lines = [fields for line in block.split("\n") if (fields := line.split())]
-        for first in range(0, len(lines), TOGETHER):
-            part = [model.ids(fields) for fields in lines[first : first + TOGETHER]]
+        for first in range(0, len(lines), BATCH):
+            part = [model.ids(fields) for fields in lines[first : first + BATCH]]
             sentences += len(part)
             words += sum(map(len, part))
             unknown += sum(int(np.count_nonzero(ids == model.unk)) for ids in part)

@@ -12,7 +12,7 @@ from asr_gru.text.normaliser import normalise
 
 __all__ = ["PhraseList"]
 
-LONGEST_PHRASE = 1_000
+MAX_PHRASE_CHARACTERS = 1_000
 """Characters."""
 
 
@@ -39,10 +39,10 @@ class PhraseList:
         self.phrases: list[str] = []
         self._index: dict[tuple[str, ...], int] = {}
         for index, phrase in enumerate(phrases):
-            if len(phrase) > LONGEST_PHRASE:
+            if len(phrase) > MAX_PHRASE_CHARACTERS:
                 raise ConfigError(
                     f"phrase {index + 1} ({phrase[:20]!r} ...) has {len(phrase)} characters; "
-                    f"give at most {LONGEST_PHRASE}"
+                    f"give at most {MAX_PHRASE_CHARACTERS}"
                 )
             words = tuple(normalise(phrase, normaliser).split())
             if not words:

@@ -27,9 +27,9 @@ __all__ = ["Pronouncer", "Pronunciation", "load_english"]
 Phones = tuple[str, ...]
 
 DATA = Path(__file__).parent / "data"
-MOST_JOINED = 4
-TOGETHER = 256
-DEEPEST = 3
+MAX_COMBINATIONS = 4
+BATCH = 256
+MAX_DEPTH = 3
 FROM_LETTERS = "grapheme to phoneme"
 IN_DICTIONARY = "dictionary"
 
@@ -80,9 +80,9 @@ class Pronouncer:
         found = [self.by_rule(word) for word in words]
         rest = [place for place, known in enumerate(found) if not known]
         refused: dict[str, str] = {}
-        for first in range(0, len(rest), TOGETHER):
+        for first in range(0, len(rest), BATCH):
             asked = {}
-            for place in rest[first : first + TOGETHER]:
+            for place in rest[first : first + BATCH]:
                 plain = _plain(words[place])
                 strange = sorted(set(plain) - (self.g2p.letters if self.g2p else frozenset()))
                 if strange or not plain:
@@ -109,7 +109,7 @@ class Pronouncer:
     def by_rule(self, word: str) -> list[Pronunciation]:
         """Return what dictionary and rules say without the model of letters, or nothing."""
         plain = _plain(word)
-        if found := self._by_rule(plain, DEEPEST):
+        if found := self._by_rule(plain, MAX_DEPTH):
             return found
         letters = plain.replace(".", "")
         if "." in plain and letters and all(letter in LETTER_NAMES for letter in letters):
@@ -118,7 +118,7 @@ class Pronouncer:
             return [_spelled(plain)]
         if any(character.isdigit() for character in plain):
             spoken = re.findall(r"[^\W\d]+(?:'[^\W\d]+)*", normalise(plain, "english"))
-            return self._joined(spoken, "number")
+            return self._concatenate(spoken, "number")
         return []
 
     def _by_rule(self, word: str, depth: int) -> list[Pronunciation]:
@@ -139,14 +139,14 @@ class Pronouncer:
                     Pronunciation(one.phones, f"American spelling '{american}'") for one in known
                 )
         if "-" in word:
-            return self._joined([part for part in word.split("-") if part], "joined from")
+            return self._concatenate([part for part in word.split("-") if part], "joined from")
         return []
 
-    def _joined(self, parts: Sequence[str], name: str) -> list[Pronunciation]:
-        """Say words one after the other, if all are known by dictionary, rule or letters."""
+    def _concatenate(self, parts: Sequence[str], name: str) -> list[Pronunciation]:
+        """Concatenate pronunciations of words, if the dictionary, a rule or the model has each."""
         spoken: list[list[Phones]] = []
         for part in parts:
-            known = [one.phones for one in self._by_rule(part, DEEPEST - 1)]
+            known = [one.phones for one in self._by_rule(part, MAX_DEPTH - 1)]
             if not known and self.g2p and set(part) <= self.g2p.letters:
                 known = [phones for phones, _ in self.g2p.pronounce(part)]
             if not known:
@@ -154,7 +154,7 @@ class Pronouncer:
             spoken.append(known)
         if not spoken:
             return []
-        ways = islice(product(*spoken), MOST_JOINED)
+        ways = islice(product(*spoken), MAX_COMBINATIONS)
         source = f"{name} '{' '.join(parts)}'"
         return _distinct(
             Pronunciation(tuple([phone for part in way for phone in part]), source) for way in ways

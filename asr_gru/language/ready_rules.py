@@ -15,8 +15,8 @@ from asr_gru.text.numerals import cardinal, ordinal, year
 __all__ = ["FUNCTIONS", "NAMES", "ready_rule", "unknown_rule"]
 
 RANGE = re.compile(r"(number|ordinal)\.(\d{1,9})-(\d{1,9})")
-MOST_NUMBERS = 10_000
-LARGEST_NUMBER = 999_999
+MAX_RANGE = 10_000
+MAX_NUMBER = 999_999
 MONTHS = [
     *("january", "february", "march", "april", "may", "june", "july", "august", "september"),
     *("october", "november", "december"),
@@ -40,10 +40,10 @@ def ready_rule(name: str) -> Node | None:
     if found:
         low, high = int(found[2]), int(found[3])
         least = 0 if found[1] == "number" else 1
-        if not least <= low <= high <= LARGEST_NUMBER or high - low > MOST_NUMBERS:
+        if not least <= low <= high <= MAX_NUMBER or high - low > MAX_RANGE:
             raise ConfigError(
-                f"<{name}>: give a range that spans at most {MOST_NUMBERS}, within "
-                f"{least} to {LARGEST_NUMBER}"
+                f"<{name}>: give a range that spans at most {MAX_RANGE}, within "
+                f"{least} to {MAX_NUMBER}"
             )
         return _numbers(found[1], low, high)
     kind = name.partition(".")[0]
@@ -53,7 +53,7 @@ def ready_rule(name: str) -> Node | None:
 
 
 def unknown_rule(name: str, defined: Sequence[str]) -> str:
-    """Return what is to be said of a name that nothing has."""
+    """Return what is to be spelled of a name that nothing has."""
     return f"<{name}> is not defined{did_you_mean(name, [*defined, *NAMES])}"
 
 
@@ -108,9 +108,9 @@ def _time() -> Node:
             (("a", "quarter", "to", spoken), (before, 45)),
         ]
         for minutes in (5, 10, 20, 25):
-            said = cardinal(minutes).split()
-            clock.append(((*said, "past", spoken), (hour, minutes)))
-            clock.append(((*said, "to", spoken), (before, 60 - minutes)))
+            spelled = cardinal(minutes).split()
+            clock.append(((*spelled, "past", spoken), (hour, minutes)))
+            clock.append(((*spelled, "to", spoken), (before, 60 - minutes)))
     half: Entries = [
         (("a.", "m."), "am"),
         (("p.", "m."), "pm"),
@@ -120,8 +120,8 @@ def _time() -> Node:
         (("at", "night"), "pm"),
     ]
     named: Entries = [(("noon",), (12, 0)), (("midday",), (12, 0)), (("midnight",), (0, 0))]
-    told = Series((Listed(clock), Repeat(Listed(half), 0, again=False)))
-    return Computed(_either(told, Listed(named)), "time")
+    full = Series((Listed(clock), Repeat(Listed(half), 0, again=False)))
+    return Computed(_either(full, Listed(named)), "time")
 
 
 @lru_cache(maxsize=1)
@@ -145,8 +145,8 @@ def _date() -> Node:
             ways |= {cardinal(number), cardinal(number).replace(" and ", " ")}
         years += [(tuple(way.split()), number) for way in sorted(ways)]
     named: Entries = [((name,), name) for name in (*RELATIVE, *WEEKDAYS)]
-    told = Series((Listed(days), Repeat(Listed(years), 0, again=False)))
-    return _either(Computed(told, "date"), Listed(named))
+    full = Series((Listed(days), Repeat(Listed(years), 0, again=False)))
+    return _either(Computed(full, "date"), Listed(named))
 
 
 RULES: dict[str, Callable[[], Node]] = {

@@ -14,14 +14,14 @@ if TYPE_CHECKING:
     from asr_gru.language.lexicon import Lexicon
     from asr_gru.language.pronounce import Pronouncer
 
-__all__ = ["Spoken", "WordSounds", "ranges"]
+__all__ = ["PronunciationTable", "WordPronunciations", "ranges"]
 
 SPACE = " "
-LONGEST_WORD = 64
+MAX_WORD_CHARACTERS = 64
 """Characters."""
 
 
-class Spoken(NamedTuple):
+class PronunciationTable(NamedTuple):
     """Pronunciations of words as token ids.
 
     Attributes:
@@ -37,8 +37,8 @@ class Spoken(NamedTuple):
     tokens: Ints
 
 
-class WordSounds:
-    """Finds how words are pronounced with a model's tokens.
+class WordPronunciations:
+    """Looks up or predicts pronunciations of words, as a model's tokens.
 
     Args:
         symbols: the token of each column of the log-probabilities, the blank first.
@@ -67,21 +67,21 @@ class WordSounds:
         self._pronouncer = pronouncer
         self._ways = ways
 
-    def spoken(self, words: Sequence[str], most_unknown: int | None = None) -> Spoken:
+    def spoken(self, words: Sequence[str], max_unknown: int | None = None) -> PronunciationTable:
         """Return the pronunciations of words.
 
         Args:
             words: as in ``WordGraph.spoken_as``.
-            most_unknown: how many may be missing from the lexicon, as each takes a while.
+            max_unknown: maximum number of words missing from the lexicon, as predicting is slow.
 
         Raises:
             ConfigError: a word that cannot be pronounced, or more unknown ones than allowed.
         """
         for word in words:
-            if len(word) > LONGEST_WORD:
+            if len(word) > MAX_WORD_CHARACTERS:
                 raise ConfigError(
                     f"'{word[:20]}...' has {len(word)} characters; a word has at most "
-                    f"{LONGEST_WORD}"
+                    f"{MAX_WORD_CHARACTERS}"
                 )
         if self._kind == "characters":
             return _flat([self._letters(word) for word in words])
@@ -89,16 +89,16 @@ class WordSounds:
         if self._lexicon is not None:
             places = self._lexicon.places(words)
         unknown = np.flatnonzero(places < 0).tolist()
-        if most_unknown is not None and len(unknown) > most_unknown:
+        if max_unknown is not None and len(unknown) > max_unknown:
             raise ConfigError(
                 f"{len(unknown)} words that are not in the lexicon, such as "
-                f"{words[unknown[0]]!r}; {most_unknown} are allowed"
+                f"{words[unknown[0]]!r}; {max_unknown} are allowed"
             )
         listed = self._listed(words, places)
         if not unknown:
             return listed
         guessed = self._guessed([words[place] for place in unknown])
-        both = Spoken(
+        both = PronunciationTable(
             listed.first,
             np.concatenate((listed.starts, listed.starts[-1] + guessed.starts[1:])),
             np.concatenate((listed.tokens, guessed.tokens)),
@@ -115,7 +115,7 @@ class WordSounds:
         count = np.diff(listed.first)
         count[unknown] = np.diff(guessed.first)
         lengths = np.diff(both.starts)[order]
-        return Spoken(
+        return PronunciationTable(
             np.concatenate(([0], np.cumsum(count))),
             np.concatenate(([0], np.cumsum(lengths))),
             both.tokens[ranges(both.starts[:-1][order], lengths)],
@@ -132,12 +132,14 @@ class WordSounds:
         spelled = tuple([self._ids[letter] for letter in word])
         return [spelled, (*spelled, self._ids[SPACE])] if SPACE in self._ids else [spelled]
 
-    def _listed(self, words: Sequence[str], places: Ints) -> Spoken:
+    def _listed(self, words: Sequence[str], places: Ints) -> PronunciationTable:
         """Return the lexicon's pronunciations; none for words that it lacks."""
         lexicon = self._lexicon
         if lexicon is None:
             nothing = np.zeros(0, np.int64)
-            return Spoken(np.zeros(len(words) + 1, np.int64), np.zeros(1, np.int64), nothing)
+            return PronunciationTable(
+                np.zeros(len(words) + 1, np.int64), np.zeros(1, np.int64), nothing
+            )
         low, high = (np.searchsorted(lexicon.spoken_words, places + more) for more in (0, 1))
         high[places < 0] = low[places < 0]
         row = ranges(low, high - low)
@@ -150,7 +152,7 @@ class WordSounds:
             word = words[int(np.searchsorted(np.cumsum(high - low), at, "right"))]
             raise _lacks(word, lexicon.phones[int(units[lacking[0]])])
         first = np.concatenate(([0], np.cumsum(high - low)))
-        return Spoken(first, np.concatenate(([0], np.cumsum(lengths))), ids[units])
+        return PronunciationTable(first, np.concatenate(([0], np.cumsum(lengths))), ids[units])
 
     def known(self, phones: Sequence[str], word: str) -> tuple[int, ...]:
         """Return the tokens of phones; ConfigError names one that the model lacks."""
@@ -159,7 +161,7 @@ class WordSounds:
                 raise _lacks(word, phone)
         return tuple([self._ids[phone] for phone in phones])
 
-    def _guessed(self, words: Sequence[str]) -> Spoken:
+    def _guessed(self, words: Sequence[str]) -> PronunciationTable:
         if self._pronouncer is None:
             raise ConfigError(
                 f"{words[0]!r} is not in the model's lexicon, and there are no rules to "
@@ -181,10 +183,10 @@ def _lacks(word: str, phone: str) -> ConfigError:
     return ConfigError(f"{word!r} needs the phone {phone}, which the model lacks; change it")
 
 
-def _flat(ways: Sequence[Sequence[tuple[int, ...]]]) -> Spoken:
+def _flat(ways: Sequence[Sequence[tuple[int, ...]]]) -> PronunciationTable:
     every = [way for own in ways for way in own]
     lengths = np.array([len(way) for way in every], np.int64)
-    return Spoken(
+    return PronunciationTable(
         np.concatenate(([0], np.cumsum([len(own) for own in ways], dtype=np.int64))),
         np.concatenate(([0], np.cumsum(lengths))),
         np.array([token for way in every for token in way], np.int64),

@@ -17,12 +17,12 @@ from asr_gru.files import replace_file
 __all__ = ["create_text", "read_blocks", "read_lines"]
 
 BLOCK_BYTES = 1 << 23
-LARGEST_LINE = 1 << 20
-LARGEST_TEXT = 1 << 36
+MAX_LINE_BYTES = 1 << 20
+MAX_TEXT_BYTES = 1 << 36
 """64 GiB after decompression: far above any text here, far below an endless one."""
 
 
-def read_blocks(path: Path, largest: int = LARGEST_TEXT) -> Iterator[tuple[int, str]]:
+def read_blocks(path: Path, largest: int = MAX_TEXT_BYTES) -> Iterator[tuple[int, str]]:
     """Yield blocks of whole lines, each with the number of its first line (from 1).
 
     Args:
@@ -49,7 +49,7 @@ def read_blocks(path: Path, largest: int = LARGEST_TEXT) -> Iterator[tuple[int, 
                     yield number, block
                     number += block.count("\n")
                     rest = data[end:]
-                if len(rest) > BLOCK_BYTES + LARGEST_LINE:
+                if len(rest) > BLOCK_BYTES + MAX_LINE_BYTES:
                     raise DataError(f"{path}: line {number}: longer than 8 MiB; break it up")
     except (EOFError, lzma.LZMAError, zlib.error, gzip.BadGzipFile):
         raise DataError(f"{path}: cut or damaged; compress it again") from None
@@ -59,7 +59,7 @@ def read_blocks(path: Path, largest: int = LARGEST_TEXT) -> Iterator[tuple[int, 
         yield number, _decode(path, rest, number)
 
 
-def read_lines(path: Path, largest: int = LARGEST_TEXT) -> Iterator[tuple[int, str]]:
+def read_lines(path: Path, largest: int = MAX_TEXT_BYTES) -> Iterator[tuple[int, str]]:
     """Yield each line without its end, with its number (from 1); errors as ``read_blocks``."""
     for first, block in read_blocks(path, largest):
         lines = block.split("\n")

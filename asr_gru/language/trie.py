@@ -18,7 +18,7 @@ from asr_gru.language.ngrams import Floats, Ints
 
 __all__ = ["Trie"]
 
-MOST_ORDERS = 9
+MAX_STORED_ORDER = 9
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,7 +69,7 @@ class Trie:
 
     def __init__(self, meta: dict[str, Any], arrays: dict[str, Array], words: int) -> None:
         self.order = int(meta["order"])
-        if not 1 <= self.order <= MOST_ORDERS:
+        if not 1 <= self.order <= MAX_STORED_ORDER:
             raise ValueError(f"order {self.order}")
         orders = range(1, self.order + 1)
         self._log_probs = [

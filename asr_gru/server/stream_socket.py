@@ -28,7 +28,7 @@ LONGEST_PHRASE = 200
 """Characters of a phrase that a client may listen for."""
 LONGEST_GRAMMAR = 50_000
 """Characters."""
-MOST_STATES = 40_000
+MAX_STATES = 40_000
 """Size of a client's grammar: three dates and numbers up to 10,000 fit in."""
 MOST_UNKNOWN = 200
 """Words of a client's lists that the lexicon may lack; each takes a millisecond or two."""
@@ -150,15 +150,15 @@ class StreamConnection(Connection):
         recognizer = self.context.recognizer
         if start.phrases is not None:
             return recognizer.phrase_decoder(
-                start.phrases, rejection=start.rejection, most_unknown=MOST_UNKNOWN
+                start.phrases, rejection=start.rejection, max_unknown=MOST_UNKNOWN
             )
         if start.grammar is None or not is_jsgf(start.grammar):  # never the name of a file
             raise ConfigError("grammar: line 1, column 1: a grammar begins with '#JSGF V1.0;'")
         return recognizer.grammar_decoder(
             start.grammar,
             rejection=start.rejection,
-            most_unknown=MOST_UNKNOWN,
-            most_states=MOST_STATES,
+            max_unknown=MOST_UNKNOWN,
+            max_states=MAX_STATES,
         )
 
     async def _with_hot_words(self, given: HotWordsLike, decoder: DecoderChoice) -> HotWordChange:

@@ -207,7 +207,7 @@ class Segmenter:
             best,
             spans,
             frames=self._frames - self._first_frame,
-            most_again=min(self._max_kept, sum(map(len, self._kept))),
+            max_again=min(self._max_kept, sum(map(len, self._kept))),
         )
         if end.reason == "pause" and not is_between_words(best, spans, again):
             return None

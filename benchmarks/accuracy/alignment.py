@@ -80,7 +80,7 @@ def main(argv: Sequence[str] | None = None) -> None:
     rate = recognizer.info.sample_rate
     aligner = Aligner(
         recognizer.pipeline,
-        recognizer.word_sounds(),
+        recognizer.word_pronunciations(),
         "english",
         penalties=AlignmentPenalties(*options.penalties or ()),
     )

@@ -51,7 +51,7 @@ def test_debug_prints_how_new_words_are_spoken(run, tmp_path, command):
         ("# nothing\n\n", (), "no hot words; write one on a line"),
         ("жук", (), "'жук' cannot be pronounced"),
         ("go: ZZ", (), "'go' needs the phone ZZ"),
-        ("go = fast", (), "weight 'fast' is no number"),
+        ("go = fast", (), "weight 'fast' is not a number"),
         ("go = 21", (), "weight 21.0; give 0 to 20"),
         ("go", ("--decoder", "greedy"), "hot words need a search for words"),
         ("go", ("--phrases", READ.with_name("samples.tsv")), "leave --hot-words out"),

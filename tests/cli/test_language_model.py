@@ -66,7 +66,7 @@ def test_allowed_words(run, texts, tmp_path):
     [
         (["train", "ONE", "--out", "l.txt"], "l.txt: write .bin"),
         (["train", "ONE", "--out", "none/l.bin"], "none: no such folder"),
-        (["train", "ONE", "--out", "l.bin", "--order", "6"], "order 6; take 1 to 5"),
+        (["train", "ONE", "--out", "l.bin", "--order", "6"], "order 6; use 1 to 5"),
         (["train", "ONE", "--out", "l.bin", "--size", "8 apples"], "'8 apples' is not a size"),
         (["train", "ONE", "--out", "l.bin", "--size", "8"], "too small for"),
         (["train", "NONE", "--out", "l.bin"], "none.txt: No such file"),

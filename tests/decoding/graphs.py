@@ -9,16 +9,16 @@ from collections.abc import Iterator
 import numpy as np
 
 from asr_gru.decoding import GraphKnobs, GraphSearch, PhoneGraph, build_phone_graph
-from asr_gru.language import Spoken, WordGraph, phrase_graph
+from asr_gru.language import PronunciationTable, WordGraph, phrase_graph
 from tests.decoding.words import PRONUNCIATIONS, TOKENS, WORDS
 
 PHRASES = (("aa",), ("ab", "b"), ("ab", "bc"), ("a", "a"), ("b",), ("bee", "cab"), ("a",))
 
 
-def spoken(words: list[str]) -> Spoken:
+def spoken(words: list[str]) -> PronunciationTable:
     ways = [[p for w, p in PRONUNCIATIONS if WORDS[w] == word] for word in words]
     every = [way for own in ways for way in own]
-    return Spoken(
+    return PronunciationTable(
         np.cumsum([0, *map(len, ways)]),
         np.cumsum([0, *map(len, every)]),
         np.array([phone for way in every for phone in way], np.int64),

@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 
 from asr_gru.decoding import GraphKnobs, GraphSearch, build_phone_graph
 from asr_gru.errors import ConfigError, Error, ModelError
-from asr_gru.language import Spoken, phrase_graph
+from asr_gru.language import PronunciationTable, phrase_graph
 from asr_gru.results import Match
 from tests.decoding.graphs import (
     PHRASES,
@@ -155,7 +155,7 @@ def test_a_graph_shares_beginnings():
 
 def test_graphs_that_cannot_be():
     graph = phrase_graph([("b",)])
-    none = Spoken(np.array([0, 0]), np.array([0]), np.zeros(0, np.int64))
+    none = PronunciationTable(np.array([0, 0]), np.array([0]), np.zeros(0, np.int64))
     with pytest.raises(ModelError, match="without a pronunciation"):
         build_phone_graph(graph, none)
     with pytest.raises(ModelError, match="phones that the acoustic model lacks"):

@@ -72,12 +72,12 @@ REFUSED = [
     (lambda text: text.replace("-0.7\tcat", "0.7\tcat"), "line 11: a probability above one"),
     (lambda text: text.replace("-0.7\tcat", "x\tcat"), "line 11: a field"),
     (lambda text: text.replace("cat\t-0.3", "cat\tinf"), "line 11: .* not finite"),
-    (lambda text: text.replace("\tsat\t", "\tcat\t"), "line 12: 'cat' is there twice"),
-    (lambda text: text.replace("the the\t", "the cat\t"), "'the cat' is there twice"),
+    (lambda text: text.replace("\tsat\t", "\tcat\t"), "line 12: 'cat' is listed twice"),
+    (lambda text: text.replace("the the\t", "the cat\t"), "'the cat' is listed twice"),
     (lambda text: text.replace("the the\n", "dog\n"), "line 24: expected a number, 3 words"),
-    (lambda text: text.replace("cat sat\n", "cat dog\n"), "'dog' is not among the 1-grams"),
+    (lambda text: text.replace("cat sat\n", "cat dog\n"), "'dog' is not listed in the 1-grams"),
     (lambda text: text.replace("<s> the cat", "cat cat sat"), "'cat cat sat' without 'cat cat'"),
-    (lambda text: text.replace("</s>", "x"), "no </s> among the 1-grams"),
+    (lambda text: text.replace("</s>", "x"), "</s> is missing from the 1-grams"),
     (lambda text: "nothing of the kind", r"no \\data\\"),
     (lambda text: "", r"no \\data\\"),
     (lambda text: "\\data\\\n\n\\1-grams:\n\\end\\\n", "no 'ngram 1="),
@@ -111,7 +111,7 @@ def test_damaged_and_endless_compression(tmp_path, monkeypatch):
             path.write_bytes(broken)
             with pytest.raises(DataError, match=f"broken{suffix}"):
                 read_arpa(path)
-    monkeypatch.setattr("asr_gru.language.arpa.LARGEST_ARPA", 1 << 20)
+    monkeypatch.setattr("asr_gru.language.arpa.MAX_ARPA_BYTES", 1 << 20)
     (tmp_path / "bomb.xz").write_bytes(lzma.compress(b"\n" * (1 << 22)))
     with pytest.raises(DataError, match="more than 1 MiB after decompression"):
         read_arpa(tmp_path / "bomb.xz")

@@ -201,14 +201,14 @@ def test_the_vocabulary():
     texts = [("a", ["x x x y z\n"]), ("b", ["b c c c c c c c c d\n"])]
     chosen = estimate(texts, EstimateConfig(1, 2)).ngrams.words[3:]
     assert chosen == ("c", "x")
-    config = EstimateConfig(1, 2, among=("never", "d", "y", "x"))
+    config = EstimateConfig(1, 2, allowed_words=("never", "d", "y", "x"))
     assert estimate(texts, config).ngrams.words[3:] == ("d", "x")
     like_a = estimate(texts, EstimateConfig(1, 2), [["x y y\n"]]).ngrams.words[3:]
     assert like_a == ("x", "y")
 
 
 def test_marks_within_a_text_are_unknown_words():
-    config = EstimateConfig(2, 4, among=tuple("abcd"))
+    config = EstimateConfig(2, 4, allowed_words=tuple("abcd"))
     plain = estimate([("t", ["a b\nc ? d\n"])], config)
     for marked in ("a b\n\n  \nc <s> d\n\n", "a b\nc </s> d", "a b\r\nc <unk> d\n"):
         made = estimate([("t", [marked])], config)
@@ -237,12 +237,12 @@ def test_refusals():
     text = [("empty.txt", ["\n \n"])]
     with pytest.raises(DataError, match=r"empty\.txt: no words"):
         estimate(text, EstimateConfig())
-    with pytest.raises(ConfigError, match="order 6; take 1 to 5"):
+    with pytest.raises(ConfigError, match="order 6; use 1 to 5"):
         EstimateConfig(order=6)
     with pytest.raises(ConfigError, match="vocabulary 0"):
         EstimateConfig(vocabulary=0)
     many = " ".join(f"w{n}" for n in range(5000))
-    with pytest.raises(ConfigError, match="vocabulary of 5003 words; take at most order 4"):
+    with pytest.raises(ConfigError, match="vocabulary of 5003 words; use at most order 4"):
         estimate([("t", [many])], EstimateConfig(order=5))
     with pytest.raises(ConfigError, match="size 9000 bytes is too small for 5003 words"):
         estimate([("t", [many])], EstimateConfig(size=9000))

@@ -320,7 +320,7 @@ def test_hostile_grammars_are_refused_within_bounds(text):
     tracemalloc.start()
     try:
         with pytest.raises(ConfigError, match=r"large|more than|nested|not closed|characters"):
-            grammar(text + "public <s> = <a0>;", most_states=10_000)
+            grammar(text + "public <s> = <a0>;", max_states=10_000)
         assert tracemalloc.get_traced_memory()[1] < 200_000_000
     finally:
         tracemalloc.stop()
@@ -339,7 +339,7 @@ def test_the_deepest_grammar_that_is_read_fits_on_the_stack():
 
 
 def test_a_sentence_with_too_many_readings_has_an_empty_match():
-    read = grammar("public <s> = " + "(a | b)* " * 10 + "{x};", most_states=1_000)
+    read = grammar("public <s> = " + "(a | b)* " * 10 + "{x};", max_states=1_000)
     assert read.match(["a"]) == Match(intent="s", slots={"x": ""})
     assert read.match(["a"] * 1_000) == Match()
 

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from asr_gru.errors import ConfigError
-from asr_gru.language import ENGLISH_PHONES, Lexicon, PhraseList, WordSounds
+from asr_gru.language import ENGLISH_PHONES, Lexicon, PhraseList, WordPronunciations
 from asr_gru.language.pronounce import load_english
 from asr_gru.results import Match
 
@@ -61,7 +61,7 @@ def test_lists_that_are_refused(phrases, said):
 
 
 def test_the_lexicon_is_asked_before_rules_and_letters():
-    sounds = WordSounds(
+    sounds = WordPronunciations(
         SYMBOLS, "phones", lexicon(read="R EH D|R IY D", go="G OW"), pronouncer=load_english
     )
     read, zebra, go, letter = ways_of(["read", "zebra", "go", "a."], sounds)
@@ -72,12 +72,12 @@ def test_the_lexicon_is_asked_before_rules_and_letters():
 
 
 def test_without_a_lexicon_all_words_are_pronounced_by_rule():
-    sounds = WordSounds(SYMBOLS, "phones", pronouncer=load_english)
+    sounds = WordPronunciations(SYMBOLS, "phones", pronouncer=load_english)
     assert ways_of(["go"], sounds) == [["G OW"]]
 
 
 def test_characters_spell_words_with_and_without_a_space_behind():
-    sounds = WordSounds(["<blank>", " ", "a", "b"], "characters")
+    sounds = WordPronunciations(["<blank>", " ", "a", "b"], "characters")
     spoken = sounds.spoken(["ab", "a."])
     assert spoken.first.tolist() == [0, 2, 4]
     assert spoken.tokens.tolist() == [2, 3, 2, 3, 1, 2, 2, 1]
@@ -85,23 +85,25 @@ def test_characters_spell_words_with_and_without_a_space_behind():
 
 
 def test_words_that_cannot_be_pronounced_are_named():
-    sounds = WordSounds(SYMBOLS, "phones", pronouncer=load_english)
+    sounds = WordPronunciations(SYMBOLS, "phones", pronouncer=load_english)
     with pytest.raises(ConfigError, match="'жук' cannot be pronounced: 'ж' 'к' 'у'; use other"):
         sounds.spoken(["go", "жук"])
     with pytest.raises(ConfigError, match="'zebra' is not in the model's lexicon, and there are"):
-        WordSounds(SYMBOLS, "phones", lexicon(go="G OW")).spoken(["go", "zebra"])
+        WordPronunciations(SYMBOLS, "phones", lexicon(go="G OW")).spoken(["go", "zebra"])
     with pytest.raises(ConfigError, match="'read' needs the phone R, which the model lacks"):
-        WordSounds(SYMBOLS[:28], "phones", lexicon(read="R EH D", go="G OW")).spoken(["go", "read"])
+        WordPronunciations(SYMBOLS[:28], "phones", lexicon(read="R EH D", go="G OW")).spoken(
+            ["go", "read"]
+        )
     with pytest.raises(ConfigError, match="'zebra' needs the phone Z, which the model lacks"):
-        WordSounds(SYMBOLS[:-3], "phones", pronouncer=load_english).spoken(["go", "zebra"])
+        WordPronunciations(SYMBOLS[:-3], "phones", pronouncer=load_english).spoken(["go", "zebra"])
     with pytest.raises(ConfigError, match=r"'ac' cannot be spelled .* 'c'; change it"):
-        WordSounds(["<blank>", "a", "b"], "characters").spoken(["ab", "ac"])
+        WordPronunciations(["<blank>", "a", "b"], "characters").spoken(["ab", "ac"])
     with pytest.raises(ConfigError, match="tokens are pieces"):
-        WordSounds(["<blank>", "▁a"], "pieces")
+        WordPronunciations(["<blank>", "▁a"], "pieces")
 
 
 def test_unknown_words_are_counted():
-    sounds = WordSounds(SYMBOLS, "phones", lexicon(go="G OW"), pronouncer=load_english)
-    sounds.spoken(["go", "zebra"], most_unknown=1)
+    sounds = WordPronunciations(SYMBOLS, "phones", lexicon(go="G OW"), pronouncer=load_english)
+    sounds.spoken(["go", "zebra"], max_unknown=1)
     with pytest.raises(ConfigError, match="2 words that are not in the lexicon, such as 'zebra'"):
-        sounds.spoken(["go", "zebra", "lamp"], most_unknown=1)
+        sounds.spoken(["go", "zebra", "lamp"], max_unknown=1)
