@@ -1,48 +1,91 @@
-"""Errors of word times against a forced alignment by another recogniser.
+"""Errors of word times against speech with known times, and against another recogniser.
 
-Words that the model recognises correctly are compared with PocketSphinx's alignment of the
-reference. A constant lag of the starts (their median) is corrected by the model's ``time_shift_s``.
+python -m benchmarks.accuracy.word_times MANIFEST... --utterances 200
+
+Words that the model recognises correctly are compared with the times at which flite has spoken
+them, where it is installed, and with PocketSphinx's alignment of the references. A constant lag of
+the starts (the median of ``late``) is corrected by the model's ``time_shift_s``.
 """
 
 from __future__ import annotations
 
 import difflib
-from collections.abc import Sequence
+import itertools
+from collections.abc import Iterable, Iterator, Sequence
 
 import numpy as np
 
-from benchmarks._common import load, make_parser, read_all, run
-from benchmarks.latency.speech import align_by_pocketsphinx
+from asr_gru import Recognizer
+from benchmarks._common import Table, load, make_parser, positive, read_all, run
+from benchmarks.latency.speech import RATE, Piece, align_by_pocketsphinx, speak
+from benchmarks.latency.words import Spoken
 
-QUANTILES = (0.05, 0.25, 0.5, 0.75, 0.95)
 FAR_S = 1.0
 """Words further apart than this are not the same."""
+VOICES = ("slt", "rms")
 
 
 def main(argv: Sequence[str] | None = None) -> None:
-    """Print quantiles of the errors in seconds; positive is late."""
-    options = make_parser(__doc__, manifests=True).parse_args(argv)
+    """Print how far starts and ends are off, and how late they are; positive is late."""
+    parser = make_parser(__doc__, manifests=True)
+    parser.add_argument(
+        "--utterances", type=positive, default=200, help="most of them, evenly spaced [200]"
+    )
+    options = parser.parse_args(argv)
     recognizer = load(options)
-    starts: list[float] = []
-    ends: list[float] = []
-    for utterance in read_all(options):
-        for piece in align_by_pocketsphinx([utterance]):
-            found = recognizer.transcribe(utterance.path, endpoint="off").words
-            said = piece.words
-            matcher = difflib.SequenceMatcher(
-                None, [w.text for w in said], [w.text for w in found], autojunk=False
+    utterances = read_all(options)
+    spaced = utterances[:: -(-len(utterances) // options.utterances)]
+    table = Table(
+        ("against", "<12"),
+        ("", "<7"),
+        ("words", "6d"),
+        ("median ms", "9.0f"),
+        ("90 % ms", "8.0f"),
+        ("late ms", "+8.0f"),
+        ("early %", "8.1f"),
+    )
+    for name, pieces in (("flite", _spoken()), ("PocketSphinx", align_by_pocketsphinx(spaced))):
+        pairs = [pair for piece in pieces for pair in _matched(recognizer, piece)]
+        if not pairs:
+            print(f"{name}: no words; is it installed?")
+            continue
+        for edge in ("start_s", "end_s"):
+            late = 1000 * np.array([getattr(b, edge) - getattr(a, edge) for a, b in pairs])
+            size = np.abs(late)
+            table.row(
+                name,
+                {"start_s": "starts", "end_s": "ends"}[edge],
+                len(late),
+                np.median(size),
+                np.quantile(size, 0.9),
+                np.median(late),
+                100 * np.mean(late < -80),
             )
-            for first, second, length in matcher.get_matching_blocks():
-                for one, other in zip(
-                    said[first : first + length], found[second : second + length], strict=True
-                ):
-                    if abs(other.start_s - one.start_s) < FAR_S:
-                        starts.append(other.start_s - one.start_s)
-                        ends.append(other.end_s - one.end_s)
-    print(f"{len(starts)} words; seconds late, at 5, 25, 50, 75 and 95 %")
-    for name, errors in (("starts", starts), ("ends", ends)):
-        row = "  ".join(f"{value:+.3f}" for value in np.quantile(errors, QUANTILES))
-        print(f"{name:6}  {row}   more than 80 ms early: {np.mean(np.array(errors) < -0.08):.1%}")
+    print("(median and 90 %: of the absolute error; early: by more than 80 ms)")
+
+
+def _spoken() -> Iterator[Piece]:
+    """Return the sentences by each voice; none if flite is not installed."""
+    try:
+        yield from itertools.chain(speak(VOICES), speak(VOICES[::-1]))
+    except OSError:
+        return
+
+
+def _matched(recognizer: Recognizer, piece: Piece) -> Iterable[tuple[Spoken, Spoken]]:
+    """Yield each word that was recognised correctly, as it was said and as it was found."""
+    found = [
+        Spoken(word.text, word.start_s, word.end_s)
+        for word in recognizer.transcribe(piece.samples, RATE, endpoint="off").words
+    ]
+    spoken, heard_texts = ([word.text for word in words] for words in (piece.words, found))
+    matcher = difflib.SequenceMatcher(None, spoken, heard_texts, autojunk=False)
+    blocks = matcher.get_matching_blocks()
+    for first, second, length in blocks:
+        pairs = zip(piece.words[first:], found[second : second + length], strict=False)
+        for said, heard in pairs:
+            if abs(heard.start_s - said.start_s) < FAR_S:
+                yield said, heard
 
 
 if __name__ == "__main__":

@@ -6,6 +6,7 @@ import importlib.util
 import re
 from pathlib import Path
 
+import numpy as np
 import pytest
 
 from asr_gru.data.manifest import read_manifest
@@ -64,7 +65,7 @@ HEADERS = {
     "benchmarks.accuracy.pronunciation": "rule words wrong % by letters %",
     "benchmarks.accuracy.silence_and_noise": "minutes words",
     "benchmarks.accuracy.speech_detector": "shown kept words/h one (1) WER % empty right",
-    "benchmarks.accuracy.word_times": "words; seconds late",
+    "benchmarks.accuracy.word_times": "against words median ms 90 % ms late ms early %",
     "benchmarks.latency": "of the delay until shown, ms mean p50 p90 p99",
     "benchmarks.latency.endpoint": "mode early length gaps late none silence incomplete after p90",
     "benchmarks.latency.shown_words": "step ms share shown revised % p50 ms p90 ms",
@@ -152,3 +153,20 @@ def test_arguments_are_read_alike(capsys):
         with pytest.raises(SystemExit):
             parser.parse_args(["--every", bad])
     assert "is not a whole number from 1" in capsys.readouterr().err
+
+
+def test_the_reliability_diagram_is_drawn(inputs, tmp_path, capsys):
+    pytest.importorskip("matplotlib")
+    module = importlib.import_module("benchmarks.accuracy.confidence")
+    path = tmp_path / "reliability.png"
+    module.main([inputs["manifest"], "--plot", str(path)])
+    assert path.read_bytes().startswith(b"\x89PNG")
+    assert "AUC" in capsys.readouterr().out
+
+
+def test_areas_under_the_curve():
+    module = importlib.import_module("benchmarks.accuracy.confidence")
+    right = np.array([True, True, False, False])
+    assert module.area(np.array([0.9, 0.8, 0.2, 0.1]), right) == 1.0
+    assert module.area(np.array([0.9, 0.1, 0.5, 0.5]), right) == 0.5
+    assert module.area(np.array([0.5, 0.5, 0.5, 0.5]), right) == 0.5
