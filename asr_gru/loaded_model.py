@@ -263,20 +263,31 @@ class LoadedModel:
         base = self.decoder_for(decoder)
         return self._decoders.hot(listed, self.tokenizer, base, max_unknown=max_unknown)
 
+    def check_written(self) -> None:
+        """Raise ConfigError if the model's language has no rules for ``written=True``."""
+        if self._language.partition("-")[0].lower() not in ("", "en"):
+            raise ConfigError(
+                f"there are no rules to write {self._language!r}, only English; leave written out"
+            )
+
     def _pipeline_with(
         self,
         decoder: DecoderChoice,
         closed: Closed | None = None,
         hot_words: tuple[HotWord, ...] | None = None,
         least: MinimumConfidence | None = None,
+        *,
+        written: bool = False,
     ) -> Pipeline:
+        if written:
+            self.check_written()
         pipeline = self._chosen_pipeline(decoder, closed, hot_words)
         if least is not None and pipeline.decoder.whole_utterances:
             raise ConfigError(
                 "a minimum confidence beside phrases or a grammar, which are heard whole; "
                 "use rejection"
             )
-        return replace(pipeline, minimum_confidence=least)
+        return replace(pipeline, minimum_confidence=least, written=written)
 
     def _chosen_pipeline(
         self,

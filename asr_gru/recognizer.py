@@ -71,6 +71,7 @@ class Recognizer(LoadedModel):
         hot_words: HotWordsLike | None = None,
         minimum_confidence: float | None = None,
         mark_uncertain: bool = False,
+        written: bool = False,
         partials: bool = True,
     ) -> Stream:
         """Start a stream.
@@ -86,6 +87,7 @@ class Recognizer(LoadedModel):
             hot_words: likelier than the language model expects; see ``hot_word_decoder``.
             minimum_confidence: words below, between 0 and 1, are left out; None keeps all.
             mark_uncertain: keep them instead, with ``Word.uncertain`` set and ``[word?]`` in text.
+            written: also write finals as people do; see ``text.inverse_normalise``.
             partials: False yields finals only, at a lower cost.
 
         Raises:
@@ -104,6 +106,7 @@ class Recognizer(LoadedModel):
             Closed.of(phrases, rejection, grammar=grammar),
             listed,
             MinimumConfidence.of(minimum_confidence, mark=mark_uncertain),
+            written=written,
         )
         rate = check_rate(sample_rate)
         new_engine = partial(StreamEngine, pipeline, rate, partials=partials)
@@ -125,7 +128,9 @@ class Recognizer(LoadedModel):
             ModelError: the state is of another model or decoder.
             ConfigError: a decoder that cannot be.
         """
-        pipeline = self._pipeline_with(decoder, None, state.hot_words or None)
+        pipeline = self._pipeline_with(
+            decoder, None, state.hot_words or None, written=state.engine.written
+        )
         pipeline = replace(pipeline, minimum_confidence=state.engine.minimum_confidence)
         rate, partials = state.engine.sample_rate, state.engine.partials
         new_engine = partial(StreamEngine, pipeline, rate, partials=partials)
@@ -145,6 +150,7 @@ class Recognizer(LoadedModel):
         hot_words: HotWordsLike | None = None,
         minimum_confidence: float | None = None,
         mark_uncertain: bool = False,
+        written: bool = False,
         endpoint: EndpointRules | str | float | None = None,
         on_progress: Callable[[float], None] | None = None,
         on_segment: Callable[[Segment], None] | None = None,
@@ -164,6 +170,7 @@ class Recognizer(LoadedModel):
             hot_words: likelier than the language model expects; see ``hot_word_decoder``.
             minimum_confidence: words below are left out; see ``stream``.
             mark_uncertain: mark them instead; see ``stream``.
+            written: also write segments as people do; see ``text.inverse_normalise``.
             endpoint: where segments end; see ``stream``.
             on_progress: called now and then with the seconds of audio recognised so far.
             on_segment: called with each segment as soon as it is final.
@@ -179,6 +186,7 @@ class Recognizer(LoadedModel):
                 Closed.of(phrases, rejection, grammar=grammar),
                 _listed(hot_words),
                 MinimumConfidence.of(minimum_confidence, mark=mark_uncertain),
+                written=written,
             ),
             [source],
             sample_rate,
@@ -203,6 +211,7 @@ class Recognizer(LoadedModel):
         hot_words: HotWordsLike | None = None,
         minimum_confidence: float | None = None,
         mark_uncertain: bool = False,
+        written: bool = False,
         endpoint: EndpointRules | str | float | None = None,
     ) -> Iterator[Segment]:
         """Yield the segments of a recording as soon as each is final.
@@ -215,6 +224,7 @@ class Recognizer(LoadedModel):
             Closed.of(phrases, rejection, grammar=grammar),
             _listed(hot_words),
             MinimumConfidence.of(minimum_confidence, mark=mark_uncertain),
+            written=written,
         )
         return iterate_segments(pipeline, source, sample_rate, self._rules(endpoint))
 
@@ -231,6 +241,7 @@ class Recognizer(LoadedModel):
         hot_words: HotWordsLike | None = None,
         minimum_confidence: float | None = None,
         mark_uncertain: bool = False,
+        written: bool = False,
         endpoint: EndpointRules | str | float | None = None,
         on_progress: Callable[[float], None] | None = None,
         on_update: Callable[[Update], None] | None = None,
@@ -254,6 +265,7 @@ class Recognizer(LoadedModel):
                 Closed.of(phrases, rejection, grammar=grammar),
                 _listed(hot_words),
                 MinimumConfidence.of(minimum_confidence, mark=mark_uncertain),
+                written=written,
             ),
             sources,
             sample_rate,

@@ -110,6 +110,8 @@ class Segment:
         end_s: end of the last word, in seconds.
         words: the words in order.
         match: which phrase it is, where closed phrases or a grammar were listened for.
+        written_words: the words as people write them, where ``written=True`` asked for them; one
+            may stand for several of ``words``, as ``$25`` does, and spans their times.
     """
 
     id: int
@@ -118,6 +120,7 @@ class Segment:
     end_s: float
     words: tuple[Word, ...]
     match: Match | None = None
+    written_words: tuple[Word, ...] = ()
 
     @classmethod
     def of(cls, id: int, words: tuple[Word, ...], match: Match | None = None) -> Segment:  # noqa: A002
@@ -136,6 +139,11 @@ class Segment:
         """What the text is: any words, or a phrase that was listened for."""
         return "phrase" if self.match else "words"
 
+    @property
+    def written(self) -> str | None:
+        """The text as people write it, if ``written=True`` asked for it."""
+        return _joined(self.written_words)
+
     def to_dict(self) -> dict[str, Any]:
         """Return the segment as JSON shows it."""
         return {
@@ -145,6 +153,7 @@ class Segment:
             "text": self.text,
             **(self.match.to_dict() if self.match else {}),
             "words": [word.to_dict() for word in self.words],
+            **_written(self.written_words),
         }
 
 
@@ -168,6 +177,12 @@ class Transcript:
         return " ".join(segment.text for segment in self.segments)
 
     @property
+    def written(self) -> str | None:
+        """All segments as people write them, if ``written=True`` asked for it."""
+        parts = [segment.written for segment in self.segments if segment.written is not None]
+        return " ".join(parts) if parts else None
+
+    @property
     def words(self) -> tuple[Word, ...]:
         """The words of all segments, in order."""
         return tuple(word for segment in self.segments for word in segment.words)
@@ -178,6 +193,7 @@ class Transcript:
             "name": name,
             "duration_s": round(self.duration_s, 3),
             "text": self.text,
+            **({} if self.written is None else {"written": self.written}),
             "segments": [segment.to_dict() for segment in self.segments],
         }
 
@@ -289,6 +305,7 @@ class Event:
         end_s: end of the last word so far, in seconds from the start of the stream.
         match: of a ``final``: which phrase it is, where closed phrases or a grammar were listened
             for. Such a stream has no partials, as what is no phrase is not to be shown.
+        written_words: of a ``final``: as in ``Segment``. Partials are not written.
     """
 
     kind: Literal["partial", "final"]
@@ -299,6 +316,12 @@ class Event:
     start_s: float
     end_s: float
     match: Match | None = None
+    written_words: tuple[Word, ...] = ()
+
+    @property
+    def written(self) -> str | None:
+        """The text of a ``final`` as people write it, if ``written=True`` asked for it."""
+        return _joined(self.written_words)
 
     @property
     def unit(self) -> Literal["words", "phrase"]:
@@ -317,6 +340,7 @@ class Event:
             start_s=segment.start_s,
             end_s=segment.end_s,
             match=segment.match,
+            written_words=segment.written_words,
         )
 
     def to_segment(self) -> Segment:
@@ -328,11 +352,17 @@ class Event:
             end_s=self.end_s,
             words=self.words,
             match=self.match,
+            written_words=self.written_words,
         )
 
     def to_dict(self, *, words: bool = True) -> dict[str, Any]:
         """Return the event as JSON shows it, with or without its words."""
-        found = {"words": [word.to_dict() for word in self.words]} if words else {}
+        found: dict[str, Any] = {}
+        if self.written_words:
+            found["written"] = self.written
+        if words:
+            found["words"] = [word.to_dict() for word in self.words]
+            found |= _written(self.written_words)
         return {
             "type": self.kind,
             "segment": self.segment,
@@ -343,3 +373,14 @@ class Event:
             **(self.match.to_dict() if self.match else {}),
             **found,
         }
+
+
+def _joined(words: tuple[Word, ...]) -> str | None:
+    return " ".join(word.marked for word in words) if words else None
+
+
+def _written(words: tuple[Word, ...]) -> dict[str, Any]:
+    """Return what JSON adds to a segment or an event that is written."""
+    if not words:
+        return {}
+    return {"written": _joined(words), "written_words": [word.to_dict() for word in words]}

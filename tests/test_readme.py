@@ -65,6 +65,14 @@ def test_named_paths_exist():
             assert (ROOT / name).exists(), f"{document.name}: {name}"
 
 
+def test_readable_text_is_printed_as_its_page_says(capsys):
+    example, printed = re.search(
+        r"```python\n([^`]*written=True.*?)```\n\nprints\n\n```\n(.*?)```", PYTHON, re.DOTALL
+    ).groups()
+    exec(compile(example, "readable text", "exec"), {})  # noqa: S102
+    assert capsys.readouterr().out == printed
+
+
 def test_the_light_switch_prints_what_its_page_says(capsys):
     example, printed = re.search(
         r"```python\n(.*?)```\n\nprints\n\n```\n(.*?)```", GRAMMARS, re.DOTALL

@@ -22,6 +22,7 @@ from asr_gru.cli.options import (
     read_closed,
     read_hot_words,
     stream_options,
+    written_option,
 )
 from asr_gru.cli.quiet import quiet_libraries
 from asr_gru.cli.terminal import is_drawn_on
@@ -63,6 +64,7 @@ SIGNALS = [
 @phrase_options
 @hot_word_option
 @confidence_options
+@written_option
 @click.pass_context
 def command(
     context: click.Context,
@@ -82,6 +84,7 @@ def command(
     hot_words: Path | None,
     minimum_confidence: float | None,
     mark_uncertain: bool,
+    written: bool,
 ) -> int:
     """Transcribe a microphone until Ctrl-C; words of low confidence are underlined."""
     if from_file is not None and device is not None:
@@ -114,6 +117,7 @@ def command(
             decoder=chosen,
             minimum_confidence=minimum_confidence,
             mark_uncertain=mark_uncertain,
+            written=written,
             audio=audio is not None,
         )
         files = [SessionWriter(path) for path in outputs]

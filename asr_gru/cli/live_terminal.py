@@ -126,9 +126,10 @@ class Terminal:
         return Segments(segments)
 
     def _segment(self, event: Event) -> Text:
+        shown = event.written_words or event.words
         settled = len(event.stable.split())
         words = []
-        for index, word in enumerate(event.words):
+        for index, word in enumerate(shown):
             unsure = event.kind == "final" and (word.uncertain or word.confidence < UNSURE)
             styles = ["dim"] * (index >= settled) + ["underline"] * unsure
             words.append(Text(_printable(word.marked), " ".join(styles)))

@@ -31,6 +31,7 @@ __all__ = [
     "read_hot_words",
     "size_in_bytes",
     "stream_options",
+    "written_option",
 ]
 
 LARGEST_LIST = 10_000_000
@@ -142,6 +143,13 @@ def phrase_options(function: F) -> F:
     ):
         function = option(function)
     return function
+
+
+written_option = click.option(
+    "--written",
+    is_flag=True,
+    help="Write numbers, times and amounts in digits, and names with capitals (English).",
+)
 
 
 def read_closed(

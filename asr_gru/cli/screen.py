@@ -39,7 +39,7 @@ class Pipe:
     def event(self, event: Event) -> None:
         """Print a final."""
         if event.kind == "final":
-            self._out.write(f"{event.text}\n")
+            self._out.write(f"{event.written or event.text}\n")
             self._out.flush()
 
     def note(self, text: str) -> None:

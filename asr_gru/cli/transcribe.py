@@ -21,6 +21,7 @@ from asr_gru.cli.options import (
     phrase_options,
     read_closed,
     read_hot_words,
+    written_option,
 )
 from asr_gru.cli.outputs import Outputs
 from asr_gru.cli.progress import AudioProgress
@@ -44,6 +45,7 @@ __all__ = ["command"]
 @phrase_options
 @hot_word_option
 @confidence_options
+@written_option
 @click.option(
     "--format",
     "formats",
@@ -99,6 +101,7 @@ def command(
     hot_words: Path | None,
     minimum_confidence: float | None,
     mark_uncertain: bool,
+    written: bool,
     phones: bool,
     formats: tuple[str, ...],
     output_dir: Path | None,
@@ -116,6 +119,8 @@ def command(
     if phones:
         if decoder not in {None, "greedy"} or beam is not None:
             raise ConfigError("--phones uses the greedy decoder; omit --decoder and --beam")
+        if written:
+            raise ConfigError("--phones prints what was spoken; leave --written out")
         decoder = "greedy"
     closed = read_closed(phrases, grammar, rejection, decoder, beam)
     check_confidence(minimum_confidence, closed, mark=mark_uncertain)
@@ -134,6 +139,7 @@ def command(
         read_hot_words(hot_words, closed),
         minimum_confidence,
         mark_uncertain,
+        written,
     )
     if raw_rate is None and (raw_format is not None or raw_channels is not None):
         raise ConfigError("--raw-format and --raw-channels need --raw-rate")

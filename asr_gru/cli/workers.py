@@ -49,6 +49,7 @@ class Settings:
     hot_words: tuple[HotWord, ...] | None = None
     minimum_confidence: float | None = None
     mark_uncertain: bool = False
+    written: bool = False
 
     def load(self) -> Recognizer:
         """Load the model, compile phrases and hot words; raises as ``Recognizer`` does."""
@@ -61,6 +62,8 @@ class Settings:
             beam=self.beam,
         )
         self.chosen(recognizer)
+        if self.written:
+            recognizer.check_written()
         return recognizer
 
     def chosen(self, recognizer: Recognizer) -> DecoderChoice:
@@ -103,6 +106,7 @@ def _transcribe(
         decoder=settings.chosen(recognizer),
         minimum_confidence=settings.minimum_confidence,
         mark_uncertain=settings.mark_uncertain,
+        written=settings.written,
         endpoint=settings.rules,
         on_update=emit,
     )

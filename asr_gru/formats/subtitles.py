@@ -24,11 +24,14 @@ class Cue:
 
 
 def cues(transcript: Transcript) -> list[Cue]:
-    """Split a transcript into cues that contain every word in order and never overlap."""
+    """Split a transcript into cues that contain every word in order and never overlap.
+
+    Words are those that people write, if they were asked for.
+    """
     groups: list[list[Word]] = []
     for segment in transcript.segments:
         groups.append([])
-        for word in segment.words:
+        for word in segment.written_words or segment.words:
             if groups[-1] and not _fits(groups[-1], word):
                 groups.append([])
             groups[-1].append(word)

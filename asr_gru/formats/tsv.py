@@ -11,6 +11,6 @@ def write_tsv(transcript: Transcript, name: str) -> str:  # noqa: ARG001
     """Return a header row and one row per segment."""
     lines = ["start\tend\ttext"]
     for segment in transcript.segments:
-        text = " ".join(segment.text.split())
+        text = " ".join((segment.written or segment.text).split())
         lines.append(f"{round(segment.start_s * 1000)}\t{round(segment.end_s * 1000)}\t{text}")
     return "\n".join(lines) + "\n"

@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from asr_gru.audio.blocks import AudioSource, Block
     from asr_gru.live.records import Record
     from asr_gru.recognizer import DecoderChoice, Recognizer
-    from asr_gru.results import Event
+    from asr_gru.results import Event, Word
     from asr_gru.streaming.endpoint import EndpointRules
     from asr_gru.streaming.stream import Stream
 
@@ -55,6 +55,7 @@ class LiveSession:
         decoder: as in ``Recognizer.stream``.
         minimum_confidence: words below are left out; see ``Recognizer.stream``.
         mark_uncertain: mark them instead.
+        written: as in ``Recognizer.stream``.
         audio: whether to yield ``AudioBlock`` records as well.
         retry_s: seconds between attempts to reopen a lost source.
         clock: monotonic clock of the source in seconds.
@@ -69,6 +70,7 @@ class LiveSession:
         decoder: DecoderChoice = None,
         minimum_confidence: float | None = None,
         mark_uncertain: bool = False,
+        written: bool = False,
         audio: bool = False,
         retry_s: float = 1.0,
         clock: Callable[[], float] = time.monotonic,
@@ -80,6 +82,7 @@ class LiveSession:
             decoder=decoder,
             minimum_confidence=minimum_confidence,
             mark_uncertain=mark_uncertain,
+            written=written,
         )
         self._audio = audio
         self._retry_s = retry_s
@@ -215,23 +218,28 @@ class LiveSession:
     def _to_session_events(self, events: list[Event]) -> Iterator[Event]:
         """Convert events from stream time and segment ids to those of the session."""
         for event in events:
-            # a list first: a tuple made of a generator is cut down, and CPython keeps what was cut
-            moved = [
-                replace(
-                    w,
-                    start_s=w.start_s + self._stream_start_s,
-                    end_s=w.end_s + self._stream_start_s,
-                )
-                for w in event.words
-            ]
             self._next_id = self._first_id + event.segment + 1
             yield replace(
                 event,
                 segment=self._first_id + event.segment,
-                words=tuple(moved),
+                words=self._moved(event.words),
+                written_words=self._moved(event.written_words),
                 start_s=event.start_s + self._stream_start_s,
                 end_s=event.end_s + self._stream_start_s,
             )
+
+    def _moved(self, words: tuple[Word, ...]) -> tuple[Word, ...]:
+        """Return words with times of the session."""
+        # a list first: a tuple made of a generator is cut down, and CPython keeps what was cut
+        moved = [
+            replace(
+                word,
+                start_s=word.start_s + self._stream_start_s,
+                end_s=word.end_s + self._stream_start_s,
+            )
+            for word in words
+        ]
+        return tuple(moved)
 
 
 class _Meter:

@@ -157,6 +157,7 @@ class Batcher:
         decoder: DecoderChoice = None,
         minimum_confidence: float | None = None,
         mark_uncertain: bool = False,
+        written: bool = False,
         partials: bool = True,
     ) -> ServedStream:
         """Start a stream whose updates go to ``on_update``; raises as ``Recognizer.stream``."""
@@ -166,6 +167,7 @@ class Batcher:
             decoder=decoder,
             minimum_confidence=minimum_confidence,
             mark_uncertain=mark_uncertain,
+            written=written,
             partials=partials,
         )
         served = ServedStream(stream, int(sample_rate), on_update)

@@ -148,6 +148,7 @@ class Connection(ABC):
         decoder: DecoderChoice = None,
         minimum_confidence: float | None = None,
         mark_uncertain: bool = False,
+        written: bool = False,
         partials: bool = True,
     ) -> None:
         """Start a stream; RefusedError for parameters that the recogniser rejects."""
@@ -161,6 +162,7 @@ class Connection(ABC):
                 decoder=decoder,
                 minimum_confidence=minimum_confidence,
                 mark_uncertain=mark_uncertain,
+                written=written,
                 partials=partials,
             )
         except Error as error:

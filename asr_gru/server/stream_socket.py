@@ -67,6 +67,7 @@ class _Start(_ClientMessage, tag="start"):
     hot_words: _HotWordList | None = None
     minimum_confidence: Annotated[float, Meta(ge=0, le=1)] | None = None
     mark_uncertain: bool = False
+    written: bool = False
     words: bool = True
     key: str | None = None
 
@@ -108,6 +109,7 @@ class StreamConnection(Connection):
             decoder=decoder,
             minimum_confidence=start.minimum_confidence,
             mark_uncertain=start.mark_uncertain,
+            written=start.written,
         )
         info = self.context.recognizer.acoustic.info
         self.put(
@@ -245,6 +247,8 @@ def _message(event: Event, audio_s: float, *, words: bool) -> dict[str, Any]:
     message = event.to_dict(words=False) | {"audio_s": round(audio_s, 3)}
     if event.kind == "final" or (words and len(event.words) <= MOST_WORDS):
         message["words"] = [_encoded(word) for word in event.words]
+        if event.written_words:
+            message["written_words"] = [_encoded(word) for word in event.written_words]
     return message
 
 

@@ -52,6 +52,9 @@ async def transcriptions(
         Literal["greedy", "beam", "words"] | None,
         Form(description="How words are found, in place of the model's own way."),
     ] = None,
+    written: Annotated[
+        bool, Form(description="Write numbers in digits and names with capitals (English).")
+    ] = False,
     stream: Annotated[bool, Form(description="Send segments as server-sent events.")] = False,
     prompt: Annotated[str | None, Form(description=UNUSED)] = None,  # noqa: ARG001
     temperature: Annotated[float | None, Form(description=UNUSED)] = None,  # noqa: ARG001
@@ -68,7 +71,12 @@ async def transcriptions(
         chosen = context.recognizer.decoder_for(decoder)
     except Error as error:
         return problem(400, "decoder", str(error), param="decoder")
-    job = UploadJob(context, file, chosen)
+    try:
+        if written:
+            context.recognizer.check_written()
+    except Error as error:
+        return problem(400, "written", str(error), param="written")
+    job = UploadJob(context, file, chosen, written=written)
     try:
         context.uploads.check()
         if stream:
@@ -106,10 +114,10 @@ async def _streamed(job: UploadJob) -> AsyncIterator[bytes]:
     try:
         async with contextlib.aclosing(job.segments()) as segments:
             async for segment in segments:
-                yield _event({"type": "transcript.text.delta", "delta": space + segment.text})
+                yield _event({"type": "transcript.text.delta", "delta": space + _text(segment)})
                 space = " "
         assert job.transcript is not None
-        yield _event({"type": "transcript.text.done", "text": job.transcript.text})
+        yield _event({"type": "transcript.text.done", "text": _text(job.transcript)})
     except RefusedError as error:
         yield _event({"type": "error", **problem_body(error.code, error.message)})
     except Exception:
@@ -129,12 +137,13 @@ def _response(
         return PlainTextResponse(text, media_type=MEDIA[form])
     usage = {"type": "duration", "seconds": round(transcript.duration_s, 3)}
     if form == "json":
-        return JSONResponse({"text": transcript.text, "usage": usage})
+        return JSONResponse({"text": _text(transcript), **_spoken(transcript), "usage": usage})
     body: dict[str, Any] = {
         "task": "transcribe",
         "language": context.language,
         "duration": round(transcript.duration_s, 3),
-        "text": transcript.text,
+        "text": _text(transcript),
+        **_spoken(transcript),
         "usage": usage,
     }
     if "segment" in granularities or not granularities:
@@ -152,6 +161,15 @@ def _response(
     return JSONResponse(body)
 
 
+def _text(result: Transcript | Segment) -> str:
+    return result.written or result.text
+
+
+def _spoken(result: Transcript | Segment) -> dict[str, str]:
+    """Return what is added to a written text."""
+    return {} if result.written is None else {"spoken": result.text}
+
+
 def _segment(segment: Segment) -> dict[str, Any]:
     """Return a segment with all fields that clients check for; those unknown here are 0."""
     confidence = sum(word.confidence for word in segment.words) / max(1, len(segment.words))
@@ -160,7 +178,8 @@ def _segment(segment: Segment) -> dict[str, Any]:
         "id": segment.id,
         "start": round(segment.start_s, 3),
         "end": round(segment.end_s, 3),
-        "text": segment.text,
+        "text": _text(segment),
+        **_spoken(segment),
         "confidence": round(confidence, 3),
         **unknown,
         "compression_ratio": 1.0,

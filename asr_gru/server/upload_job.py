@@ -33,11 +33,16 @@ class UploadJob:
     """
 
     def __init__(
-        self, context: ServerContext, file: UploadFile, decoder: AnyDecoder | None = None
+        self,
+        context: ServerContext,
+        file: UploadFile,
+        decoder: AnyDecoder | None = None,
+        *,
+        written: bool = False,
     ) -> None:
         self.context = context
         self.file = file
-        self._decoder = decoder
+        self._decoder, self._written = decoder, written
         self.transcript: Transcript | None = None
         self._gone = threading.Event()
         self._found: queue.SimpleQueue[Segment | None] = queue.SimpleQueue()
@@ -92,6 +97,7 @@ class UploadJob:
                     return self.context.recognizer.transcribe(
                         path,
                         decoder=self._decoder,
+                        written=self._written,
                         on_progress=self._check,
                         on_segment=self._found.put,
                     )

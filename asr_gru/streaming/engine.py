@@ -16,6 +16,7 @@ from asr_gru.errors import Error, ModelError
 from asr_gru.results import Event, Segment
 from asr_gru.streaming.confidence_filter import ConfidenceFilter
 from asr_gru.streaming.segmenter import Segmenter, advance_segmenters, update_partials
+from asr_gru.streaming.writing import with_written
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -44,6 +45,7 @@ class Pipeline:
         times: frames to seconds.
         speech: evidence of speech that a tree search's words need; None accepts all words.
         minimum_confidence: of words in results; None keeps all words.
+        written: whether finals are written as people write them, too.
     """
 
     acoustic: AcousticModel
@@ -52,6 +54,7 @@ class Pipeline:
     times: WordTimes
     speech: SpeechThresholds | None = None
     minimum_confidence: MinimumConfidence | None = None
+    written: bool = False
 
 
 class StreamEngine:
@@ -72,6 +75,7 @@ class StreamEngine:
     Attributes:
         state: the acoustic model's state, batch size 1.
         partials: whether ``advance`` returns partials.
+        written: whether finals have their written words.
     """
 
     def __init__(
@@ -89,7 +93,7 @@ class StreamEngine:
         )
         least = pipeline.minimum_confidence
         self._filter = None if least is None else ConfidenceFilter(least)
-        self.partials = partials
+        self.partials, self.written = partials, pipeline.written
         self._blocks: list[Samples] = []
         self._buffered = 0
         self._accepted = 0
@@ -238,6 +242,8 @@ class StreamEngine:
             self._shown = ("", "")
         if self._filter is not None:
             segments = [one for one in map(self._filter.final, segments) if one is not None]
+        if self.written:
+            segments = [with_written(segment) for segment in segments]
         return [Event.final(segment) for segment in segments]
 
     def _partial(self) -> list[Event]:

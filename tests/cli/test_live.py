@@ -22,6 +22,7 @@ from asr_gru.live import Status
 from asr_gru.recognizer import Recognizer
 from asr_gru.results import Event, Word
 from asr_gru.streaming.endpoint import EndpointRules
+from asr_gru.text import inverse_normalise
 
 SAMPLES = Path(__file__).parents[2] / "audio_samples"
 READ = SAMPLES / "read.flac"
@@ -30,6 +31,37 @@ READ = SAMPLES / "read.flac"
 @pytest.fixture(scope="module")
 def transcript():
     return Recognizer.load().transcribe(READ)
+
+
+def test_finals_are_written_on_request(run, tmp_path, transcript):
+    names = ["a.srt", "a.jsonl"]
+    outputs = [argument for name in names for argument in ("--output", tmp_path / name)]
+    result = run("live", "--written", "--from-file", READ, *outputs)
+    written = inverse_normalise(transcript.text)
+    assert written != transcript.text
+    assert result.out == written + "\n"
+    assert written in (tmp_path / "a.srt").read_text()
+    told = json.loads((tmp_path / "a.jsonl").read_text())
+    assert (told["text"], told["written"]) == (transcript.text, written)
+
+
+def test_the_terminal_shows_written_finals():
+    word = Word(text="five", start_s=0.0, end_s=0.4, confidence=0.9)
+    percent = Word(text="percent", start_s=0.4, end_s=0.9, confidence=0.9)
+    whole = Word(text="5%", start_s=0.0, end_s=0.9, confidence=0.2)
+    event = Event(
+        kind="final",
+        segment=0,
+        text="five percent",
+        stable="five percent",
+        words=(word, percent),
+        start_s=0.0,
+        end_s=0.9,
+        written_words=(whole,),
+    )
+    shown = Terminal(sys.stdout)._segment(event)
+    assert shown.plain.endswith("5%")
+    assert any("underline" in str(span.style) for span in shown.spans)
 
 
 def test_a_recording_is_played_to_a_pipe_and_to_files(run, tmp_path, transcript):

@@ -1,12 +1,16 @@
 import json
 import subprocess
 import sys
+from pathlib import Path
 
 import numpy as np
 import pytest
 import soundfile
 
 import asr_gru
+from asr_gru.text import inverse_normalise
+
+SAMPLES = Path(__file__).parents[2] / "audio_samples"
 
 
 @pytest.fixture
@@ -139,3 +143,22 @@ def test_phones_and_words_of_one_model(run, word_model, tmp_path):
     assert [float(line[2]) for line in lines] == sorted(float(line[2]) for line in lines)
     greedy = run("transcribe", "--model", word_model, "--decoder", "greedy", tmp_path / "noise.wav")
     assert greedy.out.split() == [line[4] for line in lines]
+
+
+@pytest.mark.parametrize("jobs", [1, 2])
+def test_written(run, jobs):
+    names = [SAMPLES / "read.flac", SAMPLES / "lights.opus"][:jobs]
+    command = ("transcribe", "--jobs", jobs, *names)
+    plain, written = run(*command), run(*command, "--written")
+    assert (plain.status, written.status) == (0, 0)
+    lines = [line for line in plain.out.splitlines() if not line.startswith("#")]
+    told = [line for line in written.out.splitlines() if not line.startswith("#")]
+    assert told == [inverse_normalise(line) for line in lines] != lines
+    found = json.loads(run(*command[:3], "--written", "--format", "json", names[0]).out)
+    assert (found["text"], found["written"]) == (lines[0], told[0])
+
+
+def test_written_phones_are_refused(run):
+    result = run("transcribe", "--phones", "--written", SAMPLES / "read.flac")
+    assert result.status == 2
+    assert result.err == "asr-gru: --phones prints what was spoken; leave --written out\n"

@@ -20,6 +20,7 @@ from asr_gru.live.writers import AudioWriter, SessionWriter
 from asr_gru.recognizer import Recognizer
 from asr_gru.results import Event, Word
 from asr_gru.streaming.endpoint import EndpointRules
+from asr_gru.text import inverse_normalise
 
 SAMPLES = Path(__file__).parents[2] / "audio_samples"
 RATE = 16_000
@@ -110,6 +111,16 @@ def test_a_session_says_what_transcribe_says(recognizer, speech):
     assert words(finals(records)) == words(recognizer.transcribe(speech, RATE).segments)
     assert any(isinstance(r, Event) and r.kind == "partial" for r in records)
     assert source.closed
+
+
+def test_finals_are_written_on_request(recognizer, speech):
+    clock = Clock()
+    session = LiveSession(recognizer, Script(clock, 3 * RATE, speech), written=True, clock=clock)
+    (final,) = finals(list(session))
+    assert final.written == inverse_normalise(final.text) != final.text
+    first, last = final.written_words[0], final.written_words[-1]
+    assert (first.start_s, last.end_s) == (final.start_s, final.end_s)
+    assert first.start_s > 3.0
 
 
 def test_the_clock_goes_on_while_the_microphone_is_gone(recognizer, speech):

@@ -80,6 +80,19 @@ def test_endpoint_rules_are_the_clients(server, recognizer):
     assert len(expected(recognizer, samples, rules=EndpointRules.off())) == 1
 
 
+def test_finals_are_written_on_request(server, recognizer):
+    samples = speech_like(6.0)
+    transcript = recognizer.transcribe(samples, RATE, written=True)
+    plain, asked = (asyncio.run(run_session(server, samples, written=w))[0] for w in (False, True))
+    assert [m["text"] for m in finals(asked)] == [m["text"] for m in finals(plain)]
+    assert [m["written"] for m in finals(asked)] == [s.written for s in transcript.segments]
+    assert [m["written_words"] for m in finals(asked)] == [
+        [word.to_dict() for word in segment.written_words] for segment in transcript.segments
+    ]
+    partials = [m for m in asked if m["type"] == "partial"]
+    assert not any("written" in m for m in [*finals(plain), *partials])
+
+
 def test_the_decoder_is_the_clients(serving, word_model):
     recognizer, samples = Recognizer.load(word_model), speech_like(3.0)
     with serving(recognizer=recognizer) as running:

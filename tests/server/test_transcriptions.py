@@ -91,6 +91,22 @@ def test_streamed(client, upload, transcript):
     assert events[-1].text == transcript.text
 
 
+def test_written(client, upload, recognizer, samples):
+    transcript = recognizer.transcribe(samples, RATE, written=True)
+    asked = {"model": "tiny", "file": upload, "extra_body": {"written": "true"}}
+    answer = client.audio.transcriptions.create(**asked)
+    assert (answer.text, answer.spoken) == (transcript.written, transcript.text)
+    answer = client.audio.transcriptions.create(response_format="verbose_json", **asked)
+    assert [segment.text for segment in answer.segments] == [
+        segment.written for segment in transcript.segments
+    ]
+    assert [segment.spoken for segment in answer.segments] == [
+        segment.text for segment in transcript.segments
+    ]
+    events = list(client.audio.transcriptions.create(stream=True, **asked))
+    assert events[-1].text == transcript.written != transcript.text
+
+
 def test_models(client):
     assert [model.id for model in client.models.list()] == ["tiny"]
     assert client.models.retrieve("tiny").owned_by == "asr_gru"
