@@ -19,6 +19,7 @@ from asr_gru.errors import (
 )
 from asr_gru.results import (
     Alignment,
+    Alternative,
     Event,
     Match,
     Mismatch,
@@ -26,6 +27,7 @@ from asr_gru.results import (
     Segment,
     Transcript,
     Word,
+    WordAlternative,
 )
 
 if TYPE_CHECKING:
@@ -39,6 +41,7 @@ if TYPE_CHECKING:
 
 __all__ = [
     "Alignment",
+    "Alternative",
     "AudioError",
     "ConfigError",
     "DataError",
@@ -58,6 +61,7 @@ __all__ = [
     "StreamState",
     "Transcript",
     "Word",
+    "WordAlternative",
     "__version__",
     "align",
 ]

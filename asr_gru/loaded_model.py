@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Literal, Self
 
 from asr_gru.decoders import Closed, Decoders, confidence_weights
 from asr_gru.decoding import AnyDecoder, ConfidenceWeights, WordTimes
+from asr_gru.decoding.alternatives import check_alternatives
 from asr_gru.errors import ConfigError, ModelError
 from asr_gru.model.info import DEFAULT_MODEL, ModelInfo
 from asr_gru.streaming.endpoint import EndpointRules
@@ -278,7 +279,9 @@ class LoadedModel:
         least: MinimumConfidence | None = None,
         *,
         written: bool = False,
+        alternatives: int | None = None,
     ) -> Pipeline:
+        listed = check_alternatives(alternatives)
         if written:
             self.check_written()
         pipeline = self._chosen_pipeline(decoder, closed, hot_words)
@@ -287,7 +290,7 @@ class LoadedModel:
                 "a minimum confidence beside phrases or a grammar, which are heard whole; "
                 "use rejection"
             )
-        return replace(pipeline, minimum_confidence=least, written=written)
+        return replace(pipeline, minimum_confidence=least, written=written, alternatives=listed)
 
     def _chosen_pipeline(
         self,

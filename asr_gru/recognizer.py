@@ -72,6 +72,7 @@ class Recognizer(LoadedModel):
         minimum_confidence: float | None = None,
         mark_uncertain: bool = False,
         written: bool = False,
+        alternatives: int | None = None,
         partials: bool = True,
     ) -> Stream:
         """Start a stream.
@@ -88,12 +89,15 @@ class Recognizer(LoadedModel):
             minimum_confidence: words below, between 0 and 1, are left out; None keeps all.
             mark_uncertain: keep them instead, with ``Word.uncertain`` set and ``[word?]`` in text.
             written: also write finals as people do; see ``text.inverse_normalise``.
+            alternatives: how many hypotheses each segment comes with at most, its own text first,
+                1 to 20; a decoder may find fewer, and greedy finds one.
             partials: False yields finals only, at a lower cost.
 
         Raises:
             ModelError: the model needs whole recordings.
             AudioError: an impossible rate.
-            ConfigError: an endpoint, a decoder, phrases, a grammar or a minimum that cannot be.
+            ConfigError: an endpoint, a decoder, phrases, a grammar, a minimum or a number of
+                alternatives that cannot be.
         """
         if not self.acoustic.info.streaming:
             raise ModelError(
@@ -107,6 +111,7 @@ class Recognizer(LoadedModel):
             listed,
             MinimumConfidence.of(minimum_confidence, mark=mark_uncertain),
             written=written,
+            alternatives=alternatives,
         )
         rate = check_rate(sample_rate)
         new_engine = partial(StreamEngine, pipeline, rate, partials=partials)
@@ -129,7 +134,11 @@ class Recognizer(LoadedModel):
             ConfigError: a decoder that cannot be.
         """
         pipeline = self._pipeline_with(
-            decoder, None, state.hot_words or None, written=state.engine.written
+            decoder,
+            None,
+            state.hot_words or None,
+            written=state.engine.written,
+            alternatives=state.engine.alternatives,
         )
         pipeline = replace(pipeline, minimum_confidence=state.engine.minimum_confidence)
         rate, partials = state.engine.sample_rate, state.engine.partials
@@ -151,6 +160,7 @@ class Recognizer(LoadedModel):
         minimum_confidence: float | None = None,
         mark_uncertain: bool = False,
         written: bool = False,
+        alternatives: int | None = None,
         endpoint: EndpointRules | str | float | None = None,
         on_progress: Callable[[float], None] | None = None,
         on_segment: Callable[[Segment], None] | None = None,
@@ -171,13 +181,16 @@ class Recognizer(LoadedModel):
             minimum_confidence: words below are left out; see ``stream``.
             mark_uncertain: mark them instead; see ``stream``.
             written: also write segments as people do; see ``text.inverse_normalise``.
+            alternatives: how many hypotheses each segment comes with at most, its own text first,
+                1 to 20; a decoder may find fewer, and greedy finds one.
             endpoint: where segments end; see ``stream``.
             on_progress: called now and then with the seconds of audio recognised so far.
             on_segment: called with each segment as soon as it is final.
 
         Raises:
             AudioError: the source cannot be read as audio.
-            ConfigError: an endpoint, a decoder, phrases, a grammar or a minimum that cannot be.
+            ConfigError: an endpoint, a decoder, phrases, a grammar, a minimum or a number of
+                alternatives that cannot be.
         """
         rules = self._rules(endpoint)
         ((_, result),) = transcribe_recordings(
@@ -187,6 +200,7 @@ class Recognizer(LoadedModel):
                 _listed(hot_words),
                 MinimumConfidence.of(minimum_confidence, mark=mark_uncertain),
                 written=written,
+                alternatives=alternatives,
             ),
             [source],
             sample_rate,
@@ -212,6 +226,7 @@ class Recognizer(LoadedModel):
         minimum_confidence: float | None = None,
         mark_uncertain: bool = False,
         written: bool = False,
+        alternatives: int | None = None,
         endpoint: EndpointRules | str | float | None = None,
     ) -> Iterator[Segment]:
         """Yield the segments of a recording as soon as each is final.
@@ -225,6 +240,7 @@ class Recognizer(LoadedModel):
             _listed(hot_words),
             MinimumConfidence.of(minimum_confidence, mark=mark_uncertain),
             written=written,
+            alternatives=alternatives,
         )
         return iterate_segments(pipeline, source, sample_rate, self._rules(endpoint))
 
@@ -242,6 +258,7 @@ class Recognizer(LoadedModel):
         minimum_confidence: float | None = None,
         mark_uncertain: bool = False,
         written: bool = False,
+        alternatives: int | None = None,
         endpoint: EndpointRules | str | float | None = None,
         on_progress: Callable[[float], None] | None = None,
         on_update: Callable[[Update], None] | None = None,
@@ -254,8 +271,8 @@ class Recognizer(LoadedModel):
             recording, with the segments that became final.
 
         Raises:
-            ConfigError: a batch size below 1, or an endpoint, a decoder, phrases or a grammar that
-                cannot be.
+            ConfigError: a batch size below 1, or an endpoint, a decoder, phrases, a grammar or
+                a number of alternatives that cannot be.
         """
         if batch_size < 1:
             raise ConfigError(f"a batch size of {batch_size}; give 1 or more")
@@ -266,6 +283,7 @@ class Recognizer(LoadedModel):
                 _listed(hot_words),
                 MinimumConfidence.of(minimum_confidence, mark=mark_uncertain),
                 written=written,
+                alternatives=alternatives,
             ),
             sources,
             sample_rate,

@@ -10,7 +10,18 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Literal
 
-__all__ = ["Alignment", "Event", "Match", "Mismatch", "Phone", "Segment", "Transcript", "Word"]
+__all__ = [
+    "Alignment",
+    "Alternative",
+    "Event",
+    "Match",
+    "Mismatch",
+    "Phone",
+    "Segment",
+    "Transcript",
+    "Word",
+    "WordAlternative",
+]
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,6 +51,23 @@ class Phone:
 
 
 @dataclass(frozen=True, slots=True)
+class WordAlternative:
+    """A word that may have been said at the place of a recognised one.
+
+    Attributes:
+        text: the word; empty where no word may have been said there.
+        probability: the sum over the alternatives of the segment that have it there.
+    """
+
+    text: str
+    probability: float
+
+    def to_dict(self) -> dict[str, Any]:
+        """Return the alternative as JSON shows it."""
+        return {"text": self.text, "probability": round(self.probability, 3)}
+
+
+@dataclass(frozen=True, slots=True)
 class Word:
     """One recognised word.
 
@@ -50,6 +78,8 @@ class Word:
         confidence: between 0 (a guess) and 1 (certain).
         phones: what it consists of, if it was aligned with a text.
         uncertain: whether it is below the minimum confidence, where such words are marked.
+        alternatives: words that compete at its place, itself among them, the likeliest first;
+            empty unless alternatives were asked for.
     """
 
     text: str
@@ -64,6 +94,8 @@ class Word:
         """The word as text shows it: ``[word?]`` if it is marked as uncertain."""
         return f"[{self.text}?]" if self.uncertain else self.text
 
+    alternatives: tuple[WordAlternative, ...] = ()
+
     def to_dict(self) -> dict[str, Any]:
         """Return the word as JSON shows it."""
         return {
@@ -73,6 +105,7 @@ class Word:
             "confidence": round(self.confidence, 3),
             **({"uncertain": True} if self.uncertain else {}),
             **({"phones": [phone.to_dict() for phone in self.phones]} if self.phones else {}),
+            **_listed(self.alternatives),
         }
 
 
@@ -100,6 +133,40 @@ class Match:
 
 
 @dataclass(frozen=True, slots=True)
+class Alternative:
+    """One hypothesis of a segment's n-best list.
+
+    Attributes:
+        text: its words; empty where nothing was said, or no phrase that was listened for.
+        words: its words with times and confidences.
+        log_prob: the decoder's score of the whole hypothesis, in nats.
+        probability: the score, normalised over the alternatives of the segment.
+        match: which phrase it is, where closed phrases or a grammar were listened for.
+    """
+
+    text: str
+    words: tuple[Word, ...]
+    log_prob: float
+    probability: float
+    match: Match | None = None
+
+    def to_dict(self) -> dict[str, Any]:
+        """Return the alternative as JSON shows it."""
+        return {
+            "text": self.text,
+            "log_prob": round(self.log_prob, 3),
+            "probability": round(self.probability, 3),
+            **(self.match.to_dict() if self.match else {}),
+            "words": [word.to_dict() for word in self.words],
+        }
+
+
+def _listed(alternatives: tuple[Alternative, ...] | tuple[WordAlternative, ...]) -> dict[str, Any]:
+    """Return what JSON says of alternatives: nothing unless they were asked for."""
+    return {"alternatives": [one.to_dict() for one in alternatives]} if alternatives else {}
+
+
+@dataclass(frozen=True, slots=True)
 class Segment:
     """The words between two endpoints.
 
@@ -112,6 +179,8 @@ class Segment:
         match: which phrase it is, where closed phrases or a grammar were listened for.
         written_words: the words as people write them, where ``written=True`` asked for them; one
             may stand for several of ``words``, as ``$25`` does, and spans their times.
+        alternatives: the n-best list, whose first is the segment itself with all its words; empty
+            unless it was asked for.
     """
 
     id: int
@@ -121,6 +190,7 @@ class Segment:
     words: tuple[Word, ...]
     match: Match | None = None
     written_words: tuple[Word, ...] = ()
+    alternatives: tuple[Alternative, ...] = ()
 
     @classmethod
     def of(cls, id: int, words: tuple[Word, ...], match: Match | None = None) -> Segment:  # noqa: A002
@@ -154,6 +224,7 @@ class Segment:
             **(self.match.to_dict() if self.match else {}),
             "words": [word.to_dict() for word in self.words],
             **_written(self.written_words),
+            **_listed(self.alternatives),
         }
 
 
@@ -306,6 +377,7 @@ class Event:
         match: of a ``final``: which phrase it is, where closed phrases or a grammar were listened
             for. Such a stream has no partials, as what is no phrase is not to be shown.
         written_words: of a ``final``: as in ``Segment``. Partials are not written.
+        alternatives: of a ``final``: its n-best list, if that was asked for.
     """
 
     kind: Literal["partial", "final"]
@@ -322,6 +394,8 @@ class Event:
     def written(self) -> str | None:
         """The text of a ``final`` as people write it, if ``written=True`` asked for it."""
         return _joined(self.written_words)
+
+    alternatives: tuple[Alternative, ...] = ()
 
     @property
     def unit(self) -> Literal["words", "phrase"]:
@@ -341,6 +415,7 @@ class Event:
             end_s=segment.end_s,
             match=segment.match,
             written_words=segment.written_words,
+            alternatives=segment.alternatives,
         )
 
     def to_segment(self) -> Segment:
@@ -353,6 +428,7 @@ class Event:
             words=self.words,
             match=self.match,
             written_words=self.written_words,
+            alternatives=self.alternatives,
         )
 
     def to_dict(self, *, words: bool = True) -> dict[str, Any]:
@@ -372,6 +448,7 @@ class Event:
             "end_s": round(self.end_s, 3),
             **(self.match.to_dict() if self.match else {}),
             **found,
+            **_listed(self.alternatives),
         }
 
 

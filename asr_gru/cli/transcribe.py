@@ -32,6 +32,7 @@ from asr_gru.cli.workers import (
     transcribe_here,
     transcribe_in_workers,
 )
+from asr_gru.decoding.alternatives import MAX_ALTERNATIVES
 from asr_gru.errors import ConfigError, Error
 from asr_gru.formats import writer
 from asr_gru.streaming.recordings import Update
@@ -56,6 +57,11 @@ __all__ = ["command"]
     "--phones",
     is_flag=True,
     help="Print phones with times; short for --decoder greedy --format ctm.",
+)
+@click.option(
+    "--alternatives",
+    type=click.IntRange(1, MAX_ALTERNATIVES),
+    help="Hypotheses of each segment, with competing words; needs --format json.",
 )
 @click.option(
     "--output-dir", type=click.Path(path_type=Path), help="Write files instead of printing."
@@ -104,6 +110,7 @@ def command(
     written: bool,
     phones: bool,
     formats: tuple[str, ...],
+    alternatives: int | None,
     output_dir: Path | None,
     endpoint: str,
     raw_rate: int | None,
@@ -140,7 +147,10 @@ def command(
         minimum_confidence,
         mark_uncertain,
         written,
+        alternatives,
     )
+    if alternatives is not None and "json" not in formats:
+        raise ConfigError("--alternatives are written to JSON alone; add --format json")
     if raw_rate is None and (raw_format is not None or raw_channels is not None):
         raise ConfigError("--raw-format and --raw-channels need --raw-rate")
     if len(set(formats)) > 1 and output_dir is None:

@@ -50,6 +50,7 @@ class Settings:
     minimum_confidence: float | None = None
     mark_uncertain: bool = False
     written: bool = False
+    alternatives: int | None = None
 
     def load(self) -> Recognizer:
         """Load the model, compile phrases and hot words; raises as ``Recognizer`` does."""
@@ -108,6 +109,7 @@ def _transcribe(
         mark_uncertain=settings.mark_uncertain,
         written=settings.written,
         endpoint=settings.rules,
+        alternatives=settings.alternatives,
         on_update=emit,
     )
     for index, (_, result) in enumerate(results):

@@ -83,7 +83,8 @@ class ConfidenceFilter:
         if not words:
             return None
         self._id += 1
-        return Segment.of(self._id - 1, words, segment.match)
+        left = Segment.of(self._id - 1, words, segment.match)
+        return replace(left, alternatives=segment.alternatives)
 
     def copy(self) -> ConfidenceFilter:
         """Return an independent filter in the same state."""

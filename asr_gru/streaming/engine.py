@@ -46,6 +46,7 @@ class Pipeline:
         speech: evidence of speech that a tree search's words need; None accepts all words.
         minimum_confidence: of words in results; None keeps all words.
         written: whether finals are written as people write them, too.
+        alternatives: how many hypotheses segments come with; None for no n-best list.
     """
 
     acoustic: AcousticModel
@@ -55,6 +56,7 @@ class Pipeline:
     speech: SpeechThresholds | None = None
     minimum_confidence: MinimumConfidence | None = None
     written: bool = False
+    alternatives: int | None = None
 
 
 class StreamEngine:
@@ -75,6 +77,7 @@ class StreamEngine:
     Attributes:
         state: the acoustic model's state, batch size 1.
         partials: whether ``advance`` returns partials.
+        alternatives: how many hypotheses finals come with; None for no n-best list.
         written: whether finals have their written words.
     """
 
@@ -91,6 +94,7 @@ class StreamEngine:
         self._segmenter = Segmenter(
             pipeline.decoder, pipeline.tokenizer, pipeline.times, rules, pipeline.speech
         )
+        self._segmenter.alternatives = self.alternatives = pipeline.alternatives
         least = pipeline.minimum_confidence
         self._filter = None if least is None else ConfidenceFilter(least)
         self.partials, self.written = partials, pipeline.written

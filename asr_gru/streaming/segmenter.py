@@ -15,14 +15,8 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import numpy.typing as npt
 
-from asr_gru.decoding import (
-    AnyDecoder,
-    Hypothesis,
-    TreeSearch,
-    WordTimes,
-    word_spans,
-    words_of,
-)
+from asr_gru.decoding import AnyDecoder, Hypothesis, TreeSearch, WordTimes, word_spans, words_of
+from asr_gru.decoding.alternatives import n_best, with_alternatives
 from asr_gru.results import Segment, Word
 from asr_gru.streaming.endpoint import Endpoint, EndpointRules, EndpointState, find_endpoint
 from asr_gru.streaming.partials import OpenSegment, Partial, count_to_show, partials_of
@@ -57,6 +51,7 @@ class Segmenter:
         times: converts frames to seconds.
         rules: when a segment ends; may be changed at any time.
         speech: evidence of speech that the words of a tree search need; None accepts all words.
+        alternatives: how many hypotheses segments come with; None for no n-best list.
     """
 
     def __init__(
@@ -66,11 +61,13 @@ class Segmenter:
         times: WordTimes,
         rules: EndpointRules,
         speech: SpeechThresholds | None = None,
+        alternatives: int | None = None,
     ) -> None:
         self.rules = rules
         self.decoder = decoder
         self._tokens = tokens
         self._times = times
+        self.alternatives = alternatives
         self._speech = SpeechGate(speech if isinstance(decoder, TreeSearch) else None)
         self._max_kept = max(1, round(KEPT_S / times.frame_s))
         self._endpoint = EndpointState()
@@ -96,7 +93,6 @@ class Segmenter:
         """Return an independent segmenter in the same state; decoder states are shared."""
         twin = object.__new__(Segmenter)
         vars(twin).update(vars(self))
-        twin._kept = list(self._kept)
         return twin
 
     def __getstate__(self) -> dict[str, Any]:
@@ -213,7 +209,7 @@ class Segmenter:
             return None
         rows = np.concatenate(self._kept)[-again:] if again else None
         self._frames -= again
-        self._close(best.first(kept), closed)
+        self._close(best.first(kept), closed, is_cut=True)
         self._restart()
         return rows
 
@@ -226,13 +222,29 @@ class Segmenter:
         return self._endpoint.needed > self._endpoint.silent
 
     def _close(
-        self, best: Hypothesis, closed: list[Segment], latest_s: float | None = None
+        self,
+        best: Hypothesis,
+        closed: list[Segment],
+        latest_s: float | None = None,
+        *,
+        is_cut: bool = False,
     ) -> None:
         words = self._words(best, latest_s)
         if words and (best.words is None or self._speech.is_kept(words)):
             self._speech = self._speech.keep(words)
-            closed.append(Segment.of(self._id, words, best.match))
+            segment = Segment.of(self._id, words, best.match)
+            if self.alternatives is not None:
+                found = self._n_best(best, self.alternatives, is_cut=is_cut)
+                segment = with_alternatives(
+                    segment, [(one, self._words(one, latest_s)) for one in found]
+                )
+            closed.append(segment)
             self._id += 1
+
+    def _n_best(self, best: Hypothesis, n: int, *, is_cut: bool) -> list[Hypothesis]:
+        state = self._beam if is_cut else self.decoder.finish(self._beam)
+        seam = self._frames - self._first_frame if is_cut else None
+        return n_best(self.decoder, state, best, n, self._tokens, before=seam)
 
 
 def advance_segmenters(

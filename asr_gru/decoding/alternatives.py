@@ -1,0 +1,201 @@
+"""N-best lists: the hypotheses beside the best, and the words that compete with each of its words.
+
+The probability of a hypothesis is its score, normalised over the hypotheses of the list. Word
+alternatives are a confusion network (Mangu, Brill, Stolcke, "Finding consensus in speech
+recognition: word error minimization and other applications of confusion networks", 2000), made of
+the list in place of a lattice, with one place for each word of the best hypothesis: each other
+hypothesis is aligned with it by time, and a word's probability is the sum over the hypotheses that
+have it at that place.
+"""
+
+from __future__ import annotations
+
+import math
+import operator
+from collections.abc import Sequence
+from dataclasses import replace
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from asr_gru.decoding.protocol import AnyDecoder, Hypothesis
+from asr_gru.decoding.words import word_spans
+from asr_gru.errors import ConfigError
+from asr_gru.results import Alternative, Segment, Word, WordAlternative
+
+if TYPE_CHECKING:
+    from asr_gru.text import Tokenizer
+
+__all__ = [
+    "MAX_ALTERNATIVES",
+    "check_alternatives",
+    "n_best",
+    "probabilities",
+    "with_alternatives",
+    "word_alternatives",
+]
+
+MAX_ALTERNATIVES = 20
+SAME_WORD = 1.0
+"""What a pair of equal words gains in an alignment, beside its share of common time (0 to 1)."""
+
+
+def check_alternatives(count: object) -> int | None:
+    """Return how many hypotheses are asked for; None for no list.
+
+    Raises:
+        ConfigError: not a whole number from 1 to ``MAX_ALTERNATIVES``.
+    """
+    if count is None:
+        return None
+    try:
+        number = 0 if isinstance(count, bool) else operator.index(count)  # type: ignore[arg-type]
+    except TypeError:
+        number = 0
+    if not 1 <= number <= MAX_ALTERNATIVES:
+        raise ConfigError(f"alternatives is {str(count)[:40]!s}; give 1 to {MAX_ALTERNATIVES}")
+    return number
+
+
+def n_best(
+    decoder: AnyDecoder,
+    state: Any,
+    best: Hypothesis,
+    n: int,
+    tokens: Tokenizer,
+    *,
+    before: int | None = None,
+) -> list[Hypothesis]:
+    """Return up to ``n`` hypotheses with different words, ``best`` first, by falling score.
+
+    Args:
+        decoder: gives the hypotheses.
+        state: its state.
+        best: its best hypothesis, cut where ``before`` cuts.
+        n: how many at most.
+        tokens: gives the words of a decoder that knows none.
+        before: keep only what was said before this frame; a word across it is left out.
+    """
+    kept = {_texts(best, tokens): best}
+    count = n
+    while True:
+        found = decoder.best(state, count)
+        for one in found:
+            if one.log_prob == -math.inf:
+                continue
+            cut = one if before is None else _cut(one, before, tokens)
+            kept.setdefault(_texts(cut, tokens), cut)
+        if len(kept) >= n or len(found) < count:
+            return [*kept.values()][:n]
+        count *= 2
+
+
+def _texts(hypothesis: Hypothesis, tokens: Tokenizer) -> tuple[str, ...]:
+    return tuple(span.text for span in word_spans(hypothesis, tokens))
+
+
+def _cut(hypothesis: Hypothesis, before: int, tokens: Tokenizer) -> Hypothesis:
+    count = sum(frame < before for frame in hypothesis.frames)
+    for span in word_spans(hypothesis, tokens):
+        if 0 < span.start < count < span.stop:
+            count = span.start
+    return hypothesis.first(count)
+
+
+def probabilities(log_probs: Sequence[float]) -> list[float]:
+    """Return the probabilities of hypotheses, which sum to 1."""
+    highest = max(log_probs)
+    masses = [math.exp(one - highest) for one in log_probs]
+    total = math.fsum(masses)
+    return [mass / total for mass in masses]
+
+
+def with_alternatives(
+    segment: Segment, found: Sequence[tuple[Hypothesis, tuple[Word, ...]]]
+) -> Segment:
+    """Return a segment with its n-best list, and with alternatives of each of its words.
+
+    Args:
+        segment: has the words of the first hypothesis.
+        found: hypotheses and their words, the best first.
+    """
+    shares = probabilities([hypothesis.log_prob for hypothesis, _ in found])
+    alternatives = tuple(
+        Alternative(
+            text=" ".join(word.text for word in words),
+            words=words,
+            log_prob=hypothesis.log_prob,
+            probability=share,
+            match=hypothesis.match,
+        )
+        for (hypothesis, words), share in zip(found, shares, strict=True)
+    )
+    places = word_alternatives([words for _, words in found], shares)
+    words = tuple(
+        replace(word, alternatives=place) for word, place in zip(segment.words, places, strict=True)
+    )
+    return replace(segment, words=words, alternatives=alternatives)
+
+
+def word_alternatives(
+    hypotheses: Sequence[Sequence[Word]], shares: Sequence[float]
+) -> list[tuple[WordAlternative, ...]]:
+    """Return, for each word of the first hypothesis, the words at its place, the likeliest first.
+
+    The word itself is among them; an empty text stands for no word. Words of other hypotheses that
+    are at no place, between two words of the first, are left out.
+
+    Args:
+        hypotheses: words with times, the best hypothesis first.
+        shares: the probability of each hypothesis; they sum to 1.
+    """
+    best = hypotheses[0]
+    masses: list[dict[str, list[float]]] = [{} for _ in best]
+    for words, share in zip(hypotheses, shares, strict=True):
+        for mass, word in zip(masses, _aligned(best, words), strict=True):
+            mass.setdefault(word.text if word else "", []).append(share)
+    return [
+        tuple(
+            sorted(
+                (WordAlternative(text, min(1.0, math.fsum(own))) for text, own in mass.items()),
+                key=lambda one: -one.probability,
+            )
+        )
+        for mass in masses
+    ]
+
+
+def _aligned(best: Sequence[Word], words: Sequence[Word]) -> list[Word | None]:
+    """Return the word of ``words`` at the place of each of ``best``.
+
+    Words pair in order, where they share time; the sum of what the pairs gain is as large as
+    possible.
+    """
+    if best is words:
+        return [*words]
+    gains = np.array([[_gain(one, other) for other in words] for one in best])
+    gains = gains.reshape(len(best), len(words))
+    total = np.zeros((len(best) + 1, len(words) + 1))
+    for i in range(len(best)):
+        for j in range(len(words)):
+            total[i + 1, j + 1] = max(total[i, j] + gains[i, j], total[i, j + 1], total[i + 1, j])
+    aligned: list[Word | None] = [None] * len(best)
+    i, j = len(best), len(words)
+    while i and j:
+        if total[i, j] == total[i - 1, j]:
+            i -= 1
+        elif total[i, j] == total[i, j - 1]:
+            j -= 1
+        else:
+            i, j = i - 1, j - 1
+            aligned[i] = words[j]
+    return aligned
+
+
+def _gain(one: Word, other: Word) -> float:
+    """Return what a pair gains: its common time as a share of all its time; 0 without any."""
+    common = min(one.end_s, other.end_s) - max(one.start_s, other.start_s)
+    if common <= 0:
+        return 0.0
+    whole = max(one.end_s, other.end_s) - min(one.start_s, other.start_s)
+    return common / whole + SAME_WORD * (one.text == other.text)
