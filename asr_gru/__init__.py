@@ -33,6 +33,7 @@ from asr_gru.results import (
 if TYPE_CHECKING:
     from pathlib import Path
 
+    from asr_gru.adaptation import Adaptation, adapt
     from asr_gru.model.info import ModelInfo
     from asr_gru.recognizer import Recognizer
     from asr_gru.streaming.endpoint import EndpointRules
@@ -40,6 +41,7 @@ if TYPE_CHECKING:
     from asr_gru.streaming.stream import Stream, StreamState
 
 __all__ = [
+    "Adaptation",
     "Alignment",
     "Alternative",
     "AudioError",
@@ -63,17 +65,20 @@ __all__ = [
     "Word",
     "WordAlternative",
     "__version__",
+    "adapt",
     "align",
 ]
 
 __version__ = "0.1.0"
 
 _LATER = {
+    "Adaptation": "adaptation",
     "EndpointRules": "streaming.endpoint",
     "ModelInfo": "model.info",
     "Recognizer": "recognizer",
     "Stream": "streaming.stream",
     "StreamState": "streaming.stream",
+    "adapt": "adaptation",
 }
 
 

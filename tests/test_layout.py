@@ -21,7 +21,7 @@ ROOMS = [
     {"loaded_model"},
     {"recognizer"},
     {"evaluation", "live", "tuning"},
-    {"calibration"},
+    {"adaptation", "calibration"},
     {"training", "server"},
     {"cli"},
     {"__main__"},

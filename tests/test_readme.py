@@ -16,8 +16,11 @@ GRAMMARS = (ROOT / "docs" / "grammars.md").read_text(encoding="utf-8")
 HOT_WORDS = (ROOT / "docs" / "hot-words.md").read_text(encoding="utf-8")
 LANGUAGE = (ROOT / "docs" / "language.md").read_text(encoding="utf-8")
 ALIGNMENT = (ROOT / "docs" / "alignment.md").read_text(encoding="utf-8")
+ADAPTATION = (ROOT / "docs" / "adaptation.md").read_text(encoding="utf-8")
 PYTHON = (ROOT / "docs" / "python.md").read_text(encoding="utf-8")
-DOCUMENTS = README + LIVE + LANGUAGE + PHRASES + GRAMMARS + HOT_WORDS + ALIGNMENT + PYTHON
+DOCUMENTS = (
+    README + LIVE + LANGUAGE + PHRASES + GRAMMARS + HOT_WORDS + ALIGNMENT + ADAPTATION + PYTHON
+)
 BLOCKS = re.findall(r"```python\n(.*?)```", DOCUMENTS, re.DOTALL)
 
 

@@ -26,6 +26,7 @@ COMMANDS: Mapping[str, str] = {
     "align": "Align a text with a recording, word by word.",
     "export": "Export a training run as a model directory.",
     "tune": "Tune the decoding parameters of a model on manifests.",
+    "adapt": "Add words and texts of your own to a model.",
     "language-model": "Train, evaluate and convert n-gram language models.",
     "pronounce": "Print the pronunciations of words and their sources.",
     "lexicon": "Build pronunciation lexicons and train grapheme-to-phoneme models.",

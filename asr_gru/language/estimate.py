@@ -17,7 +17,7 @@ from asr_gru.language.ngrams import MAX_ORDER, NGrams
 from asr_gru.language.packing import packed_bytes
 from asr_gru.language.pruning import prune
 
-__all__ = ["EstimateConfig", "EstimatedModel", "estimate"]
+__all__ = ["EstimateConfig", "EstimatedModel", "bytes_for_ngrams", "estimate"]
 
 FIXED_BYTES = 300
 BYTES_PER_ORDER = 2700
@@ -97,7 +97,9 @@ def estimate(
     vocabulary = corpus.choose(config.vocabulary, development, config.allowed_words)
     on_progress(f"vocabulary: {len(vocabulary) - len(MARKS)} words")
     bits = key_bits(len(vocabulary), config.order)
-    size = None if config.size is None else _packed_size(config, config.size, vocabulary)
+    size = None
+    if config.size is not None:
+        size = bytes_for_ngrams(config.size, config.order, vocabulary)
     streams = corpus.texts
     if not development:
         streams = [np.concatenate(streams)]
@@ -121,11 +123,15 @@ def estimate(
     return EstimatedModel(to_ngrams(model, vocabulary), words, tuple(weights.tolist()), candidates)
 
 
-def _packed_size(config: EstimateConfig, size: int, vocabulary: Sequence[str]) -> int:
-    """Return the bytes that a file of ``size`` leaves for n-grams."""
+def bytes_for_ngrams(size: int, order: int, vocabulary: Sequence[str]) -> int:
+    """Return the bytes that a file of ``size`` leaves for n-grams beside its vocabulary.
+
+    Raises:
+        ConfigError: too few for the words alone.
+    """
     listed = sum(len(word.encode()) + 1 for word in vocabulary)
-    left = size - listed - FIXED_BYTES - BYTES_PER_ORDER * config.order
-    counts = (len(vocabulary), *[0] * (config.order - 1))
+    left = size - listed - FIXED_BYTES - BYTES_PER_ORDER * order
+    counts = (len(vocabulary), *[0] * (order - 1))
     if packed_bytes(len(vocabulary), counts) > left:
         raise ConfigError(
             f"size {size} bytes is too small for {len(vocabulary)} words alone; allow more, or "

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -32,7 +33,7 @@ class Estimate:
 
     model: BackoffModel
     counts: list[Counts]
-    contexts: list[tuple[Keys, Counts]]
+    contexts: Sequence[tuple[Keys, npt.NDArray[Any]]]
     words: int
 
 
@@ -57,7 +58,7 @@ def kneser_ney(stream: Stream, vocabulary: int, order: int, bits: int) -> Estima
         keys, counts = counted[n - 1]
         _add_order(model, keys, counts, n)
     if order == 1:
-        contexts = []
+        contexts: list[tuple[Keys, Counts]] = []
     else:
         highest = counted[order - 1]
         followed = np.bincount(stream[stream != EOS_ID], minlength=vocabulary)

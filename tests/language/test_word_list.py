@@ -1,0 +1,87 @@
+from __future__ import annotations
+
+import pytest
+
+from asr_gru.errors import DataError
+from asr_gru.language import ENGLISH_PHONES, Lexicon
+from asr_gru.language.pronounce import load_english
+from asr_gru.language.word_list import parse_word_list, pronounce_listed
+
+LEXICON = Lexicon.build([("cat", ("K", "AE", "T"))], ENGLISH_PHONES)
+
+
+def added(text, lexicon=LEXICON, normaliser="english", **options):
+    listed = parse_word_list(enumerate(text.splitlines(), 1), "list", normaliser)
+    return {
+        one.word: one
+        for one in pronounce_listed(listed, lexicon, **{"pronouncer": load_english} | options)
+    }
+
+
+def test_sources_of_pronunciations():
+    text = """# mine
+cat
+Siobhan: SH AH0 V AO1 N
+siobhan: SH IH V AO N
+Cat: K AA T
+cat: K AE T
+dog
+Grafanauts
+ÖZTÜRK
+BBQX
+"""
+    found = added(text)
+    assert set(found) == {"siobhan", "cat", "dog", "grafanauts", "ozturk", "bbqx"}
+    assert found["siobhan"].pronunciations == (
+        ("SH", "AH", "V", "AO", "N"),
+        ("SH", "IH", "V", "AO", "N"),
+    )
+    assert found["cat"].pronunciations == (("K", "AA", "T"),)
+    assert found["siobhan"].source == found["cat"].source == "given"
+    assert found["dog"].source == "dictionary"
+    assert found["grafanauts"].source == "grapheme to phoneme"
+    assert found["bbqx"].source == "spelled out 'b b q x'"
+
+
+def test_a_given_pronunciation_stands_in_place_of_a_guess():
+    assert added("zork\nzork: Z AO R K")["zork"].pronunciations == (("Z", "AO", "R", "K"),)
+
+
+def test_models_of_characters_spell():
+    lexicon = Lexicon.of_letters(["cab"], list("abc"))
+    found = added("bac\ncab", lexicon, "none", characters=True)
+    assert found["bac"].pronunciations == (("b", "a", "c"),)
+    assert list(found) == ["bac"]
+    with pytest.raises(DataError, match="'bad': no token for 'd'"):
+        added("bad", lexicon, "none", characters=True)
+
+
+@pytest.mark.parametrize(
+    ("text", "said"),
+    [
+        ("", "list: no words in it; write one on each line"),
+        ("# a\n\n", "list: no words in it"),
+        ("cat\nжук", "'жук' cannot be pronounced: 'ж' 'к' 'у'"),
+        ("cat:", "line 1: 'cat:' has no phones"),
+        (": K", "line 1: ': K' has no word"),
+        ("!!!", "line 1: '!!!' has no word"),
+        ("\nNew York", r"line 2: 'New York' is several words to the model \(new york\)"),
+        ("R2D2", r"several words to the model"),
+        ("go: ZZ", "line 1: 'go': phone 'ZZ' is not among the model's 39"),
+        ("x" * 65, "has 65 characters; a word has at most 64"),
+        ("go: " + "G " * 101, "101 phones; a word has at most 100"),
+    ],
+)
+def test_refusals_are_one_line(text, said):
+    with pytest.raises(DataError, match=said) as refused:
+        added(text)
+    assert "\n" not in str(refused.value)
+
+
+def test_refusals_of_models():
+    few = Lexicon.build([("a", ("AA",))], ["AA", "B"])
+    with pytest.raises(DataError, match=r"line 1: 'dog' needs the phone A[AO], which"):
+        added("dog", few)
+    with pytest.raises(DataError, match="'hund' has no pronunciation, and rules are there for En"):
+        added("hund", pronouncer=None)
+    assert added("hund: HH UH N T", pronouncer=None)
