@@ -159,6 +159,7 @@ class Batcher:
         mark_uncertain: bool = False,
         written: bool = False,
         partials: bool = True,
+        alternatives: int | None = None,
     ) -> ServedStream:
         """Start a stream whose updates go to ``on_update``; raises as ``Recognizer.stream``."""
         stream = self.recognizer.stream(
@@ -169,6 +170,7 @@ class Batcher:
             mark_uncertain=mark_uncertain,
             written=written,
             partials=partials,
+            alternatives=alternatives,
         )
         served = ServedStream(stream, int(sample_rate), on_update)
         served.has_room.set()

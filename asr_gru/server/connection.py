@@ -150,6 +150,7 @@ class Connection(ABC):
         mark_uncertain: bool = False,
         written: bool = False,
         partials: bool = True,
+        alternatives: int | None = None,
     ) -> None:
         """Start a stream; RefusedError for parameters that the recogniser rejects."""
         self._stream_over.clear()
@@ -164,6 +165,7 @@ class Connection(ABC):
                 mark_uncertain=mark_uncertain,
                 written=written,
                 partials=partials,
+                alternatives=alternatives,
             )
         except Error as error:
             raise RefusedError("bad_message", str(error)) from None

@@ -11,6 +11,7 @@ import msgspec
 import numpy as np
 from msgspec import Meta
 
+from asr_gru.decoding.alternatives import MAX_ALTERNATIVES
 from asr_gru.errors import ConfigError, Error
 from asr_gru.language import HotWordsLike, is_jsgf, parse_hot_words
 from asr_gru.recognizer import DecoderChoice
@@ -68,6 +69,7 @@ class _Start(_ClientMessage, tag="start"):
     minimum_confidence: Annotated[float, Meta(ge=0, le=1)] | None = None
     mark_uncertain: bool = False
     written: bool = False
+    alternatives: Annotated[int, Meta(ge=1, le=MAX_ALTERNATIVES)] | None = None
     words: bool = True
     key: str | None = None
 
@@ -110,6 +112,7 @@ class StreamConnection(Connection):
             minimum_confidence=start.minimum_confidence,
             mark_uncertain=start.mark_uncertain,
             written=start.written,
+            alternatives=start.alternatives,
         )
         info = self.context.recognizer.acoustic.info
         self.put(

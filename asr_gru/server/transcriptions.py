@@ -5,7 +5,8 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import logging
-from collections.abc import AsyncIterator
+import math
+from collections.abc import AsyncIterator, Sequence
 from typing import Annotated, Any, Literal
 
 import msgspec
@@ -13,9 +14,10 @@ from fastapi import APIRouter, File, Form, Request, UploadFile
 from fastapi.responses import JSONResponse, PlainTextResponse, StreamingResponse
 from starlette.responses import Response
 
+from asr_gru.decoding.alternatives import MAX_ALTERNATIVES
 from asr_gru.errors import Error
 from asr_gru.formats import writer
-from asr_gru.results import Segment, Transcript
+from asr_gru.results import Alternative, Segment, Transcript, Word
 from asr_gru.server.context import ServerContext
 from asr_gru.server.limits import INTERNAL, RefusedError
 from asr_gru.server.problems import problem, problem_body, refused
@@ -27,6 +29,7 @@ log = logging.getLogger("asr_gru.server")
 router = APIRouter()
 Format = Literal["json", "text", "srt", "vtt", "verbose_json"]
 Granularity = Literal["word", "segment"]
+Include = Literal["logprobs"]
 UNUSED = "Accepted for compatibility; this model has no use for it."
 RECORDING = "The recording, in any format that is read."
 BINARY: dict[str, Any] = {"format": "binary"}
@@ -55,6 +58,17 @@ async def transcriptions(
     written: Annotated[
         bool, Form(description="Write numbers in digits and names with capitals (English).")
     ] = False,
+    alternatives: Annotated[
+        int | None,
+        Form(ge=1, le=MAX_ALTERNATIVES, description="Hypotheses of each segment, in verbose_json."),
+    ] = None,
+    included: Annotated[
+        list[Include],
+        Form(alias="include[]", description="logprobs: log-probabilities of words, in json."),
+    ] = [],  # noqa: B006
+    include: Annotated[
+        list[Include], Form(alias="include", description="The same, without the brackets.")
+    ] = [],  # noqa: B006
     stream: Annotated[bool, Form(description="Send segments as server-sent events.")] = False,
     prompt: Annotated[str | None, Form(description=UNUSED)] = None,  # noqa: ARG001
     temperature: Annotated[float | None, Form(description=UNUSED)] = None,  # noqa: ARG001
@@ -76,18 +90,30 @@ async def transcriptions(
             context.recognizer.check_written()
     except Error as error:
         return problem(400, "written", str(error), param="written")
-    job = UploadJob(context, file, chosen, written=written)
+    if alternatives is not None and (stream or response_format != "verbose_json"):
+        message = "alternatives come in verbose_json; ask for that, and not for a stream"
+        return problem(400, "alternatives", message, param="alternatives")
+    with_logprobs = bool(included or include)
+    if with_logprobs and response_format not in ("json", "verbose_json") and not stream:
+        message = f"logprobs come in json, verbose_json and streams, not in {response_format}"
+        return problem(400, "include", message, param="include")
+    job = UploadJob(context, file, chosen, alternatives, written=written)
     try:
         context.uploads.check()
         if stream:
-            return StreamingResponse(_streamed(job), media_type="text/event-stream")
+            return StreamingResponse(
+                _streamed(job, logprobs=with_logprobs), media_type="text/event-stream"
+            )
         await _while_connected(request, job)
     except RefusedError as error:
         return refused(error)
     if job.transcript is None:
         return Response(status_code=499)  # the client has left
     asked = {*timestamp_granularities, *granularities}
-    return _response(job.transcript, response_format, asked, context)
+    answer = _response(job.transcript, response_format, asked, context)
+    if isinstance(answer, Response):
+        return answer
+    return JSONResponse(answer | _logprobs(job.transcript.segments, asked=with_logprobs))
 
 
 async def _while_connected(request: Request, job: UploadJob) -> None:
@@ -108,16 +134,18 @@ async def _while_connected(request: Request, job: UploadJob) -> None:
         await asyncio.gather(*tasks, return_exceptions=True)
 
 
-async def _streamed(job: UploadJob) -> AsyncIterator[bytes]:
+async def _streamed(job: UploadJob, *, logprobs: bool) -> AsyncIterator[bytes]:
     """Server-sent events: a delta per segment, then the whole text, or an error."""
     space = ""
     try:
         async with contextlib.aclosing(job.segments()) as segments:
             async for segment in segments:
-                yield _event({"type": "transcript.text.delta", "delta": space + _text(segment)})
+                delta = {"type": "transcript.text.delta", "delta": space + _text(segment)}
+                yield _event(delta | _logprobs([segment], space, asked=logprobs))
                 space = " "
         assert job.transcript is not None
-        yield _event({"type": "transcript.text.done", "text": _text(job.transcript)})
+        done = {"type": "transcript.text.done", "text": _text(job.transcript)}
+        yield _event(done | _logprobs(job.transcript.segments, asked=logprobs))
     except RefusedError as error:
         yield _event({"type": "error", **problem_body(error.code, error.message)})
     except Exception:
@@ -129,15 +157,41 @@ def _event(message: dict[str, Any]) -> bytes:
     return b"data: " + msgspec.json.encode(message) + b"\n\n"
 
 
+def _logprobs(segments: Sequence[Segment], space: str = "", *, asked: bool) -> dict[str, Any]:
+    """Return the tokens of a text, which are its words, with the logarithms of their confidences.
+
+    Args:
+        segments: segments of the text; where they are written, their written words are the tokens.
+        space: what stands before the first.
+        asked: whether the client wants them.
+    """
+    if not asked:
+        return {}
+    words = [word for segment in segments for word in segment.written_words or segment.words]
+    tokens = [" " * bool(place) + word.marked for place, word in enumerate(words)]
+    tokens[:1] = [space + token for token in tokens[:1]]
+    return {
+        "logprobs": [
+            {"token": token, "logprob": _log(word), "bytes": list(token.encode())}
+            for token, word in zip(tokens, words, strict=True)
+        ]
+    }
+
+
+def _log(word: Word) -> float:
+    return round(math.log(max(word.confidence, 1e-12)), 4)
+
+
 def _response(
     transcript: Transcript, form: Format, granularities: set[Granularity], context: ServerContext
-) -> Response:
+) -> Response | dict[str, Any]:
+    """Return a response of text, or the body of one in JSON."""
     if form in MEDIA:
         text = writer({"text": "txt"}.get(form, form))(transcript, "upload")
         return PlainTextResponse(text, media_type=MEDIA[form])
     usage = {"type": "duration", "seconds": round(transcript.duration_s, 3)}
     if form == "json":
-        return JSONResponse({"text": _text(transcript), **_spoken(transcript), "usage": usage})
+        return {"text": _text(transcript), **_spoken(transcript), "usage": usage}
     body: dict[str, Any] = {
         "task": "transcribe",
         "language": context.language,
@@ -155,10 +209,34 @@ def _response(
                 "start": round(word.start_s, 3),
                 "end": round(word.end_s, 3),
                 "confidence": round(word.confidence, 3),
+                **_competing(word),
             }
             for word in transcript.words
         ]
-    return JSONResponse(body)
+    return body
+
+
+def _competing(word: Word) -> dict[str, Any]:
+    if not word.alternatives:
+        return {}
+    return {
+        "alternatives": [
+            {"word": one.text, "probability": round(one.probability, 3)}
+            for one in word.alternatives
+        ]
+    }
+
+
+def _alternative(one: Alternative) -> dict[str, Any]:
+    return {
+        "text": one.text,
+        "log_prob": round(one.log_prob, 3),
+        "probability": round(one.probability, 3),
+        "words": [
+            {"word": word.text, "start": round(word.start_s, 3), "end": round(word.end_s, 3)}
+            for word in one.words
+        ],
+    }
 
 
 def _text(result: Transcript | Segment) -> str:
@@ -173,7 +251,8 @@ def _spoken(result: Transcript | Segment) -> dict[str, str]:
 def _segment(segment: Segment) -> dict[str, Any]:
     """Return a segment with all fields that clients check for; those unknown here are 0."""
     confidence = sum(word.confidence for word in segment.words) / max(1, len(segment.words))
-    unknown = {"seek": 0, "tokens": [], "temperature": 0.0, "avg_logprob": 0.0}
+    unknown = {"seek": 0, "tokens": [], "temperature": 0.0}
+    found = [_alternative(one) for one in segment.alternatives]
     return {
         "id": segment.id,
         "start": round(segment.start_s, 3),
@@ -182,6 +261,8 @@ def _segment(segment: Segment) -> dict[str, Any]:
         **_spoken(segment),
         "confidence": round(confidence, 3),
         **unknown,
+        "avg_logprob": round(sum(map(_log, segment.words)) / max(1, len(segment.words)), 4),
         "compression_ratio": 1.0,
         "no_speech_prob": 0.0,
+        **({"alternatives": found} if found else {}),
     }

@@ -37,12 +37,13 @@ class UploadJob:
         context: ServerContext,
         file: UploadFile,
         decoder: AnyDecoder | None = None,
+        alternatives: int | None = None,
         *,
         written: bool = False,
     ) -> None:
         self.context = context
         self.file = file
-        self._decoder, self._written = decoder, written
+        self._decoder, self._alternatives, self._written = decoder, alternatives, written
         self.transcript: Transcript | None = None
         self._gone = threading.Event()
         self._found: queue.SimpleQueue[Segment | None] = queue.SimpleQueue()
@@ -98,6 +99,7 @@ class UploadJob:
                         path,
                         decoder=self._decoder,
                         written=self._written,
+                        alternatives=self._alternatives,
                         on_progress=self._check,
                         on_segment=self._found.put,
                     )
