@@ -251,7 +251,7 @@ def test_a_grammar_says_what_a_regular_expression_says(both):
     ("text", "said"),
     [
         ("", "no public rule"),
-        ("<a> = x;", "no public rule; write 'public'"),
+        ("<a> = x;", "no public rule; mark the rules that can be spoken"),
         ("public <a> = <VOID>;", "no sentence can be said"),
         ("public <a> = x <b>;", "line 2, column 16: <b> is not defined"),
         ("public <a> = <nubmer.1-9>;", "is not defined"),
