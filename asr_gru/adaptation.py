@@ -143,7 +143,7 @@ def adapt(
             pronouncer=load_english if config.language.partition("-")[0] in ("", "en") else None,
         )
     )
-    say(f"{len(added)} words and pronunciations to add")
+    say(f"words and pronunciations to add: {len(added)}")
     files = {name: (directory.path / name).read_bytes() for name in config.files}
     if added:
         files[LEXICON] = _extended(lexicon, added)

@@ -88,13 +88,12 @@ class Word:
     confidence: float
     phones: tuple[Phone, ...] = ()
     uncertain: bool = False
+    alternatives: tuple[WordAlternative, ...] = ()
 
     @property
     def marked(self) -> str:
         """The word as text shows it: ``[word?]`` if it is marked as uncertain."""
         return f"[{self.text}?]" if self.uncertain else self.text
-
-    alternatives: tuple[WordAlternative, ...] = ()
 
     def to_dict(self) -> dict[str, Any]:
         """Return the word as JSON shows it."""
@@ -389,13 +388,12 @@ class Event:
     end_s: float
     match: Match | None = None
     written_words: tuple[Word, ...] = ()
+    alternatives: tuple[Alternative, ...] = ()
 
     @property
     def written(self) -> str | None:
         """The text of a ``final`` as people write it, if ``written=True`` asked for it."""
         return _joined(self.written_words)
-
-    alternatives: tuple[Alternative, ...] = ()
 
     @property
     def unit(self) -> Literal["words", "phrase"]:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import math
 import re
-import sys
 from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
@@ -239,8 +238,9 @@ def read_hot_words(path: Path | None, closed: Closed | None) -> tuple[HotWord, .
 
     if closed is not None:
         raise ConfigError("--phrases are all that is heard; leave --hot-words out")
+    lines = _read_lines(path, "hot words")
     try:
-        return parse_hot_words(_read_lines(path, "hot words"))
+        return parse_hot_words(lines)
     except ConfigError as error:
         raise ConfigError(f"{path}: {error}") from None
 
@@ -252,7 +252,8 @@ def hot_decoder(recognizer: Recognizer, listed: tuple[HotWord, ...] | None) -> D
     from asr_gru.decoding import TreeSearch, own_pronunciations
 
     decoder = recognizer.decoder_with_hot_words(listed)
-    if "--debug" in sys.argv and isinstance(decoder, TreeSearch):
+    is_debug = click.get_current_context().find_root().params.get("debug", False)
+    if is_debug and isinstance(decoder, TreeSearch):
         for word, ways in own_pronunciations(decoder, recognizer.tokenizer.symbols).items():
             for way in ways:
                 click.echo(f"{word}: {way}", err=True)

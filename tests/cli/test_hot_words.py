@@ -49,6 +49,7 @@ def test_debug_prints_how_new_words_are_spoken(run, tmp_path, command):
     [
         (None, (), "No such file or directory; give a file of hot words"),
         ("# nothing\n\n", (), "no hot words; write one on a line"),
+        (b"\xff\xfe", (), "not UTF-8; save it as UTF-8 text"),
         ("жук", (), "'жук' cannot be pronounced"),
         ("go: ZZ", (), "'go' needs the phone ZZ"),
         ("go = fast", (), "weight 'fast' is not a number"),
@@ -60,9 +61,10 @@ def test_debug_prints_how_new_words_are_spoken(run, tmp_path, command):
 def test_refusals(run, tmp_path, command, text, more, message):
     path = tmp_path / "list.txt"
     if text is not None:
-        path.write_text(text, "utf-8")
+        path.write_bytes(text if isinstance(text, bytes) else text.encode())
     source = [READ] if command == "transcribe" else ["--from-file", READ]
     result = run(command, "--hot-words", path, *more, *source)
     assert result.status == 2
     assert message in result.err
+    assert result.err.count(path.name) <= 1, "the file is named twice"
     assert len(result.err.strip().splitlines()) == 1
