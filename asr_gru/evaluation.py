@@ -8,7 +8,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Literal
 
-from asr_gru.audio import read_recording
+from asr_gru.data.audio import load_audio
 from asr_gru.data.manifest import Utterance, check_files
 from asr_gru.errors import AudioError, DataError
 from asr_gru.recognizer import Recognizer
@@ -112,7 +112,7 @@ def evaluate(
     results, unreadable, audio_s, spent_s = [], [], 0.0, 0.0
     for number, utterance in enumerate(utterances, 1):
         try:
-            samples = read_recording(utterance.path, rate)
+            samples = load_audio(utterance, rate)
         except AudioError as error:
             unreadable.append(str(error))
             continue

@@ -11,10 +11,10 @@ from dataclasses import dataclass, replace
 import numpy as np
 import numpy.typing as npt
 
-from asr_gru.audio import read_recording
+from asr_gru.data.audio import load_audio
 from asr_gru.data.manifest import Utterance, check_files
 from asr_gru.decoding import TreeSearch, TreeSearchKnobs
-from asr_gru.errors import ConfigError, DataError
+from asr_gru.errors import AudioError, ConfigError, DataError
 from asr_gru.model.acoustic import AcousticModel
 from asr_gru.model.search_parameters import PARAMETERS
 from asr_gru.scoring import Score, word_errors
@@ -35,10 +35,12 @@ class Heard:
     Attributes:
         text: what was said.
         log_probs: ``(frames, tokens)``.
+        speaker: who said it, or "".
     """
 
     text: str
     log_probs: LogProbs
+    speaker: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,20 +56,37 @@ class Trial:
         return sum(self.rates.values()) / len(self.rates)
 
 
-def hear(acoustic: AcousticModel, utterances: Sequence[Utterance]) -> list[Heard]:
+def hear(
+    acoustic: AcousticModel,
+    utterances: Sequence[Utterance],
+    on_unreadable: Callable[[str], None] | None = None,
+) -> list[Heard]:
     """Run the acoustic model over recordings.
 
+    Args:
+        acoustic: the model.
+        utterances: recordings and their texts.
+        on_unreadable: told, in a line, of each recording that cannot be read and is left out.
+
     Raises:
-        DataError: no utterances, or recordings that are not there.
+        DataError: no utterances, recordings that are not there, or none that can be read.
     """
     if not utterances:
         raise DataError("the manifest is empty; there is nothing to tune on")
     check_files(utterances)
     heard = []
     for utterance in utterances:
-        samples = read_recording(utterance.path, acoustic.info.sample_rate)
+        try:
+            samples = load_audio(utterance, acoustic.info.sample_rate)
+        except AudioError as error:
+            problem = str(error)
+            if on_unreadable is not None:
+                on_unreadable(problem)
+            continue
         rows = acoustic.finish(samples[None], acoustic.start(1))[0]
-        heard.append(Heard(normalise(utterance.text, "english"), rows))
+        heard.append(Heard(normalise(utterance.text, "english"), rows, utterance.speaker))
+    if not heard:
+        raise DataError(f"no recording of the manifest can be read ({problem})")
     return heard
 
 

@@ -18,8 +18,18 @@ LANGUAGE = (ROOT / "docs" / "language.md").read_text(encoding="utf-8")
 ALIGNMENT = (ROOT / "docs" / "alignment.md").read_text(encoding="utf-8")
 ADAPTATION = (ROOT / "docs" / "adaptation.md").read_text(encoding="utf-8")
 PYTHON = (ROOT / "docs" / "python.md").read_text(encoding="utf-8")
+OWN_DATA = (ROOT / "docs" / "own-data.md").read_text(encoding="utf-8")
 DOCUMENTS = (
-    README + LIVE + LANGUAGE + PHRASES + GRAMMARS + HOT_WORDS + ALIGNMENT + ADAPTATION + PYTHON
+    README
+    + LIVE
+    + LANGUAGE
+    + PHRASES
+    + GRAMMARS
+    + HOT_WORDS
+    + ALIGNMENT
+    + ADAPTATION
+    + PYTHON
+    + OWN_DATA
 )
 BLOCKS = re.findall(r"```python\n(.*?)```", DOCUMENTS, re.DOTALL)
 

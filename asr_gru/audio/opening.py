@@ -174,10 +174,40 @@ def _open_copy(file: IO[bytes], name: Path, head: bytes) -> Recording:
         raise
 
 
-def read_recording(source: str | Path | RawAudio, sample_rate: int) -> Samples:
-    """Read a whole recording as mono float32 at ``sample_rate``, shape ``(n,)``."""
+def read_recording(
+    source: str | Path | RawAudio,
+    sample_rate: int,
+    *,
+    start_s: float = 0.0,
+    duration_s: float | None = None,
+) -> Samples:
+    """Read a recording, or a segment of it, as mono float32 at ``sample_rate``, shape ``(n,)``.
+
+    Where the decoder can seek, what is before ``start_s`` is not decoded.
+
+    Args:
+        source: the recording.
+        sample_rate: in Hz.
+        start_s: where to begin.
+        duration_s: seconds to read; None for the rest. Fewer are returned at the end.
+
+    Raises:
+        AudioError: as ``open_recording`` and ``Recording.blocks``.
+    """
     with closing(open_recording(source)) as recording:
         resampler = Resampler(recording.sample_rate, sample_rate)
-        pieces = [resampler.feed(block) for block in recording.blocks(10.0)]
+        first = round(start_s * recording.sample_rate)
+        first -= recording.seek(first) if first else 0
+        left = None if duration_s is None else round(duration_s * recording.sample_rate)
+        pieces = []
+        for block in recording.blocks(10.0 if duration_s is None else 1.0):
+            rest = block[first:]
+            first = max(0, first - len(block))
+            if left is not None:
+                rest = rest[:left]
+                left -= len(rest)
+            pieces.append(resampler.feed(rest))
+            if left == 0:
+                break
         pieces.append(resampler.finish())
     return np.concatenate(pieces)

@@ -114,6 +114,22 @@ class SoundFileReader:
         self._position, self._near_damage = target, False
         return True
 
+    def seek(self, frame: int) -> bool:
+        """Go on from ``frame``, before anything was read; return whether that is possible."""
+        # MP3 is not sought, as libsndfile lands elsewhere.
+        if self.frames is None or frame > self.frames or self._file.format == "MP3":
+            return False
+        try:
+            found = int(self._file.seek(frame))
+        except RuntimeError:
+            found = -1
+        if found != frame:
+            self.close()
+            self._open()
+            return False
+        self._position = frame
+        return True
+
     def close(self) -> None:
         """Close the file."""
         self._file.close()

@@ -65,6 +65,7 @@ class Recording:
         self._produced = 0
         self._skipped_s = 0.0
         self._damage = ""
+        self._first_frame = 0
 
     @property
     def duration_s(self) -> float | None:
@@ -82,6 +83,20 @@ class Recording:
         self._reader.close()
         if self._copy is not None:
             self._copy.close()
+
+    def seek(self, frame: int) -> int:
+        """Go on from ``frame`` before the first block, if the decoder can.
+
+        Returns:
+            the frame that decoding starts with: ``frame``, or 0.
+        """
+        reader = self._reader
+        if len(self._links) > 1 or not isinstance(reader, SoundFileReader):
+            return 0
+        if not reader.seek(frame):
+            return 0
+        self._first_frame = frame
+        return frame
 
     def blocks(self, seconds: float = BLOCK_S) -> Iterator[Samples]:
         """Yield mono float32 blocks of ``seconds``; the last one may be shorter.
@@ -126,7 +141,8 @@ class Recording:
 
     def _frames(self) -> Iterator[Samples]:
         """Yield the frames ``(n, channels)`` of the open link, with silence for damaged regions."""
-        produced = failures = damaged_regions = 0
+        produced = self._first_frame
+        failures = damaged_regions = 0
         silence: list[Samples] = []
         while True:
             reader = self._reader

@@ -14,6 +14,8 @@ from asr_gru.cli.outputs import check_folder, name_outputs
 from asr_gru.cli.progress import AudioProgress
 from asr_gru.cli.quiet import quiet_libraries
 from asr_gru.cli.workers import Finished
+from asr_gru.data.audio import load_audio
+from asr_gru.data.utterance import Utterance
 from asr_gru.errors import ConfigError, DataError, Error
 from asr_gru.files import write_bytes
 from asr_gru.formats import format_alignment, writer
@@ -24,6 +26,7 @@ if TYPE_CHECKING:
     from asr_gru.language import Lexicon
     from asr_gru.recognizer import Recognizer
     from asr_gru.results import Alignment
+    from asr_gru.streaming.recordings import AudioInput
 
 __all__ = ["command"]
 
@@ -35,6 +38,17 @@ MOST_SHOWN = 10
 class _Job(NamedTuple):
     text: str
     audio: Path
+    segment: Utterance | None = None
+    """Of a manifest, where the recording is not aligned as a whole."""
+
+    @property
+    def output(self) -> Path:
+        """Path that outputs are named after."""
+        if self.segment is None or self.segment.start_s is None:
+            return self.audio
+        path, start_s = self.segment.path, self.segment.start_s
+        end_s = start_s + self.segment.duration_s
+        return path.with_name(f"{path.stem}-{start_s:.3f}-{end_s:.3f}{path.suffix}")
 
 
 @click.command("align")
@@ -105,7 +119,7 @@ def command(
 
         recognizer = Recognizer.load(model, threads=threads)
         own = _read_lexicon(lexicon, recognizer) if lexicon else None
-        names = name_outputs([job.audio for job in jobs])
+        names = name_outputs([job.output for job in jobs])
         lines = ["recording\tstart_s\tend_s\tkind\ttext\theard"]
         failed = False
         with AudioProgress([job.audio for job in jobs]) as progress:
@@ -116,8 +130,9 @@ def command(
                     check()
 
                 try:
+                    source, rate = _audio(job, recognizer.acoustic.info.sample_rate)
                     found = recognizer.align(
-                        job.text, job.audio, lexicon=own, on_progress=on_progress
+                        job.text, source, rate, lexicon=own, on_progress=on_progress
                     )
                 except Error as error:
                     if not manifests:
@@ -152,7 +167,10 @@ def _jobs(text: Path | None, audio: Path | None, manifests: Sequence[Path]) -> l
         utterances = [one for manifest in manifests for one in read_manifest(manifest)]
         if not utterances:
             raise DataError(f"{manifests[0]}: no recordings; there is nothing to align")
-        return [_Job(one.written or one.text, one.path) for one in utterances]
+        return [
+            _Job(one.written or one.text, one.key, None if one.start_s is None else one)
+            for one in utterances
+        ]
     if text is None or audio is None:
         raise ConfigError("give TEXT and AUDIO, or --manifest")
     if text.is_dir():
@@ -160,6 +178,13 @@ def _jobs(text: Path | None, audio: Path | None, manifests: Sequence[Path]) -> l
             f"{text}: a folder; give a text file, or align a training corpus with align-corpus"
         )
     return [_Job(_read_text(text), audio)]
+
+
+def _audio(job: _Job, sample_rate: int) -> tuple[AudioInput, int | None]:
+    """Return a recording or the samples of a segment, and the sample rate of samples."""
+    if job.segment is None:
+        return job.audio, None
+    return load_audio(job.segment, sample_rate), sample_rate
 
 
 def _read_text(path: Path) -> str:

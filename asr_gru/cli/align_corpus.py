@@ -7,7 +7,7 @@ from pathlib import Path
 import click
 
 from asr_gru.cli.options import cache_option, normaliser_option
-from asr_gru.cli.terminal import count_progress
+from asr_gru.cli.terminal import count_progress, left_out
 from asr_gru.errors import DataError, MissingExtraError
 
 __all__ = ["command"]
@@ -60,6 +60,8 @@ def command(
     lines = ["path\tphones"]
     utterances = read_utterances(names, Path(), data)
     corpus = pack_corpus(utterances, cache, net.config.frontend.sample_rate)
+    for problem in corpus.unreadable.values():
+        left_out(problem)
     pronunciations = load_pronunciations(data, Path())
     with count_progress("aligning", len(utterances)) as update:
         result = align_corpus(net, tokenizer, corpus, pronunciations, update)

@@ -9,8 +9,8 @@ from typing import Any, Literal
 import click
 
 from asr_gru.cli.options import endpoint_rules, model_options, normaliser_option
-from asr_gru.cli.terminal import count_progress
-from asr_gru.data.manifest import Utterance, check_files, read_manifest
+from asr_gru.cli.terminal import count_progress, left_out
+from asr_gru.data.manifest import Utterance, check_files, name_manifests, read_manifest
 from asr_gru.evaluation import Evaluation, UtteranceResult, evaluate
 from asr_gru.recognizer import Recognizer
 from asr_gru.scoring import Comparison, compare
@@ -60,13 +60,13 @@ def command(
     worst: int,
     as_json: bool,
 ) -> int:
-    """Print word and character error rates on MANIFESTS (tab-separated: path, text)."""
+    """Print word and character error rates on MANIFESTS (docs/own-data.md)."""
     rules = endpoint_rules(endpoint)
     lists = {}
-    for manifest in manifests:
+    for name, manifest in zip(name_manifests(manifests), manifests, strict=True):
         utterances = read_manifest(manifest)
         check_files(utterances)
-        lists[manifest.stem] = utterances if limit is None else evenly_spread(utterances, limit)
+        lists[name] = utterances if limit is None else evenly_spread(utterances, limit)
     recognizers = [
         Recognizer.load(
             name, backend=backend, device=device, threads=threads, decoder=decoder, beam=beam
@@ -90,7 +90,7 @@ def command(
     results = evaluate_with(recognizers[0])
     unreadable = [problem for result in results.values() for problem in result.unreadable]
     for problem in unreadable:
-        click.echo(f"asr-gru: {problem}; left out", err=True)
+        left_out(problem)
     others = [evaluate_with(recognizer) for recognizer in recognizers[1:]]
     comparisons = {
         name: compare(
@@ -171,7 +171,7 @@ def _details(name: str, result: Evaluation, worst: int) -> None:
     )
     click.echo(f"most frequent errors: {common}")
     for one in result.worst(worst):
-        click.echo(f"{one.utterance.path.name}: {one.words.errors} errors\n{_aligned(one)}")
+        click.echo(f"{one.utterance.key.name}: {one.words.errors} errors\n{_aligned(one)}")
 
 
 def _aligned(one: UtteranceResult) -> str:
@@ -196,11 +196,12 @@ def _document(result: Evaluation, worst: int) -> dict[str, Any]:
         "deletions": result.words.deletions,
         "insertions": result.words.insertions,
         "real_time_factor": round(result.real_time_factor, 5),
+        "unreadable": list(result.unreadable),
         "confusions": [
             [reference, hypothesis, n] for (reference, hypothesis), n in result.confusions(50)
         ],
         "worst": [
-            {"path": str(one.utterance.path), "said": one.reference, "heard": one.hypothesis}
+            {"path": str(one.utterance.key), "said": one.reference, "heard": one.hypothesis}
             for one in result.worst(worst)
         ],
     }

@@ -2,15 +2,19 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import click
 
 from asr_gru.cli.options import finite
-from asr_gru.errors import DataError, MissingExtraError
+from asr_gru.cli.terminal import left_out
+from asr_gru.errors import AudioError, DataError, MissingExtraError
 
 if TYPE_CHECKING:
+    from asr_gru.audio import Samples
+    from asr_gru.data.manifest import Utterance
     from asr_gru.language import LanguageModel, Lexicon
     from asr_gru.text import Tokenizer
 
@@ -83,7 +87,6 @@ def command(
         from asr_gru.training.checkpoint import load_checkpoint, net_from_checkpoint
     except ModuleNotFoundError as error:
         raise MissingExtraError(error.name or "torch", "train") from None
-    from asr_gru.audio import read_recording
     from asr_gru.data.manifest import check_files, read_manifest
     from asr_gru.text import TOKENS, load_tokenizer, normalise
 
@@ -101,9 +104,9 @@ def command(
             "a manifest is empty; export needs recordings for --calibration and --check"
         )
     recordings, seconds = [], 0.0
-    for utterance in spoken[:: max(1, len(spoken) // 200)]:
-        recordings.append(read_recording(utterance.path, rate))
-        seconds += len(recordings[-1]) / rate
+    for _, samples in _readable(spoken[:: max(1, len(spoken) // 200)], rate):
+        recordings.append(samples)
+        seconds += len(samples) / rate
         if seconds > CALIBRATION_S:
             break
     report = export_model(
@@ -112,7 +115,7 @@ def command(
         model_dir,
         load_card(card, name or model_dir.name, checkpoint),
         calibration=recordings,
-        check=[(read_recording(u.path, rate), normalise(u.text, normaliser)) for u in checked],
+        check=[(samples, normalise(u.text, normaliser)) for u, samples in _readable(checked, rate)],
         bound=bound,
         with_float=with_float,
         with_weights=weights,
@@ -126,6 +129,24 @@ def command(
             f"{figures.words.rate:6.2f}"
         )
     click.echo(f"int8 and float32 agree on the best token in {report.agreement:.2f} % of frames")
+
+
+def _readable(utterances: Sequence[Utterance], rate: int) -> Iterator[tuple[Utterance, Samples]]:
+    """Yield the utterances that can be read, and their samples; name the others."""
+    from asr_gru.data.audio import load_audio
+
+    is_any_read, problem = False, ""
+    for utterance in utterances:
+        try:
+            samples = load_audio(utterance, rate)
+        except AudioError as error:
+            problem = str(error)
+            left_out(problem)
+            continue
+        is_any_read = True
+        yield utterance, samples
+    if not is_any_read:
+        raise DataError(f"no recording of the manifest can be read ({problem})")
 
 
 def _words(

@@ -25,6 +25,8 @@ from asr_gru.language.corpus import blocks_of, read_words
 
 __all__ = ["command"]
 
+MANIFESTS = (".tsv", ".jsonl", ".jsonl.gz")
+
 ARPA = re.compile(r"\.arpa(\.gz|\.xz)?$")
 TEXTS = click.Path(path_type=Path)
 
@@ -56,7 +58,7 @@ def _train(
     size: int | None,
     development: tuple[Path, ...],
 ) -> None:
-    """Train a model on TEXTS: files (.txt, .gz, .xz, or a manifest .tsv) or folders of them.
+    """Train a model on TEXTS: files (.txt, .gz, .xz, a manifest .tsv or .jsonl) or folders of them.
 
     Texts have one sentence per line, and words separated by white space, as they should be
     recognised. With --development a model is trained on each of TEXTS, and these are interpolated
@@ -115,7 +117,7 @@ def _convert(source: Path, target: Path, exact: bool) -> None:
 
 
 def _blocks(path: Path) -> Iterable[str]:
-    if path.suffix == ".tsv":
+    if path.name.endswith(MANIFESTS):
         return ["".join(f"{utterance.text}\n" for utterance in read_manifest(path))]
     return blocks_of(path)
 

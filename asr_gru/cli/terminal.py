@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, TextIO
 if TYPE_CHECKING:
     from rich.progress import Progress
 
-__all__ = ["DELAY_S", "count_progress", "is_drawn_on", "start_bar"]
+__all__ = ["DELAY_S", "count_progress", "is_drawn_on", "left_out", "start_bar"]
 
 DELAY_S = 1.0
 """Seconds before a bar appears."""
@@ -21,6 +21,11 @@ DELAY_S = 1.0
 def is_drawn_on(file: TextIO) -> bool:
     """Return whether a file is a terminal whose cursor can be moved."""
     return file.isatty() and os.environ.get("TERM") != "dumb"
+
+
+def left_out(problem: str) -> None:
+    """Say on standard error that a recording could not be used, and is left out."""
+    sys.stderr.write(f"asr-gru: {problem}; left out\n")
 
 
 @contextmanager

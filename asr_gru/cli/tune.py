@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 
 import click
 
+from asr_gru.cli.terminal import left_out
 from asr_gru.errors import ModelError
 
 if TYPE_CHECKING:
@@ -55,7 +56,7 @@ def command(
     Use development sets only, never a test set.
     """
     from asr_gru.backends import load_acoustic_model
-    from asr_gru.data.manifest import read_manifest
+    from asr_gru.data.manifest import name_manifests, read_manifest
     from asr_gru.decoders import Decoders, configured
     from asr_gru.decoding import TreeSearch
     from asr_gru.model.directory import ModelDirectory, write_model_directory
@@ -67,11 +68,11 @@ def command(
         raise ModelError(f"{model}: has no lexicon to search for words; export it with --lexicon")
     acoustic = load_acoustic_model(directory)
     lists, speakers = {}, {}
-    for manifest in manifests:
+    for name, manifest in zip(name_manifests(manifests), manifests, strict=True):
         utterances = read_manifest(manifest)
         step = max(1, len(utterances) // limit) if limit else 1
-        lists[manifest.stem] = hear(acoustic, utterances[::step])
-        speakers[manifest.stem] = [one.speaker for one in utterances[::step]]
+        lists[name] = hear(acoustic, utterances[::step], left_out)
+        speakers[name] = [one.speaker for one in lists[name]]
     if confidence:
         _fit_confidence(directory, decoder, lists, speakers=speakers, dry_run=dry_run)
         return

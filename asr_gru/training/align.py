@@ -94,7 +94,7 @@ def align_corpus(
             result.variant_words += sum(choice > 0 for choice in aligned.chosen)
             result.log_prob += aligned.log_prob
             result.phones += len(aligned.tokens)
-            result.lines[utterance.path] = phone_line(
+            result.lines[utterance.key] = phone_line(
                 aligned,
                 tokenizer.symbols,
                 frame_s,

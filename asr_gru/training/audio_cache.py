@@ -10,7 +10,7 @@ from pathlib import Path
 import numpy as np
 import numpy.typing as npt
 
-from asr_gru.audio import read_recording
+from asr_gru.data.audio import load_audio
 from asr_gru.data.manifest import Utterance
 from asr_gru.errors import AudioError
 from asr_gru.files import replace_file, write_bytes
@@ -39,7 +39,7 @@ class Corpus:
         failed = json.loads(stem.with_suffix(".json").read_text(encoding="utf-8"))
         reasons = {int(index): str(reason) for index, reason in failed.items()}
         self.utterances = [u for index, u in enumerate(utterances) if index not in reasons]
-        self.unreadable = {utterances[index].path: reason for index, reason in reasons.items()}
+        self.unreadable = {utterances[index].key: reason for index, reason in reasons.items()}
         self.sample_rate = sample_rate
         self.bounds: npt.NDArray[np.int64] = np.load(stem.with_suffix(".npy"), allow_pickle=False)
         size = int(self.bounds[-1])
@@ -67,9 +67,9 @@ def pack_corpus(
     """Decode ``utterances`` into ``folder``, unless an earlier run already has.
 
     The cache key covers the resolved path, size and modification time of each recording, the
-    sample rate and ``DECODER_VERSION``, so recordings that changed are decoded again and projects
-    with equal relative paths share nothing. Recordings that cannot be read are left out and listed
-    in ``Corpus.unreadable``.
+    times of segments, the sample rate and ``DECODER_VERSION``, so recordings that changed are
+    decoded again and projects with equal relative paths share nothing. Recordings that cannot be
+    read are left out and listed in ``Corpus.unreadable``.
 
     Raises:
         OSError: the folder cannot be written; names it.
@@ -78,6 +78,8 @@ def pack_corpus(
     for utterance in utterances:
         status = utterance.path.stat()
         entry = [str(utterance.path.resolve()), status.st_size, status.st_mtime_ns]
+        if utterance.start_s is not None:
+            entry += [utterance.start_s, utterance.duration_s]
         digest.update(json.dumps(entry).encode())
     stem = folder / digest.hexdigest()[:16]
     if not stem.with_suffix(".npy").exists():
@@ -96,17 +98,16 @@ def _decode(
     bounds = [0]
     unreadable: dict[int, str] = {}
 
-    def read(path: Path) -> Int16 | AudioError:
+    def read(utterance: Utterance) -> Int16 | AudioError:
         try:
-            samples = read_recording(path, sample_rate)
+            samples = load_audio(utterance, sample_rate)
         except AudioError as error:
             return error
         whole: Int16 = np.clip(np.rint(samples * 32768.0), -32768, 32767).astype("<i2")
         return whole
 
-    paths = [utterance.path for utterance in utterances]
     with replace_file(stem.with_suffix(".i16")) as file:
-        for index, samples in enumerate(map_ahead(read, paths, usable_cpus())):
+        for index, samples in enumerate(map_ahead(read, utterances, usable_cpus())):
             if isinstance(samples, AudioError):
                 unreadable[index] = str(samples)
             else:

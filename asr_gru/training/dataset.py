@@ -57,17 +57,7 @@ def read_utterances(manifests: Sequence[str], root: Path, data: DataConfig) -> l
     """Read manifests and normalise their texts."""
     utterances = [utterance for name in manifests for utterance in read_manifest(root / name)]
     check_files(utterances)
-    return [
-        Utterance(
-            path=u.path,
-            text=normalise(u.text, data.normaliser),
-            duration_s=u.duration_s,
-            speaker=u.speaker,
-            source=u.source,
-            written=u.written,
-        )
-        for u in utterances
-    ]
+    return [replace(u, text=normalise(u.text, data.normaliser)) for u in utterances]
 
 
 def build_tokenizer(utterances: Sequence[Utterance], data: DataConfig) -> Tokenizer:
@@ -87,9 +77,7 @@ def folder_corpus(
 ) -> Corpus:
     """Return all recordings in ``folder`` as a corpus without texts (noise, impulse responses)."""
     paths = find_recordings([folder])
-    utterances = [
-        Utterance(path=p, text="", duration_s=0.0, speaker="", source="", written="") for p in paths
-    ]
+    utterances = [Utterance(path=path, text="") for path in paths]
     corpus = pack_corpus(utterances, cache, sample_rate, on_progress)
     if not len(corpus):
         raise DataError(
@@ -134,7 +122,7 @@ class TrainingSet:
             self.targets.append(target)
             duration_s = corpus.duration_s(index)
             frames = int(duration_s * self.net.frontend.sample_rate) // self.net.frame_samples
-            if unpronounced and utterance.path in unpronounced:
+            if unpronounced and utterance.key in unpronounced:
                 reason = "with a word that has no pronunciation"
             elif duration_s < data.shortest_s:
                 reason = f"shorter than {data.shortest_s} s"
@@ -146,7 +134,7 @@ class TrainingSet:
                 self.kept.append(index)
                 continue
             self.left_out[reason] = self.left_out.get(reason, 0) + 1
-            self.left_out_example.setdefault(reason, utterance.path.name)
+            self.left_out_example.setdefault(reason, utterance.key.name)
         if not self.kept:
             reasons = ", ".join(f"{count} {reason}" for reason, count in self.left_out.items())
             raise DataError(
@@ -155,7 +143,7 @@ class TrainingSet:
             )
         self.with_phones = 0
         if phones is not None:
-            self.with_phones = sum(corpus.utterances[i].path in phones.times for i in self.kept)
+            self.with_phones = sum(corpus.utterances[i].key in phones.times for i in self.kept)
             if not self.with_phones:
                 raise DataError(
                     "phones.file: contains none of the training recordings; "
@@ -203,7 +191,7 @@ class TrainingSet:
     ) -> npt.NDArray[np.int64] | None:
         if self.phones is None:
             return None
-        times = self.phones.times.get(self.corpus.utterances[self.kept[index]].path)
+        times = self.phones.times.get(self.corpus.utterances[self.kept[index]].key)
         if times is None:
             return None
         net = self.net

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from asr_gru.data.manifest import Utterance
-from asr_gru.errors import ConfigError
+from asr_gru.data.manifest import Utterance, name_manifests
+from asr_gru.errors import ConfigError, DataError
 from asr_gru.text import Tokenizer, find_tokens, load_tokenizer
 from asr_gru.training.audio_cache import Corpus, pack_corpus
 from asr_gru.training.augment import Augmenter
@@ -50,12 +50,17 @@ def prepare(
     rooms = (
         folder_corpus(run.root / augment.rooms, run.cache, sample_rate) if augment.rooms else None
     )
+    names = name_manifests(config.data.validation)
     validation = {
-        Path(name).stem: pack_corpus(
-            _validation_texts(name, config, run, pronunciations), run.cache, sample_rate
+        name: pack_corpus(
+            _validation_texts(manifest, config, run, pronunciations), run.cache, sample_rate
         )
-        for name in config.data.validation
+        for name, manifest in zip(names, config.data.validation, strict=True)
     }
+    for name, one in validation.items():
+        if one.unreadable and not len(one):
+            problem = next(iter(one.unreadable.values()))
+            raise DataError(f"no recording of validation set {name} can be read ({problem})")
     saved = find_tokens(run.folder)
     if saved is not None:
         tokenizer = load_tokenizer(saved)
@@ -79,8 +84,9 @@ def prepare(
     if processes.is_main:
         processes.barrier()
     report.training_set(training_set)
-    for validation_corpus in validation.values():
-        report.unreadable(validation_corpus)
+    for other in (noise, rooms, *validation.values()):
+        if other is not None:
+            report.unreadable(other)
     return tokenizer, training_set, validation
 
 
@@ -96,4 +102,4 @@ def _validation_texts(
     if pronunciations is None:
         return utterances
     texts = pronunciations.to_phones(utterances)
-    return [utterance for utterance in texts.utterances if utterance.path not in texts.missing]
+    return [utterance for utterance in texts.utterances if utterance.key not in texts.missing]

@@ -87,10 +87,10 @@ class Pronunciations:
         """Convert texts to phones: those of the alignment, else the first variant of each word."""
         texts = PhoneTexts([])
         utterances = list(utterances)
-        unaligned = [u for u in utterances if u.path not in self._aligned]
+        unaligned = [u for u in utterances if u.key not in self._aligned]
         self.prefetch(word for u in unaligned for word in u.text.split())
         for utterance in utterances:
-            phones = self._aligned.get(utterance.path)
+            phones = self._aligned.get(utterance.key)
             if phones is None:
                 words = utterance.text.split()
                 variants = [self._cache[word] for word in words]
@@ -99,7 +99,7 @@ class Pronunciations:
                 texts.unpronounced.update(unknown)
                 texts.guessed.update(guessed)
                 if unknown:
-                    texts.missing[utterance.path] = unknown[0]
+                    texts.missing[utterance.key] = unknown[0]
                     phones = ()
                 else:
                     phones = tuple([phone for way in variants for phone in way[0].phones])

@@ -18,7 +18,7 @@ import numpy as np
 from asr_gru import Alignment
 from asr_gru.alignment import Aligner, AlignmentPenalties
 from asr_gru.alignment.recording import hear
-from asr_gru.audio import read_recording
+from asr_gru.data.audio import load_audio
 from benchmarks._common import Table, load, make_parser, read_lists, reference, run
 
 BETWEEN_S = 0.4
@@ -96,7 +96,7 @@ def main(argv: Sequence[str] | None = None) -> None:
         parts: list[np.ndarray] = []
         words: list[str] = []
         for utterance in utterances:
-            parts += [read_recording(utterance.path, rate), np.zeros(round(BETWEEN_S * rate))]
+            parts += [load_audio(utterance, rate), np.zeros(round(BETWEEN_S * rate))]
             words += reference(utterance).split()
         samples = np.concatenate(parts).astype(np.float32)
         rows, heard = hear(recognizer.pipeline, samples, rate)

@@ -16,7 +16,7 @@ from pathlib import Path
 import numpy as np
 
 from asr_gru import MissingExtraError
-from asr_gru.audio import read_recording
+from asr_gru.data.audio import load_audio
 from asr_gru.scoring import align
 from benchmarks._common import Table, load, make_parser, read_lists, reference, run
 
@@ -93,7 +93,7 @@ def main(argv: Sequence[str] | None = None) -> None:
     for name, utterances in read_lists(options).items():
         confidences, rights = [], []
         for utterance in utterances:
-            words = recognizer.transcribe(read_recording(utterance.path, rate), rate).words
+            words = recognizer.transcribe(load_audio(utterance, rate), rate).words
             pairs = align(reference(utterance).split(), [word.text for word in words])
             confidences += [word.confidence for word in words]
             rights += [said == word for said, word in pairs if word is not None]

@@ -8,7 +8,7 @@ from collections.abc import Sequence
 import numpy as np
 
 from asr_gru import EndpointRules, Recognizer
-from asr_gru.audio import read_recording
+from asr_gru.data.audio import load_audio
 from asr_gru.model.info import DEFAULT_MODEL
 from asr_gru.scoring import Score, word_errors
 from asr_gru.text import normalise
@@ -36,7 +36,7 @@ def main(argv: Sequence[str] | None = None) -> None:
     scores: dict[tuple[str, str], Score] = {}
     for utterance in read_all(options):
         expected = reference(utterance)
-        for level, samples in levels(read_recording(utterance.path, RATE)):
+        for level, samples in levels(load_audio(utterance, RATE)):
             for name, recognizer in recognizers.items():
                 text = recognizer.transcribe(
                     samples.astype(np.float32), RATE, endpoint=EndpointRules.off()

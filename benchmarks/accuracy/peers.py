@@ -23,7 +23,7 @@ import numpy as np
 import numpy.typing as npt
 
 from asr_gru import EndpointRules
-from asr_gru.audio import read_recording
+from asr_gru.data.audio import load_audio
 from asr_gru.scoring import Score, word_errors
 from asr_gru.text import normalise
 from benchmarks._common import (
@@ -110,7 +110,7 @@ def main(argv: Sequence[str] | None = None) -> None:
     for name, utterances in read_lists(options).items():
         scores, spent, seconds = [Score(), Score()], [0.0, 0.0], 0.0
         for utterance in utterances:
-            samples = read_recording(utterance.path, RATE)
+            samples = load_audio(utterance, RATE)
             seconds += len(samples) / RATE
             expected = reference(utterance)
             for index, system in enumerate(systems):

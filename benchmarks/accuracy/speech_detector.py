@@ -16,6 +16,7 @@ import numpy as np
 
 from asr_gru import EndpointRules, Recognizer, Segment
 from asr_gru.audio import find_recordings, read_recording
+from asr_gru.data.audio import load_audio
 from asr_gru.data.manifest import Utterance, read_manifest
 from asr_gru.model.acoustic import AcousticModel
 from asr_gru.model.directory import ModelDirectory
@@ -98,7 +99,7 @@ def main(argv: Sequence[str] | None = None) -> None:
     lists = {
         name: (
             [reference(utterance) for utterance in utterances],
-            [log_probs(acoustic, read_recording(u.path, rate)) for u in utterances],
+            [log_probs(acoustic, load_audio(u, rate)) for u in utterances],
         )
         for name, utterances in chosen.items()
     }

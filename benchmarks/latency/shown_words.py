@@ -18,7 +18,7 @@ from dataclasses import replace
 import numpy as np
 
 from asr_gru import EndpointRules, Recognizer
-from asr_gru.audio import read_recording
+from asr_gru.data.audio import load_audio
 from asr_gru.decoding import TreeSearch
 from asr_gru.streaming.engine import Pipeline
 from asr_gru.streaming.segmenter import Segmenter
@@ -90,7 +90,7 @@ def main(argv: Sequence[str] | None = None) -> None:
     pipeline = recognizer.stream(info.sample_rate).engine.pipeline
     recordings = []
     for utterance in read_all(options):
-        samples = read_recording(utterance.path, info.sample_rate)
+        samples = load_audio(utterance, info.sample_rate)
         recordings.append((log_probs(recognizer, samples), len(samples) / info.sample_rate))
     table = Table(
         *(("step ms", "7.0f"), ("share", "6.1f"), ("shown", "7"), ("revised %", "10.1f")),

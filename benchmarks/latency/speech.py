@@ -16,7 +16,7 @@ import numpy.typing as npt
 import soundfile
 
 from asr_gru import Recognizer
-from asr_gru.audio import read_recording
+from asr_gru.data.audio import load_audio
 from asr_gru.data.manifest import Utterance
 from asr_gru.text import normalise
 from benchmarks.latency.words import Spoken
@@ -198,7 +198,7 @@ def align_by_pocketsphinx(utterances: Iterable[Utterance]) -> Iterator[Piece]:
     """
     decoder = _decoder()
     for utterance in utterances:
-        samples = read_recording(utterance.path, RATE)
+        samples = load_audio(utterance, RATE)
         text = normalise(utterance.text, "english")
         for word in set(text.split()):
             if decoder.lookup_word(word) is None:
@@ -261,7 +261,7 @@ def align_by_model(utterances: Iterable[Utterance], recognizer: Recognizer) -> I
     acoustic, tokens = recognizer.acoustic, recognizer.tokenizer
     info = acoustic.info
     for utterance in utterances:
-        samples = read_recording(utterance.path, info.sample_rate)
+        samples = load_audio(utterance, info.sample_rate)
         targets = tokens.encode(normalise(utterance.text, "english"))
         log_probs = acoustic.finish(samples[None], acoustic.start(1))[0]
         frames, _ = force_align(log_probs, targets)

@@ -82,7 +82,7 @@ def test_another_way_to_decode_decodes_again(tmp_path, monkeypatch, change):
 def test_what_did_not_change_is_not_decoded_again(tmp_path, monkeypatch):
     utterance = write(tmp_path / "a.wav", 1)
     first = pack_corpus([utterance], tmp_path / "cache", RATE)
-    monkeypatch.setattr(audio_cache, "read_recording", None)
+    monkeypatch.setattr(audio_cache, "load_audio", None)
     monkeypatch.chdir(tmp_path)
     again = pack_corpus([Utterance(path=Path("a.wav"), text="a")], tmp_path / "cache", RATE)
     assert np.array_equal(first.samples(0), again.samples(0))

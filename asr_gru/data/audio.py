@@ -1,0 +1,47 @@
+"""The samples of an utterance."""
+
+from __future__ import annotations
+
+from asr_gru.audio import Samples, open_recording, read_recording
+from asr_gru.data.utterance import Utterance
+from asr_gru.errors import AudioError
+
+__all__ = ["duration_of", "load_audio"]
+
+
+def load_audio(utterance: Utterance, sample_rate: int) -> Samples:
+    """Read an utterance as mono float32 at ``sample_rate``, shape ``(n,)``.
+
+    A segment that ends after its recording is shorter than the manifest says.
+
+    Raises:
+        AudioError: the recording cannot be read, has no samples, or ends before the segment.
+    """
+    if utterance.start_s is None:
+        samples = read_recording(utterance.path, sample_rate)
+        if not len(samples):
+            raise AudioError(f"{utterance.path}: has no samples; record it again")
+        return samples
+    samples = read_recording(
+        utterance.path, sample_rate, start_s=utterance.start_s, duration_s=utterance.duration_s
+    )
+    if not len(samples):
+        raise AudioError(
+            f"{utterance.path}: ends before the segment at {utterance.start_s:g} s; "
+            "check the times of its manifest"
+        )
+    return samples
+
+
+def duration_of(utterance: Utterance) -> float:
+    """Return the seconds of an utterance: of its manifest, else of the recording's header.
+
+    Raises:
+        AudioError: the recording cannot be read.
+    """
+    if utterance.duration_s:
+        return utterance.duration_s
+    with open_recording(utterance.path) as recording:
+        if recording.duration_s is not None:
+            return recording.duration_s
+        return sum(map(len, recording.blocks(10.0))) / recording.sample_rate

@@ -1,0 +1,192 @@
+"""Manifests of one JSON object a line: NeMo's, and cuts and supervisions of lhotse."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Sequence
+from pathlib import Path
+from typing import Any
+
+import msgspec
+
+from asr_gru.data.lines import numbered_lines
+from asr_gru.data.utterance import Utterance, recording_path, seconds
+from asr_gru.errors import DataError
+
+__all__ = ["json_lines", "read_json_lines"]
+
+SUPERVISIONS, RECORDINGS = "supervisions", "recordings"
+CUT_TYPES = ("MonoCut", "Cut")
+
+
+class _Source(msgspec.Struct):
+    type: str
+    source: str
+    channels: tuple[int, ...] = (0,)
+
+
+class _Recording(msgspec.Struct):
+    id: str
+    sources: tuple[_Source, ...]
+    duration: float = 0.0
+
+
+class _Supervision(msgspec.Struct):
+    start: float
+    duration: float
+    recording_id: str = ""
+    text: str | None = None
+    speaker: str | None = None
+
+
+class _Line(msgspec.Struct):
+    """Every key of the three forms that is used."""
+
+    audio_filepath: str | None = None
+    text: str | None = None
+    duration: float | None = None
+    offset: float | None = None
+    speaker: str | int | None = None
+    source: str = ""
+    written: str = ""
+    type: str | None = None
+    start: float = 0.0
+    recording: _Recording | None = None
+    recording_id: str = ""
+    supervisions: tuple[_Supervision, ...] | None = None
+
+
+def read_json_lines(
+    path: Path, lines: Iterable[tuple[int, str]], root: Path | None = None
+) -> list[Utterance]:
+    """Read the lines of a manifest of JSON objects.
+
+    - NeMo: ``audio_filepath`` and ``text``, and optionally ``duration``, ``offset``, ``speaker``.
+    - lhotse: cuts of a single recording in a file (``MonoCut``); each supervision is an utterance.
+    - lhotse: supervisions, with the recordings in the file of the same name beside it where
+      ``supervisions`` is replaced by ``recordings``.
+
+    Raises:
+        DataError: a line that is none of these, or a recording that is not a file.
+    """
+    base = root or path.parent
+    recordings: dict[str, _Recording] | None = None
+    utterances: list[Utterance] = []
+    for number, line in lines:
+        where = f"{path}:{number}"
+        entry = _decode(line, _Line, where)
+        if entry.audio_filepath is not None:
+            utterances.append(_nemo(entry, base, where))
+        elif entry.supervisions is not None:
+            utterances += _cut(entry, base, where)
+        elif entry.recording_id:
+            if recordings is None:
+                recordings = _recordings(path)
+            said = _decode(line, _Supervision, where)
+            if entry.recording_id not in recordings:
+                raise DataError(f"{where}: no recording {entry.recording_id!r}; add it")
+            utterances.append(_supervision(said, recordings[entry.recording_id], 0.0, base, where))
+        else:
+            raise DataError(
+                f"{where}: neither audio_filepath and text (NeMo) nor a cut or supervision (lhotse)"
+            )
+    return utterances
+
+
+def _decode(line: str, kind: Any, where: str) -> Any:
+    try:
+        return msgspec.json.decode(line.strip(), type=kind)
+    except (msgspec.DecodeError, RecursionError) as error:
+        raise DataError(f"{where}: {error}; write one JSON object a line") from None
+
+
+def _nemo(entry: _Line, base: Path, where: str) -> Utterance:
+    if entry.text is None:
+        raise DataError(f"{where}: no text; add what is said")
+    duration_s = seconds(entry.duration, "duration", where)
+    start_s = None if entry.offset is None else seconds(entry.offset, "offset", where)
+    if start_s is not None and not duration_s:
+        raise DataError(f"{where}: offset without duration; give how long the segment is")
+    return Utterance(
+        path=recording_path(entry.audio_filepath or "", base, where),
+        text=_line_of(entry.text),
+        duration_s=duration_s,
+        speaker="" if entry.speaker is None else _line_of(str(entry.speaker)),
+        source=_line_of(entry.source),
+        written=_line_of(entry.written),
+        start_s=start_s,
+    )
+
+
+def _cut(entry: _Line, base: Path, where: str) -> Iterator[Utterance]:
+    if entry.type not in (None, *CUT_TYPES):
+        raise DataError(
+            f"{where}: a {entry.type}, but only cuts of a single recording are read (MonoCut); "
+            "save the audio of the cuts with lhotse"
+        )
+    if entry.recording is None:
+        raise DataError(f"{where}: a cut without a recording; features alone cannot be used")
+    for said in entry.supervisions or ():
+        yield _supervision(said, entry.recording, entry.start, base, where)
+
+
+def _supervision(
+    said: _Supervision, recording: _Recording, cut_start_s: float, base: Path, where: str
+) -> Utterance:
+    if said.text is None:
+        raise DataError(f"{where}: a supervision without text; add what is said")
+    if len(recording.sources) != 1 or len(recording.sources[0].channels) != 1:
+        raise DataError(f"{where}: a recording of several files or channels; make it mono")
+    (source,) = recording.sources
+    if source.type != "file":
+        raise DataError(f"{where}: a recording from a {source.type}; save it as a file")
+    start_s = seconds(max(0.0, cut_start_s + said.start), "start", where)
+    duration_s = seconds(said.duration, "duration", where)
+    if not duration_s:
+        raise DataError(f"{where}: a supervision without duration; give how long it is")
+    is_whole = start_s == 0.0 and abs(duration_s - recording.duration) < 0.001
+    return Utterance(
+        path=recording_path(source.source, base, where),
+        text=_line_of(said.text),
+        duration_s=duration_s,
+        speaker=_line_of(said.speaker or ""),
+        start_s=None if is_whole else start_s,
+    )
+
+
+def _recordings(path: Path) -> dict[str, _Recording]:
+    """Read the recordings that belong to a file of supervisions."""
+    if SUPERVISIONS not in path.name:
+        raise DataError(
+            f"{path}: supervisions, whose recordings are not known; "
+            "name the files ...supervisions... and ...recordings..., or give cuts"
+        )
+    beside = path.with_name(path.name.replace(SUPERVISIONS, RECORDINGS))
+    found = {}
+    for number, line in numbered_lines(beside, f"it has the recordings of {path.name}"):
+        recording = _decode(line, _Recording, f"{beside}:{number}")
+        found[recording.id] = recording
+    return found
+
+
+def _line_of(text: str) -> str:
+    return " ".join(text.split())
+
+
+def json_lines(utterances: Sequence[Utterance], folder: Path) -> list[str]:
+    """Return lines in NeMo's form; paths under the folder become relative to it."""
+    lines = []
+    for u in utterances:
+        recording = u.path.absolute()
+        inside = recording.is_relative_to(folder)
+        entry: dict[str, object] = {
+            "audio_filepath": (recording.relative_to(folder) if inside else recording).as_posix(),
+            "duration": round(u.duration_s, 6),
+            "text": u.text,
+        }
+        if u.start_s is not None:
+            entry["offset"] = round(u.start_s, 6)
+        for name in ("speaker", "source", "written"):
+            if getattr(u, name):
+                entry[name] = getattr(u, name)
+        lines.append(msgspec.json.encode(entry).decode())
+    return lines

@@ -1,0 +1,112 @@
+"""An utterance: a recording, or a segment of one, and what is said in it."""
+
+from __future__ import annotations
+
+import math
+import os
+from collections.abc import Iterable
+from dataclasses import dataclass
+from pathlib import Path
+
+from asr_gru.errors import DataError
+
+__all__ = ["MAX_LISTED", "Utterance", "check_files", "listing", "recording_path", "seconds"]
+
+MAX_LISTED = 5
+"""Names in an error message; the others are counted."""
+
+
+@dataclass(frozen=True, slots=True)
+class Utterance:
+    """One entry of a manifest.
+
+    Attributes:
+        path: the recording.
+        text: transcript in spoken form.
+        duration_s: duration in seconds, or 0 if the manifest does not give it.
+        speaker: speaker id, or "".
+        source: corpus that the recording is from, or "".
+        written: transcript in written form, or "".
+        start_s: where a segment of ``duration_s`` starts in the recording; None for all of it.
+    """
+
+    path: Path
+    text: str
+    duration_s: float = 0.0
+    speaker: str = ""
+    source: str = ""
+    written: str = ""
+    start_s: float | None = None
+
+    @property
+    def key(self) -> Path:
+        """The path, with the times of a segment as in a media fragment: ``talk.flac#t=1.5,4.2``."""
+        if self.start_s is None:
+            return self.path
+        times = f"#t={self.start_s:.3f},{self.start_s + self.duration_s:.3f}"
+        return self.path.with_name(self.path.name + times)
+
+
+def recording_path(name: str, base: Path, where: str, *, absolute: bool = True) -> Path:
+    """Return the path of a recording as a manifest names it.
+
+    Args:
+        name: as written.
+        base: folder that relative names are relative to, and may not leave.
+        where: the manifest and line, for messages.
+        absolute: whether the format allows absolute paths; they are used as they are.
+
+    Raises:
+        DataError: empty, a URL, outside ``base``, or absolute where that is not allowed.
+    """
+    if not name or "\0" in name:
+        raise DataError(f"{where}: no path of a recording")
+    if "://" in name:
+        raise DataError(f"{where}: {name[:80]!r} is a URL; download the recording")
+    path = Path(name)
+    if path.is_absolute():
+        if absolute:
+            return path
+        raise DataError(f"{where}: {name[:80]!r} is an absolute path; name a file of the folder")
+    if Path(os.path.normpath(name)).parts[:1] == (os.pardir,):
+        remedy = "write an absolute path" if absolute else "name a file of the folder"
+        raise DataError(f"{where}: {name[:80]!r} is outside {base}; {remedy}")
+    return base / path
+
+
+def seconds(value: float | str | None, name: str, where: str) -> float:
+    """Return a time that a manifest gives, in seconds; 0 for None and "".
+
+    Raises:
+        DataError: not a number, negative or infinite.
+    """
+    try:
+        number = float(value or 0.0)
+    except ValueError:
+        number = math.nan
+    if not 0.0 <= number < math.inf:
+        raise DataError(f"{where}: {name} is {value!r}; write seconds, such as 3.5")
+    return number
+
+
+def listing(names: Iterable[object]) -> str:
+    """Return the first names, and how many more there are: ``a, b and 3 more``."""
+    listed = [str(name) for name in names]
+    more = len(listed) - MAX_LISTED
+    shown = ", ".join(listed[:MAX_LISTED])
+    return f"{shown} and {more} more" if more > 0 else shown
+
+
+def check_files(utterances: Iterable[Utterance]) -> None:
+    """Raise DataError, naming the first ``MAX_LISTED``, when recordings are not there."""
+    paths = dict.fromkeys(utterance.path for utterance in utterances)
+    absent = [path for path in paths if not _is_file(path)]
+    if absent:
+        raise DataError(f"{listing(absent)}: named in the manifest, but not there")
+
+
+def _is_file(path: Path) -> bool:
+    try:
+        return path.is_file()
+    except OSError:  # a name longer than the system knows
+        return False
