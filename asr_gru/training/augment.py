@@ -19,9 +19,12 @@ __all__ = ["Augmenter", "mask_features"]
 Samples = npt.NDArray[np.float32]
 Random = np.random.Generator
 
+QUIET = 10.0 ** (-40.0 / 20.0)
+"""Level below which the edges of an utterance count as quiet, relative to its loudest 10 ms."""
+
 
 class Augmenter:
-    """Applies speed, reverberation, noise, bandwidth and gain, in their physical order."""
+    """Applies pauses, speed, reverberation, noise, bandwidth and gain, in their physical order."""
 
     def __init__(
         self,
@@ -40,6 +43,8 @@ class Augmenter:
     ) -> Samples:
         """Augment ``samples (n,)``; a change of speed changes their number."""
         config = self.config
+        if config.pause_prob and random.random() < config.pause_prob:
+            samples = self._pause(samples, random)
         if random.random() < config.speed_prob:
             samples = self._speed(samples, random)
         if self._rooms is not None and random.random() < config.rooms_prob:
@@ -64,6 +69,30 @@ class Augmenter:
         clip = self._noise.samples(int(random.integers(len(self._noise))))
         audible = np.flatnonzero(np.abs(clip) > 1e-4)
         return _tile(clip[: audible[-1] + 1] if len(audible) else clip, length, random)
+
+    def _pause(self, samples: Samples, random: Random) -> Samples:
+        """Cut off the quiet edges, and put a pause of random length, or none, in place of each.
+
+        Pauses are digital silence, or noise at the level of the quietest parts.
+        """
+        frame = self.sample_rate // 100
+        frames = samples[: len(samples) // frame * frame].reshape(-1, frame)
+        if not len(frames):
+            return samples
+        levels = np.sqrt(np.mean(np.square(frames), axis=1))
+        loud = np.flatnonzero(levels > levels.max() * QUIET)
+        if not len(loud):
+            return samples
+        margin = int(random.integers(0, 6))
+        first = max(0, int(loud[0]) - margin) * frame
+        last = (int(loud[-1]) + 1 + margin) * frame
+        level = 0.0 if random.random() < 0.3 else float(np.quantile(levels, 0.05))
+        pauses = [
+            random.standard_normal(int(max(0.0, random.uniform(-0.5, 1.0)) * longest)) * level
+            for longest in [self.config.pause_s * self.sample_rate] * 2
+        ]
+        parts = [pauses[0], samples[first:last], pauses[1]]
+        return np.concatenate(parts).astype(np.float32)
 
     def _speed(self, samples: Samples, random: Random) -> Samples:
         factor = 1.0 + random.uniform(-self.config.speed, self.config.speed)

@@ -90,6 +90,9 @@ class AugmentConfig(_Strict, frozen=True, kw_only=True, forbid_unknown_fields=Tr
         frequency_width: largest width of a frequency mask, in bins.
         time_masks: time masks per ten seconds.
         time_width: largest width of a time mask, in mel frames.
+        pause_prob: probability that the quiet edges of an utterance are cut off, or replaced by
+            pauses.
+        pause_s: longest of these pauses.
         trim_tail_s: up to this much is cut off the end of an utterance while its text is kept,
             which lowers emission delay (TrimTail, Song et al. 2022); 0 disables it.
     """
@@ -108,6 +111,8 @@ class AugmentConfig(_Strict, frozen=True, kw_only=True, forbid_unknown_fields=Tr
     frequency_width: Count = 20
     time_masks: Count = 0
     time_width: Count = 30
+    pause_prob: Fraction = 0.0
+    pause_s: NotNegative = 1.0
     trim_tail_s: NotNegative = 0.0
 
     def __post_init__(self) -> None:
@@ -167,6 +172,8 @@ class TrainConfig(_Strict, frozen=True, kw_only=True, forbid_unknown_fields=True
             2016).
         cr_ctc_weight: weight of the consistency loss between two masked views of each utterance
             (CR-CTC, Yao et al. 2024); 0 for a single view and plain CTC.
+        ctc_crf_weight: weight of the log-partition of a CTC-CRF (Xiang and Ou 2019): 0 for CTC,
+            1 for a CTC-CRF; see ``training/ctc_crf.py``.
         seed: seed of all randomness.
         gru_kernel: GRU implementation: ``nn.GRU``, the package's own in float32 or bfloat16, or
             the fastest of them.
@@ -182,6 +189,7 @@ class TrainConfig(_Strict, frozen=True, kw_only=True, forbid_unknown_fields=True
     epochs: Annotated[int, Meta(ge=1)] = 30
     curriculum_epochs: Count = 1
     cr_ctc_weight: NotNegative = 0.0
+    ctc_crf_weight: Fraction = 0.0
     seed: Count = 1
     gru_kernel: GruKernel = "auto"
 
@@ -193,6 +201,12 @@ class TrainConfig(_Strict, frozen=True, kw_only=True, forbid_unknown_fields=True
         if self.phones.file and self.encoder.direction == "chunked":
             raise ConfigError(
                 'phones: not for encoder.direction = "chunked"; leave phones.file out'
+            )
+
+        if self.phones.file and self.augment.pause_prob:
+            raise ConfigError(
+                "augment.pause_prob: moves speech, which phones.file cannot follow; "
+                "leave one of them out"
             )
 
     @property

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -112,6 +112,7 @@ class TrainingSet:
         self.augmenter = augmenter
         self.phones = phones
         self._delay_s = config.phones.delay_s
+        self._noise_only = config.data.noise_only
         self.targets: list[list[int]] = []
         self.kept: list[int] = []
         self.left_out: dict[str, int] = {}
@@ -153,6 +154,13 @@ class TrainingSet:
         self.weights = [data.weights.get(corpus.utterances[i].source, 1.0) for i in self.kept]
         if not any(self.weights):
             raise DataError("data.weights is 0 for every source; give one of them a weight")
+
+    def sequences(self) -> Iterator[list[int]]:
+        """Yield the target of each utterance kept, and empty ones for noise alone."""
+        for index in self.kept:
+            yield self.targets[index]
+        for _ in range(round(self._noise_only * len(self.kept))):
+            yield []
 
     def batch(self, indices: Sequence[int], seed: Sequence[int]) -> Batch:
         """Load and augment utterances.

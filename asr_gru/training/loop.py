@@ -20,6 +20,7 @@ from asr_gru.training.audio_cache import Corpus
 from asr_gru.training.autotune import KERNELS, time_kernels
 from asr_gru.training.checkpoint import NAME, Checkpoint, load_checkpoint, save_checkpoint
 from asr_gru.training.config import GruKernel, TrainConfig
+from asr_gru.training.ctc_crf import token_trigram
 from asr_gru.training.dataset import Batch, TrainingSet
 from asr_gru.training.distributed import PeerLostError, Processes
 from asr_gru.training.initialise import initial_checkpoint
@@ -73,7 +74,10 @@ def _train(
     if state.optimiser:
         optimiser.load_state_dict(state.optimiser)
     ema = {name: value.to(processes.device) for name, value in state.ema.items()}
-    train_step = TrainStep(net, head, optimiser, config, processes)
+    trigram = None
+    if config.ctc_crf_weight:
+        trigram = token_trigram(training_set.sequences(), len(tokenizer)).to(processes.device)
+    train_step = TrainStep(net, head, optimiser, config, processes, trigram)
 
     def save(*, final: bool) -> None:
         state.weights = {name: value.cpu() for name, value in net.state_dict().items()}

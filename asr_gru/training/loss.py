@@ -1,4 +1,4 @@
-"""The training loss: CTC, optionally with consistency regularisation (CR-CTC)."""
+"""The training loss: CTC or CTC-CRF, optionally with consistency regularisation (CR-CTC)."""
 
 from __future__ import annotations
 
@@ -6,6 +6,7 @@ import torch
 from torch import Tensor
 
 from asr_gru.nn.ctc import ctc_loss
+from asr_gru.training.ctc_crf import log_partition, sequence_log_prob
 
 __all__ = ["consistency_loss", "training_loss"]
 
@@ -16,6 +17,8 @@ def training_loss(
     frames: Tensor,
     target_lengths: Tensor,
     cr_ctc_weight: float,
+    ctc_crf_weight: float = 0.0,
+    trigram: Tensor | None = None,
 ) -> Tensor:
     """Return the loss of a batch in nats per token.
 
@@ -26,11 +29,21 @@ def training_loss(
         frames: valid frames of each row of the first half.
         target_lengths: tokens of each target of the first half.
         cr_ctc_weight: weight of the consistency loss; 0 for a single view.
+        ctc_crf_weight: weight of the log-partition, from 0 for CTC to 1 for CTC-CRF.
+        trigram: trigram over tokens, ``(tokens, tokens, tokens)``; needed for the log-partition.
     """
     tokens = target_lengths.sum().clamp(min=1)
+    views = 2 if cr_ctc_weight else 1
+    both = ctc_loss(
+        log_probs, targets.repeat(views), frames.repeat(views), target_lengths.repeat(views)
+    )
+    if ctc_crf_weight:
+        assert trigram is not None
+        partition = log_partition(log_probs, frames.repeat(views), trigram)
+        prior = sequence_log_prob(trigram, targets, target_lengths).repeat(views)
+        both = both + ctc_crf_weight * (partition - prior)
     if not cr_ctc_weight:
-        return ctc_loss(log_probs, targets, frames, target_lengths).sum() / tokens
-    both = ctc_loss(log_probs, targets.repeat(2), frames.repeat(2), target_lengths.repeat(2))
+        return both.sum() / tokens
     first, second = log_probs.chunk(2)
     consistency = consistency_loss(first, second, frames)
     return (both.sum() / 2 + cr_ctc_weight * consistency) / tokens

@@ -26,7 +26,7 @@ class StepResult:
     """Losses and learning rate of one step.
 
     Attributes:
-        ctc_loss: nats per token, the CR-CTC term included.
+        ctc_loss: nats per token, the terms of CR-CTC and CTC-CRF included.
         phone_loss: nats per frame, or None without a phone head.
         learning_rate: learning rate of the step.
         finite: False if the gradient was not finite and the weights were left unchanged.
@@ -48,6 +48,7 @@ class TrainStep:
         optimiser: optimiser over the parameters of both.
         config: configuration of the run.
         processes: the processes that average their gradients.
+        trigram: trigram over tokens for CTC-CRF, or None.
     """
 
     net: AcousticNet
@@ -55,6 +56,7 @@ class TrainStep:
     optimiser: Optimiser
     config: TrainConfig
     processes: Processes
+    trigram: Tensor | None = None
 
     def __call__(
         self, batch: Batch, global_step: int, progress: float, seed: tuple[int, ...]
@@ -90,6 +92,8 @@ class TrainStep:
             frames,
             batch.target_lengths.to(device),
             config.cr_ctc_weight,
+            config.ctc_crf_weight,
+            self.trigram,
         )
         phone_loss = self._phone_loss(batch, hidden, len(views))
         token_share, frame_share = self._shares(batch)

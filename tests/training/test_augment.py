@@ -72,6 +72,32 @@ def test_noise_has_the_asked_level():
     assert abs(ratio - 10.0) < 0.2
 
 
+def test_a_pause_replaces_the_quiet_edges_and_keeps_the_speech():
+    quiet = np.full(RATE // 2, 1e-5, np.float32)
+    recording = np.concatenate([quiet, SPEECH, quiet])
+    augmenter = Augmenter(AugmentConfig(pause_prob=1.0, pause_s=0.8), RATE, None, None)
+    lengths = []
+    for seed in range(40):
+        changed = augmenter(recording, np.random.default_rng(seed), lambda: HUM)
+        loud = np.flatnonzero(np.abs(changed) > 1e-3)
+        np.testing.assert_array_equal(changed[loud[0] : loud[-1] + 1], trim(SPEECH))
+        lengths.append(loud[0] / RATE)
+    assert min(lengths) <= 0.05
+    assert 0.5 < max(lengths) <= 0.86
+
+
+def test_a_pause_in_silence_changes_nothing():
+    augmenter = Augmenter(AugmentConfig(pause_prob=1.0), RATE, None, None)
+    for silence in (np.zeros(RATE, np.float32), np.zeros(10, np.float32)):
+        changed = augmenter(silence, np.random.default_rng(0), lambda: HUM)
+        np.testing.assert_array_equal(changed, silence)
+
+
+def trim(samples):
+    loud = np.flatnonzero(np.abs(samples) > 1e-3)
+    return samples[loud[0] : loud[-1] + 1]
+
+
 def test_masks_fall_within_the_utterance():
     config = AugmentConfig(frequency_masks=2, time_masks=30, time_width=20)
     features = torch.ones(2, 100, 80)

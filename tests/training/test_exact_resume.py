@@ -22,9 +22,11 @@ RATE = 16_000
 CONFIG = {
     "epochs": 3,
     "cr_ctc_weight": 0.2,
+    "ctc_crf_weight": 0.8,
     "gru_kernel": "float32",
     "data": {"train": ["list.tsv"], "batch_s": 6.0, "noise_only": 0.2},
     "augment": {
+        "pause_prob": 0.5,
         "speed_prob": 0.5,
         "gain_db": [-10.0, 5.0],
         "bandwidth_prob": 0.5,
