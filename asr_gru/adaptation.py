@@ -267,7 +267,10 @@ def _extended(lexicon: Lexicon, added: Sequence[AddedWord]) -> bytes:
     entries = [(one.word, phones) for one in added for phones in one.pronunciations]
     with tempfile.TemporaryDirectory() as name:
         path = Path(name) / LEXICON
-        Lexicon.build([*lexicon.entries(), *entries], lexicon.phones).save(path)
+        extended = Lexicon.build(
+            [*lexicon.entries(), *entries], lexicon.phones, lexicon.entry_log_probs()
+        )
+        extended.save(path)
         return path.read_bytes()
 
 

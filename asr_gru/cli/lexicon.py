@@ -8,12 +8,16 @@ from pathlib import Path
 import click
 
 from asr_gru.cli.options import size_in_bytes
+from asr_gru.data.manifest import read_manifest
 from asr_gru.errors import ConfigError, DataError
 from asr_gru.language.corpus import read_words
 from asr_gru.language.dictionary import ENGLISH_PHONES, read_dictionary
+from asr_gru.language.files import open_lexicon
 from asr_gru.language.g2p import train_g2p
 from asr_gru.language.lexicon import Lexicon
 from asr_gru.language.pronounce import Pronouncer, load_english
+from asr_gru.language.variants import count_variants, weighted
+from asr_gru.text import normalise
 
 __all__ = ["command", "pronouncer"]
 
@@ -40,16 +44,52 @@ def _build(words: tuple[Path, ...], out: Path, dictionary: Path | None, n: int) 
     _check_folder(out)
     listed = [word for path in words for word in read_words(path)]
     lexicon, kinds = pronouncer(dictionary).lexicon(listed, n=n)
-    if out.suffix == ".bin":
-        lexicon.save(out)
-    else:
-        lexicon.write_text(out)
-    click.echo(
-        f"{out}: {len(lexicon)} words, {len(lexicon.spoken_words)} pronunciations, "
-        f"{out.stat().st_size / 1e6:.2f} MB"
-    )
+    _write(lexicon, out)
     for kind, count in Counter(kinds.values()).most_common():
         click.echo(f"{count:7}  {kind}")
+
+
+@command.command("count")
+@click.argument("lexicon", type=FILE)
+@click.argument("manifests", nargs=-1, required=True, type=FILE)
+@click.option(
+    "--pronunciations",
+    required=True,
+    type=FILE,
+    help="What was spoken in the recordings, from asr-gru align-corpus.",
+)
+@click.option("--out", required=True, type=FILE, help="File to write: .bin or .txt (.gz, .xz).")
+def _count(lexicon: Path, manifests: tuple[Path, ...], pronunciations: Path, out: Path) -> None:
+    """Write LEXICON with the probability of each pronunciation, counted in MANIFESTS."""
+    from asr_gru.training.phone_times import read_phone_times
+    from asr_gru.training.pronunciations import SILENCE
+
+    _check_folder(out)
+    plain = open_lexicon(lexicon, ENGLISH_PHONES)
+    utterances = [utterance for path in manifests for utterance in read_manifest(path)]
+    aligned = read_phone_times(pronunciations, {path.parent for path in manifests})
+    spoken = {
+        path: [aligned.names[i] for i in ids.tolist() if aligned.names[i] not in SILENCE]
+        for path, (ids, _) in aligned.times.items()
+    }
+    found = count_variants(
+        plain,
+        (
+            (normalise(utterance.text, "english").split(), spoken[utterance.key])
+            for utterance in utterances
+            if utterance.key in spoken
+        ),
+    )
+    if not found.utterances:
+        raise DataError(
+            f"{pronunciations}: no utterance of the manifests with phones of its words; align them "
+            "with asr-gru align-corpus and this lexicon"
+        )
+    _write(weighted(plain, found.counts), out)
+    click.echo(
+        f"{found.counts.total()} words of {found.utterances} utterances counted; "
+        f"{found.left_out} utterances left out, with other words or phones"
+    )
 
 
 @command.command("train")
@@ -75,6 +115,17 @@ def _train(dictionary: Path, out: Path, order: int, size: int | None) -> None:
     )
     g2p.save(out)
     click.echo(f"{out}: {sum(g2p.model.counts)} n-grams, {out.stat().st_size / 1e6:.2f} MB")
+
+
+def _write(lexicon: Lexicon, out: Path) -> None:
+    if out.suffix == ".bin":
+        lexicon.save(out)
+    else:
+        lexicon.write_text(out)
+    click.echo(
+        f"{out}: {len(lexicon)} words, {len(lexicon.spoken_words)} pronunciations, "
+        f"{out.stat().st_size / 1e6:.2f} MB"
+    )
 
 
 def pronouncer(dictionary: Path | None) -> Pronouncer:

@@ -15,6 +15,7 @@ from asr_gru.errors import ModelError
 
 __all__ = ["PronunciationTree", "best_words", "build_tree", "look_ahead"]
 
+Floats = npt.NDArray[np.float64]
 Ints = npt.NDArray[np.int64]
 
 
@@ -30,6 +31,8 @@ class PronunciationTree:
         children: ``(nodes - 1,)`` node numbers, grouped by parent.
         first_word: ``(nodes + 1,)`` where the words that end at each node begin in ``words``.
         words: ``(pronunciations,)`` word numbers, grouped by the node at which they end.
+        log_probs: ``(pronunciations,)`` log-probability of each pronunciation of its word, relative
+            to the most probable one.
     """
 
     phone: Ints
@@ -39,6 +42,7 @@ class PronunciationTree:
     children: Ints
     first_word: Ints
     words: Ints
+    log_probs: Floats
 
     def __len__(self) -> int:
         """How many nodes there are."""
@@ -46,7 +50,10 @@ class PronunciationTree:
 
 
 def build_tree(
-    words: npt.ArrayLike, phones: npt.ArrayLike, first: npt.ArrayLike
+    words: npt.ArrayLike,
+    phones: npt.ArrayLike,
+    first: npt.ArrayLike,
+    log_probs: npt.ArrayLike | None = None,
 ) -> PronunciationTree:
     """Build the tree of pronunciations.
 
@@ -54,6 +61,8 @@ def build_tree(
         words: ``(n,)`` the word number of each pronunciation.
         phones: the tokens of all pronunciations, one after the other, each above 0.
         first: ``(n + 1,)`` where each pronunciation begins in ``phones``.
+        log_probs: ``(n,)`` log-probability of each pronunciation of its word, relative to the most
+            probable one; None takes all as equally likely.
 
     Raises:
         ModelError: no pronunciation, or an empty one.
@@ -70,6 +79,7 @@ def build_tree(
     keys = table.byteswap().view(f"S{2 * table.shape[1]}").ravel()
     order = np.lexsort((word, keys)) if table.shape[1] else np.arange(len(word))
     table, word, length = table[order], word[order], length[order]
+    log_prob = np.zeros(len(word)) if log_probs is None else np.asarray(log_probs, float)[order]
 
     # A row adds a node for each of its tokens behind what it shares with the row before it.
     same = np.zeros(table.shape, bool)
@@ -94,10 +104,11 @@ def build_tree(
         children=np.argsort(parent[1:], kind="stable") + 1,
         first_word=_starts(ends, count),
         words=word[by_end],
+        log_probs=log_prob[by_end],
     )
 
 
-def look_ahead(tree: PronunciationTree, word_scores: npt.ArrayLike) -> npt.NDArray[np.float64]:
+def look_ahead(tree: PronunciationTree, word_scores: npt.ArrayLike) -> Floats:
     """Return for each node the best score of a word below it, less that of all words.
 
     Ortmanns, Ney, Eiden: Language-model look-ahead for large vocabulary speech recognition (1996).
@@ -109,7 +120,7 @@ def look_ahead(tree: PronunciationTree, word_scores: npt.ArrayLike) -> npt.NDArr
     scores = np.asarray(word_scores, np.float64)
     best = np.full(len(tree), -np.inf)
     node = np.repeat(np.arange(len(tree)), np.diff(tree.first_word))
-    np.maximum.at(best, node, scores[tree.words])
+    np.maximum.at(best, node, scores[tree.words] + tree.log_probs)
     for depth in range(int(tree.depth.max()), 0, -1):
         nodes = np.flatnonzero(tree.depth == depth)
         np.maximum.at(best, tree.parent[nodes], best[nodes])

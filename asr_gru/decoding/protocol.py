@@ -26,7 +26,8 @@ class WordScore(NamedTuple):
         start: position of its first token in the hypothesis.
         stop: position past its last token.
         acoustic: log-probability of its frames, up to the next word's first, in nats.
-        language: log-probability of the word after those before it, in nats, without any weight.
+        language: log-probability of the word after those before it, and of its pronunciation where
+            the lexicon has probabilities, in nats, without any weight.
     """
 
     text: str

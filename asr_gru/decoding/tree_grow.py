@@ -51,7 +51,7 @@ class Words(NamedTuple):
     Attributes:
         grown: index of the grown hypothesis.
         word: its number.
-        lm_score: log-probability of the word, in nats, without any weight.
+        lm_score: log-probability of the word and its pronunciation, in nats, without any weight.
         lm_state: state of the language model after it.
         score: of the hypothesis.
     """
@@ -102,6 +102,11 @@ def complete(net: Network, grown: Grown, lm_state: Ints) -> Words:
     tree = net.tree
     count = net.word_count.take(grown.node)
     index = np.arange(len(count)).repeat(count)
-    word = tree.words.take(ranges(tree.first_word.take(grown.node), count))
+    spoken = ranges(tree.first_word.take(grown.node), count)
+    word = tree.words.take(spoken)
     lm_score, state, gain = net.score(lm_state.take(grown.source.take(index)), word)
+    if net.weighted_pronunciations:
+        log_prob = tree.log_probs.take(spoken)
+        lm_score = lm_score + log_prob
+        gain = gain + net.knobs.language_weight * log_prob
     return Words(index, word, lm_score, state, grown.score.take(index) + gain)

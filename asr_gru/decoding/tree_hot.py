@@ -40,6 +40,7 @@ def extended(tree: PronunciationTree, hot: HotWords) -> PronunciationTree:
         children=np.concatenate((tree.children, own.children[of_root:] + more)),
         first_word=np.concatenate((tree.first_word[:-1], own.first_word[1:] + tree.first_word[-1])),
         words=np.concatenate((tree.words, own.words)),
+        log_probs=np.concatenate((tree.log_probs, own.log_probs)),
     )
 
 

@@ -34,6 +34,7 @@ class Network:
             ``root_children`` with ``root_phones``.
         word_count: ``(nodes,)`` words that end at each node.
         floor: log-probability below which no phone begins.
+        weighted_pronunciations: whether some pronunciations of a word are likelier than others.
         hot: the hot words, or None. With several states of them, a state of the language model
             times their number, plus their own state, stands in ``LM_STATE``.
     """
@@ -59,6 +60,7 @@ class Network:
         self.child_count[0] = 0
         with np.errstate(divide="ignore"):
             self.floor = float(np.log(knobs.phone_floor))
+        self.weighted_pronunciations = bool(tree.log_probs.any())
         self.hot = hot
         self._hot_look: HotLook | None = None
         self._states = 1

@@ -54,13 +54,13 @@ def word_search(
                 "the language model was made for another vocabulary: it lacks "
                 f"{unknown[0]!r}{more} of the lexicon; build both from one list of words"
             )
-    phones, starts = ids[lexicon.units], lexicon.starts
+    phones, starts, log_probs = ids[lexicon.units], lexicon.starts, lexicon.log_probs
     spoken = word_ids[lexicon.spoken_words]
     if spaced:
         phones, starts = _with_spaces(phones, starts, symbols.index(SPACE))
-        spoken = np.tile(spoken, 2)
+        spoken, log_probs = np.tile(spoken, 2), np.tile(log_probs, 2)
     words = model.words if model is not None else lexicon.words
-    tree = build_tree(spoken, phones, starts)
+    tree = build_tree(spoken, phones, starts, log_probs)
     return TreeSearch(tree, words, len(symbols), model=model, knobs=knobs)
 
 

@@ -1,6 +1,7 @@
 """Pronunciation dictionaries as text: a word, white space, its phones; one pronunciation a line.
 
-The form of the CMU Pronouncing Dictionary and of Sphinx and Kaldi lexicons without probabilities:
+The form of the CMU Pronouncing Dictionary and of Sphinx and Kaldi lexicons. A number after the word
+is the probability of the pronunciation, relative to the others of the word (Kaldi's ``lexiconp``);
 ``WORD(2)`` marks a further pronunciation, ``# ...`` and lines that begin with ``;;;`` are comments,
 and a digit after a vowel is its stress, which is dropped where the phones have none.
 """
@@ -14,7 +15,7 @@ from pathlib import Path
 from asr_gru.errors import DataError
 from asr_gru.language.texts import read_lines
 
-__all__ = ["ENGLISH_PHONES", "Entry", "parse_dictionary", "read_dictionary"]
+__all__ = ["ENGLISH_PHONES", "Entry", "parse_dictionary", "read_dictionary", "read_weighted"]
 
 Entry = tuple[str, tuple[str, ...]]
 """A word and one pronunciation of it."""
@@ -24,6 +25,7 @@ TH UH UW V W Y Z ZH"""
 ENGLISH_PHONES = tuple(ARPABET.split())
 """The 39 phones of General American in ARPAbet, without stress, as in the CMU dictionary."""
 
+PROBABILITY = re.compile(r"[01]?\.\d+(e-?\d+)?|[01]|\d(\.\d+)?e-\d+")
 VARIANT = re.compile(r"\(\d+\)$")
 MAX_DICTIONARY_BYTES = 1 << 29
 
@@ -38,10 +40,28 @@ def read_dictionary(path: Path, phones: Collection[str]) -> Iterator[Entry]:
     return parse_dictionary(read_lines(path, MAX_DICTIONARY_BYTES), phones, str(path))
 
 
+def read_weighted(
+    path: Path, phones: Collection[str]
+) -> Iterator[tuple[str, tuple[str, ...], float | None]]:
+    """Yield word, phones and probability (None without one) of each entry of a file.
+
+    Raises:
+        DataError: as ``read_dictionary``, or a probability that is not above 0 and at most 1.
+    """
+    return _parse(read_lines(path, MAX_DICTIONARY_BYTES), phones, str(path))
+
+
 def parse_dictionary(
     lines: Iterable[tuple[int, str]], phones: Collection[str], name: str
 ) -> Iterator[Entry]:
     """Yield the entries of numbered lines; errors as in ``read_dictionary``."""
+    for word, spoken, _ in _parse(lines, phones, name):
+        yield word, spoken
+
+
+def _parse(
+    lines: Iterable[tuple[int, str]], phones: Collection[str], name: str
+) -> Iterator[tuple[str, tuple[str, ...], float | None]]:
     known = {phone: phone for phone in phones}
     known |= {f"{phone}{stress}": phone for phone in phones for stress in "012"}
     known |= {phone: phone for phone in phones}  # a phone that ends in a digit is itself
@@ -49,6 +69,14 @@ def parse_dictionary(
         fields = line.split("#", 1)[0].split()
         if not fields or fields[0].startswith(";;;"):
             continue
+        probability = None
+        if len(fields) > 1 and fields[1] not in known and PROBABILITY.fullmatch(fields[1]):
+            probability = float(fields.pop(1))
+            if not 0.0 < probability <= 1.0:
+                raise DataError(
+                    f"{name}: line {number}: probability {probability:g} of {fields[0]!r}; "
+                    "give a number above 0, at most 1"
+                )
         try:
             spoken = tuple([known[field] for field in fields[1:]])
         except KeyError as error:
@@ -58,4 +86,4 @@ def parse_dictionary(
             ) from None
         if not spoken:
             raise DataError(f"{name}: line {number}: {fields[0]!r} has no phones; add them")
-        yield VARIANT.sub("", fields[0]), spoken
+        yield VARIANT.sub("", fields[0]), spoken, probability

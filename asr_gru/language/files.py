@@ -54,4 +54,8 @@ def restrict_lexicon(lexicon: Lexicon, model: LanguageModel) -> Lexicon:
             f"the lexicon has {words} of the language model's {len(model.words)} words; "
             "both must be made for one vocabulary"
         )
-    return lexicon if words == len(lexicon) else Lexicon.build(kept, lexicon.phones)
+    return (
+        lexicon
+        if words == len(lexicon)
+        else Lexicon.build(kept, lexicon.phones, lexicon.entry_log_probs())
+    )

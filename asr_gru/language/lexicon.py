@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+import math
+from collections.abc import Iterable, Mapping, Sequence
 from functools import cached_property
 from pathlib import Path
 from typing import Any
@@ -11,7 +12,7 @@ import numpy as np
 
 from asr_gru.errors import DataError, ModelError
 from asr_gru.language.arrays import Array, read_arrays, write_arrays
-from asr_gru.language.dictionary import Entry, read_dictionary
+from asr_gru.language.dictionary import Entry, read_weighted
 from asr_gru.language.ngrams import Ints
 from asr_gru.language.packing import pack_words, unpack_words
 from asr_gru.language.texts import create_text
@@ -21,6 +22,10 @@ __all__ = ["Lexicon"]
 KIND = "lexicon"
 MAX_COUNT = 255
 """Phones of a pronunciation and pronunciations of a word: what eight bits count."""
+
+
+COST_STEP = 1.0 / 16.0
+"""Nats in a step of the stored log-probabilities, which end at -255 steps."""
 
 
 class Lexicon:
@@ -33,6 +38,8 @@ class Lexicon:
         starts: the phones of pronunciation ``i`` are ``units[starts[i]:starts[i + 1]]``,
             ``(n + 1,)`` int64.
         units: phones of all pronunciations, ``(starts[-1],)`` uint8 or uint16.
+        log_probs: log-probability of each pronunciation of its word, in nats, relative to the most
+            probable one, ``(n,)`` float64; 0 where it is not known.
     """
 
     def __init__(self, meta: dict[str, Any], arrays: dict[str, Array], name: str) -> None:
@@ -41,27 +48,36 @@ class Lexicon:
             self.words = unpack_words(arrays["words"])
             variants, lengths = arrays["variants"], arrays["lengths"]
             self.units = arrays["units"]
+            costs = arrays.get("costs", np.zeros(len(lengths), np.uint8))
         except (KeyError, TypeError, UnicodeDecodeError):
             raise ModelError(f"{name}: damaged lexicon; write it again") from None
         self.spoken_words: Ints = np.repeat(np.arange(len(variants)), variants)
         self.starts: Ints = np.concatenate([[0], np.cumsum(lengths, dtype=np.int64)])
         if not (
             len(self.words) == len(variants) == len(set(self.words))
-            and len(self.spoken_words) == len(lengths)
+            and len(self.spoken_words) == len(lengths) == len(costs)
             and self.starts[-1] == len(self.units)
             and variants.min(initial=1) > 0 < lengths.min(initial=1)
             and int(self.units.max(initial=0)) < max(1, len(self.phones))
         ):
             raise ModelError(f"{name}: damaged lexicon; write it again")
+        self.log_probs = -COST_STEP * costs.astype(np.float64)
         self._meta, self._arrays = meta, arrays
 
     @classmethod
-    def build(cls, entries: Iterable[Entry], phones: Sequence[str]) -> Lexicon:
+    def build(
+        cls,
+        entries: Iterable[Entry],
+        phones: Sequence[str],
+        log_probs: Mapping[Entry, float] | None = None,
+    ) -> Lexicon:
         """Collect the pronunciations of each word; one that is given twice is kept once.
 
         Args:
             entries: pairs of a word and its phones.
             phones: the inventory, usually that of the acoustic model.
+            log_probs: log-probabilities of entries, in nats; of the pronunciations of a word only
+                their differences count, and one that is not listed has 0.
 
         Raises:
             DataError: a phone that is not in the inventory, an empty or endless pronunciation.
@@ -89,6 +105,8 @@ class Lexicon:
             "lengths": np.array([len(units) for units in spoken_units], np.uint8),
             "units": np.array([unit for units in spoken_units for unit in units], unit_type),
         }
+        if log_probs and any(log_probs.values()):
+            arrays["costs"] = _costs(collected, phones, log_probs)
         return cls({"phones": list(phones)}, arrays, "lexicon")
 
     @classmethod
@@ -134,13 +152,25 @@ class Lexicon:
 
     @classmethod
     def read_text(cls, path: str | Path, phones: Sequence[str]) -> Lexicon:
-        """Read lines of ``WORD  PH ON ES``, as ``dictionary.read_dictionary`` does."""
-        return cls.build(read_dictionary(Path(path), phones), phones)
+        """Read lines of ``WORD  PH ON ES``, as ``dictionary.read_weighted`` does."""
+        entries, log_probs = [], {}
+        for word, spoken, probability in read_weighted(Path(path), phones):
+            entries.append((word, spoken))
+            if probability is not None:
+                log_probs[word, spoken] = math.log(probability)
+        return cls.build(entries, phones, log_probs)
 
     def write_text(self, path: str | Path) -> None:
-        """Write lines of ``WORD  PH ON ES``, one for each pronunciation, as ``create_text``."""
+        """Write lines of ``WORD  PH ON ES``, one for each pronunciation, as ``create_text``.
+
+        Where log-probabilities are known, ``WORD P PH ON ES`` as Kaldi's ``lexiconp.txt``, with P
+        relative to the most probable pronunciation.
+        """
+        known = bool(self.log_probs.any())
         with create_text(Path(path)) as file:
-            file.writelines(f"{word}  {' '.join(spoken)}\n" for word, spoken in self.entries())
+            for (word, spoken), log_prob in zip(self.entries(), self.log_probs, strict=True):
+                weight = f"{math.exp(log_prob):.3g}" if known else ""
+                file.write(f"{word} {weight} {' '.join(spoken)}\n")
 
     @cached_property
     def _ids(self) -> dict[str, int]:
@@ -172,6 +202,12 @@ class Lexicon:
         """Return the pronunciations of a word as phones; none if it is not here."""
         return [tuple([self.phones[unit] for unit in units]) for units in self.pronunciations(word)]
 
+    def entry_log_probs(self) -> dict[Entry, float]:
+        """Return the log-probabilities by entry, as ``build`` takes them; empty if unknown."""
+        if not self.log_probs.any():
+            return {}
+        return dict(zip(self.entries(), self.log_probs.tolist(), strict=True))
+
     def entries(self) -> Iterable[Entry]:
         """Yield each word with each of its pronunciations, as phones."""
         units = self.units.tolist()
@@ -197,3 +233,19 @@ class Lexicon:
                 "not among the model's tokens; build the lexicon for this model"
             )
         return found
+
+
+def _costs(
+    collected: Mapping[str, Mapping[tuple[int, ...], None]],
+    phones: Sequence[str],
+    log_probs: Mapping[Entry, float],
+) -> Array:
+    """Return how far each pronunciation falls behind the best of its word, in steps."""
+    costs: list[int] = []
+    for word, found in collected.items():
+        values = [
+            log_probs.get((word, tuple([phones[unit] for unit in units])), 0.0) for units in found
+        ]
+        best = max(values)
+        costs.extend(min(255, round((best - value) / COST_STEP)) for value in values)
+    return np.array(costs, np.uint8)

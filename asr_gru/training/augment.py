@@ -87,12 +87,12 @@ class Augmenter:
         first = max(0, int(loud[0]) - margin) * frame
         last = (int(loud[-1]) + 1 + margin) * frame
         level = 0.0 if random.random() < 0.3 else float(np.quantile(levels, 0.05))
-        pauses = [
+        longest = self.config.pause_s * self.sample_rate
+        before, after = (
             random.standard_normal(int(max(0.0, random.uniform(-0.5, 1.0)) * longest)) * level
-            for longest in [self.config.pause_s * self.sample_rate] * 2
-        ]
-        parts = [pauses[0], samples[first:last], pauses[1]]
-        return np.concatenate(parts).astype(np.float32)
+            for _ in range(2)
+        )
+        return np.concatenate([before, samples[first:last], after]).astype(np.float32)
 
     def _speed(self, samples: Samples, random: Random) -> Samples:
         factor = 1.0 + random.uniform(-self.config.speed, self.config.speed)

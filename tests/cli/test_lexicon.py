@@ -36,6 +36,27 @@ def test_lexicon_build(run, tmp_path):
     assert loaded.words == ("cat", "read", "zorblaxes")
 
 
+def test_lexicon_count(run, tmp_path):
+    (tmp_path / "plain.txt").write_text("read R EH D\nread R IY D\nthe DH AH\n")
+    (tmp_path / "list.tsv").write_text("path\ttext\n1.wav\tRead the\n2.wav\tread\n3.wav\tthe cat\n")
+    spoken = tmp_path / "spoken.tsv"
+    spoken.write_text(
+        "path\tphones\n1.wav\tSIL 0.1 R 0.2 IY 0.3 D 0.4 DH 0.5 AH 0.6\n"
+        "2.wav\tR 0.1 IY 0.2 D 0.3 SIL 0.5\n3.wav\tDH 0.1 AH 0.2 K 0.3 AE 0.4 T 0.5\n"
+    )
+    arguments = ("--pronunciations", spoken, "--out", tmp_path / "counted.txt")
+    result = run("lexicon", "count", tmp_path / "plain.txt", tmp_path / "list.tsv", *arguments)
+    assert result.status == 0, result.err
+    assert "3 words of 2 utterances counted; 1 utterances left out" in result.out
+    lines = (tmp_path / "counted.txt").read_text().splitlines()
+    assert lines[1:] == ["read 1 R IY D", "the 1 DH AH"]
+    assert lines[0].startswith("read 0.7")
+    spoken.write_text("path\tphones\n9.wav\tR 0.1\n")
+    refused = run("lexicon", "count", tmp_path / "plain.txt", tmp_path / "list.tsv", *arguments)
+    assert refused.status == 1
+    assert "spoken.tsv: no utterance of the manifests with phones of its words" in refused.err
+
+
 def test_lexicon_train(run, tmp_path):
     lines = [f"{word}  {' '.join(phones)}\n" for word, phones in regular(0)]
     (tmp_path / "d.txt").write_text("".join(lines))

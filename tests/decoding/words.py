@@ -21,6 +21,7 @@ PRONUNCIATIONS = (
     (5, (3, 1)),  # the second pronunciation of "a"
     (6, (3, 1, 2)),
 )
+PRONUNCIATION_LOG_PROBS = (0.0,) * 5 + (-0.25, 0.0, 0.0)
 TOKENS = 4
 
 
@@ -47,7 +48,8 @@ class Bigrams:
 def tree_search(model: Bigrams | None, **knobs: float) -> TreeSearch:
     words, phones = zip(*PRONUNCIATIONS, strict=True)
     first = np.cumsum([0, *map(len, phones)])
-    tree = build_tree(words, [phone for each in phones for phone in each], first)
+    log_probs = PRONUNCIATION_LOG_PROBS
+    tree = build_tree(words, [phone for each in phones for phone in each], first, log_probs)
     return TreeSearch(tree, WORDS, TOKENS, model=model, knobs=TreeSearchKnobs(**knobs))  # type: ignore[arg-type]
 
 
@@ -57,17 +59,19 @@ def exact_search(model: Bigrams | None, **knobs: float) -> TreeSearch:
     return tree_search(model, **{**everything, "histories": 1000, **knobs})
 
 
-Pronunciations = tuple[tuple[int, tuple[int, ...]], ...]
+Pronunciations = tuple[tuple[int, tuple[int, ...], float], ...]
 
 
-def sentences(phones: tuple[int, ...], lexicon: Pronunciations) -> Iterator[tuple[int, ...]]:
-    """Yield all word sequences with these phones."""
+def sentences(
+    phones: tuple[int, ...], lexicon: Pronunciations
+) -> Iterator[tuple[tuple[int, ...], float]]:
+    """Yield all word sequences with these phones, and the log-probability of the pronunciations."""
     if not phones:
-        yield ()
-    for word, spelled in lexicon:
+        yield (), 0.0
+    for word, spelled, log_prob in lexicon:
         if phones[: len(spelled)] == spelled:
-            for rest in sentences(phones[len(spelled) :], lexicon):
-                yield (word, *rest)
+            for rest, others in sentences(phones[len(spelled) :], lexicon):
+                yield (word, *rest), log_prob + others
 
 
 def occurrences(words: tuple[int, ...], phrase: tuple[int, ...]) -> int:
@@ -90,10 +94,13 @@ def brute_force(
 ) -> dict[tuple[str, ...], float]:
     """The score of every sentence: the best of all its pronunciations and alignments."""
     names: tuple[str, ...] = WORDS
-    lexicon: Pronunciations = PRONUNCIATIONS
+    lexicon: Pronunciations = tuple(
+        (*entry, log_prob)
+        for entry, log_prob in zip(PRONUNCIATIONS, PRONUNCIATION_LOG_PROBS, strict=True)
+    )
     if hot is not None:
         names += hot.extra
-        lexicon += tuple((word, way) for word, ways in hot.spoken.items() for way in ways)
+        lexicon += tuple((word, way, 0.0) for word, ways in hot.spoken.items() for way in ways)
     acoustic: dict[tuple[int, ...], float] = {}
     for path in itertools.product(range(rows.shape[1]), repeat=len(rows)):
         phones = tuple(token for token, _ in itertools.groupby(path) if token)
@@ -102,7 +109,7 @@ def brute_force(
         acoustic[phones] = max(acoustic.get(phones, -math.inf), score)
     found: dict[tuple[str, ...], float] = {}
     for phones, score in acoustic.items():
-        for words in sentences(phones, lexicon):
+        for words, pronunciation in sentences(phones, lexicon):
             language = 0.0
             if model:
                 beside = sum(word >= len(WORDS) for word in words)
@@ -113,7 +120,8 @@ def brute_force(
                 language = rare_discount(model) * beside if beside else 0.0
                 language += sum(float(model.table[a, b]) for a, b in itertools.pairwise(context))
                 language += float(model.table[context[-1], model.words])
-            total = score + knobs.language_weight * language + knobs.word_bonus * len(words)
+            total = score + knobs.language_weight * (language + pronunciation)
+            total += knobs.word_bonus * len(words)
             if hot is not None:
                 total += sum(w * occurrences(words, phrase) for phrase, w in hot.phrases)
             text = tuple(names[word] for word in words)

@@ -3,8 +3,10 @@ import gzip
 import numpy as np
 import pytest
 
+from asr_gru.decoding.word_search import word_search
 from asr_gru.errors import DataError, ModelError
 from asr_gru.language import ENGLISH_PHONES, LanguageModel, Lexicon
+from asr_gru.language.variants import count_variants, weighted
 from tests.language.small_models import random_ngrams
 
 ENTRIES = [
@@ -46,6 +48,67 @@ def test_file_and_text_are_the_lexicon(tmp_path):
     ):
         assert list(other.entries()) == list(built.entries())
         assert other.phones == built.phones
+
+
+WEIGHTS = {ENTRIES[0]: np.log(0.25), ENTRIES[2]: np.log(0.5), ENTRIES[3]: -99.0}
+
+
+def test_log_probs_are_relative_to_the_best_pronunciation_and_kept(tmp_path):
+    built = Lexicon.build(ENTRIES, ENGLISH_PHONES, WEIGHTS)
+    assert built.log_probs.tolist() == [-0.6875, 0.0, 0.0, -15.9375, 0.0]
+    assert lexicon().log_probs.tolist() == [0.0] * 5
+    assert lexicon().entry_log_probs() == {}
+    built.save(tmp_path / "lexicon.bin")
+    built.write_text(tmp_path / "lexicon.txt")
+    assert (tmp_path / "lexicon.txt").read_text().startswith("read 0.503 R EH D\nread 1 R IY D\n")
+    for other in (
+        Lexicon.load(tmp_path / "lexicon.bin"),
+        Lexicon.read_text(tmp_path / "lexicon.txt", ENGLISH_PHONES),
+        Lexicon.build(built.entries(), ENGLISH_PHONES, built.entry_log_probs()),
+    ):
+        assert list(other.entries()) == list(built.entries())
+        assert other.log_probs.tolist() == built.log_probs.tolist()
+
+
+def test_a_search_prefers_the_probable_pronunciation():
+    symbols = ["<blank>", *ENGLISH_PHONES]
+    entries = [("read", ("R", "EH", "D")), ("red", ("R", "EH", "D")), ("read", ("R", "IY", "D"))]
+    rows = np.full((3, len(symbols)), -20.0, np.float32)
+    rows[np.arange(3), [symbols.index(phone) for phone in ("R", "EH", "D")]] = -0.1
+    found = {}
+    for name, log_probs in (("plain", None), ("weighted", {entries[0]: -2.0})):
+        search = word_search(symbols, Lexicon.build(entries, ENGLISH_PHONES, log_probs))
+        (state,) = search.advance([search.start()], [rows])
+        (best,) = search.best(search.finish(state))
+        found[name] = [word.text for word in best.words or ()]
+    assert found == {"plain": ["read"], "weighted": ["red"]}
+
+
+UTTERANCES = [
+    (["the", "read", "the"], ["DH", "AH", "R", "IY", "D", "DH", "IY"]),
+    (["read"], ["R", "IY", "D"]),
+    ([], []),
+    (["read"], ["R", "IY", "D", "Z"]),
+    (["read", "them"], ["R", "IY", "D", "DH", "EH", "M"]),
+]
+
+
+def test_variants_are_counted_where_the_phones_are_those_of_the_words():
+    found = count_variants(lexicon(), UTTERANCES)
+    assert (found.utterances, found.left_out) == (3, 2)
+    assert found.counts == {ENTRIES[1]: 1, ENTRIES[2]: 2, ENTRIES[3]: 1}
+    counted = weighted(lexicon(), found.counts)
+    expected = np.log([2 / 2.6, 1.0, 1.0, 1.6 / 3, 1.0])
+    np.testing.assert_allclose(counted.log_probs, expected, atol=1 / 32)
+    assert list(counted.entries()) == list(lexicon().entries())
+
+
+def test_variants_are_found_where_words_run_into_each_other():
+    entries = [("a", ("AH",)), ("a", ("AH", "N")), ("nap", ("N", "AE", "P")), ("ape", ("AE", "P"))]
+    built = Lexicon.build(entries, ENGLISH_PHONES)
+    phones = ("AH", "N", "AE", "P")
+    assert count_variants(built, [(["a", "nap"], phones)]).counts[entries[0]] == 1
+    assert count_variants(built, [(["a", "ape"], phones)]).counts[entries[1]] == 1
 
 
 def test_the_forms_of_a_dictionary(tmp_path):
@@ -90,6 +153,10 @@ def test_the_tokens_of_a_model():
         (b"read R EX D\n", "line 1: 'EX' is not one of the 39 phones"),
         (b"read R EH3 D\n", "line 1: 'EH3' is not"),
         (b"the DH AH\ncaf\xe9 K AE\n", "line 2: not UTF-8"),
+        (b"read 0.0 R EH D\n", "line 1: probability 0 of 'read'; give a number above 0"),
+        (b"read 1.5 R EH D\n", "line 1: probability 1.5 of 'read'"),
+        (b"read 0.5\n", "line 1: 'read' has no phones"),
+        (b"read -0.5 R EH D\n", "line 1: '-0.5' is not one of the 39 phones"),
     ],
 )
 def test_bad_lines_are_refused(tmp_path, line, message):
