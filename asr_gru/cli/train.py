@@ -26,8 +26,10 @@ __all__ = ["command"]
 @click.option(
     "--run-dir",
     type=click.Path(path_type=Path),
-    help="Folder of checkpoints, tokens and log (default: runs/ and the name of CONFIG).",
+    help="Folder of checkpoints, tokens and log (default: runs/ and the name of CONFIG, or of its "
+    "folder for a recipe.toml).",
 )
+@click.option("--stage", "stage_name", metavar="NAME", help="Train only this stage of a recipe.")
 @cache_option
 @click.option(
     "--start-from",
@@ -52,6 +54,7 @@ def command(
     config: Path,
     root: Path | None,
     run_dir: Path | None,
+    stage_name: str | None,
     cache: Path,
     start_from: Path | None,
     new_head: bool,
@@ -60,21 +63,24 @@ def command(
 ) -> None:
     """Train a model as configured in CONFIG (TOML), or resume a stopped run.
 
+    A recipe with [[stage]] tables is trained stage by stage; finished stages are skipped.
+
     Several processes: torchrun --nproc_per_node=2 -m asr_gru train CONFIG
     """
     try:
-        from asr_gru.training.config import load_train_config
         from asr_gru.training.distributed import init_processes
-        from asr_gru.training.loop import train
+        from asr_gru.training.recipe import choose_stage, load_recipe
         from asr_gru.training.run import Run, StopRequest
+        from asr_gru.training.stages import plan_stages, train_stages
     except ModuleNotFoundError as error:
         raise MissingExtraError(error.name or "torch", "train") from None
     if new_head and start_from is None:
         raise ConfigError("--new-head needs --start-from")
-    parsed = load_train_config(config, changes, _log)
+    stages = load_recipe(config, changes, _log)
+    only = None if stage_name is None else choose_stage(stages, stage_name, config)
     stop = StopRequest()
     run = Run(
-        folder=run_dir or Path("runs") / config.stem,
+        folder=run_dir or Path("runs") / _run_name(config),
         root=root or config.parent,
         cache=cache,
         start_from=start_from,
@@ -83,6 +89,8 @@ def command(
         stop=stop,
     )
 
+    planned = plan_stages(stages, run, only, _log)
+
     def request_stop() -> bool:
         stop.requested = True
         return stop.is_heeded
@@ -90,7 +98,7 @@ def command(
     with interruptible(request_stop) as check:
         processes = init_processes()
         try:
-            state = train(parsed, run, processes, _log)
+            state = train_stages(planned, processes, _log)
         except Exception:
             if processes.world_size > 1:
                 # Threads of the process group may still wait for a dead peer, and would abort
@@ -99,9 +107,15 @@ def command(
             raise
         finally:
             processes.shutdown()
-        if stop.requested and processes.is_main:
+        if stop.requested and processes.is_main and state is not None:
             _log(f"stopped after step {state.global_step}; the same command goes on from there")
         check()
+
+
+def _run_name(config: Path) -> str:
+    if config.name == "recipe.toml":
+        return config.absolute().parent.name or config.stem
+    return config.stem
 
 
 def _log(line: str) -> None:

@@ -22,8 +22,10 @@ __all__ = [
     "OptimiserConfig",
     "PhonesConfig",
     "TrainConfig",
+    "build_train_config",
     "load_train_config",
     "parse_train_config",
+    "read_toml",
 ]
 
 Count = Annotated[int, Meta(ge=0)]
@@ -225,21 +227,39 @@ def load_train_config(
     Raises:
         ConfigError: the file is missing or not TOML, or has an unknown key or an invalid value.
     """
+    values = read_toml(path)
+    if "stage" in values:
+        raise ConfigError(f"{path}: has stages, and this needs a configuration without")
+    return build_train_config(values, str(path), changes, notice)
+
+
+def read_toml(path: Path) -> dict[str, Any]:
+    """Read a TOML file.
+
+    Raises:
+        ConfigError: the file cannot be read or is not TOML.
+    """
     try:
-        values = tomllib.loads(path.read_text(encoding="utf-8"))
+        return tomllib.loads(path.read_text(encoding="utf-8"))
     except OSError as error:
         raise ConfigError(f"{path}: {error.strerror}; give a configuration in TOML") from None
     except (tomllib.TOMLDecodeError, UnicodeDecodeError, RecursionError) as error:
         raise ConfigError(f"{path}: not TOML: {error}") from None
-    renamed = upgrade_keys(values, str(path))
+
+
+def build_train_config(
+    values: dict[str, Any], name: str, changes: Sequence[str], notice: Callable[[str], None]
+) -> TrainConfig:
+    """Apply ``changes`` to plain values, which they modify, and validate them."""
+    renamed = upgrade_keys(values, name)
     for change in changes:
         key, equals, value = change.partition("=")
         renamed += [(key, RENAMED[key])] if key in RENAMED else []
         _apply(values, f"{RENAMED.get(key, key)}{equals}{value}")
     if renamed:
         now = ", ".join(f"{old} is now {new}" for old, new in renamed)
-        notice(f"{path}: keys of an earlier version: {now}")
-    return parse_train_config(values, str(path))
+        notice(f"{name}: keys of an earlier version: {now}")
+    return parse_train_config(values, name)
 
 
 def _apply(values: dict[str, Any], change: str) -> None:
@@ -264,6 +284,8 @@ def parse_train_config(values: dict[str, Any], name: str = "configuration") -> T
     upgrade_keys(values, name)
     try:
         return msgspec.convert(values, TrainConfig)
+    except ConfigError as error:  # keys that do not fit each other
+        raise ConfigError(f"{name}: {error}") from None
     except msgspec.ValidationError as error:
         raise ConfigError(f"{name}: {_explain(str(error))}") from None
 

@@ -1,6 +1,8 @@
 """Train on a GPU for a fixed number of minutes, and pack the result for download.
 
-    python -m recipes.en_small.gpu recipes/en_small/phones.toml --root DATA --until 13.5 --out OUT
+    python -m recipes.en_small.gpu recipes/en_small/recipe.toml --stage phones --root DATA
+
+with ``--start-from en-small --until 13.5 --out OUT``.
 
 All processors decode the recordings into memory, training runs until the given minute since the
 start of this command, and OUT receives the log and the averaged weights, split into files of
@@ -18,9 +20,9 @@ from pathlib import Path
 
 from asr_gru.files import write_bytes
 from asr_gru.training.checkpoint import Checkpoint, save_checkpoint
-from asr_gru.training.config import load_train_config
 from asr_gru.training.distributed import init_processes
 from asr_gru.training.loop import Run, train
+from asr_gru.training.recipe import choose_stage, load_recipe
 
 MEMORY = Path("/dev/shm")  # noqa: S108
 GPU_BATCH_S = 1200.0
@@ -31,6 +33,7 @@ def main() -> None:
     began = time.monotonic()
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("config", type=Path)
+    parser.add_argument("--stage", help="stage of the recipe, whose configuration is used")
     parser.add_argument("--root", type=Path, required=True, help="data root")
     parser.add_argument("--until", type=float, required=True, help="minutes since the start")
     parser.add_argument("--out", type=Path, required=True, help="folder for log and weights")
@@ -46,7 +49,10 @@ def main() -> None:
     changes = list(options.changes)
     if processes.device.type == "cuda" and not any("batch_s" in change for change in changes):
         changes.append(f"data.batch_s={GPU_BATCH_S}")
-    config = load_train_config(options.config, changes, _log)
+    stages = load_recipe(options.config, changes, _log)
+    if options.stage is None and stages[0].name:
+        parser.error(f"{options.config}: has stages; name one with --stage")
+    stage = choose_stage(stages, options.stage, options.config) if options.stage else stages[0]
     memory = MEMORY if MEMORY.is_dir() else options.out
     folder = options.out / "run"
     minutes = options.until - options.reserve - (time.monotonic() - began) / 60
@@ -59,7 +65,7 @@ def main() -> None:
         minutes=minutes,
     )
     _log(f"{processes.device}, {minutes:.1f} minutes to decode and to train")
-    state = train(config, run, processes, _log)
+    state = train(stage.config, run, processes, _log)
     pack_result(state, folder, options.out, int(options.part_mib * 2**20))
     _log(f"done after {(time.monotonic() - began) / 60:.1f} minutes")
 

@@ -43,7 +43,12 @@ def root(tmp_path, monkeypatch):
 
 def test_everything_needed_at_home_is_in_the_folder(root, monkeypatch):
     out = root / "out"
-    words = f"gpu {root}/run.toml --root {root} --until 0.4 --reserve 0.02 --out {out}"
+    (root / "run.toml").write_text(f'{CONFIG}[[stage]]\nname = "a"\n[[stage]]\nname = "b"\n')
+    without = ["gpu", f"{root}/run.toml", "--root", str(root), "--until", "1", "--out", str(out)]
+    monkeypatch.setattr(sys, "argv", without)
+    with pytest.raises(SystemExit):
+        gpu.main()
+    words = f"gpu {root}/run.toml --stage b --root {root} --until 0.4 --reserve 0.02 --out {out}"
     monkeypatch.setattr(sys, "argv", [*words.split(), "--part-mib", "0.01"])
     gpu.main()
     parts = sorted(out.glob("checkpoint.pt.*"))
