@@ -1,121 +1,56 @@
-"""Which decoder reads a model's log-probabilities: the model's own, or another by name."""
+"""The decoders of a model, by name, for closed vocabularies and for hot words."""
 
 from __future__ import annotations
 
 import threading
-from collections.abc import Iterable
-from dataclasses import dataclass, replace
-from itertools import islice
-from pathlib import Path
+from dataclasses import replace
 from typing import TYPE_CHECKING, Literal
 
 from asr_gru.decoding import (
     AnyDecoder,
     BeamDecoder,
-    ConfidenceWeights,
-    GraphKnobs,
     GraphSearch,
+    GraphSearchParameters,
     GreedyDecoder,
     TreeSearch,
-    TreeSearchKnobs,
+    TreeSearchParameters,
     build_phone_graph,
     hot_word_search,
     word_search,
 )
-from asr_gru.errors import ConfigError, ModelError, did_you_mean
+from asr_gru.errors import ConfigError, ModelError, did_you_mean, one_of
 
 if TYPE_CHECKING:
+    from asr_gru.closed_vocabulary import ClosedVocabulary
     from asr_gru.language import HotWord, Lexicon, WordPronunciations
     from asr_gru.language.pronounce import Pronouncer
     from asr_gru.model.config import DecoderConfig, DecoderKind, ModelConfig
     from asr_gru.model.directory import ModelDirectory
     from asr_gru.text import Tokenizer
 
-__all__ = ["Closed", "Decoders", "confidence_weights", "configured", "default_kind", "knobs_of"]
+__all__ = ["Decoders", "default_kind", "search_parameters", "with_search_parameters"]
 
 KINDS: tuple[DecoderKind, ...] = ("greedy", "beam", "words")
 DEFAULT_BEAM = 8
-MOST_BEAM = 100_000
-MOST_PHRASES = 100_000
-MOST_COMPILED = 16
-"""Lists of phrases and grammars that stay compiled."""
-WAYS = 2
-"""Pronunciations that hot words get from their letters."""
-
-
-@dataclass(frozen=True, slots=True)
-class Closed:
-    """What alone is listened for, as a program gives it.
-
-    Attributes:
-        phrases: a list of phrases.
-        grammar: the text of a grammar.
-        rejection: see ``GraphKnobs``; None is the default.
-        max_unknown: how many words may be missing from the lexicon; None sets no limit.
-        max_states: how large a grammar may be; see ``Grammar``.
-        name: what errors call the grammar.
-    """
-
-    phrases: tuple[str, ...] | None = None
-    grammar: str | None = None
-    rejection: float | None = None
-    max_unknown: int | None = None
-    max_states: int | None = None
-    name: str = "grammar"
-
-    @classmethod
-    def of(
-        cls,
-        phrases: Iterable[str] | None,
-        rejection: float | None = None,
-        max_unknown: int | None = None,
-        *,
-        grammar: str | Path | None = None,
-        max_states: int | None = None,
-        name: str | None = None,
-    ) -> Closed | None:
-        """Return what the arguments of a call ask for; None if they ask for nothing.
-
-        Raises:
-            ConfigError: a threshold without phrases, phrases that are one text, a grammar beside
-                them, or its file cannot be read.
-        """
-        if grammar is not None:
-            if phrases is not None:
-                raise ConfigError("phrases beside a grammar; give one of them")
-            if not isinstance(grammar, str | Path):
-                raise ConfigError(f"grammar is {str(grammar)[:40]!r}; give its text or its file")
-            from asr_gru.language import read_grammar
-
-            text, named = read_grammar(grammar)
-            return cls(None, text, rejection, max_unknown, max_states, name or named)
-        if phrases is None:
-            if rejection is not None:
-                raise ConfigError("rejection is of phrases and grammars; give one of them")
-            return None
-        if isinstance(phrases, str) or not isinstance(phrases, Iterable):
-            raise ConfigError(f"phrases is {str(phrases)[:40]!r}; give a list of phrases")
-        given = tuple(islice(phrases, MOST_PHRASES + 1))
-        for number, phrase in enumerate(given, 1):
-            if not isinstance(phrase, str):
-                raise ConfigError(f"phrase {number} is {str(phrase)[:40]!r}; give text")
-        if len(given) > MOST_PHRASES:
-            raise ConfigError(f"more than {MOST_PHRASES} phrases; leave some out")
-        return cls(given, None, rejection, max_unknown)
+MAX_BEAM = 100_000
+CACHE_SIZE = 16
+"""Closed vocabularies, and lists of hot words, that are kept compiled."""
+HOT_WORD_PRONUNCIATIONS = 2
+"""Pronunciations per hot word that the lexicon lacks."""
 
 
 class Decoders:
-    """The decoders of a model, each made when it is first asked for.
+    """Creates the decoders of a model on demand and caches them.
 
     Args:
-        directory: the model; without one there are greedy and beam.
+        directory: the model; None offers greedy decoding and prefix beam search only.
     """
 
     def __init__(self, directory: ModelDirectory | None = None) -> None:
         self._directory = directory
         self._config = directory.config.decoder if directory else None
-        self._made: dict[tuple[DecoderKind, int | None], AnyDecoder] = {}
-        self._compiled: dict[Closed, GraphSearch] = {}
+        self._decoders: dict[tuple[DecoderKind, int | None], AnyDecoder] = {}
+        self._vocabularies: dict[ClosedVocabulary, GraphSearch] = {}
         self._hot: dict[tuple[tuple[HotWord, ...], int], tuple[TreeSearch, TreeSearch]] = {}
         self._compiling = threading.Lock()
         self._lexicon: Lexicon | None = None
@@ -124,88 +59,91 @@ class Decoders:
         """Return a decoder.
 
         Args:
-            decoder: ``"greedy"``, ``"beam"``, ``"words"``, one that was made elsewhere, or None
-                for the model's own.
-            beam: readings kept from frame to frame; None is the model's own choice. Without a
-                decoder, 1 is greedy and more a beam for models that do not search for words.
+            decoder: ``"greedy"``, ``"beam"``, ``"words"``, a decoder object, which is returned
+                as it is, or None for the model's default.
+            beam: beam width; None for the model's default. Without ``decoder``, a width of 1
+                selects greedy decoding and a larger one prefix beam search, unless the model's
+                default is a word search.
 
         Raises:
-            ConfigError: no such decoder, or a beam that cannot be.
-            ModelError: words from a model that has no lexicon.
+            ConfigError: the name is unknown, or the beam is out of range.
+            ModelError: a word search is requested from a model without a lexicon.
         """
         if decoder is not None and not isinstance(decoder, str):
             if beam is not None:
-                raise ConfigError("a beam beside a decoder that is made already; give one of them")
+                raise ConfigError("a beam cannot be set for a decoder object; leave it out")
             return decoder
-        if beam is not None and not 1 <= beam <= MOST_BEAM:
-            raise ConfigError(f"a beam of {beam}; give 1 to {MOST_BEAM}")
+        if beam is not None and not 1 <= beam <= MAX_BEAM:
+            raise ConfigError(f"a beam of {beam}; give 1 to {MAX_BEAM}")
         kind = self._kind(decoder, beam)
         key = (kind, beam if kind != "greedy" else None)
-        if key not in self._made:
-            self._made[key] = self._make(kind, beam)
-        return self._made[key]
+        if key not in self._decoders:
+            self._decoders[key] = self._create(kind, beam)
+        return self._decoders[key]
 
-    def closed(self, asked: Closed, tokens: Tokenizer) -> GraphSearch:
-        """Return the search for phrases or a grammar; safe to call from threads.
+    def for_vocabulary(self, vocabulary: ClosedVocabulary, tokens: Tokenizer) -> GraphSearch:
+        """Return the decoder for a closed vocabulary. Thread-safe.
 
-        The last few stay compiled.
+        The most recent ``CACHE_SIZE`` vocabularies are kept compiled.
 
         Args:
-            asked: what is listened for.
-            tokens: what the model writes with.
+            vocabulary: phrases or a grammar.
+            tokens: the model's tokenizer.
 
         Raises:
-            ConfigError: phrases or a grammar that cannot be, a word that cannot be pronounced.
+            ConfigError: the phrases or the grammar are invalid, or a word has no pronunciation.
         """
         with self._compiling:
-            found = self._compiled.pop(asked, None)
-            if found is None:
-                found = self._compile(asked, tokens)
-            self._compiled[asked] = found
-            if len(self._compiled) > MOST_COMPILED:
-                del self._compiled[next(iter(self._compiled))]
-        return found
+            search = self._vocabularies.pop(vocabulary, None)
+            if search is None:
+                search = self._compile(vocabulary, tokens)
+            self._vocabularies[vocabulary] = search
+            if len(self._vocabularies) > CACHE_SIZE:
+                del self._vocabularies[next(iter(self._vocabularies))]
+        return search
 
-    def hot(
+    def with_hot_words(
         self,
-        listed: tuple[HotWord, ...],
+        hot_words: tuple[HotWord, ...],
         tokens: Tokenizer,
         decoder: AnyDecoder,
         *,
         max_unknown: int | None = None,
     ) -> TreeSearch:
-        """Return a search for words with hot words; the last few stay compiled. Safe in threads.
+        """Return a word search with these hot words. Thread-safe.
+
+        The most recent ``CACHE_SIZE`` lists are kept compiled.
 
         Args:
-            listed: the hot words; none for a search without any.
-            tokens: what the model writes with.
-            decoder: the search without them, or with others.
-            max_unknown: how many words may be missing from the lexicon; None sets no limit.
+            hot_words: the hot words; empty for a search without hot words.
+            tokens: the model's tokenizer.
+            decoder: the word search; hot words that it has are replaced.
+            max_unknown: maximum number of words that the lexicon lacks; None for no limit.
 
         Raises:
-            ConfigError: another decoder, words that cannot be.
+            ConfigError: the decoder is not a word search, or a hot word is invalid.
         """
         if not isinstance(decoder, TreeSearch):
             raise ConfigError(
-                "hot words need a search for words, which is not this decoder; take a model with "
-                "a lexicon, or leave the decoder out"
+                "hot words need a word search, which this decoder is not; take a model with a "
+                "lexicon, or leave the decoder out"
             )
         decoder = decoder.plain
-        if not listed:
+        if not hot_words:
             return decoder
-        key = (listed, id(decoder))
+        key = (hot_words, id(decoder))
         with self._compiling:
-            kept = self._hot.pop(key, None)
-            if kept is None:
-                kept = decoder, self._compile_hot(listed, tokens, decoder, max_unknown)
-            self._hot[key] = kept
-            if len(self._hot) > MOST_COMPILED:
+            cached = self._hot.pop(key, None)
+            if cached is None:
+                cached = decoder, self._compile_hot(hot_words, tokens, decoder, max_unknown)
+            self._hot[key] = cached
+            if len(self._hot) > CACHE_SIZE:
                 del self._hot[next(iter(self._hot))]
-        return kept[1]
+        return cached[1]
 
     def _compile_hot(
         self,
-        listed: tuple[HotWord, ...],
+        hot_words: tuple[HotWord, ...],
         tokens: Tokenizer,
         decoder: TreeSearch,
         max_unknown: int | None,
@@ -214,41 +152,44 @@ class Decoders:
 
         return hot_word_search(
             decoder,
-            listed,
+            hot_words,
             lambda phrase: normalise(phrase, self.normaliser).split(),
-            sounds=self.sounds(tokens, ways=WAYS),
+            pronunciations=self.pronunciations(tokens, max_generated=HOT_WORD_PRONUNCIATIONS),
             max_unknown=max_unknown,
         )
 
-    def _compile(self, asked: Closed, tokens: Tokenizer) -> GraphSearch:
+    def _compile(self, vocabulary: ClosedVocabulary, tokens: Tokenizer) -> GraphSearch:
         from asr_gru.language import Grammar, PhraseList
 
-        knobs = GraphKnobs()
-        if asked.rejection is not None:
-            knobs = replace(knobs, rejection=asked.rejection)
-        said: PhraseList | Grammar
-        if asked.grammar is None:
-            said = PhraseList(asked.phrases or (), self.normaliser)
-        elif asked.max_states is None:
-            said = Grammar(asked.grammar, asked.name, self.normaliser)
+        parameters = GraphSearchParameters()
+        if vocabulary.rejection is not None:
+            parameters = replace(parameters, rejection=vocabulary.rejection)
+        source: PhraseList | Grammar
+        grammar, max_states = vocabulary.grammar, vocabulary.max_states
+        if grammar is None:
+            source = PhraseList(vocabulary.phrases or (), self.normaliser)
+        elif max_states is None:
+            source = Grammar(grammar, vocabulary.name, self.normaliser)
         else:
-            said = Grammar(asked.grammar, asked.name, self.normaliser, max_states=asked.max_states)
-        spoken = self.sounds(tokens).spoken(said.graph.spoken_as, asked.max_unknown)
-        graph = build_phone_graph(said.graph, spoken)
-        return GraphSearch(graph, len(tokens.symbols), said.match, knobs=knobs)
+            source = Grammar(grammar, vocabulary.name, self.normaliser, max_states=max_states)
+        words = source.graph.spoken_as
+        table = self.pronunciations(tokens).spoken(words, vocabulary.max_unknown)
+        graph = build_phone_graph(source.graph, table)
+        return GraphSearch(graph, len(tokens.symbols), source.match, parameters=parameters)
 
-    def sounds(
-        self, tokens: Tokenizer, lexicon: Lexicon | None = None, *, ways: int = 1
+    def pronunciations(
+        self, tokens: Tokenizer, lexicon: Lexicon | None = None, *, max_generated: int = 1
     ) -> WordPronunciations:
-        """Return what finds pronunciations of words.
+        """Return an object that looks up or generates pronunciations of words.
 
         Args:
-            tokens: what the model writes with.
-            lexicon: asked first; by default the model's own.
-            ways: the most pronunciations of a word by its letters alone.
+            tokens: the model's tokenizer.
+            lexicon: the first lexicon to look up; the model's own by default.
+            max_generated: maximum number of pronunciations per word that are generated from its
+                letters.
 
         Raises:
-            ConfigError: a model of word pieces.
+            ConfigError: the model's tokens are word pieces, which have no pronunciations.
         """
         from asr_gru.language import WordPronunciations
 
@@ -259,12 +200,12 @@ class Decoders:
             tokens.kind,
             lexicon or self._own_lexicon(),
             pronouncer=_english_pronouncer if is_english else None,
-            ways=ways,
+            ways=max_generated,
         )
 
     @property
     def normaliser(self) -> Literal["none", "basic", "english"]:
-        """How the model's texts are normalised; basic without a model directory."""
+        """The normaliser of the model's texts; ``"basic"`` without a model directory."""
         return self._directory.config.normaliser if self._directory else "basic"
 
     def _own_lexicon(self) -> Lexicon | None:
@@ -279,18 +220,18 @@ class Decoders:
 
     def _kind(self, name: str | None, beam: int | None) -> DecoderKind:
         if name is None:
-            own = default_kind(self._config) if self._config else "greedy"
-            if own == "words" or beam is None:
-                return own
+            default = default_kind(self._config) if self._config else "greedy"
+            if default == "words" or beam is None:
+                return default
             return "greedy" if beam == 1 else "beam"
         for kind in KINDS:
             if kind == name:
                 return kind
         raise ConfigError(
-            f"no decoder {name!r}{did_you_mean(name, KINDS)}; there are {', '.join(KINDS)}"
+            f"unknown decoder {name!r}{did_you_mean(name, KINDS)}; choose {one_of(KINDS)}"
         )
 
-    def _make(self, kind: DecoderKind, beam: int | None) -> AnyDecoder:
+    def _create(self, kind: DecoderKind, beam: int | None) -> AnyDecoder:
         if kind == "greedy":
             return GreedyDecoder()
         if kind == "beam":
@@ -298,7 +239,7 @@ class Decoders:
             return BeamDecoder(own if beam is None else beam)
         if self._directory is None or not self._directory.has_lexicon:
             raise ModelError(
-                "this model has no lexicon to find words with; export it with --lexicon, "
+                "this model has no lexicon for a word search; export it with --lexicon, "
                 "or choose greedy or beam"
             )
         return _word_search(self._directory, beam)
@@ -315,47 +256,43 @@ def _word_search(directory: ModelDirectory, width: int | None) -> TreeSearch:
     from asr_gru.model.directory import CONFIG, LANGUAGE, LEXICON
 
     try:
-        knobs = knobs_of(directory.config.decoder)
+        parameters = search_parameters(directory.config.decoder)
     except ConfigError as error:
         raise ModelError(f"{directory.path / CONFIG}: decoder.words: {error}") from None
     if width is not None:
-        knobs = replace(knobs, width=width)
+        parameters = replace(parameters, width=width)
     tokenizer, model = directory.tokenizer(), None
     if LANGUAGE in directory.config.files:
         model = LanguageModel.load(directory.path / LANGUAGE)
     lexicon = Lexicon.load(directory.path / LEXICON)
     spaced = tokenizer.kind == "characters"
     try:
-        return word_search(tokenizer.symbols, lexicon, model, knobs=knobs, spaced=spaced)
+        return word_search(tokenizer.symbols, lexicon, model, parameters=parameters, spaced=spaced)
     except ModelError as error:
         raise ModelError(f"{directory.path}: {error}") from None
 
 
 def default_kind(config: DecoderConfig) -> DecoderKind:
-    """Return the kind that a model's configuration asks for."""
+    """Return the decoder that a configuration selects."""
     return config.kind or ("greedy" if config.beam == 1 else "beam")
 
 
-def knobs_of(config: DecoderConfig) -> TreeSearchKnobs:
-    """Return how a model's search for words is tuned; ConfigError names a knob out of range."""
+def search_parameters(config: DecoderConfig) -> TreeSearchParameters:
+    """Return a model's parameters of the word search.
+
+    Raises:
+        ConfigError: a parameter is out of range.
+    """
     import msgspec
 
-    return TreeSearchKnobs(**msgspec.structs.asdict(config.words))
+    return TreeSearchParameters(**msgspec.structs.asdict(config.words))
 
 
-def confidence_weights(config: ModelConfig) -> ConfidenceWeights | None:
-    """Return the weights of a model's confidences, or None."""
-    import msgspec
-
-    own = config.confidence
-    return None if own is None else ConfidenceWeights(**msgspec.structs.asdict(own))
-
-
-def configured(config: ModelConfig, knobs: TreeSearchKnobs) -> ModelConfig:
-    """Return a model's configuration with its search for words tuned so."""
+def with_search_parameters(config: ModelConfig, parameters: TreeSearchParameters) -> ModelConfig:
+    """Return a copy of a model's configuration with other parameters of the word search."""
     import msgspec
 
     names = config.decoder.words.__struct_fields__
-    words = type(config.decoder.words)(**{name: getattr(knobs, name) for name in names})
+    words = type(config.decoder.words)(**{name: getattr(parameters, name) for name in names})
     decoder = msgspec.structs.replace(config.decoder, words=words)
     return msgspec.structs.replace(config, decoder=decoder)

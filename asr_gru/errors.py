@@ -27,6 +27,7 @@ __all__ = [
     "ModelError",
     "did_you_mean",
     "install_command",
+    "one_of",
 ]
 
 
@@ -81,3 +82,9 @@ def did_you_mean(word: str, known: Iterable[str]) -> str:
     """Return ``" (did you mean 'x'?)"`` for the known name nearest to ``word``, or ``""``."""
     found = difflib.get_close_matches(word, list(known), n=1, cutoff=0.5)
     return f" (did you mean {found[0]!r}?)" if found else ""
+
+
+def one_of(names: Iterable[str]) -> str:
+    """Return names as a list in prose: ``"a, b or c"``."""
+    *others, last = names
+    return f"{', '.join(others)} or {last}" if others else last

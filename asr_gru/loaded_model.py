@@ -1,13 +1,13 @@
-"""A loaded model: its parts, and the choices that every call has among them."""
+"""A loaded model: acoustic model, tokenizer and decoders."""
 
 from __future__ import annotations
 
-from dataclasses import replace
 from typing import TYPE_CHECKING, Literal, Self
 
-from asr_gru.decoders import Closed, Decoders, confidence_weights
+from asr_gru.closed_vocabulary import ClosedVocabulary
+from asr_gru.decoders import Decoders
 from asr_gru.decoding import AnyDecoder, ConfidenceWeights, WordTimes
-from asr_gru.decoding.alternatives import check_alternatives
+from asr_gru.decoding_options import DecoderChoice, DecodingOptions
 from asr_gru.errors import ConfigError, ModelError
 from asr_gru.model.info import DEFAULT_MODEL, ModelInfo
 from asr_gru.streaming.endpoint import EndpointRules
@@ -20,19 +20,15 @@ if TYPE_CHECKING:
 
     from asr_gru.language import HotWord, HotWordsLike, Lexicon, WordPronunciations
     from asr_gru.model.acoustic import AcousticModel
-    from asr_gru.streaming.confidence_filter import MinimumConfidence
     from asr_gru.text import Tokenizer
 
 __all__ = ["DecoderChoice", "LoadedModel"]
-
-DecoderChoice = AnyDecoder | str | None
-"""A decoder, or the name of one: greedy, beam, words; None is the default."""
 
 
 class LoadedModel:
     """Acoustic model, tokenizer and decoders of a model.
 
-    ``Recognizer`` adds recordings and streams, and describes the arguments.
+    ``Recognizer`` describes the arguments, and adds recordings and streams.
     """
 
     def __init__(
@@ -77,19 +73,20 @@ class LoadedModel:
         """Load a model.
 
         Args:
-            model: the name of a bundled model, or the path of a model directory.
+            model: name of a bundled model, or path of a model directory.
             backend: ``"onnx"`` runs the int8 graph; ``"torch"`` runs the float network and needs
                 the extra ``train``.
             device: ``"cpu"`` or ``"cuda"``.
-            threads: threads per call of the model.
-            decoder: ``"greedy"``, ``"beam"`` (prefixes) or ``"words"`` (lexicon and language
-                model), or a decoder of your own; None is the model's default.
-            beam: hypotheses kept from frame to frame; None is the model's default. Without a
-                decoder, 1 means greedy and more means beam, unless the model searches for words.
+            threads: number of threads of the acoustic model.
+            decoder: ``"greedy"``, ``"beam"`` (prefix beam search), ``"words"`` (lexicon and
+                language model) or a decoder object; None for the model's default.
+            beam: beam width; None for the model's default. Without a decoder, a width of 1
+                selects greedy decoding and a larger one prefix beam search, unless the model's
+                default is a word search.
 
         Raises:
-            ModelError: missing, cut or foreign files, or a device that is not there.
-            ConfigError: a backend, decoder or beam that cannot be.
+            ModelError: a file is missing, truncated or not of a model, or the device is missing.
+            ConfigError: the backend, decoder or beam is invalid.
             MissingExtraError: the backend needs torch.
         """
         from asr_gru.backends import load_acoustic_model
@@ -106,7 +103,7 @@ class LoadedModel:
             language=config.language,
             time_shift_s=config.time_shift_s,
             temperature=config.temperature,
-            confidence=confidence_weights(config),
+            confidence=config.confidence,
             decoder=chosen,
             decoders=decoders,
             speech=speech_thresholds(directory),
@@ -138,16 +135,19 @@ class LoadedModel:
 
     @property
     def pipeline(self) -> Pipeline:
-        """The loaded parts, with the default decoder."""
+        """The pipeline with the default decoder."""
         return self._pipeline
 
     def word_pronunciations(self, lexicon: Lexicon | None = None) -> WordPronunciations:
-        """Return what finds pronunciations for this model, in a lexicon or else the model's own.
+        """Return an object that looks up or generates pronunciations for this model.
+
+        Args:
+            lexicon: the first lexicon to look up; the model's own by default.
 
         Raises:
-            ConfigError: a model of word pieces, which have no pronunciations.
+            ConfigError: the model's tokens are word pieces, which have no pronunciations.
         """
-        return self._decoders.sounds(self.tokenizer, lexicon)
+        return self._decoders.pronunciations(self.tokenizer, lexicon)
 
     @property
     def tokenizer(self) -> Tokenizer:
@@ -158,7 +158,7 @@ class LoadedModel:
         return self._endpoint if endpoint is None else EndpointRules.parse(endpoint)
 
     def decoder_for(self, decoder: DecoderChoice) -> AnyDecoder:
-        """Return the decoder that a choice stands for; raises as ``load``."""
+        """Return the decoder for ``decoder``; raises like ``load``."""
         return self._pipeline.decoder if decoder is None else self._decoders.get(decoder)
 
     def phrase_decoder(
@@ -168,26 +168,27 @@ class LoadedModel:
         rejection: float | None = None,
         max_unknown: int | None = None,
     ) -> AnyDecoder:
-        """Return a decoder that hears nothing but these phrases, for any number of calls.
+        """Return a decoder that recognises only these phrases, for any number of calls.
 
-        An utterance, from pause to pause, is one of the phrases as a whole, or is rejected: it
-        yields no segment. Segments and finals say in ``match`` which phrase it was; there are no
-        partials. The method is described at ``decoding.GraphSearch``.
+        Each utterance between two pauses is either one of the phrases or rejected, in which case
+        there is no segment. ``match`` of segments and finals is the phrase; there are no partials.
+        ``decoding.GraphSearch`` describes the method.
 
         Args:
-            phrases: as people write them; digits are read as numbers, case and punctuation do
-                not matter.
-            rejection: shortfall against the likeliest phones that a phrase may have for each of
-                its phones, in nats: less rejects more. 3 by default, 0 to 20.
-            max_unknown: how many words may be missing from the model's lexicon, as finding out
-                how each is pronounced takes milliseconds; None sets no limit.
+            phrases: in any spelling; digits are read as numbers, case and punctuation are
+                ignored.
+            rejection: how much worse than the most probable phones a phrase may score, in nats
+                per phone, 0 to 20; lower values reject more. 3 by default.
+            max_unknown: maximum number of words that are missing from the lexicon, as generating
+                a pronunciation takes milliseconds; None for no limit.
 
         Raises:
-            ConfigError: no phrases, one without words, a word that cannot be pronounced.
+            ConfigError: there are no phrases, or one has no words or a word without a
+                pronunciation.
         """
-        asked = Closed.of(phrases, rejection, max_unknown)
-        assert asked is not None
-        return self._decoders.closed(asked, self.tokenizer)
+        vocabulary = ClosedVocabulary.parse(phrases, rejection=rejection, max_unknown=max_unknown)
+        assert vocabulary is not None
+        return self._decoders.for_vocabulary(vocabulary, self.tokenizer)
 
     def grammar_decoder(
         self,
@@ -198,33 +199,33 @@ class LoadedModel:
         max_states: int | None = None,
         name: str | None = None,
     ) -> AnyDecoder:
-        """Return a decoder that hears nothing but the sentences of a grammar.
+        """Return a decoder that recognises only the sentences of a grammar.
 
-        It rejects as ``phrase_decoder`` does. ``match`` of a segment or final has the intent and
-        the slots.
+        Other speech is rejected as by ``phrase_decoder``. ``match`` of a segment or final has the
+        intent and the slots.
 
         Args:
-            grammar: JSGF, or the name of its file; ``docs/grammars.md`` describes it.
+            grammar: a JSGF grammar, or the path of one; see ``docs/grammars.md``.
             rejection: see ``phrase_decoder``.
             max_unknown: see ``phrase_decoder``.
-            max_states: how large the grammar may become once its rules are written out, in
-                states, of which each takes about 500 bytes; 200,000 by default.
-            name: what errors call it; by default its file.
+            max_states: maximum number of states of the expanded grammar, of about 500 bytes
+                each; 200,000 by default.
+            name: name of the grammar in error messages; its file by default.
 
         Raises:
-            ConfigError: a fault in the grammar, with line and column; one that is too large; a
-                word that cannot be pronounced.
+            ConfigError: the grammar has an error (with line and column), is too large, or has a
+                word without a pronunciation.
         """
-        asked = Closed.of(
+        vocabulary = ClosedVocabulary.parse(
             None,
-            rejection,
-            max_unknown,
             grammar=grammar,
+            rejection=rejection,
+            max_unknown=max_unknown,
             max_states=max_states,
             name=name,
         )
-        assert asked is not None
-        return self._decoders.closed(asked, self.tokenizer)
+        assert vocabulary is not None
+        return self._decoders.for_vocabulary(vocabulary, self.tokenizer)
 
     def hot_word_decoder(
         self,
@@ -233,22 +234,22 @@ class LoadedModel:
         decoder: DecoderChoice = None,
         max_unknown: int | None = None,
     ) -> AnyDecoder:
-        """Return a decoder that expects these words and phrases, for any number of calls.
+        """Return a decoder that favours these words and phrases, for any number of calls.
 
-        All other words are heard as before. The method is described at ``decoding.HotWords``.
+        All other words can still be recognised. ``decoding.HotWords`` describes the method.
 
         Args:
-            hot_words: weights by phrase, or phrases, each a line that may end in ``= WEIGHT``; a
-                weight is what a phrase earns in all where it is said, in nats, 0 to 20, by
-                default 0.8 a letter and at most 8. Words that the lexicon lacks are pronounced by
-                their letters, or as a line says: ``Siobhan: SH AH V AO N``.
-            decoder: a search for words, as in ``load``.
-            max_unknown: how many words may be missing from the lexicon, as finding out how
-                each is pronounced takes milliseconds; None sets no limit.
+            hot_words: weights by phrase, or lines of ``PHRASE`` or ``PHRASE = WEIGHT``. The weight
+                is the total bonus of a phrase in nats, 0 to 20; the default is 0.8 per letter
+                and at most 8. Pronunciations that the lexicon lacks are generated from the
+                letters, or given by a line such as ``Siobhan: SH AH V AO N``.
+            decoder: a word search, as in ``load``.
+            max_unknown: maximum number of words that are missing from the lexicon, as generating
+                a pronunciation takes milliseconds; None for no limit.
 
         Raises:
-            ConfigError: a decoder that does not search for words, a phrase without words, a weight
-                out of range, a word that cannot be pronounced, too many or too long ones.
+            ConfigError: the decoder is not a word search, there are too many hot words, or one
+                has no words, is too long, or has a weight out of range or no pronunciation.
         """
         from asr_gru.language import parse_hot_words
 
@@ -256,59 +257,25 @@ class LoadedModel:
 
     def decoder_with_hot_words(
         self,
-        listed: tuple[HotWord, ...],
+        hot_words: tuple[HotWord, ...],
         decoder: DecoderChoice = None,
         max_unknown: int | None = None,
     ) -> AnyDecoder:
-        """Return a decoder for hot words that were read already; see ``hot_word_decoder``."""
+        """Return a decoder for parsed hot words; see ``hot_word_decoder``."""
         base = self.decoder_for(decoder)
-        return self._decoders.hot(listed, self.tokenizer, base, max_unknown=max_unknown)
+        return self._decoders.with_hot_words(
+            hot_words, self.tokenizer, base, max_unknown=max_unknown
+        )
 
     def check_written(self) -> None:
-        """Raise ConfigError if the model's language has no rules for ``written=True``."""
+        """Raise ConfigError if ``written=True`` is not available in the model's language."""
         if self._language.partition("-")[0].lower() not in ("", "en"):
             raise ConfigError(
-                f"there are no rules to write {self._language!r}, only English; leave written out"
+                f"written form is available in English only, not in {self._language!r}; "
+                "leave written out"
             )
 
-    def _pipeline_with(
-        self,
-        decoder: DecoderChoice,
-        closed: Closed | None = None,
-        hot_words: tuple[HotWord, ...] | None = None,
-        least: MinimumConfidence | None = None,
-        *,
-        written: bool = False,
-        alternatives: int | None = None,
-    ) -> Pipeline:
-        listed = check_alternatives(alternatives)
-        if written:
+    def _pipeline_for(self, options: DecodingOptions) -> Pipeline:
+        if options.written:
             self.check_written()
-        pipeline = self._chosen_pipeline(decoder, closed, hot_words)
-        if least is not None and pipeline.decoder.whole_utterances:
-            raise ConfigError(
-                "a minimum confidence beside phrases or a grammar, which are heard whole; "
-                "use rejection"
-            )
-        return replace(pipeline, minimum_confidence=least, written=written, alternatives=listed)
-
-    def _chosen_pipeline(
-        self,
-        decoder: DecoderChoice,
-        closed: Closed | None,
-        hot_words: tuple[HotWord, ...] | None,
-    ) -> Pipeline:
-        if closed is not None:
-            if decoder is not None:
-                raise ConfigError(
-                    "a decoder beside phrases or a grammar, which have their own; give one"
-                )
-            if hot_words is not None:
-                raise ConfigError(
-                    "hot words beside phrases or a grammar, which are all that is heard"
-                )
-            return replace(self._pipeline, decoder=self._decoders.closed(closed, self.tokenizer))
-        chosen = self.decoder_for(decoder)
-        if hot_words is not None:
-            chosen = self._decoders.hot(hot_words, self.tokenizer, chosen)
-        return replace(self._pipeline, decoder=chosen)
+        return options.apply(self._pipeline, self._decoders)

@@ -1,62 +1,55 @@
-"""Turns recordings into transcripts and streams into events."""
+"""The recogniser: recordings, streams and alignments."""
 
 from __future__ import annotations
 
-from dataclasses import replace
 from functools import partial
 from typing import TYPE_CHECKING
 
 from asr_gru.audio import check_rate
-from asr_gru.decoders import Closed
-from asr_gru.errors import ConfigError, Error, ModelError
-from asr_gru.loaded_model import DecoderChoice, LoadedModel
-from asr_gru.streaming.confidence_filter import MinimumConfidence
+from asr_gru.decoding_options import DecoderChoice, DecodingOptions
+from asr_gru.errors import ModelError
 from asr_gru.streaming.endpoint import EndpointRules
 from asr_gru.streaming.engine import StreamEngine
-from asr_gru.streaming.recordings import (
-    AudioInput,
-    Update,
-    iterate_segments,
-    transcribe_recordings,
-)
+from asr_gru.streaming.recordings import AudioInput
 from asr_gru.streaming.stream import Stream, StreamState
+from asr_gru.transcriber import Transcriber
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Iterator
+    from collections.abc import Callable, Iterable
     from pathlib import Path
 
-    from asr_gru.language import HotWord, HotWordsLike, Lexicon
-    from asr_gru.results import Alignment, Segment, Transcript
+    from asr_gru.language import HotWordsLike, Lexicon
+    from asr_gru.results import Alignment
 
 __all__ = ["DecoderChoice", "Recognizer"]
 
 
-class Recognizer(LoadedModel):
-    """Turns speech into text.
+class Recognizer(Transcriber):
+    """A speech recogniser.
 
         recognizer = Recognizer.load()
         recognizer.transcribe("talk.flac").text
 
-    One recogniser serves any number of recordings and streams. It is made of a model's name or
-    folder by ``load``, or of the parts of a model.
+    One recogniser serves any number of recordings and streams. ``load`` creates one from a model
+    directory; the constructor takes the parts of a model.
 
     Args:
         acoustic: the acoustic model.
         tokenizer: its tokenizer.
-        time_shift_s: added to all times; usually negative, as CTC emits a token a little after
-            its sound. The look-ahead is subtracted as well. Times are never moved forward.
+        time_shift_s: added to all times, in addition to the negative look-ahead; usually
+            negative, as CTC emits tokens late. The sum is at most 0.
         temperature: see ``decoding.word_confidence``.
         confidence: see ``decoding.ConfidenceWeights``.
-        decoder: the decoder unless a call names another; greedy by default.
+        decoder: the default decoder; greedy if None.
         decoders: the decoders that calls can choose by name; greedy and beam by default.
-        endpoint: default for where segments end: rules, a mode, or seconds of silence.
-        speech: evidence of speech that the words of a tree search need; None accepts all words.
-        name: shown in ``info``.
-        language: shown in ``info``.
+        endpoint: default endpoint rules: rules, a mode, or seconds of silence.
+        speech: evidence of speech that words of the tree search require; None accepts all words.
+        name: name of the model.
+        language: BCP 47 tag of the model's language.
 
     Raises:
         ModelError: the tokenizer does not fit the acoustic model.
-        ConfigError: an endpoint that cannot be.
+        ConfigError: the endpoint rules are invalid.
     """
 
     def stream(
@@ -78,219 +71,77 @@ class Recognizer(LoadedModel):
         """Start a stream.
 
         Args:
-            sample_rate: rate of the blocks that will be fed, in Hz.
-            endpoint: where segments end: rules, a mode (``"short"``, ``"normal"``, ``"long"``,
-                ``"off"``) or seconds of silence. ``Stream.endpoint`` can be changed later.
-            decoder: as in ``load``; by default the one that was loaded.
-            phrases: only these are listened for; see ``phrase_decoder``.
-            grammar: only its sentences are listened for; see ``grammar_decoder``.
-            rejection: how much is rejected that is none of them; see ``phrase_decoder``.
-            hot_words: likelier than the language model expects; see ``hot_word_decoder``.
-            minimum_confidence: words below, between 0 and 1, are left out; None keeps all.
-            mark_uncertain: keep them instead, with ``Word.uncertain`` set and ``[word?]`` in text.
-            written: also write finals as people do; see ``text.inverse_normalise``.
-            alternatives: how many hypotheses each segment comes with at most, its own text first,
-                1 to 20; a decoder may find fewer, and greedy finds one.
-            partials: False yields finals only, at a lower cost.
+            sample_rate: sample rate of the audio, in Hz.
+            endpoint: rules, a mode (``"short"``, ``"normal"``, ``"long"``, ``"off"``) or seconds
+                of silence that end a segment. ``Stream.endpoint`` can be changed later.
+            decoder: as in ``load``; the default decoder of the recogniser if None.
+            phrases: recognise only these phrases; see ``phrase_decoder``.
+            grammar: recognise only sentences of this grammar; see ``grammar_decoder``.
+            rejection: how strictly other speech is rejected; see ``phrase_decoder``.
+            hot_words: words and phrases to favour; see ``hot_word_decoder``.
+            minimum_confidence: omit words of lower confidence, between 0 and 1; None keeps all.
+            mark_uncertain: mark such words as ``[word?]``, with ``Word.uncertain`` set, instead of
+                omitting them.
+            written: also give finals in written form; see ``text.inverse_normalise``.
+            alternatives: maximum length of the n-best list of each segment, 1 to 20; None for no
+                list. A decoder may find fewer; greedy decoding finds one.
+            partials: whether to emit partials; False saves time.
 
         Raises:
             ModelError: the model needs whole recordings.
-            AudioError: an impossible rate.
-            ConfigError: an endpoint, a decoder, phrases, a grammar, a minimum or a number of
-                alternatives that cannot be.
+            AudioError: the sample rate is out of range.
+            ConfigError: an option is invalid, or options exclude each other.
         """
         if not self.acoustic.info.streaming:
             raise ModelError(
                 "this model is bidirectional and needs whole recordings; use transcribe, "
-                "or load a model that streams"
+                "or load a streaming model"
             )
-        listed = _listed(hot_words)
-        pipeline = self._pipeline_with(
-            decoder,
-            Closed.of(phrases, rejection, grammar=grammar),
-            listed,
-            MinimumConfidence.of(minimum_confidence, mark=mark_uncertain),
+        options = DecodingOptions.parse(
+            decoder=decoder,
+            phrases=phrases,
+            grammar=grammar,
+            rejection=rejection,
+            hot_words=hot_words,
+            minimum_confidence=minimum_confidence,
+            mark_uncertain=mark_uncertain,
             written=written,
             alternatives=alternatives,
         )
+        pipeline = self._pipeline_for(options)
         rate = check_rate(sample_rate)
         new_engine = partial(StreamEngine, pipeline, rate, partials=partials)
         return Stream(
             new_engine,
             self._rules(endpoint),
-            listed or (),
+            options.hot_words or (),
             with_hot_words=self.decoder_with_hot_words,
         )
 
     def resume(self, state: StreamState, *, decoder: DecoderChoice = None) -> Stream:
-        """Go on with a stream whose state was kept, as if it had not been interrupted.
+        """Continue a stream from a saved state, as if it had not been interrupted.
 
         Args:
-            state: what ``Stream.state`` returned, pickled or not; it can be resumed many times.
-            decoder: the one of that stream, as given to ``stream``.
+            state: a result of ``Stream.state``; it can be pickled, and resumed any number of times.
+            decoder: the ``decoder`` of the original stream.
 
         Raises:
-            ModelError: the state is of another model or decoder.
-            ConfigError: a decoder that cannot be.
+            ModelError: the state belongs to another model or decoder.
+            ConfigError: the decoder is invalid.
         """
-        pipeline = self._pipeline_with(
-            decoder,
-            None,
-            state.hot_words or None,
-            written=state.engine.written,
-            alternatives=state.engine.alternatives,
+        pipeline = self._pipeline_for(
+            DecodingOptions(
+                decoder=decoder,
+                hot_words=state.hot_words or None,
+                minimum_confidence=state.engine.minimum_confidence,
+                written=state.engine.written,
+                alternatives=state.engine.alternatives,
+            )
         )
-        pipeline = replace(pipeline, minimum_confidence=state.engine.minimum_confidence)
         rate, partials = state.engine.sample_rate, state.engine.partials
         new_engine = partial(StreamEngine, pipeline, rate, partials=partials)
         return Stream.resume(
             state, pipeline, new_engine, with_hot_words=self.decoder_with_hot_words
-        )
-
-    def transcribe(
-        self,
-        source: AudioInput,
-        sample_rate: int | None = None,
-        *,
-        decoder: DecoderChoice = None,
-        phrases: Iterable[str] | None = None,
-        grammar: str | Path | None = None,
-        rejection: float | None = None,
-        hot_words: HotWordsLike | None = None,
-        minimum_confidence: float | None = None,
-        mark_uncertain: bool = False,
-        written: bool = False,
-        alternatives: int | None = None,
-        endpoint: EndpointRules | str | float | None = None,
-        on_progress: Callable[[float], None] | None = None,
-        on_segment: Callable[[Segment], None] | None = None,
-    ) -> Transcript:
-        """Transcribe a recording of any length in constant memory.
-
-        Text, times and confidences are those of a stream of the same audio.
-
-        Args:
-            source: the name of a file, a binary file object, the bytes of a file, or samples
-                ``(n,)`` or ``(n, channels)``.
-            sample_rate: rate of the samples, in Hz; not needed for files.
-            decoder: as in ``load``; by default the one that was loaded.
-            phrases: only these are listened for; see ``phrase_decoder``.
-            grammar: only its sentences are listened for; see ``grammar_decoder``.
-            rejection: how much is rejected that is none of them; see ``phrase_decoder``.
-            hot_words: likelier than the language model expects; see ``hot_word_decoder``.
-            minimum_confidence: words below are left out; see ``stream``.
-            mark_uncertain: mark them instead; see ``stream``.
-            written: also write segments as people do; see ``text.inverse_normalise``.
-            alternatives: how many hypotheses each segment comes with at most, its own text first,
-                1 to 20; a decoder may find fewer, and greedy finds one.
-            endpoint: where segments end; see ``stream``.
-            on_progress: called now and then with the seconds of audio recognised so far.
-            on_segment: called with each segment as soon as it is final.
-
-        Raises:
-            AudioError: the source cannot be read as audio.
-            ConfigError: an endpoint, a decoder, phrases, a grammar, a minimum or a number of
-                alternatives that cannot be.
-        """
-        rules = self._rules(endpoint)
-        ((_, result),) = transcribe_recordings(
-            self._pipeline_with(
-                decoder,
-                Closed.of(phrases, rejection, grammar=grammar),
-                _listed(hot_words),
-                MinimumConfidence.of(minimum_confidence, mark=mark_uncertain),
-                written=written,
-                alternatives=alternatives,
-            ),
-            [source],
-            sample_rate,
-            rules,
-            batch_size=1,
-            on_progress=on_progress,
-            on_segment=on_segment,
-        )
-        if isinstance(result, Error):
-            raise result
-        return result
-
-    def segments(
-        self,
-        source: AudioInput,
-        sample_rate: int | None = None,
-        *,
-        decoder: DecoderChoice = None,
-        phrases: Iterable[str] | None = None,
-        grammar: str | Path | None = None,
-        rejection: float | None = None,
-        hot_words: HotWordsLike | None = None,
-        minimum_confidence: float | None = None,
-        mark_uncertain: bool = False,
-        written: bool = False,
-        alternatives: int | None = None,
-        endpoint: EndpointRules | str | float | None = None,
-    ) -> Iterator[Segment]:
-        """Yield the segments of a recording as soon as each is final.
-
-        The recording is read as the iterator advances; arguments and errors are those of
-        ``transcribe``.
-        """
-        pipeline = self._pipeline_with(
-            decoder,
-            Closed.of(phrases, rejection, grammar=grammar),
-            _listed(hot_words),
-            MinimumConfidence.of(minimum_confidence, mark=mark_uncertain),
-            written=written,
-            alternatives=alternatives,
-        )
-        return iterate_segments(pipeline, source, sample_rate, self._rules(endpoint))
-
-    def transcribe_batch(
-        self,
-        sources: Iterable[AudioInput],
-        sample_rate: int | None = None,
-        *,
-        batch_size: int = 16,
-        decoder: DecoderChoice = None,
-        phrases: Iterable[str] | None = None,
-        grammar: str | Path | None = None,
-        rejection: float | None = None,
-        hot_words: HotWordsLike | None = None,
-        minimum_confidence: float | None = None,
-        mark_uncertain: bool = False,
-        written: bool = False,
-        alternatives: int | None = None,
-        endpoint: EndpointRules | str | float | None = None,
-        on_progress: Callable[[float], None] | None = None,
-        on_update: Callable[[Update], None] | None = None,
-    ) -> Iterator[tuple[AudioInput, Transcript | Error]]:
-        """Transcribe many recordings, ``batch_size`` of them in each call of model and decoder.
-
-        Yields:
-            each source with its transcript, or with its error, in the order of ``sources``. The
-            transcripts are those of ``transcribe``. Meanwhile ``on_update`` is called for each
-            recording, with the segments that became final.
-
-        Raises:
-            ConfigError: a batch size below 1, or an endpoint, a decoder, phrases, a grammar or
-                a number of alternatives that cannot be.
-        """
-        if batch_size < 1:
-            raise ConfigError(f"a batch size of {batch_size}; give 1 or more")
-        return transcribe_recordings(
-            self._pipeline_with(
-                decoder,
-                Closed.of(phrases, rejection, grammar=grammar),
-                _listed(hot_words),
-                MinimumConfidence.of(minimum_confidence, mark=mark_uncertain),
-                written=written,
-                alternatives=alternatives,
-            ),
-            sources,
-            sample_rate,
-            self._rules(endpoint),
-            batch_size=batch_size,
-            on_progress=on_progress,
-            on_update=on_update,
         )
 
     def align(
@@ -302,23 +153,23 @@ class Recognizer(LoadedModel):
         lexicon: Lexicon | None = None,
         on_progress: Callable[[float], None] | None = None,
     ) -> Alignment:
-        """Find when each word and phone of a text is spoken in a recording of it.
+        """Find the times of each word and phone of a text in a recording of it.
 
-        The recording may last hours; memory grows with its length and that of the text. The
-        method is described at ``alignment.aligner``.
+        The recording may last hours; memory grows with its length and that of the text.
+        ``alignment.aligner`` describes the method.
 
         Args:
-            text: what is said, as people write it.
+            text: the spoken text, in any spelling.
             source: as in ``transcribe``.
             sample_rate: of samples, in Hz.
-            lexicon: pronunciations to use in place of the model's own; words that it lacks are
-                pronounced by the English rules.
-            on_progress: called now and then with the seconds of audio recognised so far.
+            lexicon: lexicon to use instead of the model's own; other pronunciations are generated
+                by the English rules.
+            on_progress: called with the seconds of audio that have been recognised.
 
         Raises:
-            DataError: a text without words that can be pronounced.
+            DataError: no word of the text has a pronunciation.
             AudioError: the source cannot be read as audio.
-            ConfigError: a model of word pieces, which have no pronunciations.
+            ConfigError: the model's tokens are word pieces, which have no pronunciations.
         """
         from asr_gru.alignment import Aligner
 
@@ -326,11 +177,3 @@ class Recognizer(LoadedModel):
             self._pipeline, self.word_pronunciations(lexicon), self._decoders.normaliser
         )
         return aligner.align(text, source, sample_rate, on_progress=on_progress)
-
-
-def _listed(hot_words: HotWordsLike | None) -> tuple[HotWord, ...] | None:
-    if hot_words is None:
-        return None
-    from asr_gru.language import parse_hot_words
-
-    return parse_hot_words(hot_words)

@@ -13,7 +13,7 @@ import numpy.typing as npt
 
 from asr_gru.data.audio import load_audio
 from asr_gru.data.manifest import Utterance, check_files
-from asr_gru.decoding import TreeSearch, TreeSearchKnobs
+from asr_gru.decoding import TreeSearch, TreeSearchParameters
 from asr_gru.errors import AudioError, ConfigError, DataError
 from asr_gru.model.acoustic import AcousticModel
 from asr_gru.model.search_parameters import PARAMETERS
@@ -23,7 +23,7 @@ from asr_gru.text import normalise
 __all__ = ["STEPS", "Heard", "Trial", "coordinate_search", "hear", "word_error_rates"]
 
 STEPS: Mapping[str, float] = {"language_weight": 0.2, "blank_bias": 0.5, "word_bonus": 0.5}
-"""Knobs that are searched, and the first step of each; beam and width trade errors for time."""
+"""Parameters that can be tuned, and the initial step of each."""
 TOGETHER = 32
 LogProbs = npt.NDArray[np.float32]
 
@@ -47,7 +47,7 @@ class Heard:
 class Trial:
     """A setting, with the word error rate of each list in percent."""
 
-    knobs: TreeSearchKnobs
+    parameters: TreeSearchParameters
     rates: Mapping[str, float]
 
     @property
@@ -110,45 +110,47 @@ def word_error_rates(decoder: TreeSearch, lists: Mapping[str, Sequence[Heard]]) 
 def coordinate_search(
     decoder: TreeSearch,
     lists: Mapping[str, Sequence[Heard]],
-    knobs: Sequence[str] = tuple(STEPS),
+    parameters: Sequence[str] = tuple(STEPS),
     *,
     rounds: int = 2,
     on_trial: Callable[[Trial], None] | None = None,
 ) -> Trial:
-    """Move one knob after the other while the mean word error rate falls.
+    """Tune one parameter after the other while the mean word error rate falls.
 
-    Each round goes through all knobs, first up, then down; the next takes half the steps.
+    Each round goes through all parameters, first up, then down; the next takes half the steps.
 
     Args:
         decoder: where the search begins.
         lists: utterances by the name of their list; all lists count alike.
-        knobs: which, of ``STEPS``.
+        parameters: which, of ``STEPS``.
         rounds: how often the steps are halved, 1 to 10.
         on_trial: called with every setting that was tried.
 
     Raises:
-        ConfigError: no such knob, or rounds out of range.
+        ConfigError: an unknown parameter, or rounds out of range.
     """
-    unknown = [name for name in knobs if name not in STEPS]
-    if unknown or not knobs:
-        raise ConfigError(f"no knob {', '.join(unknown) or 'given'}; there are {', '.join(STEPS)}")
+    unknown = [name for name in parameters if name not in STEPS]
+    if unknown or not parameters:
+        raise ConfigError(
+            f"unknown parameter {', '.join(unknown) or 'given'}; there are {', '.join(STEPS)}"
+        )
     if not 1 <= rounds <= 10:
         raise ConfigError(f"{rounds} rounds; give 1 to 10")
-    tried: dict[TreeSearchKnobs, Trial] = {}
+    tried: dict[TreeSearchParameters, Trial] = {}
 
-    def trial(setting: TreeSearchKnobs) -> Trial:
+    def trial(setting: TreeSearchParameters) -> Trial:
         if setting not in tried:
             tried[setting] = Trial(setting, word_error_rates(decoder.tuned(setting), lists))
             if on_trial is not None:
                 on_trial(tried[setting])
         return tried[setting]
 
-    best = trial(decoder.knobs)
+    best = trial(decoder.parameters)
     for halving in range(rounds):
-        for name in knobs:
+        for name in parameters:
             for step in (STEPS[name] / 2**halving, -STEPS[name] / 2**halving):
                 moved = False
-                while (following := _moved(best.knobs, name, step)) is not None:
+                while (following := _moved(best.parameters, name, step)) is not None:
                     found = trial(following)
                     if found.mean >= best.mean:
                         break
@@ -158,13 +160,13 @@ def coordinate_search(
     return best
 
 
-def _moved(knobs: TreeSearchKnobs, name: str, step: float) -> TreeSearchKnobs | None:
-    value = round(getattr(knobs, name) + step, 6)
+def _moved(parameters: TreeSearchParameters, name: str, step: float) -> TreeSearchParameters | None:
+    value = round(getattr(parameters, name) + step, 6)
     _, low, high = PARAMETERS[name]
     if not low <= value <= high:
         return None
     if name == "language_weight":
-        return replace(knobs, language_weight=value)
+        return replace(parameters, language_weight=value)
     if name == "blank_bias":
-        return replace(knobs, blank_bias=value)
-    return replace(knobs, word_bonus=value)
+        return replace(parameters, blank_bias=value)
+    return replace(parameters, word_bonus=value)

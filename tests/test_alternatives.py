@@ -12,7 +12,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from asr_gru import ConfigError, EndpointRules, Recognizer
-from asr_gru.decoding import AnyDecoder, BeamDecoder, TreeSearch, TreeSearchKnobs, word_search
+from asr_gru.decoding import AnyDecoder, BeamDecoder, TreeSearch, TreeSearchParameters, word_search
 from asr_gru.language import Lexicon
 from tests.test_phrases import PHRASES, spoken
 from tests.test_recognizer import RATE, TOKENS, FakeModel, random_sound
@@ -27,8 +27,8 @@ def recognizer_of(kind):
         decoder = BeamDecoder(12)
     elif kind == "words":
         lexicon = Lexicon.of_letters(WORDS, TOKENS.symbols[1:])
-        knobs = TreeSearchKnobs(phone_floor=1e-6, blank_bias=0.0, beam=30.0, histories=3)
-        decoder = word_search(TOKENS.symbols, lexicon, knobs=knobs, spaced=True)
+        parameters = TreeSearchParameters(phone_floor=1e-6, blank_bias=0.0, beam=30.0, histories=3)
+        decoder = word_search(TOKENS.symbols, lexicon, parameters=parameters, spaced=True)
     return Recognizer(FakeModel(), TOKENS, decoder=decoder, endpoint=RULES)
 
 

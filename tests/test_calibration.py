@@ -15,7 +15,7 @@ from asr_gru.calibration import (
     fit_confidence,
 )
 from asr_gru.decoding import ConfidenceWeights, Hypothesis, WordScore, WordTimes, words_of
-from asr_gru.decoding.confidence import WORD_FEATURES, word_features
+from asr_gru.decoding.confidence import WORD_FEATURES, weighted_confidence, word_features
 from asr_gru.errors import DataError, ModelError
 from asr_gru.model.config import parse_config
 from asr_gru.recognizer import Recognizer
@@ -60,8 +60,8 @@ def test_words_of_the_tree_search_use_the_weights():
     times = WordTimes(0.04, 0.0, 1.0, TRUE)
     one, two = words_of(hypothesis(), None, times)
     said = hypothesis()
-    assert one.confidence == TRUE.confidence(said, said.words[0])
-    assert two.confidence == TRUE.confidence(said, said.words[1])
+    assert one.confidence == weighted_confidence(TRUE, said, said.words[0])
+    assert two.confidence == weighted_confidence(TRUE, said, said.words[1])
     plain = words_of(hypothesis(Match(phrase="a b", index=0)), None, times)
     assert plain[0].confidence == pytest.approx(math.exp(-0.5))
 

@@ -113,7 +113,7 @@ def test_a_beam_is_how_much_is_kept(word_model, model):
         (load(word_model, decoder="words", beam=9).decoder, 9),
     ):
         assert isinstance(search, TreeSearch)
-        assert search.knobs.width == width
+        assert search.parameters.width == width
     assert isinstance(load(model).decoder, GreedyDecoder)
     assert isinstance(load(model, beam=1).decoder, GreedyDecoder)
     for beam, width in (
@@ -125,11 +125,11 @@ def test_a_beam_is_how_much_is_kept(word_model, model):
 
 
 def test_choices_that_cannot_be_are_refused(recognizer, model):
-    with pytest.raises(ConfigError, match=r"no decoder 'word' .did you mean 'words'"):
+    with pytest.raises(ConfigError, match=r"unknown decoder 'word' .did you mean 'words'"):
         recognizer.stream(RATE, decoder="word")
     with pytest.raises(ConfigError, match="beam of 0"):
         Recognizer.load(model, beam=0)
-    with pytest.raises(ConfigError, match="give one of them"):
+    with pytest.raises(ConfigError, match="cannot be set for a decoder object"):
         Recognizer.load(model, decoder=GreedyDecoder(), beam=3)
     with pytest.raises(ModelError, match=r"no lexicon .* --lexicon"):
         Recognizer.load(model, decoder="words")
@@ -183,7 +183,7 @@ def test_words_without_a_lexicon_are_refused(word_model, tmp_path):
         ({"kind": "word"}, "word"),
     ],
 )
-def test_knobs_of_a_directory_are_checked(broken, decoder, named):
+def test_parameters_of_a_directory_are_checked(broken, decoder, named):
     path = broken(decoder)
     with pytest.raises(ModelError, match=named) as refusal:
         Recognizer.load(path)

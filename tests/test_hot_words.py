@@ -11,7 +11,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from asr_gru import ConfigError, EndpointRules, Recognizer
-from asr_gru.decoding import TreeSearch, TreeSearchKnobs, own_pronunciations, word_search
+from asr_gru.decoding import TreeSearch, TreeSearchParameters, own_pronunciations, word_search
 from asr_gru.language import Lexicon
 from tests.test_phrases import path_of
 from tests.test_recognizer import RATE, TOKENS, FakeModel, random_sound, sound_of
@@ -23,8 +23,8 @@ RULES = EndpointRules(trailing_s=0.4, longest_s=6.0, leading_s=2.0)
 @pytest.fixture(scope="module")
 def recognizer():
     lexicon = Lexicon.of_letters(WORDS, TOKENS.symbols[1:])
-    knobs = TreeSearchKnobs(phone_floor=1e-6, blank_bias=0.0, beam=30.0, shown_share=0.0)
-    decoder = word_search(TOKENS.symbols, lexicon, knobs=knobs, spaced=True)
+    parameters = TreeSearchParameters(phone_floor=1e-6, blank_bias=0.0, beam=30.0, shown_share=0.0)
+    decoder = word_search(TOKENS.symbols, lexicon, parameters=parameters, spaced=True)
     return Recognizer(FakeModel(), TOKENS, decoder=decoder, endpoint=RULES)
 
 
@@ -154,8 +154,8 @@ def test_a_list_is_compiled_once_and_shared(recognizer):
         ({"hot_words": ["zebra"]}, "'zebra' cannot be spelled with the model's characters"),
         ({"hot_words": ["a cab: a b"]}, "has 2 words; give phones for single words"),
         ({"hot_words": ["cab: k a b"]}, "'cab' needs the phone k"),
-        ({"hot_words": ["a"], "phrases": ["a"]}, "hot words beside phrases"),
-        ({"hot_words": ["a"], "decoder": "greedy"}, "need a search for words"),
+        ({"hot_words": ["a"], "phrases": ["a"]}, "hot words cannot be combined"),
+        ({"hot_words": ["a"], "decoder": "greedy"}, "need a word search"),
         ({"hot_words": {"a": 99}}, "give 0 to 20"),
     ],
 )
@@ -168,6 +168,6 @@ def test_refusals(recognizer, options, message):
 
 def test_a_stream_without_words_refuses_them():
     stream = Recognizer(FakeModel(), TOKENS).stream(RATE)
-    with pytest.raises(ConfigError, match="need a search for words"):
+    with pytest.raises(ConfigError, match="need a word search"):
         stream.hot_words = ["a"]
     assert stream.hot_words == {}

@@ -16,9 +16,11 @@ ROOMS = [
     {"text", "scoring", "formats"},
     {"model", "language", "audio"},
     {"data", "decoding"},
-    {"nn", "streaming"},
+    {"nn", "streaming", "closed_vocabulary"},
     {"export", "backends", "decoders", "alignment"},
+    {"decoding_options"},
     {"loaded_model"},
+    {"transcriber"},
     {"recognizer"},
     {"evaluation", "live", "tuning"},
     {"adaptation", "calibration"},
@@ -29,7 +31,10 @@ ROOMS = [
 """From the ground up. A room may import rooms below its own row, and itself."""
 
 FLOOR = {room: row for row, rooms in enumerate(ROOMS) for room in rooms}
-LATE = {"asr_gru.results": {"asr_gru.formats"}}
+LATE = {
+    "asr_gru.results.alignment": {"asr_gru.formats"},
+    "asr_gru.results.transcript": {"asr_gru.formats"},
+}
 """Imports within a function that point up: a transcript saves itself in formats that know it."""
 TORCH = {"torch", "torchaudio", "librosa"}
 WITH_TORCH = {"nn", "export", "training"}

@@ -140,9 +140,9 @@ def test_a_decoder_is_compiled_once(recognizer):
         ({"phrases": ["abba", "..."]}, r"phrase 2 \('...'\) has no words"),
         ({"phrases": ["zebra"]}, "'zebra' cannot be spelled with the model's characters"),
         ({"phrases": itertools.repeat("a")}, "more than 100000 phrases"),
-        ({"phrases": ["abba"], "decoder": "greedy"}, "a decoder beside phrases"),
+        ({"phrases": ["abba"], "decoder": "greedy"}, "have their own decoder"),
         ({"phrases": ["abba"], "rejection": 99}, "rejection 99: give 0 to 20"),
-        ({"rejection": 1.0}, "rejection is of phrases"),
+        ({"rejection": 1.0}, "rejection applies to phrases"),
     ],
 )
 def test_refusals(recognizer, options, message):
@@ -196,9 +196,9 @@ def test_a_stream_of_a_grammar_can_be_resumed(recognizer):
     [
         ({"grammar": "#JSGF V1.0;\npublic <a> = <b>;"}, "line 2, column 14: <b> is not defined"),
         ({"grammar": "none.jsgf"}, "none.jsgf: No such file or directory; give JSGF or its file"),
-        ({"grammar": 3}, "grammar is '3'; give its text or its file"),
-        ({"grammar": GRAMMAR, "phrases": ["a"]}, "phrases beside a grammar; give one of them"),
-        ({"grammar": GRAMMAR, "decoder": "greedy"}, "a decoder beside phrases or a grammar"),
+        ({"grammar": 3}, "grammar is '3'; give the text"),
+        ({"grammar": GRAMMAR, "phrases": ["a"]}, "both phrases and a grammar are given; give one"),
+        ({"grammar": GRAMMAR, "decoder": "greedy"}, "have their own decoder"),
         ({"grammar": GRAMMAR, "rejection": 99}, "rejection 99: give 0 to 20"),
         ({"grammar": "#JSGF V1.0;\npublic <a> = zebra;"}, "'zebra' cannot be spelled"),
     ],

@@ -3,7 +3,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from asr_gru.decoding import TreeSearchKnobs
+from asr_gru.decoding import TreeSearchParameters
 from asr_gru.errors import ConfigError
 from asr_gru.tuning import Heard, coordinate_search, word_error_rates
 from tests.decoding.words import Bigrams, tree_search
@@ -35,22 +35,24 @@ def test_the_search_finds_the_setting_that_wrote_the_texts(lists):
     decoder = tree_search(Bigrams(), language_weight=0.6, blank_bias=0.0, word_bonus=0.0)
     trials = []
     best = coordinate_search(decoder, lists, rounds=2, on_trial=trials.append)
-    assert trials[0].knobs == decoder.knobs
+    assert trials[0].parameters == decoder.parameters
     assert best.mean == min(trial.mean for trial in trials) < trials[0].mean
-    assert len({trial.knobs for trial in trials}) == len(trials)
-    assert word_error_rates(decoder.tuned(best.knobs), lists) == best.rates
+    assert len({trial.parameters for trial in trials}) == len(trials)
+    assert word_error_rates(decoder.tuned(best.parameters), lists) == best.rates
     assert best.mean == pytest.approx(np.mean(list(best.rates.values())))
 
 
-def test_only_the_named_knobs_move(lists):
+def test_only_the_named_parameters_move(lists):
     trials = []
     coordinate_search(tree_search(Bigrams()), lists, ["blank_bias"], on_trial=trials.append)
-    assert len({trial.knobs.blank_bias for trial in trials}) > 1
-    assert {trial.knobs.language_weight for trial in trials} == {TreeSearchKnobs().language_weight}
+    assert len({trial.parameters.blank_bias for trial in trials}) > 1
+    assert {trial.parameters.language_weight for trial in trials} == {
+        TreeSearchParameters().language_weight
+    }
 
 
 def test_what_cannot_be_searched_is_refused(lists):
-    with pytest.raises(ConfigError, match="no knob width; there are language_weight"):
+    with pytest.raises(ConfigError, match="unknown parameter width; there are language_weight"):
         coordinate_search(tree_search(None), lists, ["width"])
     with pytest.raises(ConfigError, match="11 rounds"):
         coordinate_search(tree_search(None), lists, rounds=11)

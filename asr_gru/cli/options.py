@@ -38,7 +38,7 @@ LARGEST_LIST = 10_000_000
 UNITS = {"": 1, "B": 1, "KB": 10**3, "MB": 10**6, "GB": 10**9, "KIB": 1 << 10, "MIB": 1 << 20}
 
 if TYPE_CHECKING:
-    from asr_gru.decoders import Closed
+    from asr_gru.closed_vocabulary import ClosedVocabulary
     from asr_gru.language import HotWord
     from asr_gru.recognizer import DecoderChoice, Recognizer
 
@@ -157,13 +157,13 @@ def read_closed(
     rejection: float | None,
     decoder: str | None,
     beam: int | None,
-) -> Closed | None:
+) -> ClosedVocabulary | None:
     """Return what ``--phrases``, ``--grammar`` and ``--rejection`` ask for.
 
     Raises:
         ConfigError: options that do not go together, or a file that cannot be used.
     """
-    from asr_gru.decoders import Closed
+    from asr_gru.closed_vocabulary import ClosedVocabulary
 
     given = [n for n, o in (("--phrases", phrases), ("--grammar", grammar)) if o is not None]
     if given and (decoder is not None or beam is not None):
@@ -171,10 +171,10 @@ def read_closed(
     if len(given) > 1:
         raise ConfigError("--phrases beside --grammar; give one of them")
     listed = None if phrases is None else _read_lines(phrases, "phrases")
-    return Closed.of(listed, rejection, grammar=grammar)
+    return ClosedVocabulary.parse(listed, grammar=grammar, rejection=rejection)
 
 
-def closed_decoder(recognizer: Recognizer, closed: Closed | None) -> DecoderChoice:
+def closed_decoder(recognizer: Recognizer, closed: ClosedVocabulary | None) -> DecoderChoice:
     """Return the decoder for what is asked, or None; raises as the recogniser does."""
     if closed is None:
         return None
@@ -215,7 +215,7 @@ def confidence_options(function: F) -> F:
     return function
 
 
-def check_confidence(minimum: float | None, closed: Closed | None, *, mark: bool) -> None:
+def check_confidence(minimum: float | None, closed: ClosedVocabulary | None, *, mark: bool) -> None:
     """Raise ConfigError if the options of ``confidence_options`` cannot be."""
     if minimum is None and mark:
         raise ConfigError("--mark-uncertain needs --minimum-confidence; give one, such as 0.5")
@@ -226,7 +226,9 @@ def check_confidence(minimum: float | None, closed: Closed | None, *, mark: bool
         )
 
 
-def read_hot_words(path: Path | None, closed: Closed | None) -> tuple[HotWord, ...] | None:
+def read_hot_words(
+    path: Path | None, closed: ClosedVocabulary | None
+) -> tuple[HotWord, ...] | None:
     """Return what ``--hot-words`` asks for.
 
     Raises:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import dataclasses
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -29,7 +28,7 @@ __all__ = ["command"]
 @click.option(
     "--parameter",
     "--knob",
-    "knobs",
+    "parameters",
     multiple=True,
     type=click.Choice(["language_weight", "blank_bias", "word_bonus"]),
     help="Parameter to tune; may be repeated, in order.  [default: all]",
@@ -43,7 +42,7 @@ def command(
     model: Path,
     manifests: tuple[Path, ...],
     limit: int | None,
-    knobs: tuple[str, ...],
+    parameters: tuple[str, ...],
     rounds: int,
     confidence: bool,
     dry_run: bool,
@@ -57,7 +56,7 @@ def command(
     """
     from asr_gru.backends import load_acoustic_model
     from asr_gru.data.manifest import name_manifests, read_manifest
-    from asr_gru.decoders import Decoders, configured
+    from asr_gru.decoders import Decoders, with_search_parameters
     from asr_gru.decoding import TreeSearch
     from asr_gru.model.directory import ModelDirectory, write_model_directory
     from asr_gru.tuning import STEPS, Trial, coordinate_search, hear
@@ -76,11 +75,11 @@ def command(
     if confidence:
         _fit_confidence(directory, decoder, lists, speakers=speakers, dry_run=dry_run)
         return
-    names = list(knobs or STEPS)
+    names = list(parameters or STEPS)
     click.echo("".join(f"{name:>16}" for name in [*names, *lists, "mean WER %"]))
 
     def show(trial: Trial) -> None:
-        values = [f"{getattr(trial.knobs, name):16.3f}" for name in names]
+        values = [f"{getattr(trial.parameters, name):16.3f}" for name in names]
         rates = [f"{rate:16.2f}" for rate in [*trial.rates.values(), trial.mean]]
         click.echo("".join(values + rates))
 
@@ -93,9 +92,11 @@ def command(
     best = coordinate_search(decoder, lists, names, rounds=rounds, on_trial=on_trial)
     click.echo(f"best, WER {first[0].mean - best.mean:.2f} points below the first:")
     show(best)
-    if not dry_run and best.knobs != decoder.knobs:
+    if not dry_run and best.parameters != decoder.parameters:
         files = {name: (directory.path / name).read_bytes() for name in directory.config.files}
-        write_model_directory(directory.path, configured(directory.config, best.knobs), files)
+        write_model_directory(
+            directory.path, with_search_parameters(directory.config, best.parameters), files
+        )
         click.echo(f"written to {directory.path}")
 
 
@@ -117,16 +118,14 @@ def _fit_confidence(
         fit_confidence,
         words_heard,
     )
-    from asr_gru.decoders import confidence_weights
     from asr_gru.decoding import ConfidenceWeights
-    from asr_gru.model.config import ConfidenceConfig
     from asr_gru.model.directory import write_model_directory
 
     words = {name: words_heard(decoder, heard, speakers[name]) for name, heard in lists.items()}
     weights = fit_confidence(list(words.values()))
     held_out = cross_validated(words)
     config = directory.config
-    before = confidence_weights(config) or ConfidenceWeights(weakest=1.0 / config.temperature)
+    before = config.confidence or ConfidenceWeights(weakest=1.0 / config.temperature)
     click.echo("calibration error of the model as it is, and fitted, of speakers held out")
     click.echo(f"{'list':20} {'words':>7} {'right %':>8} {'as it is':>9} {'fitted':>7}")
     for name, one in words.items():
@@ -134,10 +133,10 @@ def _fit_confidence(
         old = calibration_error(confidences(before, one), one.right)
         share = 100 * one.right.mean()
         click.echo(f"{name:20} {len(one.right):7} {share:8.1f} {old:9.3f} {error:7.3f}")
-    own = dataclasses.asdict(weights)
+    own = msgspec.structs.asdict(weights)
     click.echo(" ".join(f"{name} {value:g}" for name, value in own.items()))
     if not dry_run:
         files = {name: (directory.path / name).read_bytes() for name in directory.config.files}
-        config = msgspec.structs.replace(config, confidence=ConfidenceConfig(**own))
+        config = msgspec.structs.replace(config, confidence=weights)
         write_model_directory(directory.path, config, files)
         click.echo(f"written to {directory.path}")

@@ -17,7 +17,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
 from asr_gru.cli.options import closed_decoder, hot_decoder
-from asr_gru.decoders import Closed
+from asr_gru.closed_vocabulary import ClosedVocabulary
 from asr_gru.errors import Error
 from asr_gru.recognizer import DecoderChoice, Recognizer
 from asr_gru.results import Transcript
@@ -45,7 +45,7 @@ class Settings:
     decoder: str | None
     beam: int | None
     rules: EndpointRules
-    closed: Closed | None = None
+    closed: ClosedVocabulary | None = None
     hot_words: tuple[HotWord, ...] | None = None
     minimum_confidence: float | None = None
     mark_uncertain: bool = False

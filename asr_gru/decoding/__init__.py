@@ -3,7 +3,7 @@
 from asr_gru.decoding.beam import BeamDecoder
 from asr_gru.decoding.confidence import ConfidenceWeights, word_confidence
 from asr_gru.decoding.fusion import Fusion, TokenModel
-from asr_gru.decoding.graph_knobs import GraphKnobs
+from asr_gru.decoding.graph_parameters import GraphSearchParameters
 from asr_gru.decoding.graph_search import GraphSearch
 from asr_gru.decoding.greedy import GreedyDecoder
 from asr_gru.decoding.hot_search import hot_word_search, own_pronunciations
@@ -11,8 +11,9 @@ from asr_gru.decoding.hot_words import HotWords
 from asr_gru.decoding.phone_graph import PhoneGraph, build_phone_graph
 from asr_gru.decoding.pronunciation_tree import PronunciationTree, build_tree, look_ahead
 from asr_gru.decoding.protocol import AnyDecoder, Decoder, Hypothesis, LogProbs, WordScore
-from asr_gru.decoding.tree_knobs import TreeSearchKnobs, WordModel
+from asr_gru.decoding.tree_parameters import TreeSearchParameters
 from asr_gru.decoding.tree_search import TreeSearch
+from asr_gru.decoding.word_model import WordModel
 from asr_gru.decoding.word_search import word_search
 from asr_gru.decoding.words import WordSpan, WordTimes, word_spans, words_of
 
@@ -22,8 +23,8 @@ __all__ = [
     "ConfidenceWeights",
     "Decoder",
     "Fusion",
-    "GraphKnobs",
     "GraphSearch",
+    "GraphSearchParameters",
     "GreedyDecoder",
     "HotWords",
     "Hypothesis",
@@ -32,7 +33,7 @@ __all__ = [
     "PronunciationTree",
     "TokenModel",
     "TreeSearch",
-    "TreeSearchKnobs",
+    "TreeSearchParameters",
     "WordModel",
     "WordScore",
     "WordSpan",

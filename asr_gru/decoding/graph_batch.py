@@ -7,7 +7,7 @@ from collections.abc import Sequence
 import numpy as np
 
 from asr_gru.decoding.frame_search import Blanks, StreamBatch
-from asr_gru.decoding.graph_knobs import GraphKnobs
+from asr_gru.decoding.graph_parameters import GraphSearchParameters
 from asr_gru.decoding.graph_state import ACOUSTIC, BLANK, SCORE, GraphState, Tokens
 from asr_gru.decoding.graph_step import step, step_other
 from asr_gru.decoding.phone_graph import PhoneGraph
@@ -21,12 +21,14 @@ class GraphBatch(StreamBatch[GraphState]):
 
     Args:
         graph: what can be said.
-        knobs: as tuned.
+        parameters: as tuned.
         states: of all streams, those with the most frames first.
     """
 
-    def __init__(self, graph: PhoneGraph, knobs: GraphKnobs, states: Sequence[GraphState]) -> None:
-        self._graph, self._knobs, self._states = graph, knobs, states
+    def __init__(
+        self, graph: PhoneGraph, parameters: GraphSearchParameters, states: Sequence[GraphState]
+    ) -> None:
+        self._graph, self._parameters, self._states = graph, parameters, states
         parts = [state.tokens for state in states]
         self._stream = np.repeat(np.arange(len(parts)), [part.ints.shape[1] for part in parts])
         self._tokens = Tokens(
@@ -67,11 +69,11 @@ class GraphBatch(StreamBatch[GraphState]):
 
     def step(self, rows: Floats, frames: Ints) -> None:
         """Search one frame of each stream."""
-        self._other = step_other(self._other, rows, self._knobs.rejection)
+        self._other = step_other(self._other, rows, self._parameters.rejection)
         if len(self._stream):
             rival = self._other.max(axis=1)
             self._tokens, self._stream = step(
-                self._graph, self._knobs, self._tokens, self._stream, rows, frames, rival
+                self._graph, self._parameters, self._tokens, self._stream, rows, frames, rival
             )
 
     def advanced(self, frames: Sequence[int], blanks: Sequence[Blanks]) -> list[GraphState]:

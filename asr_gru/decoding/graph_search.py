@@ -20,7 +20,7 @@ import numpy as np
 
 from asr_gru.decoding.frame_search import FrameSearch
 from asr_gru.decoding.graph_batch import GraphBatch
-from asr_gru.decoding.graph_knobs import GraphKnobs
+from asr_gru.decoding.graph_parameters import GraphSearchParameters
 from asr_gru.decoding.graph_state import (
     ACOUSTIC,
     END,
@@ -54,7 +54,7 @@ class GraphSearch(FrameSearch[GraphState]):
         graph: what can be said.
         tokens: columns of the log-probabilities; column 0 is the blank.
         matcher: makes ``Hypothesis.match`` of the words of a whole sentence.
-        knobs: see ``GraphKnobs``.
+        parameters: see ``GraphSearchParameters``.
 
     Raises:
         ModelError: the graph has phones that the model lacks.
@@ -68,23 +68,23 @@ class GraphSearch(FrameSearch[GraphState]):
         tokens: int,
         matcher: Matcher | None = None,
         *,
-        knobs: GraphKnobs | None = None,
+        parameters: GraphSearchParameters | None = None,
     ) -> None:
         if int(graph.phone.max()) >= tokens:
             raise ModelError("the graph has phones that the acoustic model lacks")
-        self.knobs = knobs or GraphKnobs()
+        self.parameters = parameters or GraphSearchParameters()
         super().__init__(
             tokens,
-            blank_skip=self.knobs.blank_skip,
-            blank_bias=self.knobs.blank_bias,
-            floor=self.knobs.phone_floor,
+            blank_skip=self.parameters.blank_skip,
+            blank_bias=self.parameters.blank_bias,
+            floor=self.parameters.phone_floor,
         )
         self.graph = graph
         self.matcher = matcher
 
-    def tuned(self, knobs: GraphKnobs) -> GraphSearch:
-        """Return a search of the same graph with other knobs."""
-        return GraphSearch(self.graph, self._tokens, self.matcher, knobs=knobs)
+    def tuned(self, parameters: GraphSearchParameters) -> GraphSearch:
+        """Return a search of the same graph with other parameters."""
+        return GraphSearch(self.graph, self._tokens, self.matcher, parameters=parameters)
 
     def start(self) -> GraphState:
         """Return the state before the first frame."""
@@ -93,7 +93,7 @@ class GraphSearch(FrameSearch[GraphState]):
         return GraphState(0, start_tokens(), other)
 
     def _batch(self, states: Sequence[GraphState]) -> GraphBatch:
-        return GraphBatch(self.graph, self.knobs, states)
+        return GraphBatch(self.graph, self.parameters, states)
 
     def best(self, state: GraphState, n: int = 1) -> list[Hypothesis]:
         """Return up to ``n`` readings that differ, the likeliest first.

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from asr_gru.decoding.graph_knobs import GraphKnobs
+from asr_gru.decoding.graph_parameters import GraphSearchParameters
 from asr_gru.decoding.graph_state import (
     ACOUSTIC,
     BLANK,
@@ -48,7 +48,7 @@ def step_other(other: Floats, rows: Floats, penalty: float) -> Floats:
 
 def step(
     graph: PhoneGraph,
-    knobs: GraphKnobs,
+    parameters: GraphSearchParameters,
     tokens: Tokens,
     stream: Ints,
     rows: Floats,
@@ -59,7 +59,7 @@ def step(
 
     Args:
         graph: what can be said.
-        knobs: as tuned.
+        parameters: as tuned.
         tokens: of all streams, side by side.
         stream: ``(n,)`` whose each is; rises.
         rows: ``(streams, tokens)``, the bias taken off the blank.
@@ -74,7 +74,7 @@ def step(
     phone = graph.phone[node]
 
     # Staying at the node: by a blank (between words also by a stray phone), or the phone again.
-    idle = np.maximum(rows[:, 0], rows[:, 1:].max(axis=1) - knobs.stray)
+    idle = np.maximum(rows[:, 0], rows[:, 1:].max(axis=1) - parameters.stray)
     stay_log_prob = np.where(graph.between_words[node], idle[stream], rows[stream, 0])
     going = np.flatnonzero(ints[BLANK] == 0)
     again_log_prob = rows[stream[going], phone[going]]
@@ -98,7 +98,7 @@ def step(
     owner = stream[origin]
     best = rival.copy()
     np.maximum.at(best, owner, scores)
-    near = np.flatnonzero(scores >= (best - knobs.beam)[owner])
+    near = np.flatnonzero(scores >= (best - parameters.beam)[owner])
 
     # What stands at the same place is one token: the best.
     key = owner[near] * (2 * len(graph)) + place[near]
@@ -107,7 +107,7 @@ def step(
     is_first = np.ones(len(key), bool)
     is_first[1:] = key[1:] != key[:-1]
     kept = near[order[is_first]]
-    kept = _narrow(kept, owner[kept], scores[kept], knobs.width, len(rows))
+    kept = _narrow(kept, owner[kept], scores[kept], parameters.width, len(rows))
 
     # Their columns.
     left, owner, log_prob = origin[kept], owner[kept], log_prob[kept]

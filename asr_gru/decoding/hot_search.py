@@ -1,4 +1,4 @@
-"""A search for words with a list of hot words: which words those are, and how they sound."""
+"""Adds a list of hot words, with their pronunciations, to a word search."""
 
 from __future__ import annotations
 
@@ -19,28 +19,28 @@ Ways = tuple[tuple[int, ...], ...]
 
 def hot_word_search(
     search: TreeSearch,
-    listed: Sequence[HotWord],
+    hot_words: Sequence[HotWord],
     split: Callable[[str], list[str]],
     *,
-    sounds: WordPronunciations,
+    pronunciations: WordPronunciations,
     max_unknown: int | None = None,
 ) -> TreeSearch:
-    """Return a search over the same words and those of the list, which earn their weights.
+    """Return a copy of a word search with these hot words.
 
     Args:
-        search: for words; hot words that it has are replaced.
-        listed: the hot words.
-        split: returns the words of a phrase as the search writes them.
-        sounds: finds how the words are pronounced that the search lacks.
-        max_unknown: how many of these there may be; None sets no limit.
+        search: the word search; hot words that it has are replaced.
+        hot_words: the hot words.
+        split: splits a phrase into normalised words.
+        pronunciations: source of pronunciations for words that the search lacks.
+        max_unknown: maximum number of such words; None for no limit.
 
     Raises:
-        ConfigError: a phrase without words, phones for several words or unknown ones, a word that
-            cannot be pronounced.
+        ConfigError: a phrase has no words, phones are given for a phrase of several words or are
+            unknown, or a word has no pronunciation.
     """
     phrases: list[tuple[list[str], float]] = []
     given: dict[str, list[tuple[int, ...]]] = {}
-    for one in listed:
+    for one in hot_words:
         words = split(one.phrase)
         if not words:
             raise ConfigError(f"hot word {one.phrase!r} has no words; leave it out")
@@ -49,13 +49,13 @@ def hot_word_search(
                 raise ConfigError(
                     f"hot word {one.phrase!r} has {len(words)} words; give phones for single words"
                 )
-            given.setdefault(words[0], []).append(sounds.known(one.phones, words[0]))
+            given.setdefault(words[0], []).append(pronunciations.known(one.phones, words[0]))
         phrases.append((words, one.weight))
     every = dict.fromkeys(word for words, _ in phrases for word in words)
     unknown = [word for word in every if word not in search.numbers and word not in given]
     spoken: dict[str, Ways] = {word: tuple(ways) for word, ways in given.items()}
     if unknown:
-        found = sounds.spoken(unknown, max_unknown)
+        found = pronunciations.spoken(unknown, max_unknown)
         starts, tokens = found.starts.tolist(), tuple(found.tokens.tolist())
         for place, word in enumerate(unknown):
             first, behind = found.first[place : place + 2].tolist()

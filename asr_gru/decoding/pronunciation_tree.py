@@ -53,6 +53,7 @@ def build_tree(
     words: npt.ArrayLike,
     phones: npt.ArrayLike,
     first: npt.ArrayLike,
+    *,
     log_probs: npt.ArrayLike | None = None,
 ) -> PronunciationTree:
     """Build the tree of pronunciations.

@@ -108,5 +108,5 @@ def complete(net: Network, grown: Grown, lm_state: Ints) -> Words:
     if net.weighted_pronunciations:
         log_prob = tree.log_probs.take(spoken)
         lm_score = lm_score + log_prob
-        gain = gain + net.knobs.language_weight * log_prob
+        gain = gain + net.parameters.language_weight * log_prob
     return Words(index, word, lm_score, state, grown.score.take(index) + gain)

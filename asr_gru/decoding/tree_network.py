@@ -12,18 +12,19 @@ from asr_gru.decoding.tree_state import Floats, Ints
 if TYPE_CHECKING:
     from asr_gru.decoding.hot_words import HotWords
     from asr_gru.decoding.pronunciation_tree import PronunciationTree
-    from asr_gru.decoding.tree_knobs import TreeSearchKnobs, WordModel
+    from asr_gru.decoding.tree_parameters import TreeSearchParameters
+from asr_gru.decoding.word_model import WordModel
 
 __all__ = ["Network", "ranges"]
 
 
 class Network:
-    """The tree, the language model and what follows from the knobs.
+    """The tree, the language model and what follows from the parameters.
 
     Attributes:
         tree: the pronunciations.
         model: the language model, or None.
-        knobs: as tuned.
+        parameters: as tuned.
         tokens: columns of the log-probabilities.
         places: a place is a node and a newest token, 0 where a blank came last; how many there
             are.
@@ -43,13 +44,19 @@ class Network:
         self,
         tree: PronunciationTree,
         model: WordModel | None,
-        knobs: TreeSearchKnobs,
+        parameters: TreeSearchParameters,
         tokens: int,
         look: Floats,
         hot: HotWords | None = None,
         word_look: Floats | None = None,
     ) -> None:
-        self.tree, self.model, self.knobs, self.tokens, self.look = tree, model, knobs, tokens, look
+        self.tree, self.model, self.parameters, self.tokens, self.look = (
+            tree,
+            model,
+            parameters,
+            tokens,
+            look,
+        )
         self.places = len(tree) * tokens
         self.below = np.full(len(tree), -np.inf)
         np.maximum.at(self.below, tree.parent[1:], look[1:])
@@ -59,7 +66,7 @@ class Network:
         self.root_phones = tree.phone[self.root_children]
         self.child_count[0] = 0
         with np.errstate(divide="ignore"):
-            self.floor = float(np.log(knobs.phone_floor))
+            self.floor = float(np.log(parameters.phone_floor))
         self.weighted_pronunciations = bool(tree.log_probs.any())
         self.hot = hot
         self._hot_look: HotLook | None = None
@@ -105,7 +112,7 @@ class Network:
             lm_score = scored.astype(np.float64)
             if extra is not None:
                 lm_score[extra] += self._discount
-        gain = self.knobs.language_weight * lm_score + self.knobs.word_bonus
+        gain = self.parameters.language_weight * lm_score + self.parameters.word_bonus
         if self.hot is not None:
             own = np.zeros(len(word), np.int64) if hot_state is None else hot_state
             bonus, own = self.hot.follow(own, word)
@@ -118,7 +125,7 @@ class Network:
         gain = np.zeros(len(lm_state))
         if self._states > 1 and self.hot is not None:
             gain -= self.hot.pending.take(lm_state % self._states)
-        return gain + self.knobs.language_weight * self.end_log_probs(lm_state)
+        return gain + self.parameters.language_weight * self.end_log_probs(lm_state)
 
     def end_log_probs(self, lm_state: Ints) -> Floats:
         """Return the language model's log-probabilities of the end of the sentence."""

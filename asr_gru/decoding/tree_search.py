@@ -26,9 +26,9 @@ from asr_gru.decoding.protocol import Hypothesis, WordScore
 from asr_gru.decoding.tree_adopt import adopted, moved
 from asr_gru.decoding.tree_batch import TreeBatch
 from asr_gru.decoding.tree_hot import RARE, extended
-from asr_gru.decoding.tree_knobs import TreeSearchKnobs, WordModel
 from asr_gru.decoding.tree_merge import mix
 from asr_gru.decoding.tree_network import Network
+from asr_gru.decoding.tree_parameters import TreeSearchParameters
 from asr_gru.decoding.tree_share import likely_tokens
 from asr_gru.decoding.tree_state import (
     ACOUSTIC,
@@ -48,6 +48,7 @@ from asr_gru.decoding.tree_state import (
     Trace,
     TreeState,
 )
+from asr_gru.decoding.word_model import WordModel
 from asr_gru.errors import ModelError
 
 __all__ = ["TreeSearch"]
@@ -61,7 +62,7 @@ class TreeSearch(FrameSearch[TreeState]):
         words: the spelling of each word number.
         tokens: columns of the log-probabilities; column 0 is the blank.
         model: the language model; None takes all words as equally likely.
-        knobs: see ``TreeSearchKnobs``.
+        parameters: see ``TreeSearchParameters``.
         hot: phrases that earn a bonus, and words beside those of the tree.
 
     Raises:
@@ -75,7 +76,7 @@ class TreeSearch(FrameSearch[TreeState]):
         tokens: int,
         *,
         model: WordModel | None = None,
-        knobs: TreeSearchKnobs | None = None,
+        parameters: TreeSearchParameters | None = None,
         hot: HotWords | None = None,
     ) -> None:
         if int(tree.phone.max()) >= tokens:
@@ -87,8 +88,10 @@ class TreeSearch(FrameSearch[TreeState]):
                 f"the lexicon has {len(words)} words and the language model "
                 f"{len(model.unigram_log_probs)}; take both from one vocabulary"
             )
-        self.knobs = knobs or TreeSearchKnobs()
-        super().__init__(tokens, blank_skip=self.knobs.blank_skip, blank_bias=self.knobs.blank_bias)
+        self.parameters = parameters or TreeSearchParameters()
+        super().__init__(
+            tokens, blank_skip=self.parameters.blank_skip, blank_bias=self.parameters.blank_bias
+        )
         self.words = words
         self.hot = hot
         self._base = tree
@@ -101,14 +104,19 @@ class TreeSearch(FrameSearch[TreeState]):
         self._tree = tree
         self._unigrams = unigrams
         self._best_words: Ints | None = None
-        look = self.knobs.language_weight * look_ahead(tree, unigrams)
-        word_look = self.knobs.language_weight * (unigrams - unigrams[tree.words].max())
-        self._net = Network(tree, model, self.knobs, tokens, look, hot, word_look)
+        look = self.parameters.language_weight * look_ahead(tree, unigrams)
+        word_look = self.parameters.language_weight * (unigrams - unigrams[tree.words].max())
+        self._net = Network(tree, model, self.parameters, tokens, look, hot, word_look)
 
-    def tuned(self, knobs: TreeSearchKnobs) -> TreeSearch:
-        """Return a search over the same words with other knobs."""
+    def tuned(self, parameters: TreeSearchParameters) -> TreeSearch:
+        """Return a search over the same words with other parameters."""
         return TreeSearch(
-            self._base, self.words, self._tokens, model=self._model, knobs=knobs, hot=self.hot
+            self._base,
+            self.words,
+            self._tokens,
+            model=self._model,
+            parameters=parameters,
+            hot=self.hot,
         )
 
     def with_hot_words(self, hot: HotWords | None) -> TreeSearch:
@@ -116,7 +124,12 @@ class TreeSearch(FrameSearch[TreeState]):
         if hot is None:
             return self.plain
         search = TreeSearch(
-            self._base, self.words, self._tokens, model=self._model, knobs=self.knobs, hot=hot
+            self._base,
+            self.words,
+            self._tokens,
+            model=self._model,
+            parameters=self.parameters,
+            hot=hot,
         )
         search.plain = self.plain
         return search
@@ -126,7 +139,9 @@ class TreeSearch(FrameSearch[TreeState]):
         """The same search without hot words; itself where it has none."""
         if self.hot is None:
             return self
-        return TreeSearch(self._base, self.words, self._tokens, model=self._model, knobs=self.knobs)
+        return TreeSearch(
+            self._base, self.words, self._tokens, model=self._model, parameters=self.parameters
+        )
 
     @cached_property
     def numbers(self) -> dict[str, int]:
@@ -202,9 +217,9 @@ class TreeSearch(FrameSearch[TreeState]):
 
     def shown(self, states: Sequence[TreeState]) -> list[int]:
         """Return how many tokens belong to words with the share of the probability to be shown."""
-        if not self.knobs.shown_share:
+        if not self.parameters.shown_share:
             return super().shown(states)
-        return likely_tokens(states, self._net, self.knobs.shown_share)
+        return likely_tokens(states, self._net, self.parameters.shown_share)
 
     def reads_alike(self, before: TreeState, after: TreeState) -> bool:
         """Return whether there were only certain blanks in between."""

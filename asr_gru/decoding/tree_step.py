@@ -70,7 +70,7 @@ def step(
     _raise(best, stream, again + look)
     owner = stream.take(grown.source)
     _raise(best, owner, grown.rank)
-    limit = best - net.knobs.beam
+    limit = best - net.parameters.beam
     lm_state = ints[LM_STATE].take(grown.source) if net.hot else grown.node
     rank = grown.score + net.look_at(grown.node, lm_state)
     grown = grown.at((rank >= (limit if alone else limit.take(owner))).nonzero()[0])
@@ -85,7 +85,7 @@ def step(
     first_word = first_grown + len(grown.node)
     ranks = np.concatenate((stay + look, again + look, grown.rank, words.score))
     _raise(best, owner[first_word:], words.score)
-    limit = best - net.knobs.beam
+    limit = best - net.parameters.beam
     (near,) = (ranks >= (limit if alone else limit.take(owner))).nonzero()
     # What stands at the same place in the same state is one hypothesis: the best.
     here = node * tokens
@@ -99,8 +99,8 @@ def step(
     lm_state[behind:] = words.lm_state.take(ended)
     words_hash[behind:] = mix(words_hash[behind:], words.word.take(ended) + 1)
     spread = place if alone else owner * net.places + place
-    kept = distinct(spread, lm_state, words_hash, ranks, net.knobs.histories)
-    kept = narrow(kept, owner, ranks, net.knobs.width, len(rows))
+    kept = distinct(spread, lm_state, words_hash, ranks, net.parameters.histories)
+    kept = narrow(kept, owner, ranks, net.parameters.width, len(rows))
     kept.sort()
 
     # Their columns: first of those that stay, then that repeat, then that grow, then of words.

@@ -13,7 +13,7 @@ from asr_gru.decoding.tree_state import Ints
 from asr_gru.errors import ModelError
 
 if TYPE_CHECKING:
-    from asr_gru.decoding.tree_knobs import TreeSearchKnobs
+    from asr_gru.decoding.tree_parameters import TreeSearchParameters
     from asr_gru.language import LanguageModel, Lexicon
 
 __all__ = ["word_search"]
@@ -26,7 +26,7 @@ def word_search(
     lexicon: Lexicon,
     model: LanguageModel | None = None,
     *,
-    knobs: TreeSearchKnobs | None = None,
+    parameters: TreeSearchParameters | None = None,
     spaced: bool = False,
 ) -> TreeSearch:
     """Put the parts of a search for words together.
@@ -35,7 +35,7 @@ def word_search(
         symbols: the token of each column of the log-probabilities, the blank first.
         lexicon: the words that can be found, each with its pronunciations.
         model: says which words follow which; None takes all as equally likely.
-        knobs: see ``TreeSearchKnobs``.
+        parameters: see ``TreeSearchParameters``.
         spaced: whether a word may end with the token of the space, as in models of characters.
 
     Raises:
@@ -60,8 +60,8 @@ def word_search(
         phones, starts = _with_spaces(phones, starts, symbols.index(SPACE))
         spoken, log_probs = np.tile(spoken, 2), np.tile(log_probs, 2)
     words = model.words if model is not None else lexicon.words
-    tree = build_tree(spoken, phones, starts, log_probs)
-    return TreeSearch(tree, words, len(symbols), model=model, knobs=knobs)
+    tree = build_tree(spoken, phones, starts, log_probs=log_probs)
+    return TreeSearch(tree, words, len(symbols), model=model, parameters=parameters)
 
 
 def _with_spaces(phones: Ints, starts: Ints, space: int) -> tuple[Ints, Ints]:

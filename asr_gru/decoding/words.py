@@ -6,7 +6,7 @@ import math
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, NamedTuple
 
-from asr_gru.decoding.confidence import ConfidenceWeights, word_confidence
+from asr_gru.decoding.confidence import ConfidenceWeights, weighted_confidence, word_confidence
 from asr_gru.results import Word
 
 if TYPE_CHECKING:
@@ -109,7 +109,7 @@ def _confidence(
 ) -> float:
     is_of_tree_search = hypothesis.words is not None and hypothesis.match is None
     if times.confidence is not None and is_of_tree_search and hypothesis.words is not None:
-        return times.confidence.confidence(hypothesis, hypothesis.words[index])
+        return weighted_confidence(times.confidence, hypothesis, hypothesis.words[index])
     return word_confidence(hypothesis.token_log_probs[slice(*span)], times.temperature)
 
 

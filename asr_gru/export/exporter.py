@@ -13,13 +13,19 @@ import msgspec
 import numpy as np
 import numpy.typing as npt
 
-from asr_gru.decoding import AnyDecoder, GreedyDecoder, TreeSearchKnobs, word_search, word_spans
+from asr_gru.decoding import (
+    AnyDecoder,
+    GreedyDecoder,
+    TreeSearchParameters,
+    word_search,
+    word_spans,
+)
 from asr_gru.errors import ModelError
 from asr_gru.export.acoustic_graph import acoustic_graph
 from asr_gru.export.calibrate import measure_ranges
 from asr_gru.language import LanguageModel, Lexicon
 from asr_gru.model.config import (
-    ConfidenceConfig,
+    ConfidenceWeights,
     DecoderConfig,
     ModelConfig,
     Source,
@@ -56,7 +62,7 @@ class Card:
     normaliser: str = "none"
     time_shift_s: float = 0.0
     temperature: float = 1.0
-    confidence: ConfidenceConfig | None = None
+    confidence: ConfidenceWeights | None = None
     speech: SpeechConfig | None = None
     sources: tuple[Source, ...] = ()
     training: dict[str, str | float] = field(default_factory=dict)
@@ -94,7 +100,7 @@ def export_model(
     with_weights: bool = False,
     lexicon: Lexicon | None = None,
     language_model: LanguageModel | None = None,
-    knobs: TreeSearchKnobs | None = None,
+    parameters: TreeSearchParameters | None = None,
 ) -> ExportReport:
     """Write ``folder`` and return what was measured.
 
@@ -110,7 +116,7 @@ def export_model(
         with_weights: add ``weights.npz`` for the torch backend.
         lexicon: the words that the model finds; its decoder is then the search for words.
         language_model: which words follow which; its vocabulary holds the lexicon's words.
-        knobs: how the search for words is tuned.
+        parameters: how the search for words is tuned.
 
     Raises:
         ModelError: int8 lost more than ``bound``, or lexicon, language model and tokens do not
@@ -119,7 +125,9 @@ def export_model(
     decoder: AnyDecoder = GreedyDecoder()
     if lexicon is not None:
         spaced = tokens.kind == "characters"
-        decoder = word_search(tokens.symbols, lexicon, language_model, knobs=knobs, spaced=spaced)
+        decoder = word_search(
+            tokens.symbols, lexicon, language_model, parameters=parameters, spaced=spaced
+        )
     elif language_model is not None:
         raise ModelError("a language model without a lexicon; give both")
     if not calibration or not check:
@@ -161,7 +169,7 @@ def export_model(
         normaliser=card.normaliser,  # type: ignore[arg-type]
         time_shift_s=card.time_shift_s,
         temperature=card.temperature,
-        decoder=_decoder_config(lexicon, knobs),
+        decoder=_decoder_config(lexicon, parameters),
         confidence=card.confidence,
         speech=card.speech,
         network=msgspec.to_builtins(net.config),
@@ -196,10 +204,12 @@ def _measure(
     return Figures(size / 1e6, spent / max(seconds, 1e-9), words), paths
 
 
-def _decoder_config(lexicon: Lexicon | None, knobs: TreeSearchKnobs | None) -> DecoderConfig:
+def _decoder_config(
+    lexicon: Lexicon | None, parameters: TreeSearchParameters | None
+) -> DecoderConfig:
     if lexicon is None:
         return DecoderConfig(kind="greedy")
-    values = asdict(knobs or TreeSearchKnobs())
+    values = asdict(parameters or TreeSearchParameters())
     return DecoderConfig(
         kind="words",
         words=WordsConfig(**{name: values[name] for name in WordsConfig.__struct_fields__}),

@@ -11,7 +11,7 @@ from asr_gru.errors import ModelError, did_you_mean
 from asr_gru.model.search_parameters import PARAMETERS
 
 __all__ = [
-    "ConfidenceConfig",
+    "ConfidenceWeights",
     "DecoderConfig",
     "DecoderKind",
     "FileRecord",
@@ -43,7 +43,7 @@ class TokensConfig(_Part, frozen=True, kw_only=True, forbid_unknown_fields=True)
 
 
 class WordsConfig(_Part, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    """Parameters of the word search; see ``decoding.TreeSearchKnobs``."""
+    """Parameters of the word search; see ``decoding.TreeSearchParameters``."""
 
     language_weight: float = PARAMETERS["language_weight"].default
     word_bonus: float = PARAMETERS["word_bonus"].default
@@ -80,8 +80,23 @@ class SpeechConfig(_Part, frozen=True, kw_only=True, forbid_unknown_fields=True)
     kept: float = 0.5
 
 
-class ConfidenceConfig(_Part, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    """Weights of confidences of words; see ``decoding.ConfidenceWeights``."""
+class ConfidenceWeights(_Part, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """Weights of a logistic regression for the probability that a word is correct.
+
+    The features are described at ``decoding.confidence.word_features``.
+
+    Attributes:
+        bias: constant.
+        weakest: weight of the logit of the lowest token probability.
+        mean: weight of the mean log-probability of the tokens, in nats.
+        acoustic: weight of the log-probability of the word's frames per token, in nats.
+        language: weight of the language model's log-probability of the word, in nats.
+        duration: weight of the logarithm of the number of frames per token.
+        tokens: weight of the logarithm of the number of tokens.
+
+    Raises:
+        ModelError: a weight is out of range.
+    """
 
     bias: float = 0.0
     weakest: float = 1.0
@@ -154,7 +169,7 @@ class ModelConfig(_Part, frozen=True, kw_only=True, forbid_unknown_fields=True):
     time_shift_s: float = 0.0
     temperature: float = 1.0
     decoder: DecoderConfig = DecoderConfig()
-    confidence: ConfidenceConfig | None = None
+    confidence: ConfidenceWeights | None = None
     speech: SpeechConfig | None = None
     network: dict[str, Any] = {}
     licence: str = ""
@@ -188,7 +203,7 @@ PARTS = (
     TokensConfig,
     DecoderConfig,
     WordsConfig,
-    ConfidenceConfig,
+    ConfidenceWeights,
     SpeechConfig,
     Source,
     FileRecord,

@@ -26,4 +26,4 @@ PARAMETERS = {
     "histories": Parameter(1, 1, 1000),
     "shown_share": Parameter(0.5, 0.0, 1.0),
 }
-"""By name; what each does is described at ``decoding.TreeSearchKnobs``."""
+"""By name; what each does is described at ``decoding.TreeSearchParameters``."""

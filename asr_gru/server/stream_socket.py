@@ -135,13 +135,16 @@ class StreamConnection(Connection):
         if not closed:
             if start.rejection is not None:
                 raise RefusedError(
-                    "bad_message", "rejection is of phrases and grammars; send one of them"
+                    "bad_message",
+                    "rejection applies to phrases and grammars only; send one of them",
                 )
             if start.hot_words is None:
                 return start.decoder
             return (await self._with_hot_words(start.hot_words, start.decoder)).decoder
         if start.phrases is not None and start.grammar is not None:
-            raise RefusedError("bad_message", "phrases beside a grammar; send one of them")
+            raise RefusedError(
+                "bad_message", "both phrases and a grammar are given; send one of them"
+            )
         if start.decoder is not None:
             raise RefusedError(
                 "bad_message", "phrases and grammars have their own decoder; leave decoder out"

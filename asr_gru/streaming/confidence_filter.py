@@ -34,10 +34,14 @@ class MinimumConfidence:
             )
 
     @classmethod
-    def of(cls, probability: float | None, *, mark: bool = False) -> MinimumConfidence | None:
-        """Return what the arguments of a call ask for; ConfigError where they cannot be."""
+    def parse(cls, probability: float | None, *, mark: bool = False) -> MinimumConfidence | None:
+        """Create it from the arguments of a call; None keeps all words.
+
+        Raises:
+            ConfigError: ``mark`` without a probability.
+        """
         if probability is None and mark:
-            raise ConfigError("no confidence below which to mark words; give a minimum confidence")
+            raise ConfigError("mark_uncertain needs a minimum confidence; give one, such as 0.5")
         return None if probability is None else cls(probability, mark)
 
 
@@ -83,7 +87,7 @@ class ConfidenceFilter:
         if not words:
             return None
         self._id += 1
-        left = Segment.of(self._id - 1, words, segment.match)
+        left = Segment.from_words(self._id - 1, words, segment.match)
         return replace(left, alternatives=segment.alternatives)
 
     def copy(self) -> ConfidenceFilter:

@@ -232,7 +232,7 @@ class Segmenter:
         words = self._words(best, latest_s)
         if words and (best.words is None or self._speech.is_kept(words)):
             self._speech = self._speech.keep(words)
-            segment = Segment.of(self._id, words, best.match)
+            segment = Segment.from_words(self._id, words, best.match)
             if self.alternatives is not None:
                 found = self._n_best(best, self.alternatives, is_cut=is_cut)
                 segment = with_alternatives(

@@ -10,7 +10,7 @@ import msgspec
 from asr_gru.errors import ConfigError
 from asr_gru.export.exporter import Card
 from asr_gru.files import read_text
-from asr_gru.model.config import ConfidenceConfig, Source, SpeechConfig
+from asr_gru.model.config import ConfidenceWeights, Source, SpeechConfig
 from asr_gru.training.checkpoint import Checkpoint
 
 __all__ = ["load_card"]
@@ -23,7 +23,7 @@ class _CardFile(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields
     licence: str = ""
     time_shift_s: float = 0.0
     temperature: float = 1.0
-    confidence: ConfidenceConfig | None = None
+    confidence: ConfidenceWeights | None = None
     speech: SpeechConfig | None = None
     sources: tuple[Source, ...] = ()
 

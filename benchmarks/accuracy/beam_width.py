@@ -43,7 +43,7 @@ def main(argv: Sequence[str] | None = None) -> None:
         ("beam", "6.1f"), ("width", "6"), *((name, "13.2f") for name in lists), ("RTF", "8.4f")
     )
     for beam, width in BEAMS:
-        tuned = decoder.tuned(replace(decoder.knobs, beam=beam, width=width))
+        tuned = decoder.tuned(replace(decoder.parameters, beam=beam, width=width))
         rates, frames, began = [], 0, time.process_time()
         for utterances in lists.values():
             errors = Score()

@@ -37,7 +37,9 @@ def main(argv: Sequence[str] | None = None) -> None:
     parser.add_argument("--open", type=Path, help="open speech  [the project's samples]")
     parser.add_argument("--grammar", type=Path, help="JSGF; otherwise each list's own texts")
     parser.add_argument("--rejection", type=float, nargs="+", default=REJECTIONS)
-    parser.add_argument("--stray", type=float, nargs="+", help="values of GraphKnobs.stray")
+    parser.add_argument(
+        "--stray", type=float, nargs="+", help="values of GraphSearchParameters.stray"
+    )
     options = parser.parse_args(argv)
     recognizer = load(options, decoder="words")
     lists = {
@@ -67,9 +69,9 @@ def main(argv: Sequence[str] | None = None) -> None:
         others = [one for one in open_speech if matcher(one.text.split()) is None]
         costs[f"{name}, {len(compiled.graph)} nodes"] = _cost(compiled, open_speech)
         for rejection in options.rejection:
-            for stray in options.stray or [compiled.knobs.stray]:
-                knobs = replace(compiled.knobs, rejection=rejection, stray=stray)
-                decoder = compiled.tuned(knobs)
+            for stray in options.stray or [compiled.parameters.stray]:
+                parameters = replace(compiled.parameters, rejection=rejection, stray=stray)
+                decoder = compiled.tuned(parameters)
                 said = [_accepted(decoder, one) for one in heard]
                 right = sum(text == one.text for text, one in zip(said, heard, strict=True))
                 errors = Score()

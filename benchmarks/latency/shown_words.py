@@ -99,7 +99,7 @@ def main(argv: Sequence[str] | None = None) -> None:
     for step_ms in options.steps_ms or [1000 * info.step_samples / info.sample_rate]:
         step = max(1, round(step_ms / 1000 / info.frame_s))
         for share in options.shares:
-            tuned = decoder.tuned(replace(decoder.knobs, shown_share=share))
+            tuned = decoder.tuned(replace(decoder.parameters, shown_share=share))
             found = [shown_in(pipeline, tuned, *recording, step) for recording in recordings]
             shown = sum(one[0] for one in found)
             revised = sum(one[1] for one in found)

@@ -54,7 +54,7 @@ def test_debug_prints_how_new_words_are_spoken(run, tmp_path, command):
         ("go: ZZ", (), "'go' needs the phone ZZ"),
         ("go = fast", (), "weight 'fast' is not a number"),
         ("go = 21", (), "weight 21.0; give 0 to 20"),
-        ("go", ("--decoder", "greedy"), "hot words need a search for words"),
+        ("go", ("--decoder", "greedy"), "hot words need a word search"),
         ("go", ("--phrases", READ.with_name("samples.tsv")), "leave --hot-words out"),
     ],
 )

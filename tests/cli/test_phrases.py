@@ -76,7 +76,7 @@ def test_refusals(run, tmp_path, command, text, more, message):
 def test_a_threshold_needs_phrases(run):
     result = run("transcribe", "--rejection", 1, READ)
     assert result.status == 2
-    assert "rejection is of phrases" in result.err
+    assert "rejection applies to phrases" in result.err
 
 
 @pytest.mark.parametrize("jobs", [1, 2])

@@ -8,7 +8,7 @@ from collections.abc import Iterator
 
 import numpy as np
 
-from asr_gru.decoding import GraphKnobs, GraphSearch, PhoneGraph, build_phone_graph
+from asr_gru.decoding import GraphSearch, GraphSearchParameters, PhoneGraph, build_phone_graph
 from asr_gru.language import PronunciationTable, WordGraph, phrase_graph
 from tests.decoding.words import PRONUNCIATIONS, TOKENS, WORDS
 
@@ -44,14 +44,14 @@ def phone_graph(graph: WordGraph | None = None) -> PhoneGraph:
     return build_phone_graph(graph, spoken(list(graph.spoken_as)))
 
 
-def graph_search(graph: WordGraph | None = None, **knobs: float) -> GraphSearch:
-    return GraphSearch(phone_graph(graph), TOKENS, knobs=GraphKnobs(**knobs))  # type: ignore[arg-type]
+def graph_search(graph: WordGraph | None = None, **parameters: float) -> GraphSearch:
+    return GraphSearch(phone_graph(graph), TOKENS, parameters=GraphSearchParameters(**parameters))  # type: ignore[arg-type]
 
 
-def exact_search(graph: WordGraph | None = None, **knobs: float) -> GraphSearch:
+def exact_search(graph: WordGraph | None = None, **parameters: float) -> GraphSearch:
     """A search that drops nothing and knows no stray phones."""
     everything = {"beam": 1e4, "width": 1_000_000, "blank_skip": 1, "phone_floor": 0, "stray": 1e4}
-    return graph_search(graph, **{**everything, **knobs})
+    return graph_search(graph, **{**everything, **parameters})
 
 
 def sentences(graph: WordGraph, longest: int) -> Iterator[tuple[tuple[str, ...], float]]:
@@ -72,16 +72,16 @@ def sentences(graph: WordGraph, longest: int) -> Iterator[tuple[tuple[str, ...],
 
 
 def brute_force(
-    rows: np.ndarray, graph: WordGraph, knobs: GraphKnobs
+    rows: np.ndarray, graph: WordGraph, parameters: GraphSearchParameters
 ) -> tuple[dict[tuple[str, ...], float], float]:
     """The best score of every sentence over its pronunciations and alignments, and of the loop."""
     acoustic: dict[tuple[int, ...], float] = {}
     for path in itertools.product(range(rows.shape[1]), repeat=len(rows)):
         phones = tuple(token for token, _ in itertools.groupby(path) if token)
         score = sum(float(row[token]) for row, token in zip(rows, path, strict=True))
-        score -= knobs.blank_bias * path.count(0)
+        score -= parameters.blank_bias * path.count(0)
         acoustic[phones] = max(acoustic.get(phones, -math.inf), score)
-    other = max(score - knobs.rejection * len(phones) for phones, score in acoustic.items())
+    other = max(score - parameters.rejection * len(phones) for phones, score in acoustic.items())
     found: dict[tuple[str, ...], float] = {}
     for words, weight in sentences(graph, len(rows)):
         ways = [[p for w, p in PRONUNCIATIONS if WORDS[w] == word] for word in words]
@@ -94,13 +94,16 @@ def brute_force(
 
 
 def slow_search(
-    rows: np.ndarray, phones: tuple[int, ...], words_end: set[int], knobs: GraphKnobs
+    rows: np.ndarray,
+    phones: tuple[int, ...],
+    words_end: set[int],
+    parameters: GraphSearchParameters,
 ) -> float:
     """The best alignment of some phones with stray ones between words, frame by frame."""
     states = {(0, True): 0.0}
     for row in rows.astype(float):
-        row = np.maximum(row, math.log(knobs.phone_floor))
-        row[0] -= knobs.blank_bias
+        row = np.maximum(row, math.log(parameters.phone_floor))
+        row[0] -= parameters.blank_bias
         after: dict[tuple[int, bool], float] = {}
 
         def offer(key: tuple[int, bool], score: float, after: dict = after) -> None:
@@ -109,7 +112,7 @@ def slow_search(
         for (position, blank), score in states.items():
             idle = row[0]
             if position in words_end:
-                idle = max(idle, row[1:].max() - knobs.stray)
+                idle = max(idle, row[1:].max() - parameters.stray)
             offer((position, True), score + idle)
             if not blank:
                 offer((position, False), score + row[phones[position - 1]])

@@ -45,7 +45,7 @@ def shown(places):
 def test_alternatives_are_the_n_best_of_an_exhaustive_search(random_rows, seed, frames, model, n):
     rows = random_rows(seed, frames, 4, 3.0)
     decoder = exact_search(model, word_bonus=1.0)
-    scores = brute_force(rows, model, decoder.knobs)
+    scores = brute_force(rows, model, decoder.parameters)
     expected = sorted(scores.values(), reverse=True)[:n]
     segmenter = Segmenter(decoder, TOKENS, WordTimes(0.04), EndpointRules.off(), alternatives=n)
     found = segmenter.advance(rows) + segmenter.finish(frames * 0.04)

@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from asr_gru.decoding import GraphKnobs, GraphSearch, build_phone_graph
+from asr_gru.decoding import GraphSearch, GraphSearchParameters, build_phone_graph
 from asr_gru.errors import ConfigError, Error, ModelError
 from asr_gru.language import PronunciationTable, phrase_graph
 from asr_gru.results import Match
@@ -48,7 +48,7 @@ def spell(*phones, sure=0.97):
 def test_phrases_score_as_by_brute_force(random_rows, seed, frames, rejection, bias):
     rows = random_rows(seed, frames, TOKENS, 5.0)
     decoder = exact_search(rejection=rejection, blank_bias=bias)
-    expected, other = brute_force(rows, phrase_graph(PHRASES), decoder.knobs)
+    expected, other = brute_force(rows, phrase_graph(PHRASES), decoder.parameters)
     hypotheses = decode(decoder, rows, 99)
     found = {words_of(hypothesis): hypothesis.log_prob for hypothesis in hypotheses}
     assert len(found) == len(hypotheses)
@@ -62,7 +62,7 @@ def test_phrases_score_as_by_brute_force(random_rows, seed, frames, rejection, b
 def test_a_graph_with_loops_and_weights_finds_the_best_sentence(random_rows, seed, frames):
     rows = random_rows(seed, frames, TOKENS, 5.0)
     decoder = exact_search(loop(), rejection=3.0)
-    expected, other = brute_force(rows, loop(), decoder.knobs)
+    expected, other = brute_force(rows, loop(), decoder.parameters)
     best = max([*expected.values(), other])
     (found,) = decode(decoder, rows)
     assert found.log_prob == pytest.approx(best, abs=1e-5)
@@ -77,7 +77,7 @@ def test_stray_phones_around_a_phrase(random_rows, seed, frames, stray):
     ways = {("ab", "b"): ((1, 2, 2), {0, 2, 3}), ("aa",): ((1, 1), {0, 2}), ("b",): ((2,), {0, 1})}
     hypotheses = {words_of(one): one.log_prob for one in decode(decoder, rows, 99)}
     for words, (phones, ends) in ways.items():
-        expected = slow_search(rows, phones, ends, decoder.knobs)
+        expected = slow_search(rows, phones, ends, decoder.parameters)
         assert hypotheses.get(words, -math.inf) == pytest.approx(expected, abs=1e-5)
 
 
@@ -169,6 +169,6 @@ def test_graphs_that_cannot_be():
     ("name", "value"),
     [("rejection", -1), ("stray", math.nan), ("beam", 0), ("width", 0), ("phone_floor", 0.9)],
 )
-def test_knobs_out_of_range_are_refused(name, value):
+def test_parameters_out_of_range_are_refused(name, value):
     with pytest.raises(ConfigError, match=name):
-        GraphKnobs(**{name: value})
+        GraphSearchParameters(**{name: value})

@@ -52,7 +52,7 @@ def test_equals_exhaustive_search(random_rows, seed, frames, model, phrases):
     """The bonus of every phrase of a sentence as often as it occurs, and nothing else."""
     rows, hot = random_rows(seed, frames, 4, 3.0), hot_words(phrases)
     decoder = exact_search(model).with_hot_words(hot)
-    expected = brute_force(rows, model, decoder.knobs, hot)
+    expected = brute_force(rows, model, decoder.parameters, hot)
     found = decode(decoder, rows, 10_000)
     assert len(set(texts(found))) == len(found)
     assert set(texts(found)) == set(expected)
@@ -67,7 +67,7 @@ def test_equals_exhaustive_search(random_rows, seed, frames, model, phrases):
 def test_one_history_finds_the_best_sentence(random_rows, seed, frames, phrases):
     rows, hot, model = random_rows(seed, frames, 4, 3.0), hot_words(phrases), Bigrams()
     decoder = exact_search(model, histories=1).with_hot_words(hot)
-    expected = brute_force(rows, model, decoder.knobs, hot)
+    expected = brute_force(rows, model, decoder.parameters, hot)
     (best,) = decode(decoder, rows)
     assert best.log_prob == pytest.approx(max(expected.values()), abs=1e-5)
 

@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from asr_gru.decoding import TreeSearchKnobs
+from asr_gru.decoding import TreeSearchParameters
 from asr_gru.errors import ConfigError, Error, ModelError
 from tests.decoding.words import (
     PRONUNCIATIONS,
@@ -38,7 +38,7 @@ def test_equals_exhaustive_search(random_rows, seed, frames, model, weight, bonu
     """Promise 5: over all alignments, pronunciations and sentences; n-best order and scores."""
     rows = random_rows(seed, frames, 4, 3.0)
     decoder = exact_search(model, language_weight=weight, word_bonus=bonus, blank_bias=bias)
-    expected = brute_force(rows, model, decoder.knobs)
+    expected = brute_force(rows, model, decoder.parameters)
     found = decode(decoder, rows, 10_000)
     assert len(set(texts(found))) == len(found)
     assert set(texts(found)) == set(expected)
@@ -54,7 +54,7 @@ def test_one_history_finds_the_best_sentence(random_rows, seed, frames, model):
     """Promise 5: recombination never loses the best."""
     rows = random_rows(seed, frames, 4, 3.0)
     decoder = exact_search(model, histories=1)
-    expected = brute_force(rows, model, decoder.knobs)
+    expected = brute_force(rows, model, decoder.parameters)
     (best,) = decode(decoder, rows)
     assert best.log_prob == pytest.approx(max(expected.values()), abs=1e-5)
     assert expected[texts([best])[0]] == pytest.approx(best.log_prob, abs=1e-5)
@@ -66,7 +66,7 @@ def test_n_histories_give_the_n_best(random_rows, seed, n):
     """Schwartz and Chow 1990."""
     rows, model = random_rows(seed, 5, 4, 3.0), Bigrams()
     decoder = exact_search(model, histories=n)
-    expected = sorted(brute_force(rows, model, decoder.knobs).values(), reverse=True)
+    expected = sorted(brute_force(rows, model, decoder.parameters).values(), reverse=True)
     scores = [one.log_prob for one in decode(decoder, rows, n)]
     assert scores == pytest.approx(expected[:n], abs=1e-5)
 
@@ -128,7 +128,7 @@ def test_scores_and_frames_belong_together(random_rows, seed, frames, model):
     """Times are an alignment; acoustic and language scores add up to the score."""
     rows = random_rows(seed, frames, 4, 5.0)
     decoder = tree_search(model, blank_skip=1, word_bonus=0.3)
-    knobs = decoder.knobs
+    parameters = decoder.parameters
     for one in decode(decoder, rows, 20):
         assert len(one.tokens) == len(one.frames) == len(one.ends) == len(one.token_log_probs)
         spans = [(word.start, word.stop) for word in one.words]
@@ -152,13 +152,15 @@ def test_scores_and_frames_belong_together(random_rows, seed, frames, model):
             path = np.zeros(frames, int)
             for token, start, end in zip(one.tokens, one.frames, one.ends, strict=True):
                 path[start:end] = token
-            acoustic = rows[np.arange(frames), path].sum() - knobs.blank_bias * (path == 0).sum()
+            acoustic = (
+                rows[np.arange(frames), path].sum() - parameters.blank_bias * (path == 0).sum()
+            )
             assert sum(word.acoustic for word in one.words) == pytest.approx(acoustic, abs=1e-3)
             language = sum(word.language for word in one.words)
             if model:
                 last = WORDS.index(one.words[-1].text)
                 language += float(model.table[last, model.words])
-            total = acoustic + knobs.language_weight * language + 0.3 * len(one.words)
+            total = acoustic + parameters.language_weight * language + 0.3 * len(one.words)
             assert one.log_prob == pytest.approx(total, abs=1e-3)
 
 
@@ -236,7 +238,7 @@ def test_each_knob_changes_something(random_rows):
         "phone_floor": 0.3,
         "histories": 1,
     }
-    assert {*changed, "shown_share"} == {field.name for field in fields(TreeSearchKnobs)}
+    assert {*changed, "shown_share"} == {field.name for field in fields(TreeSearchParameters)}
     for name, value in changed.items():
         assert decode(tree_search(model, **{"histories": 3, name: value}), rows, 10) != plain, name
 
@@ -255,9 +257,9 @@ def test_each_knob_changes_something(random_rows):
         ("histories", 0),
     ],
 )
-def test_knobs_out_of_range_are_refused(name, value):
+def test_parameters_out_of_range_are_refused(name, value):
     with pytest.raises(ConfigError, match=f"{name} .*: give .* to "):
-        TreeSearchKnobs(**{name: value})
+        TreeSearchParameters(**{name: value})
 
 
 def test_what_does_not_fit_is_refused(random_rows):
@@ -316,7 +318,9 @@ def test_a_share_is_that_of_the_hypotheses_with_the_same_words():
     share = float(chances.max() / chances.sum())
     assert len(decoder.best(state)[0].words) == 1
     for needed, shown in ((share - 0.05, 1), (min(1.0, share + 0.05), 0)):
-        assert decoder.tuned(replace(decoder.knobs, shown_share=needed)).shown([state]) == [shown]
+        assert decoder.tuned(replace(decoder.parameters, shown_share=needed)).shown([state]) == [
+            shown
+        ]
 
 
 class Ends(Bigrams):
@@ -334,8 +338,8 @@ def test_the_probability_of_an_end_is_a_mean_over_hypotheses():
     """Those within a word count as none that ends."""
     rows = np.log(np.array([[1e-4, 1e-4, 0.9997, 1e-4], [0.9997, 1e-4, 1e-4, 1e-4]], np.float32))
 
-    def probability(model: Bigrams, **knobs: float) -> float:
-        decoder = tree_search(model, language_weight=1.0, **knobs)
+    def probability(model: Bigrams, **parameters: float) -> float:
+        decoder = tree_search(model, language_weight=1.0, **parameters)
         (state,) = decoder.advance([decoder.start()], [rows])
         found = decoder.end_probability(state)
         assert found is not None

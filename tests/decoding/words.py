@@ -8,7 +8,7 @@ from collections.abc import Iterator
 
 import numpy as np
 
-from asr_gru.decoding import HotWords, TreeSearch, TreeSearchKnobs, build_tree
+from asr_gru.decoding import HotWords, TreeSearch, TreeSearchParameters, build_tree
 
 WORDS = ("aa", "ab", "b", "bc", "bee", "a", "cab")
 PRONUNCIATIONS = (
@@ -45,18 +45,22 @@ class Bigrams:
         return self.table[states, self.words]
 
 
-def tree_search(model: Bigrams | None, **knobs: float) -> TreeSearch:
+def tree_search(model: Bigrams | None, **parameters: float) -> TreeSearch:
     words, phones = zip(*PRONUNCIATIONS, strict=True)
     first = np.cumsum([0, *map(len, phones)])
     log_probs = PRONUNCIATION_LOG_PROBS
-    tree = build_tree(words, [phone for each in phones for phone in each], first, log_probs)
-    return TreeSearch(tree, WORDS, TOKENS, model=model, knobs=TreeSearchKnobs(**knobs))  # type: ignore[arg-type]
+    tree = build_tree(
+        words, [phone for each in phones for phone in each], first, log_probs=log_probs
+    )
+    return TreeSearch(
+        tree, WORDS, TOKENS, model=model, parameters=TreeSearchParameters(**parameters)
+    )  # type: ignore[arg-type]
 
 
-def exact_search(model: Bigrams | None, **knobs: float) -> TreeSearch:
+def exact_search(model: Bigrams | None, **parameters: float) -> TreeSearch:
     """A search that drops nothing."""
     everything = {"beam": 1e4, "width": 1_000_000, "blank_skip": 1, "phone_floor": 0}
-    return tree_search(model, **{**everything, "histories": 1000, **knobs})
+    return tree_search(model, **{**everything, "histories": 1000, **parameters})
 
 
 Pronunciations = tuple[tuple[int, tuple[int, ...], float], ...]
@@ -89,7 +93,7 @@ def rare_discount(model: Bigrams) -> float:
 def brute_force(
     rows: np.ndarray,
     model: Bigrams | None,
-    knobs: TreeSearchKnobs,
+    parameters: TreeSearchParameters,
     hot: HotWords | None = None,
 ) -> dict[tuple[str, ...], float]:
     """The score of every sentence: the best of all its pronunciations and alignments."""
@@ -105,7 +109,7 @@ def brute_force(
     for path in itertools.product(range(rows.shape[1]), repeat=len(rows)):
         phones = tuple(token for token, _ in itertools.groupby(path) if token)
         score = sum(float(row[token]) for row, token in zip(rows, path, strict=True))
-        score -= knobs.blank_bias * path.count(0)
+        score -= parameters.blank_bias * path.count(0)
         acoustic[phones] = max(acoustic.get(phones, -math.inf), score)
     found: dict[tuple[str, ...], float] = {}
     for phones, score in acoustic.items():
@@ -120,8 +124,8 @@ def brute_force(
                 language = rare_discount(model) * beside if beside else 0.0
                 language += sum(float(model.table[a, b]) for a, b in itertools.pairwise(context))
                 language += float(model.table[context[-1], model.words])
-            total = score + knobs.language_weight * (language + pronunciation)
-            total += knobs.word_bonus * len(words)
+            total = score + parameters.language_weight * (language + pronunciation)
+            total += parameters.word_bonus * len(words)
             if hot is not None:
                 total += sum(w * occurrences(words, phrase) for phrase, w in hot.phrases)
             text = tuple(names[word] for word in words)

@@ -139,7 +139,7 @@ def test_words_marked_as_uncertain_are_marked_in_text_and_subtitles():
         Word(text="one", start_s=0.0, end_s=0.4, confidence=0.9),
         Word(text="two", start_s=0.5, end_s=0.9, confidence=0.2, uncertain=True),
     )
-    transcript = Transcript((Segment.of(0, words),), 1.0)
+    transcript = Transcript((Segment.from_words(0, words),), 1.0)
     for name in ("txt", "srt", "vtt", "tsv", "TextGrid"):
         assert "[two?]" in writer(name)(transcript, "x"), name
     assert " two 0.200\n" in writer("ctm")(transcript, "x")
@@ -152,7 +152,7 @@ def test_a_subtitle_stays_until_its_last_word_has_been_said():
         Word(text=f"w{i}", start_s=start, end_s=start + 0.3, confidence=1.0)
         for i, start in enumerate(starts)
     )
-    transcript = Transcript((Segment.of(0, words),), 9.7)
+    transcript = Transcript((Segment.from_words(0, words),), 9.7)
     shown = cues(transcript)
     assert len(shown) > 1
     for word in words:

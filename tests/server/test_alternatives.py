@@ -112,7 +112,7 @@ class Numbers:
         for place, text in enumerate(texts):
             heard = enumerate(zip(text.split(), sure, strict=False))
             words = tuple(Word(word, at, at + 0.5, confidence) for at, (word, confidence) in heard)
-            segments.append(with_written(Segment.of(place, words)))
+            segments.append(with_written(Segment.from_words(place, words)))
             on_segment(segments[-1])
         return Transcript(tuple(segments), 9.0)
 

@@ -273,7 +273,10 @@ def test_finals_have_the_parse_of_a_grammar(serving, word_model):
         ({"grammar": "#JSGF V1.0;\npublic <a> = <b>;"}, "line 2, column 14: <b> is not defined"),
         ({"grammar": "#JSGF V1.0;\npublic <a> = zebra;"}, "'zebra' needs the phone Z"),
         ({"grammar": "#" * 50_001}, "length <= 50000"),
-        ({"grammar": ANY, "phrases": ["a"]}, "phrases beside a grammar; send one of them"),
+        (
+            {"grammar": ANY, "phrases": ["a"]},
+            "both phrases and a grammar are given; send one of them",
+        ),
         ({"grammar": ANY, "decoder": "greedy"}, "leave decoder out"),
         (
             {"grammar": "#JSGF V1.0;\npublic <a> = " + "<number.1-9999> " * 9 + ";"},
@@ -281,7 +284,7 @@ def test_finals_have_the_parse_of_a_grammar(serving, word_model):
         ),
         ({"phrases": ["a"], "decoder": "greedy"}, "leave decoder out"),
         ({"phrases": ["a"], "rejection": 21}, "<= 20"),
-        ({"rejection": 1}, "rejection is of phrases"),
+        ({"rejection": 1}, "rejection applies to phrases"),
     ],
 )
 def test_phrases_that_are_refused(phrase_server, start, message):
@@ -337,7 +340,7 @@ def test_hot_words_change_while_a_client_speaks(phrase_server):
         ({"hot_words": {"a": 21}}, "give 0 to 20"),
         ({"hot_words": ["zebra"]}, "'zebra' needs the phone Z"),
         ({"hot_words": [chr(97 + i // 26) + chr(97 + i % 26) for i in range(676)]}, "200 are"),
-        ({"hot_words": ["a"], "decoder": "greedy"}, "need a search for words"),
+        ({"hot_words": ["a"], "decoder": "greedy"}, "need a word search"),
         ({"hot_words": ["a"], "phrases": ["a"]}, "leave hot_words out"),
     ],
 )

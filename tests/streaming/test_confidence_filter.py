@@ -34,7 +34,7 @@ def texts(words):
 
 
 def test_uncertain_words_are_left_out_or_marked():
-    segment = Segment.of(7, words_of([0.9, 0.4, 0.5]))
+    segment = Segment.from_words(7, words_of([0.9, 0.4, 0.5]))
     left = ConfidenceFilter(MinimumConfidence(LEAST)).final(segment)
     assert (left.id, left.text, texts(left.words)) == (0, "a c", [("a", False), ("c", False)])
     marked = ConfidenceFilter(MinimumConfidence(LEAST, mark=True)).final(segment)
@@ -44,9 +44,9 @@ def test_uncertain_words_are_left_out_or_marked():
 
 def test_segments_without_words_are_dropped_and_not_counted():
     one = ConfidenceFilter(MinimumConfidence(LEAST))
-    assert one.final(Segment.of(0, words_of([0.1, 0.2]))) is None
-    assert one.final(Segment.of(1, words_of([0.9]))).id == 0
-    assert one.final(Segment.of(2, words_of([0.9]))).id == 1
+    assert one.final(Segment.from_words(0, words_of([0.1, 0.2]))) is None
+    assert one.final(Segment.from_words(1, words_of([0.9]))).id == 0
+    assert one.final(Segment.from_words(2, words_of([0.9]))).id == 1
 
 
 def test_a_word_is_decided_when_the_next_one_is_stable():
@@ -57,7 +57,7 @@ def test_a_word_is_decided_when_the_next_one_is_stable():
     assert one.partial(opened([0.9, 0.1, 0.9], 2)) is None
     shown = one.partial(opened([0.1, 0.9, 0.9], 3))
     assert (shown.text, shown.stable) == ("a b c", "a b")
-    assert one.final(Segment.of(0, words_of([0.1, 0.1, 0.1]))).text == "a b"
+    assert one.final(Segment.from_words(0, words_of([0.1, 0.1, 0.1]))).text == "a b"
 
 
 readings = st.lists(
@@ -78,7 +78,7 @@ def test_stable_text_is_only_extended_and_what_is_shown_gets_a_final(partials, l
             assert shown.text == " ".join(word.marked for word in shown.words)
             assert shown.stable.startswith(known)
             known = shown.stable
-    final = one.final(Segment.of(0, words_of(last)))
+    final = one.final(Segment.from_words(0, words_of(last)))
     assert final is not None or not is_shown
     assert (final.text if final else "").startswith(known)
 

@@ -34,7 +34,7 @@ def spoken(text):
         Word(text=word, start_s=0.5 * n, end_s=0.5 * n + 0.4, confidence=0.9 - 0.01 * n)
         for n, word in enumerate(text.split())
     ]
-    return Segment.of(3, tuple(words))
+    return Segment.from_words(3, tuple(words))
 
 
 def finals(events):
@@ -54,7 +54,7 @@ def test_a_written_word_spans_what_it_stands_for():
 def test_a_written_word_is_as_uncertain_as_what_it_stands_for():
     segment = spoken("twenty five dollars today")
     words = (replace(segment.words[0], uncertain=True), *segment.words[1:])
-    assert with_written(Segment.of(0, words)).written == "[$25?] today"
+    assert with_written(Segment.from_words(0, words)).written == "[$25?] today"
 
 
 def test_json_has_both_forms_only_where_it_was_asked_for():
@@ -119,6 +119,6 @@ def test_a_resumed_and_a_reset_stream_go_on_writing(recognizer, speech):
 
 def test_only_english_is_written(recognizer, monkeypatch):
     monkeypatch.setattr(recognizer, "_language", "de")
-    with pytest.raises(ConfigError, match="no rules to write 'de'"):
+    with pytest.raises(ConfigError, match="available in English only, not in 'de'"):
         recognizer.stream(RATE, written=True)
     recognizer.stream(RATE)
