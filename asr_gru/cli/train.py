@@ -6,12 +6,16 @@ import atexit
 import datetime as dt
 import os
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import click
 
 from asr_gru.cli.interrupts import interruptible
 from asr_gru.cli.options import cache_option, finite
 from asr_gru.errors import ConfigError, MissingExtraError
+
+if TYPE_CHECKING:
+    from asr_gru.training.overfit import OverfitResult
 
 __all__ = ["command"]
 
@@ -48,6 +52,11 @@ __all__ = ["command"]
     help="Train for this long, including the learning rate decay, instead of CONFIG's epochs.",
 )
 @click.option(
+    "--overfit-one-batch",
+    is_flag=True,
+    help="Only check that one batch can be learned by heart; fails if not. Writes no run.",
+)
+@click.option(
     "--set", "changes", multiple=True, metavar="KEY=VALUE", help="Override a key of CONFIG."
 )
 def command(
@@ -59,6 +68,7 @@ def command(
     start_from: Path | None,
     new_head: bool,
     minutes: float | None,
+    overfit_one_batch: bool,
     changes: tuple[str, ...],
 ) -> None:
     """Train a model as configured in CONFIG (TOML), or resume a stopped run.
@@ -69,6 +79,7 @@ def command(
     """
     try:
         from asr_gru.training.distributed import init_processes
+        from asr_gru.training.overfit import overfit_one_batch as overfit
         from asr_gru.training.recipe import choose_stage, load_recipe
         from asr_gru.training.run import Run, StopRequest
         from asr_gru.training.stages import plan_stages, train_stages
@@ -89,7 +100,7 @@ def command(
         stop=stop,
     )
 
-    planned = plan_stages(stages, run, only, _log)
+    planned = [] if overfit_one_batch else plan_stages(stages, run, only, _log)
 
     def request_stop() -> bool:
         stop.requested = True
@@ -97,8 +108,12 @@ def command(
 
     with interruptible(request_stop) as check:
         processes = init_processes()
+        state = None
         try:
-            state = train_stages(planned, processes, _log)
+            if overfit_one_batch:
+                result = overfit((only or stages[0]).config, run, processes, _log)
+            else:
+                state = train_stages(planned, processes, _log)
         except Exception:
             if processes.world_size > 1:
                 # Threads of the process group may still wait for a dead peer, and would abort
@@ -110,6 +125,20 @@ def command(
         if stop.requested and processes.is_main and state is not None:
             _log(f"stopped after step {state.global_step}; the same command goes on from there")
         check()
+        if overfit_one_batch:
+            _print_overfit(result)
+
+
+def _print_overfit(result: OverfitResult) -> None:
+    for reference, hypothesis in result.texts:
+        click.echo(f"ref: {reference}\nhyp: {hypothesis}")
+    if not result.learned:
+        raise ConfigError(
+            f"one batch was not learned in {result.steps} steps (loss {result.loss:.4g} nats per "
+            "token); check that texts and recordings belong together, optimiser.learning_rate, "
+            "and encoder.subsampling"
+        )
+    click.echo(f"learned in {result.steps} steps: loss {result.loss:.4g} nats per token")
 
 
 def _run_name(config: Path) -> str:
