@@ -22,7 +22,7 @@ ROOMS = [
     {"loaded_model"},
     {"transcriber"},
     {"recognizer"},
-    {"evaluation", "live", "tuning"},
+    {"evaluation", "inspection", "live", "tuning"},
     {"adaptation", "calibration"},
     {"training", "server"},
     {"cli"},

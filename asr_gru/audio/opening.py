@@ -180,6 +180,7 @@ def read_recording(
     *,
     start_s: float = 0.0,
     duration_s: float | None = None,
+    warnings: list[str] | None = None,
 ) -> Samples:
     """Read a recording, or a segment of it, as mono float32 at ``sample_rate``, shape ``(n,)``.
 
@@ -190,6 +191,7 @@ def read_recording(
         sample_rate: in Hz.
         start_s: where to begin.
         duration_s: seconds to read; None for the rest. Fewer are returned at the end.
+        warnings: receives those of the recording.
 
     Raises:
         AudioError: as ``open_recording`` and ``Recording.blocks``.
@@ -210,4 +212,6 @@ def read_recording(
             if left == 0:
                 break
         pieces.append(resampler.finish())
+        if warnings is not None:
+            warnings += recording.warnings
     return np.concatenate(pieces)

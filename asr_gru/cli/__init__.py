@@ -21,6 +21,7 @@ COMMANDS: Mapping[str, str] = {
     "live": "Transcribe a microphone live.",
     "serve": "Run the server: web page, WebSocket and OpenAI-compatible API.",
     "evaluate": "Measure word error rates on manifests.",
+    "data": "Print what is in lists of recordings, and what is wrong with them.",
     "convert-manifest": "Convert lists of recordings between formats.",
     "train": "Train a model.",
     "align-corpus": "Align the recordings of training manifests, phone by phone.",

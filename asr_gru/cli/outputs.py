@@ -221,7 +221,7 @@ def check_folder(folder: Path) -> None:
         with tempfile.TemporaryFile(dir=existing):
             pass
     except OSError as error:
-        raise Error(f"{folder}: {error.strerror or error}; give a writable --output-dir") from None
+        raise Error(f"{folder}: {error.strerror or error}; give a writable folder") from None
 
 
 def name_outputs(paths: Sequence[Path]) -> list[Path]:

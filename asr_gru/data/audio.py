@@ -9,21 +9,32 @@ from asr_gru.errors import AudioError
 __all__ = ["duration_of", "load_audio"]
 
 
-def load_audio(utterance: Utterance, sample_rate: int) -> Samples:
+def load_audio(
+    utterance: Utterance, sample_rate: int, warnings: list[str] | None = None
+) -> Samples:
     """Read an utterance as mono float32 at ``sample_rate``, shape ``(n,)``.
 
     A segment that ends after its recording is shorter than the manifest says.
+
+    Args:
+        utterance: a recording, or a segment of one.
+        sample_rate: in Hz.
+        warnings: receives problems of the file that did not stop decoding.
 
     Raises:
         AudioError: the recording cannot be read, has no samples, or ends before the segment.
     """
     if utterance.start_s is None:
-        samples = read_recording(utterance.path, sample_rate)
+        samples = read_recording(utterance.path, sample_rate, warnings=warnings)
         if not len(samples):
             raise AudioError(f"{utterance.path}: has no samples; record it again")
         return samples
     samples = read_recording(
-        utterance.path, sample_rate, start_s=utterance.start_s, duration_s=utterance.duration_s
+        utterance.path,
+        sample_rate,
+        start_s=utterance.start_s,
+        duration_s=utterance.duration_s,
+        warnings=warnings,
     )
     if not len(samples):
         raise AudioError(

@@ -73,10 +73,13 @@ def write_manifest(path: str | Path, utterances: Iterable[Utterance]) -> None:
 def name_manifests(paths: Sequence[str | Path]) -> list[str]:
     """Return a short name for each manifest: its stem, with as many folders as make it distinct.
 
-    A manifest that is given several times has the same name each time, and so do files that differ
-    only in their suffix.
+    A manifest that is given several times has the same name each time.
     """
-    plain = [_without_suffixes(Path(path).absolute()) for path in paths]
+    whole = [Path(path).absolute() for path in paths]
+    stems = Counter(_without_suffixes(path) for path in dict.fromkeys(whole))
+    plain = [
+        _without_suffixes(path) if stems[_without_suffixes(path)] == 1 else path for path in whole
+    ]
     names = [path.name for path in plain]
     depth = 1
     while len(set(names)) < len(set(plain)):

@@ -17,6 +17,7 @@ ROOT = Path(__file__).parents[2]
 COMMANDS = {
     "benchmarks.accuracy.alignment": ["{manifest}"],
     "benchmarks.accuracy.beam_width": ["{manifest}", "--every", "1"],
+    "benchmarks.accuracy.text_doubt": ["{manifest}"],
     "benchmarks.accuracy.confidence": ["{manifest}"],
     "benchmarks.accuracy.hot_words": ["{manifest}", "--count", "2", "--weights", "4"],
     "benchmarks.accuracy.level": ["{manifest}"],
@@ -56,6 +57,7 @@ COMMANDS = {
 HEADERS = {
     "benchmarks.accuracy.alignment": "list words false % found % precise % extra %",
     "benchmarks.accuracy.beam_width": "beam width one RTF",
+    "benchmarks.accuracy.text_doubt": "list text utterances median suspicious %",
     "benchmarks.accuracy.confidence": "confidence words correct %",
     "benchmarks.accuracy.hot_words": "list weight recall % rest WER % false/h misheard RTF",
     "benchmarks.accuracy.level": "WER % en-small",

@@ -273,6 +273,7 @@ def test_manifests_have_distinct_names(tmp_path):
     assert names == ["a/x/dev", "b/x/dev", "y/dev", "c"]
     (tmp_path / "v1.2").mkdir()
     assert name_manifests([tmp_path / "v1.2"]) == ["v1.2"]
+    assert name_manifests(["dev.tsv", "dev.jsonl"]) == ["dev.tsv", "dev.jsonl"]
     assert name_manifests(["a/dev.tsv", "a/dev.tsv", "b/dev.tsv"]) == ["a/dev", "a/dev", "b/dev"]
 
 

@@ -1,0 +1,304 @@
+"""``asr-gru data``: what is in lists of recordings, and what is wrong with them."""
+
+from __future__ import annotations
+
+import json
+from collections import Counter
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any, Literal
+
+import click
+
+from asr_gru.cli.options import normaliser_option
+from asr_gru.cli.outputs import check_folder
+from asr_gru.cli.terminal import count_progress, left_out
+from asr_gru.data.manifest import (
+    Utterance,
+    check_files,
+    name_manifests,
+    read_manifest,
+    write_manifest,
+)
+from asr_gru.errors import ConfigError, DataError, MissingExtraError
+from asr_gru.inspection import (
+    Finding,
+    Inspection,
+    ModelVocabulary,
+    Overlap,
+    TextDoubt,
+    Unknown,
+    inspect,
+    overlap,
+    plot,
+)
+from asr_gru.inspection.corpus import PERCENTILES
+from asr_gru.inspection.plot import PLOT_SUFFIXES
+
+__all__ = ["command"]
+
+FILE = click.Path(path_type=Path)
+MOST_WORDS = 20
+
+
+@click.command("data")
+@click.argument("manifests", nargs=-1, required=True, type=FILE)
+@click.option(
+    "--model",
+    help="Bundled model, or a folder; list what it does not know, and doubt texts by alignment.",
+)
+@normaliser_option("How texts are brought to words.")
+@click.option(
+    "--list",
+    "listed",
+    type=click.IntRange(0),
+    default=5,
+    show_default=True,
+    help="Number of suspicious utterances to print of each kind.",
+)
+@click.option(
+    "--plot", "picture", type=FILE, help="Draw the distributions to this .png, .svg or .pdf."
+)
+@click.option(
+    "--write", "output", type=FILE, help="Write the utterances without findings to this manifest."
+)
+@click.option(
+    "--show",
+    type=FILE,
+    metavar="FOLDER",
+    help="Write each augmentation of an utterance to this folder, and a picture.",
+)
+@click.option(
+    "--augment",
+    type=FILE,
+    metavar="CONFIG",
+    help="With --show: the training configuration whose [augment] is shown.",
+)
+@click.option(
+    "--root", type=FILE, help="With --augment: folder of the paths in CONFIG, as for train."
+)
+@click.option("--play", is_flag=True, help="With --show: play each augmentation, too.")
+@click.option(
+    "--format", "form", type=click.Choice(["text", "json"]), default="text", show_default=True
+)
+def command(
+    manifests: tuple[Path, ...],
+    model: str | None,
+    normaliser: Literal["none", "basic", "english"],
+    listed: int,
+    picture: Path | None,
+    output: Path | None,
+    show: Path | None,
+    augment: Path | None,
+    root: Path | None,
+    play: bool,
+    form: str,
+) -> int:
+    """Print what is in MANIFESTS: hours, speakers, lengths, words, and suspicious utterances.
+
+    Recordings and speakers that several of the lists share are named. Exits with 1 if a recording
+    cannot be read.
+    """
+    _check_options(picture, output, show, given=(augment, root, play or None))
+    lists = {}
+    for name, path in zip(name_manifests(manifests), manifests, strict=True):
+        lists[name] = read_manifest(path)
+        if not lists[name]:
+            raise DataError(f"{path}: is empty; there is nothing to look at")
+        check_files(lists[name])
+    doubt, vocabulary = None, None
+    if model is not None:
+        from asr_gru.recognizer import Recognizer
+
+        doubt, vocabulary = TextDoubt(Recognizer.load(model)), ModelVocabulary(model)
+    found = {name: _inspect(name, one, normaliser, doubt) for name, one in lists.items()}
+    unknown = {
+        name: vocabulary.unknown(item.text for item in one.items)
+        for name, one in found.items()
+        if vocabulary is not None
+    }
+    shared = overlap(lists)
+    if picture is not None:
+        plot(picture, found)
+    if output is not None:
+        write_manifest(output, _unsuspicious(found))
+    if form == "json":
+        click.echo(json.dumps(_document(found, unknown, shared), indent=2, ensure_ascii=False))
+    else:
+        for name, one in found.items():
+            _print(name, one, unknown.get(name), listed)
+        for one_shared in shared:
+            click.echo(_sentence(one_shared))
+    if show is not None:
+        _show(
+            show, [one for listed_ in lists.values() for one in listed_], augment, root, play=play
+        )
+    return int(any(one.unreadable for one in found.values()))
+
+
+def _check_options(
+    picture: Path | None, output: Path | None, show: Path | None, given: Sequence[object]
+) -> None:
+    """Refuse what would fail after everything has been read."""
+    if show is None and any(one is not None for one in given):
+        raise ConfigError("--augment, --root and --play need --show")
+    if picture is not None and picture.suffix not in PLOT_SUFFIXES:
+        raise ConfigError(f"{picture}: draw a {', '.join(PLOT_SUFFIXES)}")
+    for path in (picture, output):
+        if path is not None and not path.parent.is_dir():
+            raise ConfigError(f"{path.parent}: no such folder; make it first")
+    if output is not None and output.exists():
+        raise ConfigError(f"{output}: exists; give another name")
+    if show is not None:
+        check_folder(show)
+    if picture is not None or show is not None:
+        try:
+            import matplotlib as mpl  # noqa: F401
+        except ImportError:
+            raise MissingExtraError("matplotlib", "train") from None
+
+
+def _inspect(
+    name: str,
+    utterances: Sequence[Utterance],
+    normaliser: Literal["none", "basic", "english"],
+    doubt: TextDoubt | None,
+) -> Inspection:
+    with count_progress(name, len(utterances)) as update:
+        found = inspect(utterances, normaliser=normaliser, doubt=doubt, on_progress=update)
+    for problem in found.unreadable:
+        left_out(problem)
+    if not found.items:
+        raise DataError(f"{name}: no recording can be read ({found.unreadable[0]})")
+    return found
+
+
+def _unsuspicious(lists: Mapping[str, Inspection]) -> list[Utterance]:
+    kept = []
+    for one in lists.values():
+        suspicious = {finding.recording for finding in one.findings()}
+        kept += [i.utterance for i in one.items if i.utterance.key not in suspicious]
+    return kept
+
+
+def _print(name: str, found: Inspection, unknown: Unknown | None, listed: int) -> None:
+    words, characters = found.words, found.characters
+    click.echo(
+        f"{name}: {len(found.items)} utterances, {found.hours:.2f} hours, {_speakers(found)}"
+    )
+    click.echo(f"texts: {words.total()} words, {len(words)} different")
+    click.echo(f"characters: {_counted(characters, 60)}")
+    if unknown is not None:
+        if unknown.words is not None:
+            share = 100 * unknown.words.total() / max(1, words.total())
+            click.echo(
+                f"words that the model lacks: {unknown.words.total()} ({share:.1f} %), "
+                f"{len(unknown.words)} different: {_counted(unknown.words, MOST_WORDS)}"
+            )
+        click.echo(f"characters that the model lacks: {_counted(unknown.characters, MOST_WORDS)}")
+    heads = [{0: "min", 100: "max"}.get(p, f"{p} %") for p in PERCENTILES]
+    click.echo(f"\n{'':24}" + "".join(f"{head:>8}" for head in heads))
+    for label, figures in found.percentiles.items():
+        click.echo(f"{label:24}" + "".join(f"{figure:8.2f}" for figure in figures))
+    findings = found.findings()
+    count = len({finding.recording for finding in findings})
+    click.echo(f"\nunreadable: {len(found.unreadable)}, suspicious: {count}")
+    by_kind: dict[str, list[Finding]] = {}
+    for finding in findings:
+        by_kind.setdefault(finding.kind, []).append(finding)
+    for kind, some in sorted(by_kind.items(), key=lambda entry: -len(entry[1])):
+        click.echo(f"  {kind}: {len(some)}")
+        for finding in some[:listed]:
+            click.echo(f"    {finding.recording}: {finding.detail}")
+    click.echo()
+
+
+def _speakers(found: Inspection) -> str:
+    speakers = found.speakers
+    nameless = speakers.pop("", 0)
+    if not speakers:
+        return "no speakers named"
+    name, seconds = speakers.most_common(1)[0]
+    share = 100 * seconds / max(1.0, found.hours * 3600)
+    text = f"{len(speakers)} speakers ({name} has {share:.0f} %)"
+    return f"{text}, {nameless} s without one" if nameless else text
+
+
+def _counted(counts: Counter[str], most: int) -> str:
+    """Return the most frequent names with their counts."""
+    if not counts:
+        return "none"
+    shown = ", ".join(f"{name} ({count})" for name, count in counts.most_common(most))
+    return f"{shown} and {len(counts) - most} more" if len(counts) > most else shown
+
+
+def _sentence(one: Overlap) -> str:
+    first, second = one.lists
+    example = ", ".join(one.shared[:3])
+    return f"{first} and {second} share {len(one.shared)} {one.kind} (such as {example})"
+
+
+def _document(
+    lists: Mapping[str, Inspection],
+    unknown: Mapping[str, Unknown],
+    shared: Sequence[Overlap],
+) -> dict[str, Any]:
+    documents = {}
+    for name, found in lists.items():
+        documents[name] = {
+            "utterances": len(found.items),
+            "hours": round(found.hours, 4),
+            "speakers": dict(found.speakers.most_common()),
+            "words": found.words.total(),
+            "different_words": len(found.words),
+            "characters": dict(found.characters.most_common()),
+            "percentiles": {
+                label: {str(p): _finite(f) for p, f in zip(PERCENTILES, figures, strict=True)}
+                for label, figures in found.percentiles.items()
+            },
+            "unreadable": list(found.unreadable),
+            "suspicious": [
+                {"recording": str(one.recording), "kind": one.kind, "detail": one.detail}
+                for one in found.findings()
+            ],
+        }
+        if name in unknown:
+            words = unknown[name].words
+            documents[name]["unknown_words"] = None if words is None else dict(words.most_common())
+            documents[name]["unknown_characters"] = dict(unknown[name].characters.most_common())
+    return {
+        "lists": documents,
+        "shared": [
+            {"lists": list(one.lists), "kind": one.kind, "shared": list(one.shared)}
+            for one in shared
+        ],
+    }
+
+
+def _finite(figure: float) -> float | None:
+    """Return a figure as JSON can hold it: null where a text does not fit into its recording."""
+    return round(figure, 4) if abs(figure) != float("inf") else None
+
+
+def _show(
+    folder: Path,
+    utterances: Sequence[Utterance],
+    config: Path | None,
+    root: Path | None,
+    *,
+    play: bool,
+) -> None:
+    try:
+        from asr_gru.training.show_augmentation import show_augmentation
+    except ModuleNotFoundError as error:
+        raise MissingExtraError(error.name or "torch", "train") from None
+    written = show_augmentation(utterances, folder, config=config, root=root)
+    for path in written:
+        click.echo(f"wrote {path}", err=True)
+    if play:
+        from asr_gru.audio.playback import play as play_recording
+
+        for path in written:
+            if path.suffix == ".wav":
+                click.echo(f"playing {path.stem}", err=True)
+                play_recording(path)
