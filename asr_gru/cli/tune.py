@@ -3,16 +3,17 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import click
 
 from asr_gru.cli.terminal import left_out
-from asr_gru.errors import ModelError
+from asr_gru.errors import ConfigError, ModelError, did_you_mean
 
 if TYPE_CHECKING:
-    from asr_gru.decoding import TreeSearch
+    from asr_gru.decoding import TreeSearch, TreeSearchParameters
     from asr_gru.model.directory import ModelDirectory
     from asr_gru.tuning import Heard
 
@@ -33,6 +34,13 @@ __all__ = ["command"]
     type=click.Choice(["language_weight", "blank_bias", "word_bonus"]),
     help="Parameter to tune; may be repeated, in order.  [default: all]",
 )
+@click.option(
+    "--set",
+    "settings",
+    multiple=True,
+    metavar="NAME=VALUE",
+    help="Start from this value of any search parameter, such as blank_skip=0.8; may be repeated.",
+)
 @click.option("--rounds", type=click.IntRange(1, 10), default=2, show_default=True)
 @click.option(
     "--confidence", is_flag=True, help="Fit confidences of words instead (docs/python.md)."
@@ -43,6 +51,7 @@ def command(
     manifests: tuple[Path, ...],
     limit: int | None,
     parameters: tuple[str, ...],
+    settings: tuple[str, ...],
     rounds: int,
     confidence: bool,
     dry_run: bool,
@@ -65,6 +74,8 @@ def command(
     decoder = Decoders(directory).get("words")
     if not isinstance(decoder, TreeSearch):
         raise ModelError(f"{model}: has no lexicon to search for words; export it with --lexicon")
+    original = decoder.parameters
+    decoder = decoder.tuned(_changed(original, settings))
     acoustic = load_acoustic_model(directory)
     lists, speakers = {}, {}
     for name, manifest in zip(name_manifests(manifests), manifests, strict=True):
@@ -92,12 +103,31 @@ def command(
     best = coordinate_search(decoder, lists, names, rounds=rounds, on_trial=on_trial)
     click.echo(f"best, WER {first[0].mean - best.mean:.2f} points below the first:")
     show(best)
-    if not dry_run and best.parameters != decoder.parameters:
+    if not dry_run and best.parameters != original:
         files = {name: (directory.path / name).read_bytes() for name in directory.config.files}
         write_model_directory(
             directory.path, with_search_parameters(directory.config, best.parameters), files
         )
         click.echo(f"written to {directory.path}")
+
+
+def _changed(parameters: TreeSearchParameters, settings: Sequence[str]) -> TreeSearchParameters:
+    """Return parameters with the values of ``--set``."""
+    from asr_gru.model.search_parameters import PARAMETERS
+
+    values: dict[str, Any] = {}
+    for setting in settings:
+        name, equals, text = setting.partition("=")
+        if not equals:
+            raise ConfigError(f"--set {setting}: write it as NAME=VALUE, such as blank_skip=0.8")
+        if name not in PARAMETERS:
+            known = did_you_mean(name, PARAMETERS)
+            raise ConfigError(f"--set {setting}: unknown parameter {name!r}{known}")
+        try:
+            values[name] = type(PARAMETERS[name].default)(text)
+        except ValueError:
+            raise ConfigError(f"--set {setting}: {text!r} is not a number") from None
+    return replace(parameters, **values)
 
 
 def _fit_confidence(

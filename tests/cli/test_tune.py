@@ -45,6 +45,34 @@ def test_tune_prints_each_setting_and_writes_the_best(run, word_model, tmp_path,
     assert run("transcribe", "--model", folder, tmp_path / "0.wav").status == 0
 
 
+def test_tuning_starts_from_given_values(run, word_model, tmp_path, list_of_noise):
+    folder = tmp_path / "model"
+    shutil.copytree(word_model, folder)
+    start = ("--set", "blank_skip=0.8", "--set", "width=40", "--set", "blank_bias=3.5")
+    tuned = run("tune", folder, list_of_noise, "--rounds", "1", *start)
+    assert tuned.status == 0, tuned.err
+    assert tuned.out.splitlines()[1].split()[1] == "3.500"
+    after = words_of(folder)
+    assert (after["blank_skip"], after["width"]) == (0.8, 40)
+
+
+@pytest.mark.parametrize(
+    ("setting", "message"),
+    [
+        ("width", "write it as NAME=VALUE"),
+        ("blank_skp=0.8", "unknown parameter 'blank_skp' (did you mean 'blank_skip'?)"),
+        ("width=many", "'many' is not a number"),
+        ("blank_skip=2", "blank_skip"),
+        ("beam=nan", "beam"),
+    ],
+)
+def test_impossible_values_are_refused(run, word_model, list_of_noise, setting, message):
+    refused = run("tune", word_model, list_of_noise, "--set", setting)
+    assert refused.status == 1
+    assert message in refused.err
+    assert refused.err.count("\n") == 1
+
+
 def test_a_model_without_words_is_refused(run, model, list_of_noise):
     refused = run("tune", model, list_of_noise)
     assert refused.status == 1
