@@ -68,7 +68,7 @@ def test_tuning_starts_from_given_values(run, word_model, tmp_path, list_of_nois
 )
 def test_impossible_values_are_refused(run, word_model, list_of_noise, setting, message):
     refused = run("tune", word_model, list_of_noise, "--set", setting)
-    assert refused.status == 1
+    assert refused.status == 2
     assert message in refused.err
     assert refused.err.count("\n") == 1
 
