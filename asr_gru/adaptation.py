@@ -28,7 +28,7 @@ from asr_gru.text import normalise
 
 __all__ = ["Adaptation", "AdaptedText", "adapt"]
 
-LARGEST_WORD_LIST = 1 << 26
+MAX_WORD_LIST_BYTES = 1 << 26
 Normaliser = Literal["none", "basic", "english"]
 
 
@@ -254,7 +254,7 @@ def _listed(words: str | Path | Iterable[str] | None, normaliser: Normaliser) ->
         return []
     if isinstance(words, str | Path):
         path = Path(words)
-        return parse_word_list(read_lines(path, LARGEST_WORD_LIST), str(path), normaliser)
+        return parse_word_list(read_lines(path, MAX_WORD_LIST_BYTES), str(path), normaliser)
     return parse_word_list(enumerate(words, 1), "words", normaliser)
 
 

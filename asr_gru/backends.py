@@ -6,9 +6,9 @@ from asr_gru.errors import ConfigError, MissingExtraError, ModelError, did_you_m
 from asr_gru.model.acoustic import AcousticModel
 from asr_gru.model.directory import WEIGHTS, ModelDirectory
 
-__all__ = ["MOST_THREADS", "load_acoustic_model"]
+__all__ = ["MAX_THREADS", "load_acoustic_model"]
 
-MOST_THREADS = 256
+MAX_THREADS = 256
 """Far more cores than a small model can use; each thread costs memory and start-up time."""
 
 
@@ -22,8 +22,8 @@ def load_acoustic_model(
         MissingExtraError: the backend's library is not installed.
         ModelError: the directory has no weights for the backend, or there is no such device.
     """
-    if not 1 <= threads <= MOST_THREADS:
-        raise ConfigError(f"{threads} threads; give 1 to {MOST_THREADS}, at most one per core")
+    if not 1 <= threads <= MAX_THREADS:
+        raise ConfigError(f"{threads} threads; give 1 to {MAX_THREADS}, at most one per core")
     if backend == "onnx":
         from asr_gru.model.onnx import OnnxAcousticModel
 

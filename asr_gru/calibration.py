@@ -1,7 +1,7 @@
-"""Fit confidences: a logistic regression on the words that a model hears in known recordings.
+"""Calibrates word confidences by logistic regression on transcribed recordings.
 
-A word is right if the alignment with the reference matches it. The regression is fitted by
-Newton's method with a small penalty on the weights; all lists count alike.
+A word is correct if it matches in the alignment with the reference. The regression is fitted by
+Newton's method with a small L2 penalty; all lists have equal weight.
 """
 
 from __future__ import annotations
@@ -20,15 +20,15 @@ from asr_gru.scoring import align
 
 if TYPE_CHECKING:
     from asr_gru.decoding import TreeSearch
-    from asr_gru.tuning import Heard
+    from asr_gru.tuning import EncodedUtterance
 
 __all__ = [
-    "HeardWords",
+    "RecognizedWords",
     "calibration_error",
     "confidences",
     "cross_validated",
     "fit_confidence",
-    "words_heard",
+    "recognized_words",
 ]
 
 Floats = npt.NDArray[np.float64]
@@ -38,13 +38,13 @@ BINS = 10
 
 
 @dataclass(frozen=True, slots=True)
-class HeardWords:
-    """The words of a list, as the recogniser heard them.
+class RecognizedWords:
+    """The recognised words of a list.
 
     Attributes:
         features: ``(words, features)``, see ``decoding.confidence.WORD_FEATURES``.
-        right: ``(words,)`` whether each was said.
-        speakers: ``(words,)`` a number for the speaker of each.
+        right: ``(words,)`` whether each is correct.
+        speakers: ``(words,)`` speaker index of each.
     """
 
     features: Floats
@@ -52,19 +52,21 @@ class HeardWords:
     speakers: npt.NDArray[np.int64]
 
 
-def words_heard(decoder: TreeSearch, heard: Sequence[Heard], speakers: Sequence[str]) -> HeardWords:
-    """Decode utterances, and tell which words are right.
+def recognized_words(
+    decoder: TreeSearch, utterances: Sequence[EncodedUtterance], speakers: Sequence[str]
+) -> RecognizedWords:
+    """Decode utterances and mark which words are correct.
 
     Args:
-        decoder: the search for words.
-        heard: utterances.
-        speakers: of each utterance; one without a name counts as a speaker of its own.
+        decoder: the word search.
+        utterances: utterances.
+        speakers: of each utterance; each unnamed one counts as a separate speaker.
     """
     features: list[tuple[float, ...]] = []
     right: list[bool] = []
     owners: list[int] = []
     numbers: dict[str, int] = {}
-    for place, (one, speaker) in enumerate(zip(heard, speakers, strict=True)):
+    for place, (one, speaker) in enumerate(zip(utterances, speakers, strict=True)):
         (state,) = decoder.advance([decoder.start()], [one.log_probs])
         best = decoder.best(decoder.finish(state))[0]
         words = best.words or ()
@@ -73,18 +75,18 @@ def words_heard(decoder: TreeSearch, heard: Sequence[Heard], speakers: Sequence[
         right += [said == word for said, word in pairs if word is not None]
         number = numbers.setdefault(speaker or f"\0{place}", len(numbers))
         owners += [number] * len(words)
-    return HeardWords(
+    return RecognizedWords(
         np.array(features, np.float64).reshape(-1, len(WORD_FEATURES)),
         np.array(right, bool),
         np.array(owners, np.int64),
     )
 
 
-def fit_confidence(lists: Sequence[HeardWords]) -> ConfidenceWeights:
-    """Fit the weights on lists, which count alike.
+def fit_confidence(lists: Sequence[RecognizedWords]) -> ConfidenceWeights:
+    """Fit the weights on lists of equal weight.
 
     Raises:
-        DataError: no words, or none wrong, or none right.
+        DataError: all words are correct, none is, or there are none.
     """
     features = np.concatenate([one.features for one in lists])
     right = np.concatenate([one.right for one in lists])
@@ -111,14 +113,14 @@ def fit_confidence(lists: Sequence[HeardWords]) -> ConfidenceWeights:
     )
 
 
-def confidences(weights: ConfidenceWeights, words: HeardWords) -> Floats:
+def confidences(weights: ConfidenceWeights, words: RecognizedWords) -> Floats:
     """Return the confidence of each word, ``(words,)``."""
     values = np.array([getattr(weights, name) for name in WORD_FEATURES])
     result: Floats = 1.0 / (1.0 + np.exp(-np.clip(words.features @ values, -12, 12)))
     return result
 
 
-def cross_validated(lists: Mapping[str, HeardWords]) -> dict[str, Floats]:
+def cross_validated(lists: Mapping[str, RecognizedWords]) -> dict[str, Floats]:
     """Return confidences of each list's words, each from weights fitted on other speakers."""
     results = {name: np.zeros(len(one.right)) for name, one in lists.items()}
     for fold in range(FOLDS):
@@ -130,8 +132,8 @@ def cross_validated(lists: Mapping[str, HeardWords]) -> dict[str, Floats]:
     return results
 
 
-def _where(words: HeardWords, chosen: npt.NDArray[np.bool_]) -> HeardWords:
-    return HeardWords(words.features[chosen], words.right[chosen], words.speakers[chosen])
+def _where(words: RecognizedWords, chosen: npt.NDArray[np.bool_]) -> RecognizedWords:
+    return RecognizedWords(words.features[chosen], words.right[chosen], words.speakers[chosen])
 
 
 def calibration_error(confidence: Floats, right: npt.NDArray[np.bool_]) -> float:

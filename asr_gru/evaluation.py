@@ -1,4 +1,4 @@
-"""How well a recogniser does on a manifest: rates, intervals, the worst, the commonest errors."""
+"""Evaluates a recogniser on a manifest: error rates, intervals, and the most frequent errors."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ __all__ = ["Evaluation", "UtteranceResult", "evaluate"]
 
 @dataclass(frozen=True, slots=True)
 class UtteranceResult:
-    """One utterance: what was said, what was heard, and the difference."""
+    """Reference, hypothesis and errors of an utterance."""
 
     utterance: Utterance
     reference: str
@@ -39,18 +39,18 @@ class UtteranceResult:
 
     @property
     def aligned(self) -> list[Pair]:
-        """Word by word, said and heard."""
+        """The word alignment of reference and hypothesis."""
         return align(self.reference.split(), self.hypothesis.split())
 
 
 @dataclass(frozen=True, slots=True)
 class Evaluation:
-    """All utterances of a manifest.
+    """Results of all utterances of a manifest.
 
     Attributes:
-        results: one by one.
-        audio_s: length of all recordings.
-        spent_s: time for all of them, reading excluded.
+        results: one per utterance.
+        audio_s: total duration of the recordings.
+        spent_s: total recognition time, without reading.
         unreadable: what was wrong with recordings that were left out, a line each.
     """
 
@@ -76,7 +76,7 @@ class Evaluation:
 
     @property
     def real_time_factor(self) -> float:
-        """Seconds spent for each second of audio."""
+        """Recognition time per second of audio."""
         return self.spent_s / max(self.audio_s, 1e-9)
 
     def worst(self, count: int) -> list[UtteranceResult]:
@@ -84,7 +84,7 @@ class Evaluation:
         return sorted(self.results, key=lambda one: -one.words.errors)[:count]
 
     def confusions(self, count: int) -> list[tuple[Pair, int]]:
-        """Return the commonest substitutions, deletions and insertions."""
+        """Return the most frequent substitutions, deletions and insertions."""
         counted: Counter[Pair] = confusions(one.aligned for one in self.results)
         return counted.most_common(count)
 
@@ -97,7 +97,7 @@ def evaluate(
     endpoint: EndpointRules | str | float = "off",
     on_progress: Callable[[int], None] | None = None,
 ) -> Evaluation:
-    """Transcribe every utterance and compare.
+    """Transcribe all utterances and compare them with their references.
 
     A recording that cannot be read is left out; its error is in ``Evaluation.unreadable``.
 
@@ -117,11 +117,11 @@ def evaluate(
             unreadable.append(str(error))
             continue
         began = time.perf_counter()
-        heard = recognizer.transcribe(samples, rate, endpoint=rules).text
+        text = recognizer.transcribe(samples, rate, endpoint=rules).text
         spent_s += time.perf_counter() - began
         audio_s += len(samples) / rate
         reference = normalise(utterance.text, normaliser)
-        hypothesis = normalise(heard, normaliser)
+        hypothesis = normalise(text, normaliser)
         words = word_errors(reference, hypothesis)
         characters = character_errors(reference, hypothesis)
         results.append(UtteranceResult(utterance, reference, hypothesis, words, characters))

@@ -12,7 +12,7 @@ from asr_gru.errors import DataError, Error
 
 __all__ = ["read_text", "replace_file", "sync_folder", "write_bytes"]
 
-LONGEST_NAME = 200
+MAX_NAME_BYTES = 200
 """Bytes of the name that are kept in the name of the temporary file; systems allow 255."""
 
 
@@ -31,7 +31,7 @@ def replace_file(path: str | Path, *, mode: int = 0o666) -> Iterator[BinaryIO]:
         OSError: with ``path`` as its ``filename``.
     """
     path = Path(path)
-    stem = os.fsdecode(os.fsencode(path.name)[:LONGEST_NAME])
+    stem = os.fsdecode(os.fsencode(path.name)[:MAX_NAME_BYTES])
     partial = path.with_name(f".{stem}.{os.getpid()}.partial")
     try:
         try:

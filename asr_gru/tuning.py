@@ -1,6 +1,6 @@
-"""Find how a model's search for words is best tuned: a coordinate search on recordings.
+"""Tunes the parameters of the word search by coordinate search on recordings.
 
-The acoustic model is run once; its log-probabilities are decoded again for every setting.
+The acoustic model runs once; its log-probabilities are decoded again for each setting.
 """
 
 from __future__ import annotations
@@ -20,22 +20,29 @@ from asr_gru.model.search_parameters import PARAMETERS
 from asr_gru.scoring import Score, word_errors
 from asr_gru.text import normalise
 
-__all__ = ["STEPS", "Heard", "Trial", "coordinate_search", "hear", "word_error_rates"]
+__all__ = [
+    "STEPS",
+    "EncodedUtterance",
+    "Trial",
+    "coordinate_search",
+    "run_acoustic_model",
+    "word_error_rates",
+]
 
 STEPS: Mapping[str, float] = {"language_weight": 0.2, "blank_bias": 0.5, "word_bonus": 0.5}
 """Parameters that can be tuned, and the initial step of each."""
-TOGETHER = 32
+BATCH_SIZE = 32
 LogProbs = npt.NDArray[np.float32]
 
 
 @dataclass(frozen=True, slots=True)
-class Heard:
-    """An utterance: its text, normalised, and what the acoustic model made of it.
+class EncodedUtterance:
+    """The reference and the log-probabilities of an utterance.
 
     Attributes:
-        text: what was said.
+        text: the normalised reference.
         log_probs: ``(frames, tokens)``.
-        speaker: who said it, or "".
+        speaker: name of the speaker, or "".
     """
 
     text: str
@@ -45,7 +52,7 @@ class Heard:
 
 @dataclass(frozen=True, slots=True)
 class Trial:
-    """A setting, with the word error rate of each list in percent."""
+    """Parameters, with the word error rate of each list in percent."""
 
     parameters: TreeSearchParameters
     rates: Mapping[str, float]
@@ -56,25 +63,25 @@ class Trial:
         return sum(self.rates.values()) / len(self.rates)
 
 
-def hear(
+def run_acoustic_model(
     acoustic: AcousticModel,
     utterances: Sequence[Utterance],
     on_unreadable: Callable[[str], None] | None = None,
-) -> list[Heard]:
+) -> list[EncodedUtterance]:
     """Run the acoustic model over recordings.
 
     Args:
         acoustic: the model.
         utterances: recordings and their texts.
-        on_unreadable: told, in a line, of each recording that cannot be read and is left out.
+        on_unreadable: called with the error of each recording that is skipped.
 
     Raises:
-        DataError: no utterances, recordings that are not there, or none that can be read.
+        DataError: there are no utterances, recordings are missing, or none can be read.
     """
     if not utterances:
         raise DataError("the manifest is empty; there is nothing to tune on")
     check_files(utterances)
-    heard = []
+    encoded = []
     for utterance in utterances:
         try:
             samples = load_audio(utterance, acoustic.info.sample_rate)
@@ -84,22 +91,26 @@ def hear(
                 on_unreadable(problem)
             continue
         rows = acoustic.finish(samples[None], acoustic.start(1))[0]
-        heard.append(Heard(normalise(utterance.text, "english"), rows, utterance.speaker))
-    if not heard:
+        encoded.append(
+            EncodedUtterance(normalise(utterance.text, "english"), rows, utterance.speaker)
+        )
+    if not encoded:
         raise DataError(f"no recording of the manifest can be read ({problem})")
-    return heard
+    return encoded
 
 
-def word_error_rates(decoder: TreeSearch, lists: Mapping[str, Sequence[Heard]]) -> dict[str, float]:
+def word_error_rates(
+    decoder: TreeSearch, lists: Mapping[str, Sequence[EncodedUtterance]]
+) -> dict[str, float]:
     """Decode lists of utterances; return the word error rate of each in percent."""
     rates = {}
-    for name, heard in lists.items():
+    for name, utterances in lists.items():
         errors = Score()
-        for first in range(0, len(heard), TOGETHER):
-            some = heard[first : first + TOGETHER]
-            states = [decoder.start() for _ in some]
+        for first in range(0, len(utterances), BATCH_SIZE):
+            batch = utterances[first : first + BATCH_SIZE]
+            states = [decoder.start() for _ in batch]
             for one, state in zip(
-                some, decoder.advance(states, [one.log_probs for one in some]), strict=True
+                batch, decoder.advance(states, [one.log_probs for one in batch]), strict=True
             ):
                 words = decoder.best(decoder.finish(state))[0].words or ()
                 errors += word_errors(one.text, " ".join(word.text for word in words))
@@ -109,7 +120,7 @@ def word_error_rates(decoder: TreeSearch, lists: Mapping[str, Sequence[Heard]]) 
 
 def coordinate_search(
     decoder: TreeSearch,
-    lists: Mapping[str, Sequence[Heard]],
+    lists: Mapping[str, Sequence[EncodedUtterance]],
     parameters: Sequence[str] = tuple(STEPS),
     *,
     rounds: int = 2,
@@ -117,23 +128,22 @@ def coordinate_search(
 ) -> Trial:
     """Tune one parameter after the other while the mean word error rate falls.
 
-    Each round goes through all parameters, first up, then down; the next takes half the steps.
+    Each round tries all parameters, first up, then down; the next round halves the steps.
 
     Args:
-        decoder: where the search begins.
-        lists: utterances by the name of their list; all lists count alike.
-        parameters: which, of ``STEPS``.
-        rounds: how often the steps are halved, 1 to 10.
-        on_trial: called with every setting that was tried.
+        decoder: decoder with the initial parameters.
+        lists: utterances by name of their list; all lists have equal weight.
+        parameters: names of the parameters to tune, of ``STEPS``.
+        rounds: number of rounds, 1 to 10.
+        on_trial: called with each setting that was tried.
 
     Raises:
         ConfigError: an unknown parameter, or rounds out of range.
     """
     unknown = [name for name in parameters if name not in STEPS]
     if unknown or not parameters:
-        raise ConfigError(
-            f"unknown parameter {', '.join(unknown) or 'given'}; there are {', '.join(STEPS)}"
-        )
+        problem = f"unknown parameter {unknown[0]!r}" if unknown else "no parameters to tune"
+        raise ConfigError(f"{problem}; choose from {', '.join(STEPS)}")
     if not 1 <= rounds <= 10:
         raise ConfigError(f"{rounds} rounds; give 1 to 10")
     tried: dict[TreeSearchParameters, Trial] = {}

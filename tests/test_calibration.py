@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from asr_gru.calibration import (
-    HeardWords,
+    RecognizedWords,
     calibration_error,
     confidences,
     cross_validated,
@@ -28,9 +28,9 @@ def words(count, seed, speakers=20):
     chance = np.random.default_rng(seed)
     features = chance.standard_normal((count, len(WORD_FEATURES)))
     features[:, 0] = 1.0
-    made = HeardWords(features, np.zeros(count, bool), chance.integers(0, speakers, count))
+    made = RecognizedWords(features, np.zeros(count, bool), chance.integers(0, speakers, count))
     right = chance.random(count) < confidences(TRUE, made)
-    return HeardWords(features, right, made.speakers)
+    return RecognizedWords(features, right, made.speakers)
 
 
 def hypothesis(match=None):
@@ -81,7 +81,7 @@ def test_no_confidence_is_from_a_fit_on_its_own_speaker():
     one = lists["one"]
     changed = one.right.copy()
     changed[one.speakers == 7] ^= True
-    after = cross_validated({"one": HeardWords(one.features, changed, one.speakers)})["one"]
+    after = cross_validated({"one": RecognizedWords(one.features, changed, one.speakers)})["one"]
     assert np.array_equal(before[one.speakers == 7], after[one.speakers == 7])
     assert not np.array_equal(before, after)
 
@@ -96,7 +96,7 @@ def test_lists_without_wrong_words_are_refused():
     one = words(10, 4)
     for right in (True, False):
         with pytest.raises(DataError, match="right and wrong"):
-            fit_confidence([HeardWords(one.features, np.full(10, right), one.speakers)])
+            fit_confidence([RecognizedWords(one.features, np.full(10, right), one.speakers)])
 
 
 def test_weights_are_part_of_the_model(tmp_path):

@@ -5,7 +5,7 @@ import pytest
 
 from asr_gru.decoding import TreeSearchParameters
 from asr_gru.errors import ConfigError
-from asr_gru.tuning import Heard, coordinate_search, word_error_rates
+from asr_gru.tuning import EncodedUtterance, coordinate_search, word_error_rates
 from tests.decoding.words import Bigrams, tree_search
 
 
@@ -18,7 +18,7 @@ def synthetic_set(decoder, seeds):
         rows = (scores - np.logaddexp.reduce(scores, axis=1, keepdims=True)).astype(np.float32)
         (state,) = decoder.advance([decoder.start()], [rows])
         words = decoder.best(decoder.finish(state))[0].words
-        found.append(Heard(" ".join(word.text for word in words), rows))
+        found.append(EncodedUtterance(" ".join(word.text for word in words), rows))
     return found
 
 
@@ -52,7 +52,7 @@ def test_only_the_named_parameters_move(lists):
 
 
 def test_what_cannot_be_searched_is_refused(lists):
-    with pytest.raises(ConfigError, match="unknown parameter width; there are language_weight"):
+    with pytest.raises(ConfigError, match="unknown parameter 'width'; choose from language_weight"):
         coordinate_search(tree_search(None), lists, ["width"])
     with pytest.raises(ConfigError, match="11 rounds"):
         coordinate_search(tree_search(None), lists, rounds=11)

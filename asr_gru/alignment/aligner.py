@@ -36,7 +36,7 @@ Rows = npt.NDArray[np.float32]
 Ways = list[tuple[int, ...]]
 PIECE_S = 20.0
 """Pieces are at least so long, and end at the longest pause within as much again."""
-MOST_CELLS, LEAST_BAND = 32_000_000, 2_000
+MAX_CELLS, LEAST_BAND = 32_000_000, 2_000
 """A piece of more cells (frames times states) is aligned within a band."""
 
 
@@ -198,8 +198,8 @@ class Aligner:
         spellings = [ways[word] for word in said]
         states = 1 + sum(1 + sum(2 * len(way) - 1 for way in own) for own in spellings)
         band = None
-        if states * len(rows) > MOST_CELLS:
-            band = max(LEAST_BAND, MOST_CELLS // len(rows))
+        if states * len(rows) > MAX_CELLS:
+            band = max(LEAST_BAND, MAX_CELLS // len(rows))
         probability = np.exp(rows[:, 0])
         between = np.maximum(
             rows[:, 0], rows.max(axis=1) - self._penalties.extra_speech * (1.0 - probability)

@@ -14,7 +14,7 @@ __all__ = ["TextWord", "read_text"]
 
 ABBREVIATION = re.compile(r"(?:\b(?:mr|mrs|ms|dr|st|prof|vs|etc|no)|\b[a-z])\.$", re.IGNORECASE)
 SENTENCE_END = re.compile(r"(?<=[.!?…])[\"'”’»)\]]*\s+|\n\s*\n")
-MOST_CHARACTERS = 50_000_000
+MAX_CHARACTERS = 50_000_000
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,8 +43,8 @@ def read_text(text: str, normaliser: Literal["none", "basic", "english"]) -> lis
     Raises:
         DataError: no words, or a text of more than 50 million characters.
     """
-    if len(text) > MOST_CHARACTERS:
-        raise DataError(f"a text of more than {MOST_CHARACTERS} characters; split it")
+    if len(text) > MAX_CHARACTERS:
+        raise DataError(f"a text of more than {MAX_CHARACTERS} characters; split it")
     text = text.replace("\r\n", "\n").strip()
     ends = [
         match.end()

@@ -30,8 +30,8 @@ if TYPE_CHECKING:
 
 __all__ = ["command"]
 
-LARGEST_TEXT = 50_000_000
-MOST_SHOWN = 10
+MAX_TEXT_BYTES = 50_000_000
+MAX_SHOWN = 10
 """Mismatches shown without ``--report``."""
 
 
@@ -190,14 +190,14 @@ def _audio(job: _Job, sample_rate: int) -> tuple[AudioInput, int | None]:
 def _read_text(path: Path) -> str:
     try:
         if str(path) == "-":
-            data = sys.stdin.buffer.read(LARGEST_TEXT + 1)
+            data = sys.stdin.buffer.read(MAX_TEXT_BYTES + 1)
         else:
             with path.open("rb") as file:
-                data = file.read(LARGEST_TEXT + 1)
+                data = file.read(MAX_TEXT_BYTES + 1)
     except OSError as error:
         raise DataError(f"{path}: {error.strerror}; give a text file") from None
-    if len(data) > LARGEST_TEXT:
-        raise DataError(f"{path}: larger than {LARGEST_TEXT} bytes; split it")
+    if len(data) > MAX_TEXT_BYTES:
+        raise DataError(f"{path}: larger than {MAX_TEXT_BYTES} bytes; split it")
     try:
         return data.decode("utf-8-sig")
     except UnicodeDecodeError:
@@ -227,9 +227,9 @@ def _report_lines(found: Alignment, audio: Path) -> Iterator[str]:
 
 def _notices(found: Alignment, *, is_reported: bool) -> Iterator[str]:
     if found.unpronounceable:
-        words = " ".join(map(repr, found.unpronounceable[:MOST_SHOWN]))
+        words = " ".join(map(repr, found.unpronounceable[:MAX_SHOWN]))
         yield f"cannot be pronounced: {words}; give a --lexicon with them"
-    shown = [] if is_reported else found.mismatches[:MOST_SHOWN]
+    shown = [] if is_reported else found.mismatches[:MAX_SHOWN]
     for one in shown:
         where = f"{one.start_s:.2f} to {one.end_s:.2f} s"
         if one.kind == "text":

@@ -33,7 +33,7 @@ __all__ = [
     "written_option",
 ]
 
-LARGEST_LIST = 10_000_000
+MAX_LIST_BYTES = 10_000_000
 
 UNITS = {"": 1, "B": 1, "KB": 10**3, "MB": 10**6, "GB": 10**9, "KIB": 1 << 10, "MIB": 1 << 20}
 
@@ -270,11 +270,11 @@ def _read_lines(path: Path, what: str) -> tuple[str, ...]:
     """
     try:
         with path.open("rb") as file:
-            data = file.read(LARGEST_LIST + 1)
+            data = file.read(MAX_LIST_BYTES + 1)
     except OSError as error:
         raise ConfigError(f"{path}: {error.strerror}; give a file of {what}") from None
-    if len(data) > LARGEST_LIST:
-        raise ConfigError(f"{path}: larger than {LARGEST_LIST} bytes; give fewer")
+    if len(data) > MAX_LIST_BYTES:
+        raise ConfigError(f"{path}: larger than {MAX_LIST_BYTES} bytes; give fewer")
     try:
         lines = data.decode("utf-8-sig").splitlines()
     except UnicodeDecodeError:

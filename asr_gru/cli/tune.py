@@ -15,7 +15,7 @@ from asr_gru.errors import ConfigError, ModelError, did_you_mean
 if TYPE_CHECKING:
     from asr_gru.decoding import TreeSearch, TreeSearchParameters
     from asr_gru.model.directory import ModelDirectory
-    from asr_gru.tuning import Heard
+    from asr_gru.tuning import EncodedUtterance
 
 __all__ = ["command"]
 
@@ -68,7 +68,7 @@ def command(
     from asr_gru.decoders import Decoders, with_search_parameters
     from asr_gru.decoding import TreeSearch
     from asr_gru.model.directory import ModelDirectory, write_model_directory
-    from asr_gru.tuning import STEPS, Trial, coordinate_search, hear
+    from asr_gru.tuning import STEPS, Trial, coordinate_search, run_acoustic_model
 
     directory = ModelDirectory.open(str(model))
     decoder = Decoders(directory).get("words")
@@ -81,7 +81,7 @@ def command(
     for name, manifest in zip(name_manifests(manifests), manifests, strict=True):
         utterances = read_manifest(manifest)
         step = max(1, len(utterances) // limit) if limit else 1
-        lists[name] = hear(acoustic, utterances[::step], left_out)
+        lists[name] = run_acoustic_model(acoustic, utterances[::step], left_out)
         speakers[name] = [one.speaker for one in lists[name]]
     if confidence:
         _fit_confidence(directory, decoder, lists, speakers=speakers, dry_run=dry_run)
@@ -133,7 +133,7 @@ def _changed(parameters: TreeSearchParameters, settings: Sequence[str]) -> TreeS
 def _fit_confidence(
     directory: ModelDirectory,
     decoder: TreeSearch,
-    lists: Mapping[str, Sequence[Heard]],
+    lists: Mapping[str, Sequence[EncodedUtterance]],
     *,
     speakers: Mapping[str, Sequence[str]],
     dry_run: bool,
@@ -146,12 +146,14 @@ def _fit_confidence(
         confidences,
         cross_validated,
         fit_confidence,
-        words_heard,
+        recognized_words,
     )
     from asr_gru.decoding import ConfidenceWeights
     from asr_gru.model.directory import write_model_directory
 
-    words = {name: words_heard(decoder, heard, speakers[name]) for name, heard in lists.items()}
+    words = {
+        name: recognized_words(decoder, heard, speakers[name]) for name, heard in lists.items()
+    }
     weights = fit_confidence(list(words.values()))
     held_out = cross_validated(words)
     config = directory.config

@@ -1,4 +1,4 @@
-"""Log-probabilities to words, in numpy alone."""
+"""Decoders: from log-probabilities to words. Needs numpy only."""
 
 from asr_gru.decoding.beam import BeamDecoder
 from asr_gru.decoding.confidence import ConfidenceWeights, word_confidence

@@ -16,7 +16,7 @@ BLANK = 0
 
 
 def frames_needed(targets: Sequence[int]) -> int:
-    """Return how many frames a target takes at least: one a token, one more between equal ones."""
+    """Return the minimum number of frames: one per token, one more between equal tokens."""
     repeats = sum(a == b for a, b in itertools.pairwise(targets))
     return len(targets) + repeats
 
@@ -30,7 +30,7 @@ def collapse(path: Sequence[int]) -> list[int]:
 def force_align(
     log_probs: npt.NDArray[np.float32], targets: Sequence[int]
 ) -> tuple[list[int], float]:
-    """Find the likeliest path that spells ``targets`` (Viterbi).
+    """Find the most probable path that spells ``targets`` (Viterbi).
 
     Args:
         log_probs: ``(frames, tokens)``.

@@ -1,11 +1,10 @@
-"""N-best lists: the hypotheses beside the best, and the words that compete with each of its words.
+"""N-best lists, and the alternatives of each word of the best hypothesis.
 
-The probability of a hypothesis is its score, normalised over the hypotheses of the list. Word
-alternatives are a confusion network (Mangu, Brill, Stolcke, "Finding consensus in speech
-recognition: word error minimization and other applications of confusion networks", 2000), made of
-the list in place of a lattice, with one place for each word of the best hypothesis: each other
-hypothesis is aligned with it by time, and a word's probability is the sum over the hypotheses that
-have it at that place.
+The probability of a hypothesis is its score, normalised over the list. Word alternatives are a
+confusion network (Mangu, Brill, Stolcke, "Finding consensus in speech recognition: word error
+minimization and other applications of confusion networks", 2000), built from the list instead of a
+lattice, with one slot per word of the best hypothesis. The other hypotheses are aligned with it by
+time; the probability of a word in a slot is the sum over the hypotheses that have it there.
 """
 
 from __future__ import annotations
@@ -41,7 +40,7 @@ SAME_WORD = 1.0
 
 
 def check_alternatives(count: object) -> int | None:
-    """Return how many hypotheses are asked for; None for no list.
+    """Return the requested length of n-best lists; None for no list.
 
     Raises:
         ConfigError: not a whole number from 1 to ``MAX_ALTERNATIVES``.
@@ -66,7 +65,7 @@ def n_best(
     *,
     before: int | None = None,
 ) -> list[Hypothesis]:
-    """Return up to ``n`` hypotheses with different words, ``best`` first, by falling score.
+    """Return up to ``n`` hypotheses with different words, in order of score, ``best`` first.
 
     Args:
         decoder: gives the hypotheses.

@@ -1,12 +1,12 @@
-"""Prefix beam search: the likeliest texts, each summed over all its alignments.
+"""Prefix beam search: the most probable texts, each summed over all its alignments.
 
 Hannun, Maas, Jurafsky, Ng: First-pass large vocabulary continuous speech recognition using
 bi-directional recurrent DNNs (2014), algorithm 1, over the forward variables of Graves et al.
 (2006): a prefix keeps the probability of the paths that end in blank apart from that of the paths
 that end in its last token, since a repeated token is a new one only after a blank.
 
-Beside these sums a prefix keeps its one best path of either kind, and with it the frames at which
-its tokens begin.
+Each prefix also keeps its best path of either kind, which gives the frames in which its tokens
+begin.
 """
 
 from __future__ import annotations
@@ -27,18 +27,19 @@ __all__ = ["BeamDecoder", "PrefixBeam"]
 
 
 class BeamDecoder(Decoder[PrefixBeam]):
-    """Prefix beam search with n-best, token frames and room for a language model.
+    """Prefix beam search with n-best lists, token frames and optional shallow fusion.
 
     Args:
-        width: texts kept from frame to frame.
-        tokens_a_frame: only so many of a frame's likeliest tokens may lengthen a text.
-        margin: a text this much less likely than the best is dropped, in nats.
-        blank_threshold: a frame whose blank is likelier than this counts as blank for certain,
-            which costs next to nothing; 1 decodes every frame in full.
+        width: maximum number of texts kept per frame.
+        tokens_a_frame: maximum number of tokens per frame, the most probable ones, that can extend
+            a text.
+        margin: texts worse than the best by more than this are pruned, in nats.
+        blank_threshold: frames with a higher blank probability are treated as blank without a
+            search; 1 searches every frame.
         fusion: a language model over tokens and its weight.
 
     Raises:
-        ConfigError: a number out of its range.
+        ConfigError: an argument is out of range.
     """
 
     def __init__(
@@ -70,16 +71,16 @@ class BeamDecoder(Decoder[PrefixBeam]):
     def advance(
         self, states: Sequence[PrefixBeam], log_probs: Sequence[LogProbs]
     ) -> list[PrefixBeam]:
-        """Take ``(frames, tokens)`` of each stream and return the states after them.
+        """Advance each stream by its ``(frames, tokens)`` rows; return the new states.
 
         Raises:
-            Error: a state whose sentence is finished.
+            Error: a sentence is finished.
         """
         return [self._advance(beam, rows) for beam, rows in zip(states, log_probs, strict=True)]
 
     def _advance(self, beam: PrefixBeam, log_probs: LogProbs) -> PrefixBeam:
         if beam.finished:
-            raise Error("this sentence is finished; begin another with start()")
+            raise Error("this sentence is finished; start another with start()")
         rows = log_probs.astype(np.float64)
         count = min(self.tokens_a_frame, rows.shape[1] - 1)
         likely = np.argpartition(-rows[:, 1:], count - 1, axis=1)[:, :count] + 1
@@ -89,7 +90,7 @@ class BeamDecoder(Decoder[PrefixBeam]):
         return beam
 
     def best(self, state: PrefixBeam, n: int = 1) -> list[Hypothesis]:
-        """Return the ``n`` likeliest texts, best first."""
+        """Return the ``n`` most probable texts, best first."""
         scores = np.logaddexp(state.blank, state.token).tolist()
         columns = zip(state.prefixes, state.best_traces(), scores, strict=True)
         found = []
@@ -104,7 +105,7 @@ class BeamDecoder(Decoder[PrefixBeam]):
         return found
 
     def settled(self, state: PrefixBeam) -> int:
-        """Return the length of the beginning that all kept texts share."""
+        """Return the length of the common prefix of all kept texts."""
         depth = min(prefix.depth for prefix in state.prefixes)
         nodes = {_ancestor(prefix, depth) for prefix in state.prefixes}
         while len({node.key for node in nodes}) > 1:
@@ -113,7 +114,7 @@ class BeamDecoder(Decoder[PrefixBeam]):
         return depth
 
     def finish(self, state: PrefixBeam) -> PrefixBeam:
-        """Return the state after the end of the sentence, which the language model scores."""
+        """Return the state after the sentence end, scored by the language model."""
         if state.finished:
             return state
         if not self.fusion:
@@ -138,7 +139,7 @@ class BeamDecoder(Decoder[PrefixBeam]):
         total = np.logaddexp(beam.blank, beam.token)
         path, traces = np.maximum(beam.path_blank, beam.path_token), beam.best_traces()
 
-        # Staying the same text: by a blank, or by the last token once more.
+        # Keep the text: a blank, or the last token again.
         blank, token = total + row[0], beam.token + row[last]
         path_blank, path_token = path + row[0], beam.path_token + row[last]
         columns = zip(beam.trace_token, row[last].tolist(), strict=True)
@@ -147,7 +148,7 @@ class BeamDecoder(Decoder[PrefixBeam]):
             for trace, again in columns
         ]
 
-        # Growing by one of the likely tokens; a repeated one needs a blank before it.
+        # Extend the text by a probable token; a repeated token needs a blank before it.
         repeat = last[:, None] == likely
         grown = np.where(repeat, beam.blank[:, None], total[:, None]) + row[likely]
         path_grown = np.where(repeat, beam.path_blank[:, None], path[:, None]) + row[likely]
@@ -155,7 +156,7 @@ class BeamDecoder(Decoder[PrefixBeam]):
             ids = likely.tolist()
             grown += np.array([[self._gain(p, i)[0] for i in ids] for p in prefixes])
 
-        # What grows into a text that is kept already is added to that one.
+        # Merge an extended text with an equal one that is kept.
         places = {prefix.key: place for place, prefix in enumerate(prefixes)}
         for child, prefix in enumerate(prefixes):
             parent = places.get(prefix.parent.key) if prefix.parent else None
@@ -206,7 +207,7 @@ class BeamDecoder(Decoder[PrefixBeam]):
         )
 
     def _gain(self, prefix: Prefix, token: int) -> tuple[float, Any]:
-        """Return what fusion gives ``token`` after ``prefix``, and the language model's state."""
+        """Return the fusion score of ``token`` after ``prefix``, and the next LM state."""
         if not self.fusion:
             return 0.0, None
         if token not in prefix.gains:

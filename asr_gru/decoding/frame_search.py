@@ -1,9 +1,9 @@
-"""What all searches have in common that go through the frames of many streams side by side.
+"""Base class of frame-synchronous searches over the frames of many streams.
 
-Frames that are blank for certain are not searched: their log-probabilities are added up, and
-given to all paths before the next frame that is. Of the other frames, the first of each stream
-are searched together, then the second, and so on; the streams with the most frames stand first,
-so that those which still have some are always the first of the batch.
+Frames that are almost certainly blank are skipped: their log-probabilities are summed and added to
+all paths before the next searched frame. The remaining frames are searched in lockstep, the first
+of each stream, then the second, and so on. Streams are sorted by their number of frames, so the
+streams that have frames left are always the first of the batch.
 """
 
 from __future__ import annotations
@@ -23,17 +23,17 @@ from asr_gru.errors import Error, ModelError
 __all__ = ["Blanks", "FrameSearch", "SearchState", "StreamBatch"]
 
 Blanks = tuple[float, bool]
-"""Score of the certain blanks between two searched frames, and whether there are any."""
+"""Score of the skipped frames between two searched frames, and whether there are any."""
 
 
 class SearchState(Protocol):
-    """What the states of these searches, which are dataclasses, have in common.
+    """The common fields of search states, which are dataclasses.
 
     Attributes:
-        frame: frames seen.
-        blank_score: log-probability of the certain blanks since the last frame that was searched.
-        after_blank: whether there were any.
-        finished: whether the end of the sentence was scored.
+        frame: number of frames so far.
+        blank_score: summed log-probability of the frames skipped since the last searched frame.
+        after_blank: whether any frames were skipped.
+        finished: whether the sentence end has been scored.
     """
 
     __dataclass_fields__: ClassVar[dict[str, Any]]
@@ -52,43 +52,43 @@ S = TypeVar("S", bound=SearchState)
 
 
 class StreamBatch(ABC, Generic[S]):
-    """The streams of one call, those with the most frames first."""
+    """The streams of one call, in descending order of frames."""
 
     @abstractmethod
     def keep(self, count: int) -> None:
-        """Go on with the first ``count`` streams; the others are done."""
+        """Continue with the first ``count`` streams; the others are finished."""
 
     @abstractmethod
     def add_blanks(self, blanks: Sequence[Blanks]) -> None:
-        """Add the certain blanks before a frame, of each stream, to its paths."""
+        """Add the skipped frames before a searched frame to the paths of each stream."""
 
     @abstractmethod
     def step(self, rows: Floats, frames: Ints) -> None:
         """Search one frame of each stream.
 
         Args:
-            rows: ``(streams, tokens)`` log-probabilities, the bias taken off the blank.
-            frames: ``(streams,)`` the frame's number in each stream.
+            rows: ``(streams, tokens)`` log-probabilities, with the blank bias applied.
+            frames: ``(streams,)`` index of the frame in each stream.
         """
 
     @abstractmethod
     def advanced(self, frames: Sequence[int], blanks: Sequence[Blanks]) -> list[S]:
-        """Return the states of all streams, also of those that are done.
+        """Return the states of all streams, including finished ones.
 
         Args:
-            frames: how many frames each took.
-            blanks: the certain blanks at the end of each.
+            frames: number of frames of each stream.
+            blanks: skipped frames at the end of each stream.
         """
 
 
 class _Work(NamedTuple):
-    """A stream's frames that must be searched, and the certain blanks around them.
+    """The frames of a stream that are searched, and the skipped ones between them.
 
     Attributes:
-        frames: number of each frame that is searched.
-        rows: its log-probabilities, the bias taken off the blank.
-        blanks: those before each and after the last.
-        length: all frames.
+        frames: index of each searched frame.
+        rows: its log-probabilities, with the blank bias applied.
+        blanks: skipped frames before each searched frame and after the last.
+        length: number of all frames.
     """
 
     frames: list[int]
@@ -98,13 +98,13 @@ class _Work(NamedTuple):
 
 
 class FrameSearch(Decoder[S]):
-    """A search that advances many streams frame by frame.
+    """A search that advances many streams in lockstep.
 
     Args:
         tokens: columns of the log-probabilities; column 0 is the blank.
-        blank_skip: probability of the blank above which a frame is not searched.
-        blank_bias: taken off the log-probability of every blank, in nats.
-        floor: least probability of a token.
+        blank_skip: blank probability above which a frame is skipped.
+        blank_bias: subtracted from the log-probability of the blank, in nats.
+        floor: lower bound of the probability of a token.
     """
 
     def __init__(
@@ -116,16 +116,16 @@ class FrameSearch(Decoder[S]):
         self._floor = math.log(floor) if floor else -math.inf
 
     def advance(self, states: Sequence[S], log_probs: Sequence[LogProbs]) -> list[S]:
-        """Take ``(frames, tokens)`` of each stream and return the states after them.
+        """Advance each stream by its ``(frames, tokens)`` rows; return the new states.
 
         Raises:
-            Error: a state whose sentence is finished.
-            ModelError: another number of tokens.
+            Error: a sentence is finished.
+            ModelError: the number of tokens is wrong.
         """
         if not states:
             return []
         if any(state.finished for state in states):
-            raise Error("this sentence is finished; begin another with start()")
+            raise Error("this sentence is finished; start another with start()")
         work = [self._work(s, rows) for s, rows in zip(states, log_probs, strict=True)]
         after = [_after_blanks(s, one) for s, one in zip(states, work, strict=True)]
         order = [i for i, one in enumerate(work) if one.frames]
@@ -147,10 +147,10 @@ class FrameSearch(Decoder[S]):
 
     @abstractmethod
     def _batch(self, states: Sequence[S]) -> StreamBatch[S]:
-        """Put the streams of a call side by side."""
+        """Create the batch of the streams of a call."""
 
     def _work(self, state: S, log_probs: LogProbs) -> _Work:
-        """Tell the frames that must be searched from those that are blank for certain."""
+        """Split the frames into searched and skipped ones."""
         if log_probs.ndim != 2 or log_probs.shape[1] != self._tokens:
             raise ModelError(
                 f"log-probabilities of shape {log_probs.shape}; this decoder is for a model of "
@@ -176,6 +176,6 @@ class FrameSearch(Decoder[S]):
 
 
 def _after_blanks(state: S, work: _Work) -> S:
-    """Return the state after frames none of which is searched."""
+    """Return the state after skipped frames only."""
     score, any_blank = work.blanks[-1]
     return replace(state, frame=state.frame + work.length, blank_score=score, after_blank=any_blank)

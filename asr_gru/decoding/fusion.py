@@ -1,4 +1,4 @@
-"""How a language model over tokens takes part in the prefix beam search."""
+"""Shallow fusion of a language model over tokens into the prefix beam search."""
 
 from __future__ import annotations
 
@@ -14,9 +14,9 @@ L = TypeVar("L")
 
 
 class TokenModel(Protocol[L]):
-    """How likely a token is after those before it.
+    """A language model over tokens.
 
-    States are plain values that are never altered: a search keeps many of them at a time.
+    States are immutable values, as a search keeps many of them.
     """
 
     @abstractmethod
@@ -42,8 +42,8 @@ class Fusion(Generic[L]):
     Attributes:
         model: the language model.
         weight: factor of its log-probabilities, 0 to 10.
-        token_bonus: added for each token, in nats, -20 to 20; makes up for the preference for
-            short texts that a language model brings.
+        token_bonus: added for each token, in nats, -20 to 20; compensates for the preference of a
+            language model for short texts.
     """
 
     model: TokenModel[L]
@@ -57,10 +57,10 @@ class Fusion(Generic[L]):
             raise ConfigError(f"token_bonus {self.token_bonus}: give -20 to 20")
 
     def score(self, state: L, token: int) -> tuple[float, L]:
-        """Return what ``token`` adds after ``state``, in nats, and the next state."""
+        """Return the score of ``token`` after ``state``, in nats, and the next state."""
         log_prob, state = self.model.score(state, token)
         return self.weight * log_prob + self.token_bonus, state
 
     def end(self, state: L) -> float:
-        """Return what the end of the sentence adds after ``state``, in nats."""
+        """Return the score of the sentence end after ``state``, in nats."""
         return self.weight * self.model.end(state)

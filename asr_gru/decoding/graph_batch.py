@@ -1,4 +1,4 @@
-"""Many streams' tokens in the same arrays, and apart again."""
+"""Batches of graph search states, with the tokens of all streams in the same arrays."""
 
 from __future__ import annotations
 
@@ -20,9 +20,9 @@ class GraphBatch(StreamBatch[GraphState]):
     """The streams of one call of ``GraphSearch``.
 
     Args:
-        graph: what can be said.
-        parameters: as tuned.
-        states: of all streams, those with the most frames first.
+        graph: the search graph.
+        parameters: parameters of the search.
+        states: of all streams, in descending order of frames.
     """
 
     def __init__(
@@ -40,7 +40,7 @@ class GraphBatch(StreamBatch[GraphState]):
         self._done: list[tuple[Tokens, Floats]] = []  # the last stream first
 
     def keep(self, count: int) -> None:
-        """Go on with the first ``count`` streams; the others are done."""
+        """Continue with the first ``count`` streams; the others are finished."""
         active = len(self._other)
         if count == active:
             return
@@ -54,7 +54,7 @@ class GraphBatch(StreamBatch[GraphState]):
         self._other = self._other[:count]
 
     def add_blanks(self, blanks: Sequence[Blanks]) -> None:
-        """Let tokens and other speech of the streams that had certain blanks end in blank."""
+        """Append the skipped frames to the tokens and phone loops of their streams."""
         if not any(any_blank for _, any_blank in blanks):
             return
         score = np.array([one for one, _ in blanks])

@@ -1,13 +1,13 @@
-"""Closed phrases and grammars: one search of a finite graph, beside all other speech.
+"""Search of a closed vocabulary (phrases or a grammar), with rejection of other speech.
 
 Time-synchronous token passing (Young, Russell, Thornton 1989) over the frames of a CTC model: a
-phone goes on by itself, a blank may follow it, and the same phone again needs a blank between.
-There is one token for each node and kind of end, since the graph is finite. Beside it runs an
-anti-word model (Rose and Paul 1990): a loop over all phones, each at a price. An utterance as a
-whole is one sentence of the graph, or, if the loop is better, none.
+phone can be repeated, a blank can follow it, and two equal phones in succession need a blank
+between them. The graph is finite, so one token is kept per node and kind of path end. In parallel
+runs an anti-word model (Rose and Paul 1990): a loop over all phones with a cost per phone. An
+utterance is either one sentence of the graph or, if the loop scores better, rejected.
 
-All tokens of all streams stand in the same flat arrays. Every operation works on each alone or
-on those of one stream, so a stream's result does not depend on the others.
+The tokens of all streams are kept in the same flat arrays. Each operation involves single tokens or
+the tokens of one stream, so the result of a stream does not depend on the others.
 """
 
 from __future__ import annotations
@@ -41,19 +41,19 @@ from asr_gru.results import Match
 __all__ = ["GraphSearch"]
 
 Matcher = Callable[[Sequence[str]], Match | None]
-"""Tells of the words of a sentence of the graph what they mean."""
+"""Returns the match of the words of a sentence of the graph."""
 
 
 class GraphSearch(FrameSearch[GraphState]):
     """Search of a finite graph, with rejection.
 
-    A finished state has a reading without words for what is not in the graph; it stands first
-    where the utterance was rejected.
+    A finished state has one hypothesis without words, which stands for speech that is not in the
+    graph; it is the best one if the utterance is rejected.
 
     Args:
-        graph: what can be said.
+        graph: the search graph.
         tokens: columns of the log-probabilities; column 0 is the blank.
-        matcher: makes ``Hypothesis.match`` of the words of a whole sentence.
+        matcher: returns ``Hypothesis.match`` for the words of a sentence.
         parameters: see ``GraphSearchParameters``.
 
     Raises:
@@ -83,7 +83,7 @@ class GraphSearch(FrameSearch[GraphState]):
         self.matcher = matcher
 
     def tuned(self, parameters: GraphSearchParameters) -> GraphSearch:
-        """Return a search of the same graph with other parameters."""
+        """Return a search of the same graph with these parameters."""
         return GraphSearch(self.graph, self._tokens, self.matcher, parameters=parameters)
 
     def start(self) -> GraphState:
@@ -96,9 +96,9 @@ class GraphSearch(FrameSearch[GraphState]):
         return GraphBatch(self.graph, self.parameters, states)
 
     def best(self, state: GraphState, n: int = 1) -> list[Hypothesis]:
-        """Return up to ``n`` readings that differ, the likeliest first.
+        """Return up to ``n`` different hypotheses, best first.
 
-        One of them has no words: the utterance is other speech, or silence.
+        One of them has no words: the utterance is silence or other speech.
         """
         scores = state.tokens.floats[SCORE] + state.blank_score
         rejected = float(state.other.max()) + state.blank_score
@@ -123,11 +123,11 @@ class GraphSearch(FrameSearch[GraphState]):
         return found
 
     def settled(self, state: GraphState) -> int:  # noqa: ARG002
-        """Return 0: until its end an utterance may still turn out to be other speech."""
+        """Return 0, as an utterance can be rejected until it ends."""
         return 0
 
     def finish(self, state: GraphState) -> GraphState:
-        """Keep what is a whole sentence of the graph. Finishing twice changes nothing."""
+        """Keep complete sentences of the graph. Idempotent."""
         if state.finished:
             return state
         final = self.graph.final[state.tokens.ints[NODE]]

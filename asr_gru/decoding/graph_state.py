@@ -1,4 +1,4 @@
-"""What the search of a graph remembers of a stream."""
+"""State of the graph search."""
 
 from __future__ import annotations
 
@@ -19,12 +19,12 @@ SCORE, ACOUSTIC, PEAK = range(3)
 
 
 class PassedPhone(NamedTuple):
-    """A phone that a path has left behind.
+    """A completed phone of a path.
 
     Attributes:
-        before: the one before it.
+        before: the previous phone.
         ints: node, whether in blank, completed word or -1, first frame, last frame.
-        floats: score and acoustic score up to the next phone, log-probability of its surest frame.
+        floats: score and acoustic score up to the next phone, highest log-probability of the phone.
     """
 
     before: PassedPhone | None
@@ -33,13 +33,13 @@ class PassedPhone(NamedTuple):
 
 
 class Tokens(NamedTuple):
-    """The best path to each node that is worth keeping, one column each.
+    """The best paths to nodes, one column each.
 
     Attributes:
         ints: ``(5, n)``: node of the graph; 1 when the path ends in blank; the word that the
             newest phone completed, or -1; its first and last frame, -1 before the first.
-        floats: ``(3, n)``: score; its acoustic part; the newest phone's log-probability in its
-            surest frame.
+        floats: ``(3, n)``: score; its acoustic part; the newest phone's highest
+            log-probability in a frame.
         passed: ``(n,)`` the phone before the newest, a ``PassedPhone`` or None.
     """
 
@@ -48,21 +48,21 @@ class Tokens(NamedTuple):
     passed: npt.NDArray[Any]
 
     def at(self, index: Any) -> Tokens:
-        """Return some of them."""
+        """Return the columns at ``index``."""
         return Tokens(self.ints[:, index], self.floats[:, index], self.passed[index])
 
 
 @dataclass(frozen=True, slots=True)
 class GraphState:
-    """A stream between two calls; nothing in it is ever altered in place.
+    """State of a stream between two calls; immutable.
 
     Attributes:
-        frame: frames seen.
-        tokens: those that are kept.
-        other: ``(phones + 1,)`` score of other speech by its newest phone; column 0 ends in blank.
-        blank_score: log-probability of the certain blanks since the last frame that was searched.
-        after_blank: whether there were any.
-        finished: whether the end of the sentence was scored.
+        frame: number of frames so far.
+        tokens: the kept tokens.
+        other: ``(phones + 1,)`` score of the phone loop by newest phone; column 0 ends in blank.
+        blank_score: summed log-probability of the frames skipped since the last searched frame.
+        after_blank: whether any frames were skipped.
+        finished: whether the sentence end has been scored.
     """
 
     frame: int
@@ -73,7 +73,7 @@ class GraphState:
     finished: bool = False
 
     def __reduce__(self) -> tuple[Any, ...]:
-        """Pickle the chains of phones as flat rows, as long ones would nest too deeply."""
+        """Pickle chains of phones as flat rows, as long chains exceed the recursion limit."""
         place: dict[int, int] = {id(None): -1}
         before, ints, floats = [], [], []
         for head in self.tokens.passed.tolist():
@@ -108,7 +108,7 @@ def _restored(
 
 
 def start_tokens() -> Tokens:
-    """Return one token at the start."""
+    """Return a single token at the start node."""
     ints = np.full((5, 1), -1)
     ints[NODE], ints[BLANK] = 0, 1
     return Tokens(ints, np.zeros((3, 1)), np.full(1, None, object))

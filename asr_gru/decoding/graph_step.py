@@ -1,4 +1,4 @@
-"""One frame of the search of a graph, for the tokens of many streams."""
+"""One frame of the graph search, for the tokens of many streams."""
 
 from __future__ import annotations
 
@@ -24,12 +24,12 @@ __all__ = ["step", "step_other"]
 
 
 def step_other(other: Floats, rows: Floats, penalty: float) -> Floats:
-    """Take one frame of other speech: a loop over all phones, each of which costs a penalty.
+    """Advance the phone loop, which models other speech, by one frame.
 
     Args:
         other: ``(streams, tokens)`` best score by newest phone; column 0 is that of a blank end.
         rows: ``(streams, tokens)`` log-probabilities.
-        penalty: of each phone, in nats.
+        penalty: cost per phone, in nats.
     """
     phones = other[:, 1:]
     newest = phones.argmax(axis=1)
@@ -55,16 +55,16 @@ def step(
     frames: Ints,
     rival: Floats,
 ) -> tuple[Tokens, Ints]:
-    """Take one frame of each stream.
+    """Advance each stream by one frame.
 
     Args:
-        graph: what can be said.
-        parameters: as tuned.
-        tokens: of all streams, side by side.
-        stream: ``(n,)`` whose each is; rises.
-        rows: ``(streams, tokens)``, the bias taken off the blank.
-        frames: ``(streams,)`` the frame's number in each stream.
-        rival: ``(streams,)`` score of other speech after this frame.
+        graph: the search graph.
+        parameters: parameters of the search.
+        tokens: tokens of all streams.
+        stream: ``(n,)`` stream of each token; ascending.
+        rows: ``(streams, tokens)``, with the blank bias applied.
+        frames: ``(streams,)`` index of the frame in each stream.
+        rival: ``(streams,)`` best score of the phone loop after this frame.
 
     Returns:
         tokens and their streams.
@@ -73,13 +73,13 @@ def step(
     node, score = ints[NODE], floats[SCORE]
     phone = graph.phone[node]
 
-    # Staying at the node: by a blank (between words also by a stray phone), or the phone again.
+    # Stay at the node: a blank (between words also a stray phone), or the phone again.
     idle = np.maximum(rows[:, 0], rows[:, 1:].max(axis=1) - parameters.stray)
     stay_log_prob = np.where(graph.between_words[node], idle[stream], rows[stream, 0])
     going = np.flatnonzero(ints[BLANK] == 0)
     again_log_prob = rows[stream[going], phone[going]]
 
-    # Going on by an arc; the same phone again needs a blank before.
+    # Follow an arc; a repeated phone needs a blank before it.
     count = graph.first_arc[node + 1] - graph.first_arc[node]
     source = np.repeat(np.arange(len(node)), count)
     arc = ranges(graph.first_arc[node], count)
@@ -100,7 +100,7 @@ def step(
     np.maximum.at(best, owner, scores)
     near = np.flatnonzero(scores >= (best - parameters.beam)[owner])
 
-    # What stands at the same place is one token: the best.
+    # Keep the best token at each node and kind of path end.
     key = owner[near] * (2 * len(graph)) + place[near]
     order = np.lexsort((-scores[near], key))
     key = key[order]
@@ -109,7 +109,7 @@ def step(
     kept = near[order[is_first]]
     kept = _narrow(kept, owner[kept], scores[kept], parameters.width, len(rows))
 
-    # Their columns.
+    # Columns of the kept tokens.
     left, owner, log_prob = origin[kept], owner[kept], log_prob[kept]
     new_ints, new_floats, new_passed = ints[:, left], floats[:, left], passed[left]
     new_ints[NODE], new_ints[BLANK] = place[kept] >> 1, place[kept] & 1
@@ -129,7 +129,7 @@ def step(
 
 
 def _pass(tokens: Tokens, parents: Ints) -> np.ndarray[tuple[int], np.dtype[np.object_]]:
-    """Return the newest phones of tokens that are going on, as what they leave behind."""
+    """Return the newest phones of tokens that follow an arc, as completed phones."""
     distinct, again = np.unique(parents, return_inverse=True)
     columns = zip(
         tokens.passed[distinct].tolist(),
@@ -145,7 +145,7 @@ def _pass(tokens: Tokens, parents: Ints) -> np.ndarray[tuple[int], np.dtype[np.o
 
 
 def _narrow(kept: Ints, owner: Ints, scores: Floats, width: int, streams: int) -> Ints:
-    """Return the ``width`` best of each stream, and those that are as good as the last of them."""
+    """Return the ``width`` best of each stream; ties with the last of them are kept."""
     if len(kept) <= width:
         return kept
     ends = np.searchsorted(owner, np.arange(streams + 1))

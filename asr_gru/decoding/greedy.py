@@ -25,7 +25,7 @@ class GreedyPath:
 
 
 class GreedyDecoder(Decoder[GreedyPath]):
-    """Takes the likeliest token of each frame, merges repeats and removes blanks."""
+    """Takes the most probable token of each frame, merges repeats and removes blanks."""
 
     def start(self) -> GreedyPath:
         """Return the initial state."""

@@ -1,10 +1,10 @@
-"""Hot words: phrases that earn a bonus when they are said.
+"""Hot words: phrases that get a bonus.
 
-Contextual biasing on the fly (Zhao, Sainath, Rybach, Rondon, Bhatia, Li, Pang 2019): a trie of
-words is walked beside the language model. A part of a phrase's bonus is given at each of its words,
-so that its beginning survives the beam, and taken back when the phrase breaks off. The trie has
-failure links (Aho and Corasick 1975), so a phrase is found wherever it begins. A finished sentence
-has earned the bonus of each phrase in it, as often as it occurs, and nothing else.
+On-the-fly contextual biasing (Zhao, Sainath, Rybach, Rondon, Bhatia, Li, Pang 2019): the search
+traverses a trie of words in parallel to the language model. Each word of a phrase gets a part of
+the bonus in advance, so that the phrase survives pruning; the advance is taken back if the phrase
+is not completed. The trie has failure links (Aho and Corasick 1975), so phrases are found wherever
+they begin. The score of a finished sentence includes the bonus of each occurrence of a phrase.
 """
 
 from __future__ import annotations
@@ -25,17 +25,17 @@ Phrase = tuple[tuple[int, ...], float]
 
 @dataclass(frozen=True, slots=True)
 class HotWords:
-    """A list of phrases as the search walks it.
+    """A list of phrases, compiled to an automaton.
 
-    A state is a number: 0 outside all phrases, otherwise which beginning of a phrase was said last.
+    State 0 is outside all phrases; each other state is a prefix of a phrase.
 
     Attributes:
-        phrases: what earns a bonus.
-        spoken: pronunciations beside those of the lexicon, as token ids, by word number.
+        phrases: phrases with their bonuses.
+        spoken: additional pronunciations, as token ids, by word number.
         first: number of the first word that the lexicon lacks.
         extra: spellings of these words.
-        states: how many states there are; 1 where each phrase is a single word.
-        pending: ``(states,)`` the part of a bonus that each state has been given in advance.
+        states: number of states; 1 if all phrases are single words.
+        pending: ``(states,)`` bonus that each state has got in advance.
     """
 
     phrases: tuple[Phrase, ...]
@@ -69,9 +69,9 @@ class HotWords:
             object.__setattr__(self, name, value)
 
     def follow(self, states: Ints, words: Ints) -> tuple[Floats, Ints]:
-        """Return what each word earns after its state, and the state after it, ``(n,)`` each.
+        """Return the bonus of each word after its state, and the next state, ``(n,)`` each.
 
-        What was given in advance is taken back, and what the new state is given is added.
+        The bonus is net of the advances of both states.
         """
         gains, after = -self.pending.take(states), np.zeros(len(states), np.int64)
         if not len(self._keys):
@@ -90,20 +90,20 @@ class HotWords:
         return gains, after
 
     def edges(self) -> tuple[Ints, Ints, Floats]:
-        """Return state, word, and what the word earns there, of each step within a phrase."""
+        """Return state, word and bonus of each transition within a phrase."""
         state, word = np.divmod(self._keys, self._stride)
         return state, word, self._earned - self.pending.take(state)
 
 
 class _Trie:
-    """The trie of phrases; nodes where a phrase can go on come first, in order of depth.
+    """The trie of phrases; inner nodes come first, in order of depth.
 
     Attributes:
-        states: how many nodes can go on.
-        edges: the node that a word leads to from a node that can go on.
-        failure: of each node, the longest other beginning of a phrase that ends alike.
-        kept: of each node, itself if it can go on, and otherwise what can among its failures.
-        pending: of each node, what is given in advance there.
+        states: number of inner nodes.
+        edges: child of an inner node, by node and word.
+        failure: of each node, its longest proper suffix that is a prefix of a phrase.
+        kept: of each node, itself if it is an inner node, otherwise its first inner failure.
+        pending: bonus that each node has got in advance.
         earned: of each node, the bonuses of all phrases that end there.
     """
 

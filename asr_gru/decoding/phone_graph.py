@@ -1,8 +1,8 @@
-"""A word graph with its pronunciations written out, as flat arrays that a search walks.
+"""Compiles a word graph with pronunciations to a phone graph in flat arrays.
 
-The words that leave a state share the beginnings of their pronunciations, and all arcs into a
-node carry the same phone, so that a token need not remember its last phone. Where words meet,
-there is a node for each phone that a word before may end with.
+Words that leave a state share the common prefixes of their pronunciations. All arcs into a node
+have the same phone, so tokens need not store their last phone; between words, there is one node for
+each phone that the previous word can end with.
 """
 
 from __future__ import annotations
@@ -20,13 +20,13 @@ if TYPE_CHECKING:
 
 __all__ = ["PhoneGraph", "build_phone_graph", "ranges"]
 
-MOST_ARCS = 5_000_000
-MOST_CELLS = 50_000_000
+MAX_ARCS = 5_000_000
+MAX_CELLS = 50_000_000
 
 
 @dataclass(frozen=True, slots=True)
 class PhoneGraph:
-    """Nodes joined by phones; node 0 is the start.
+    """A graph of phones; node 0 is the start.
 
     Attributes:
         words: the spelling of each word number.
@@ -35,7 +35,7 @@ class PhoneGraph:
         target: ``(arcs,)`` the node that each enters.
         word: ``(arcs,)`` the word that it completes, or -1.
         weight: ``(arcs,)`` its log-weight, in nats.
-        final: ``(nodes,)`` log-weight of ending at a node; minus infinity where nothing ends.
+        final: ``(nodes,)`` log-weight of ending at a node; minus infinity if it is not final.
         between_words: ``(nodes,)`` whether the node is the start or the end of a word.
     """
 
@@ -49,7 +49,7 @@ class PhoneGraph:
     between_words: np.ndarray[tuple[int], np.dtype[np.bool_]]
 
     def __len__(self) -> int:
-        """Return how many nodes there are."""
+        """Return the number of nodes."""
         return len(self.phone)
 
 
@@ -67,18 +67,18 @@ class _Rows(NamedTuple):
 
 
 def build_phone_graph(graph: WordGraph, spoken: PronunciationTable) -> PhoneGraph:
-    """Write out the pronunciations of a word graph.
+    """Expand the words of a word graph to their pronunciations.
 
     Raises:
         ConfigError: the graph becomes too large.
-        ModelError: a word without a pronunciation.
+        ModelError: a word has no pronunciation.
     """
     if len(spoken.first) <= len(graph.words) or np.diff(spoken.first).min(initial=1) < 1:
         raise ModelError("a word without a pronunciation; give it one")
     rows = _rows(graph, spoken)
     count = len(rows.source)
 
-    # A row adds a node for each phone behind what it shares with the row before it.
+    # A row adds a node for each phone after the prefix that it shares with the previous row.
     same = np.zeros(rows.table.shape, bool)
     if count:
         same[1:] = rows.table[1:] == rows.table[:-1]
@@ -102,7 +102,7 @@ def build_phone_graph(graph: WordGraph, spoken: PronunciationTable) -> PhoneGrap
     end_of_row = end_of_row.ravel() + 1 + inside
     phone = np.concatenate((np.zeros(1, np.int64), rows.table[added].astype(np.int64), end_phone))
 
-    # A weight counts as early as all words below a node allow.
+    # Push weights towards the start.
     best = np.full(inside + 1, -np.inf)
     np.maximum.at(best, leaf[long], rows.weight[long])
     for level in range(int(depth.max(initial=0)), 0, -1):
@@ -110,7 +110,7 @@ def build_phone_graph(graph: WordGraph, spoken: PronunciationTable) -> PhoneGrap
         np.maximum.at(best, above[nodes], best[nodes + 1])
     best[0] = 0.0
 
-    # Arcs from a node, then those from all nodes at which words may begin at a state.
+    # Arcs within words, then arcs from all nodes at which words can begin at a state.
     node = np.arange(1, inside + 1)
     deep = np.flatnonzero(depth > 0)
     short = np.flatnonzero(rows.inner == 0)
@@ -120,8 +120,8 @@ def build_phone_graph(graph: WordGraph, spoken: PronunciationTable) -> PhoneGrap
     root_word = np.concatenate((np.full(len(first), -1), rows.word[short]))
     root_weight = np.concatenate((best[node[first]], rows.weight[short]))
     low, high = np.searchsorted(end_state, root), np.searchsorted(end_state, root, "right")
-    if int((high - low).sum()) > MOST_ARCS:
-        raise ConfigError(f"more than {MOST_ARCS} arcs between words; make the grammar smaller")
+    if int((high - low).sum()) > MAX_ARCS:
+        raise ConfigError(f"more than {MAX_ARCS} arcs between words; make the grammar smaller")
     again = np.repeat(np.arange(len(root)), high - low)
     begin = np.flatnonzero(root == 0)
     source = np.concatenate(
@@ -164,7 +164,7 @@ def _rows(graph: WordGraph, spoken: PronunciationTable) -> _Rows:
     way = ranges(spoken.first[graph.word], variants)
     begin, inner = spoken.starts[way], np.diff(spoken.starts)[way] - 1
     longest = int(inner.max(initial=0))
-    if len(arc) * longest > MOST_CELLS:
+    if len(arc) * longest > MAX_CELLS:
         raise ConfigError("too many words and pronunciations; listen for fewer phrases")
     table = np.zeros((len(arc), longest), np.uint16)
     at = np.repeat(np.arange(len(arc)), inner)
@@ -187,7 +187,7 @@ def _rows(graph: WordGraph, spoken: PronunciationTable) -> _Rows:
 
 
 def ranges(first: Ints, count: Ints) -> Ints:
-    """Return ``first[i], first[i] + 1, ...``, ``count[i]`` of them, one range after the other."""
+    """Return the concatenated ranges ``first[i]``, ``first[i] + 1``, ..., of ``count[i]`` each."""
     behind = np.cumsum(count)
     total = int(behind[-1]) if len(behind) else 0
     return np.repeat(first - behind + count, count) + np.arange(total)

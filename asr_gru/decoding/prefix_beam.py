@@ -1,4 +1,4 @@
-"""What the prefix beam search remembers of a stream: its texts and their best paths."""
+"""State of the prefix beam search."""
 
 from __future__ import annotations
 
@@ -27,14 +27,14 @@ class Prefix:
         self.parent = parent
         self.token = token
         self.gain = gain  # what fusion gave the last token
-        self.gains: dict[int, tuple[float, Any]] = {}  # what it would give the next, once asked
+        self.gains: dict[int, tuple[float, Any]] = {}  # cache of fusion scores
         self.lm_state = lm_state
         self.depth: int = parent.depth + 1 if parent else 0
         self.key: int = hash((parent.key, token)) if parent else 0
 
 
 class PathTrace(NamedTuple):
-    """The newest token of a path: where it begins, its best log-probability, what is before it."""
+    """The newest token of a path: its first frame, highest log-probability and predecessor."""
 
     before: PathTrace | None
     frame: int
@@ -42,10 +42,10 @@ class PathTrace(NamedTuple):
 
 
 class PrefixBeam(NamedTuple):
-    """The texts that are kept, best first; each column below has one entry a text.
+    """The kept texts, best first; the arrays have one entry per text.
 
     Attributes:
-        frame: frames seen.
+        frame: number of frames so far.
         prefixes: the texts.
         blank: log-probability of all paths that end in blank.
         token: that of all paths that end in the last token.
@@ -53,7 +53,7 @@ class PrefixBeam(NamedTuple):
         path_token: that of the best path that ends in the last token.
         trace_blank: the tokens of the best path that ends in blank.
         trace_token: the tokens of the best path that ends in the last token.
-        finished: whether the end of the sentence was scored.
+        finished: whether the sentence end has been scored.
     """
 
     frame: int
@@ -87,7 +87,7 @@ class PrefixBeam(NamedTuple):
         )
 
     def __reduce__(self) -> tuple[Any, ...]:
-        """Pickle texts and tokens as tables: as linked nodes they would be nested too deeply."""
+        """Pickle texts and tokens as tables, as linked nodes exceed the recursion limit."""
         texts = _chains(self.prefixes, lambda node: node.parent)
         tokens = _chains((*self.trace_blank, *self.trace_token), lambda trace: trace.before)
         return _unpickle, (

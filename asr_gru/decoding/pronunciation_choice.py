@@ -22,10 +22,10 @@ SKIPPED = 255
 
 @dataclass(frozen=True, slots=True)
 class AlignedWords:
-    """The likeliest way to say a text.
+    """The most probable pronunciations and alignment of a text.
 
     Attributes:
-        chosen: for each word, which of its pronunciations; -1 for a word that was skipped.
+        chosen: index of the pronunciation of each word; -1 for a skipped word.
         tokens: tokens of the chosen pronunciations, one after the other.
         frames: for each of ``tokens``, the frame in which it is first emitted.
         ends: for each of ``tokens``, the frame after the last in which it is emitted.
@@ -64,14 +64,14 @@ def align_words(
     skip_costs: Sequence[float] | None = None,
     band: int | None = None,
 ) -> AlignedWords:
-    """Find the likeliest path that spells one pronunciation of each word.
+    """Find the most probable path through one pronunciation of each word.
 
     Args:
         log_probs: ``(frames, tokens)``.
         words: for each word its pronunciations, each one or more token ids without blanks.
         between: ``(frames,)`` log-probability of a frame between words; the blank's by default.
-        skip_costs: what it costs to leave out each word, in nats; without them none is left out.
-        band: the most states considered in a frame, around the straight line from the first
+        skip_costs: cost of skipping each word, in nats; no word is skipped by default.
+        band: maximum number of states per frame, around the straight line from the first
             to the last. Memory is ``frames * band`` bytes; by default, all states are considered.
 
     Raises:
@@ -182,7 +182,7 @@ def _build(words: Sequence[Sequence[Ids]]) -> _Graph:
         before.append([boundaries[-1], *ends])
     most = max(map(len, before))
     if most >= SKIPPED:
-        raise DataError(f"a word with {most} pronunciations; leave some out")
+        raise DataError(f"a word with {most} pronunciations; remove some")
     padded = [row + row[:1] * (most - len(row)) for row in before]
     return _Graph(
         labels=np.array(labels),

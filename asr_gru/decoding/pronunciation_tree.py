@@ -1,4 +1,4 @@
-"""The pronunciations of all words as one tree: words that begin alike share their first nodes.
+"""A prefix tree of the pronunciations of all words.
 
 Ney, Haeb-Umbach, Tran, Oerder: Improvements in beam search for 10000-word continuous speech
 recognition (1992).
@@ -45,7 +45,7 @@ class PronunciationTree:
     log_probs: Floats
 
     def __len__(self) -> int:
-        """How many nodes there are."""
+        """Return the number of nodes."""
         return len(self.phone)
 
 
@@ -63,10 +63,10 @@ def build_tree(
         phones: the tokens of all pronunciations, one after the other, each above 0.
         first: ``(n + 1,)`` where each pronunciation begins in ``phones``.
         log_probs: ``(n,)`` log-probability of each pronunciation of its word, relative to the most
-            probable one; None takes all as equally likely.
+            probable one; None for equal probabilities.
 
     Raises:
-        ModelError: no pronunciation, or an empty one.
+        ModelError: there are no pronunciations, or one is empty.
     """
     word = np.asarray(words, np.int64)
     flat = np.asarray(phones, np.int64)
@@ -82,7 +82,7 @@ def build_tree(
     table, word, length = table[order], word[order], length[order]
     log_prob = np.zeros(len(word)) if log_probs is None else np.asarray(log_probs, float)[order]
 
-    # A row adds a node for each of its tokens behind what it shares with the row before it.
+    # A row adds a node for each token after the prefix that it shares with the previous row.
     same = np.zeros(table.shape, bool)
     same[1:] = np.logical_and.accumulate(table[1:] == table[:-1], axis=1)
     added = (table > 0) & ~same

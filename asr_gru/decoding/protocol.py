@@ -1,4 +1,4 @@
-"""What a decoder is, and what it finds."""
+"""The decoder protocol, and hypotheses."""
 
 from __future__ import annotations
 
@@ -19,15 +19,15 @@ S = TypeVar("S")
 
 
 class WordScore(NamedTuple):
-    """A word that a decoder found, with its two scores apart.
+    """A word of a hypothesis, with acoustic and language model scores.
 
     Attributes:
         text: the word.
         start: position of its first token in the hypothesis.
         stop: position past its last token.
         acoustic: log-probability of its frames, up to the next word's first, in nats.
-        language: log-probability of the word after those before it, and of its pronunciation where
-            the lexicon has probabilities, in nats, without any weight.
+        language: unweighted log-probability of the word given its history, and of its
+            pronunciation if the lexicon has probabilities, in nats.
     """
 
     text: str
@@ -39,18 +39,17 @@ class WordScore(NamedTuple):
 
 @dataclass(frozen=True, slots=True)
 class Hypothesis:
-    """One reading of what was heard so far.
+    """A hypothesis for the frames so far.
 
     Attributes:
         tokens: ids without blanks and repeats.
-        frames: the frame in which each token began, from the decoder's start; strictly rising.
-        log_prob: of the whole reading, in nats; with a language model, its score.
-        token_log_probs: of each token, in nats, in the surest of the frames that carry it.
-        ends: the frame past each token's last; empty where each lasts a single frame.
-        words: the words that the tokens stand for, from a decoder that knows words; None where
-            the tokens themselves spell the words. Tokens behind the last are of a word that is
-            not complete.
-        match: which phrase the words are, from a search of closed phrases or a grammar.
+        frames: first frame of each token, from the decoder's start; strictly ascending.
+        log_prob: score of the hypothesis in nats: its log-probability, plus language model scores.
+        token_log_probs: highest log-probability of each token in its frames, in nats.
+        ends: the frame after the last of each token; empty if each lasts a single frame.
+        words: the words, from a word search; None if the tokens spell the words. Tokens after the
+            last word belong to an incomplete word.
+        match: the phrase or parse, from a search of a closed vocabulary.
     """
 
     tokens: tuple[int, ...]
@@ -62,7 +61,7 @@ class Hypothesis:
     match: Match | None = None
 
     def first(self, count: int) -> Hypothesis:
-        """Return the first ``count`` tokens and the words within, with the score of the whole."""
+        """Return the first ``count`` tokens and their complete words, with the same score."""
         return replace(
             self,
             tokens=self.tokens[:count],
@@ -74,15 +73,15 @@ class Hypothesis:
 
 
 class Decoder(Protocol[S]):
-    """Frames of log-probabilities in, readings out, for many streams at a time.
+    """Decodes the log-probabilities of many streams at a time.
 
-    ``S`` is the state of one stream: a plain value that is never altered in place, so it can be
-    kept, copied and gone on from twice. A stream's readings depend neither on the cuts between
-    calls nor on the streams that share them.
+    ``S`` is the state of one stream, an immutable value, so it can be stored, copied and continued
+    any number of times. Hypotheses do not depend on how frames are divided into calls, nor on the
+    streams that share a call.
 
     Attributes:
-        whole_utterances: whether an utterance is one sentence or nothing, known at its end alone;
-            such a decoder starts again at every endpoint, and its utterances are not cut.
+        whole_utterances: whether an utterance is accepted or rejected as a whole, at its end; such
+            a decoder is restarted at every endpoint, and its utterances are never split.
     """
 
     whole_utterances: ClassVar[bool] = False
@@ -94,50 +93,49 @@ class Decoder(Protocol[S]):
 
     @abstractmethod
     def advance(self, states: Sequence[S], log_probs: Sequence[LogProbs]) -> list[S]:
-        """Take ``(frames, tokens)`` of each stream, also none, and return the states after."""
+        """Advance each stream by its ``(frames, tokens)`` rows, if any; return the new states."""
         ...
 
     @abstractmethod
     def best(self, state: S, n: int = 1) -> list[Hypothesis]:
-        """Return up to ``n`` readings, the likeliest first; at least one."""
+        """Return up to ``n`` hypotheses, best first; at least one."""
         ...
 
     @abstractmethod
     def settled(self, state: S) -> int:
-        """Return how many tokens of all readings are the same and cannot be altered any more."""
+        """Return the number of tokens that all hypotheses share and that cannot change any more."""
         ...
 
     def shown(self, states: Sequence[S]) -> list[int]:
-        """Return how many tokens of each best reading are likely enough to be shown: here all."""
+        """Return how many tokens of each best hypothesis to show in partials; all by default."""
         return [len(self.best(state)[0].tokens) for state in states]
 
     def reads_alike(self, before: S, after: S) -> bool:
-        """Return whether it is plain that two states of a stream differ in scores at most.
+        """Return whether two states of a stream are known to differ in scores only.
 
-        Then ``settled``, ``shown`` and the tokens, words and times of ``best`` need not be asked
-        for again.
+        ``settled``, ``shown`` and the tokens, words and times of ``best`` are then unchanged.
         """
         return before is after
 
     def end_probability(self, state: S) -> float | None:  # noqa: ARG002
-        """Return the probability that the sentence ends here; None if the decoder cannot tell."""
+        """Return the probability of a sentence end; None if the decoder has none."""
         return None
 
     def adopt(self, state: S, other: Self) -> S:  # noqa: ARG002
-        """Return the state with which to go on where ``other`` was, which differs in hot words.
+        """Return a state of this decoder that continues a state of ``other``.
 
-        Here there are none, so the state stays as it is.
+        The decoders differ in hot words only. By default, the state is returned unchanged.
         """
         return state
 
     @abstractmethod
     def finish(self, state: S) -> S:
-        """Return the state after the end of the sentence, which adds its score to all readings.
+        """Return the state after the sentence end, whose score is added to all hypotheses.
 
-        It is there to be read; no frames can follow. Finishing twice changes nothing.
+        No frames can follow. Idempotent.
         """
         ...
 
 
 AnyDecoder: TypeAlias = Decoder[Any]
-"""A decoder, whatever its state."""
+"""A decoder with any type of state."""

@@ -1,4 +1,4 @@
-"""A stream goes on with other hot words in mid-sentence."""
+"""Transfers a search state to a search with other hot words, within a sentence."""
 
 from __future__ import annotations
 
@@ -24,13 +24,13 @@ __all__ = ["adopted", "moved"]
 
 
 def moved(node: Ints, old: PronunciationTree, new: PronunciationTree, common: int) -> Ints:
-    """Return the node of one tree that has the same phones as each node of another, or -1.
+    """Map nodes of one tree to the nodes with the same phones in another; -1 if there is none.
 
     Args:
         node: ``(n,)`` nodes of ``old``.
         old: a tree.
         new: a tree whose first ``common`` nodes are those of ``old``.
-        common: how many nodes both have.
+        common: number of nodes that both have.
     """
     places = {each: _find(new, _path(old, each)) for each in set(node[node >= common].tolist())}
     return np.array([places.get(each, each) for each in node.tolist()], np.int64)
@@ -39,13 +39,13 @@ def moved(node: Ints, old: PronunciationTree, new: PronunciationTree, common: in
 def adopted(
     state: TreeState, node: Ints, old: HotWords | None, new: HotWords | None, first: int
 ) -> TreeState:
-    """Return a state with its hypotheses at other nodes, and with other hot words.
+    """Return a state with its hypotheses at other nodes and with other hot words.
 
     Args:
         state: of a sentence that is not finished.
-        node: ``(n,)`` where each hypothesis goes on, -1 for those that end here.
+        node: ``(n,)`` new node of each hypothesis; -1 drops it.
         old: the hot words of the state.
-        new: those that come.
+        new: the new hot words.
         first: number of the first word that the lexicon lacks.
     """
     kept = np.flatnonzero(node >= 0)

@@ -1,4 +1,4 @@
-"""Many streams' hypotheses in the same arrays, and apart again."""
+"""Batches of tree search states, with the hypotheses of all streams in the same arrays."""
 
 from __future__ import annotations
 
@@ -32,8 +32,8 @@ class TreeBatch(StreamBatch[TreeState]):
     """The streams of one call of ``TreeSearch``.
 
     Args:
-        net: what is searched.
-        states: of all streams, those with the most frames first.
+        net: the search network.
+        states: of all streams, in descending order of frames.
     """
 
     def __init__(self, net: Network, states: Sequence[TreeState]) -> None:
@@ -56,7 +56,7 @@ class TreeBatch(StreamBatch[TreeState]):
         self._done: list[tuple[Hypotheses, Ints]] = []
 
     def keep(self, count: int) -> None:
-        """Go on with the first ``count`` streams; the others are done."""
+        """Continue with the first ``count`` streams; the others are finished."""
         if count == self._active:
             return
         ints, floats = self._hypotheses
@@ -69,7 +69,7 @@ class TreeBatch(StreamBatch[TreeState]):
         self._hypotheses, self._stream, self._active = part, stream, count
 
     def add_blanks(self, blanks: Sequence[Blanks]) -> None:
-        """Let all hypotheses of the streams that had certain blanks end in blank."""
+        """Append the skipped frames to the hypotheses of their streams."""
         ints, floats = self._hypotheses
         if len(blanks) == 1:
             ((score, any_blank),) = blanks
@@ -93,7 +93,7 @@ class TreeBatch(StreamBatch[TreeState]):
         self._next_entry += len(owner)
 
     def advanced(self, frames: Sequence[int], blanks: Sequence[Blanks]) -> list[TreeState]:
-        """Return the states of all streams, without entries that no hypothesis leads to."""
+        """Return the states of all streams, without trace entries that no hypothesis refers to."""
         streams = np.arange(len(self._states) + 1)
         parts = [part for part, _ in self._done] + [self._hypotheses]
         stream = np.concatenate([*(stream for _, stream in self._done), self._stream])
@@ -128,7 +128,7 @@ class TreeBatch(StreamBatch[TreeState]):
 
 
 def _settled(parent: Ints, owner: Ints, heads: Ints, stream: Ints, first: Ints) -> list[int]:
-    """Return how many of the first entries of each stream all of its hypotheses share.
+    """Return how many of the first trace entries of each stream all its hypotheses share.
 
     Every entry leads to a hypothesis, so up to the first that ends one or has two successors
     there is a single chain, unless there are two beginnings.
@@ -156,7 +156,7 @@ Pair = tuple[npt.NDArray[Any], npt.NDArray[Any]]
 
 
 def _joined(parts: Sequence[Hypotheses | Trace]) -> Pair:
-    """Return whole numbers and floats of all, side by side; a copy in any case."""
+    """Return the concatenated integer and float columns, always as copies."""
     ints, floats = zip(*parts, strict=True)
     return np.concatenate(ints, axis=1), np.concatenate(floats, axis=1)
 
@@ -166,7 +166,7 @@ def _columns(part: Hypotheses | Trace, index: Ints) -> Pair:
 
 
 def _between(part: Hypotheses | Trace, first: int, behind: int) -> Pair:
-    """Return some columns, as they are if these are all and otherwise as copies."""
+    """Return a range of columns: the original arrays if it covers all, copies otherwise."""
     if behind - first == part.ints.shape[1]:
         return part
     return part.ints[:, first:behind].copy(), part.floats[:, first:behind].copy()

@@ -1,4 +1,4 @@
-"""How hypotheses of the tree search become longer: by a phone, and by a word that it completes."""
+"""Extends hypotheses of the tree search by phones, and by the words that they complete."""
 
 from __future__ import annotations
 
@@ -22,15 +22,15 @@ __all__ = ["Grown", "Words", "complete", "grow"]
 
 
 class Grown(NamedTuple):
-    """Hypotheses that a phone lengthens, ``(n,)`` each.
+    """Hypotheses extended by a phone, ``(n,)`` each.
 
     Attributes:
         source: the hypothesis that each comes from.
-        node: which it reaches.
+        node: the node that it reaches.
         phone: its newest.
         log_prob: of the phone.
-        score: minus infinity for what cannot be.
-        rank: what it may become within a longer word; minus infinity at a leaf.
+        score: minus infinity for impossible ones.
+        rank: look-ahead score within a longer word; minus infinity at a leaf.
     """
 
     source: Ints
@@ -41,12 +41,12 @@ class Grown(NamedTuple):
     rank: Floats
 
     def at(self, index: Ints) -> Grown:
-        """Return some of them."""
+        """Return the entries at ``index``."""
         return Grown._make(column.take(index) for column in self)
 
 
 class Words(NamedTuple):
-    """Grown hypotheses that a word completes, ``(n,)`` each.
+    """Extended hypotheses at the end of a word, ``(n,)`` each.
 
     Attributes:
         grown: index of the grown hypothesis.

@@ -1,4 +1,4 @@
-"""The pronunciation tree and its look-ahead with hot words in it."""
+"""Extends the pronunciation tree and its look-ahead by hot words."""
 
 from __future__ import annotations
 
@@ -14,11 +14,11 @@ from asr_gru.decoding.tree_state import Floats, Ints
 __all__ = ["RARE", "HotLook", "extended"]
 
 RARE = 5.0
-"""A word that the language model lacks is as likely as this percentile of its words."""
+"""Words unknown to the language model get the probability of this percentile of its words."""
 
 
 def extended(tree: PronunciationTree, hot: HotWords) -> PronunciationTree:
-    """Return the tree with the own pronunciations of hot words beside it, below the same root.
+    """Return the tree with the additional pronunciations of hot words, below the same root.
 
     Their nodes follow those of the tree, whose numbers stay. ``first_child`` does not list the
     root's new children; their parent is the root all the same.

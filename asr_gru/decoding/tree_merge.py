@@ -17,16 +17,16 @@ Hashes = npt.NDArray[np.uint64]
 
 
 def distinct(place: Ints, lm_state: Ints, words_hash: Ints, rank: Floats, histories: int) -> Ints:
-    """Return which hypotheses are the best at their place and state, in the order of places.
+    """Return the best hypotheses of each place and language model state, in order of places.
 
-    With several histories, so many of the best that differ in their words; of equals the first.
+    With several histories, the best of that many different word sequences; ties keep the first.
 
     Args:
         place: ``(n,)`` where each stands, of which stream and in the tree; not negative.
         lm_state: ``(n,)`` state of its language model.
         words_hash: ``(n,)`` hash of its words.
         rank: ``(n,)`` how they compare.
-        histories: word sequences kept apart at one place in one state.
+        histories: number of word sequences kept per place and state.
     """
     key = _pair(place, lm_state)
     if histories == 1:
@@ -40,7 +40,7 @@ def distinct(place: Ints, lm_state: Ints, words_hash: Ints, rank: Floats, histor
 
 
 def narrow(kept: Ints, owner: Ints, rank: Floats, width: int, streams: int) -> Ints:
-    """Return the ``width`` best of each stream, and those that are as good as the last of them.
+    """Return the ``width`` best of each stream; ties with the last of them are kept.
 
     Args:
         kept: ``(m,)`` which are still there, stream by stream.
@@ -95,7 +95,7 @@ def _best_of_groups(key: Ints, rank: Floats) -> Ints:
 
 
 def _begins(ordered: Ints) -> npt.NDArray[np.bool_]:
-    """Tell where a group of equal numbers begins."""
+    """Return where groups of equal numbers begin."""
     begins = np.empty(len(ordered), bool)
     begins[0] = True
     np.not_equal(ordered[1:], ordered[:-1], out=begins[1:])

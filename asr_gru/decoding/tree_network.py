@@ -1,4 +1,4 @@
-"""What the tree search looks up in every frame, laid out for whole arrays of hypotheses."""
+"""The search network of the tree search, with lookups for arrays of hypotheses."""
 
 from __future__ import annotations
 
@@ -13,18 +13,18 @@ if TYPE_CHECKING:
     from asr_gru.decoding.hot_words import HotWords
     from asr_gru.decoding.pronunciation_tree import PronunciationTree
     from asr_gru.decoding.tree_parameters import TreeSearchParameters
-from asr_gru.decoding.word_model import WordModel
+    from asr_gru.decoding.word_model import WordModel
 
 __all__ = ["Network", "ranges"]
 
 
 class Network:
-    """The tree, the language model and what follows from the parameters.
+    """The pronunciation tree, the language model, and tables derived from them.
 
     Attributes:
         tree: the pronunciations.
         model: the language model, or None.
-        parameters: as tuned.
+        parameters: parameters of the search.
         tokens: columns of the log-probabilities.
         places: a place is a node and a newest token, 0 where a blank came last; how many there
             are.
@@ -35,7 +35,7 @@ class Network:
             ``root_children`` with ``root_phones``.
         word_count: ``(nodes,)`` words that end at each node.
         floor: log-probability below which no phone begins.
-        weighted_pronunciations: whether some pronunciations of a word are likelier than others.
+        weighted_pronunciations: whether the pronunciations of some word differ in probability.
         hot: the hot words, or None. With several states of them, a state of the language model
             times their number, plus their own state, stands in ``LM_STATE``.
     """
@@ -50,13 +50,8 @@ class Network:
         hot: HotWords | None = None,
         word_look: Floats | None = None,
     ) -> None:
-        self.tree, self.model, self.parameters, self.tokens, self.look = (
-            tree,
-            model,
-            parameters,
-            tokens,
-            look,
-        )
+        self.tree, self.model, self.parameters = tree, model, parameters
+        self.tokens, self.look = tokens, look
         self.places = len(tree) * tokens
         self.below = np.full(len(tree), -np.inf)
         np.maximum.at(self.below, tree.parent[1:], look[1:])

@@ -1,7 +1,7 @@
-"""All paths of a tree of entries at once, by pointer doubling.
+"""Operations on all paths of a tree of entries, by pointer doubling.
 
-A path goes from an entry over its parent, its parent's parent and so on. Arrays of parents end
-with one that stands for none: -1, which as an index is that last place.
+A path leads from an entry to its parent, its grandparent and so on. Arrays of parents have an extra
+last entry that stands for no parent, which the index -1 refers to.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ __all__ = ["jumps", "on_paths"]
 
 
 def jumps(parent: Ints) -> Iterator[Ints]:
-    """Yield for each entry what is 1, 2, 4, ... places up its path, as long as anything is.
+    """Yield the 1st, 2nd, 4th, ... ancestor of each entry, until no entry has one.
 
     A sum or minimum over paths takes as many steps as the longest has binary digits::
 
@@ -30,7 +30,7 @@ def jumps(parent: Ints) -> Iterator[Ints]:
 
 
 def on_paths(parent: Ints, heads: Ints) -> npt.NDArray[np.bool_]:
-    """Tell which entries are on the paths of ``heads``, -1 for a path of none; ``(entries,)``."""
+    """Return which entries are on the paths of ``heads`` (-1: no path), ``(entries,)``."""
     on = np.zeros(len(parent), bool)
     on[heads] = True
     for jump in jumps(parent):

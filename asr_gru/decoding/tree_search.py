@@ -2,13 +2,13 @@
 
 Time-synchronous search with one copy of the tree for each state of the language model (Ney,
 Haeb-Umbach, Tran, Oerder 1992; Ortmanns, Ney, Eiden 1996), over the frames of a CTC model: a
-phone goes on by itself, a blank may follow it, and the same phone again needs a blank between. A
-hypothesis is the best path (not the sum of paths) to a node, a newest phone and a state of the
-language model. The language model scores a word as soon as its last phone begins; until then the
-best word below the node stands in for it, in comparisons alone.
+phone can be repeated, a blank can follow it, and two equal phones in succession need a blank
+between them. A hypothesis is the best path (not the sum of paths) to a node, a newest phone and a
+state of the language model. The language model scores a word when its last phone begins; until
+then hypotheses are compared with the score of the best word below the node (look-ahead).
 
-All hypotheses of all streams stand in the same flat arrays. Every operation works on each alone
-or on those of one stream, so a stream's result does not depend on the others.
+The hypotheses of all streams are kept in the same flat arrays. Each operation involves single
+hypotheses or those of one stream, so the result of a stream does not depend on the others.
 """
 
 from __future__ import annotations
@@ -61,12 +61,12 @@ class TreeSearch(FrameSearch[TreeState]):
         tree: the pronunciations; word numbers are those of ``model``.
         words: the spelling of each word number.
         tokens: columns of the log-probabilities; column 0 is the blank.
-        model: the language model; None takes all words as equally likely.
+        model: the language model; None for equal probabilities of all words.
         parameters: see ``TreeSearchParameters``.
-        hot: phrases that earn a bonus, and words beside those of the tree.
+        hot: hot words, which can include words that the tree lacks.
 
     Raises:
-        ModelError: the parts are not made for each other.
+        ModelError: the arguments do not belong together.
     """
 
     def __init__(
@@ -80,7 +80,7 @@ class TreeSearch(FrameSearch[TreeState]):
         hot: HotWords | None = None,
     ) -> None:
         if int(tree.phone.max()) >= tokens:
-            raise ModelError("the lexicon has phones that the acoustic model lacks; build it anew")
+            raise ModelError("the lexicon has phones that the acoustic model lacks; build it again")
         if int(tree.words.max()) >= len(words):
             raise ModelError("the lexicon has more words than spellings; build it again")
         if model is not None and len(model.unigram_log_probs) < len(words):
@@ -109,7 +109,7 @@ class TreeSearch(FrameSearch[TreeState]):
         self._net = Network(tree, model, self.parameters, tokens, look, hot, word_look)
 
     def tuned(self, parameters: TreeSearchParameters) -> TreeSearch:
-        """Return a search over the same words with other parameters."""
+        """Return a search over the same words with these parameters."""
         return TreeSearch(
             self._base,
             self.words,
@@ -120,7 +120,7 @@ class TreeSearch(FrameSearch[TreeState]):
         )
 
     def with_hot_words(self, hot: HotWords | None) -> TreeSearch:
-        """Return a search over the same words, and a list of hot words in place of its own."""
+        """Return a search over the same words with these hot words instead of its own."""
         if hot is None:
             return self.plain
         search = TreeSearch(
@@ -136,7 +136,7 @@ class TreeSearch(FrameSearch[TreeState]):
 
     @cached_property
     def plain(self) -> TreeSearch:
-        """The same search without hot words; itself where it has none."""
+        """The same search without hot words; itself if it has none."""
         if self.hot is None:
             return self
         return TreeSearch(
@@ -145,7 +145,7 @@ class TreeSearch(FrameSearch[TreeState]):
 
     @cached_property
     def numbers(self) -> dict[str, int]:
-        """The number of each word that the tree has, hot words beside it left out."""
+        """The number of each word of the tree, without additional hot words."""
         spoken = np.zeros(len(self.words), bool)
         spoken[self._base.words] = True
         return {
@@ -153,7 +153,7 @@ class TreeSearch(FrameSearch[TreeState]):
         }
 
     def spelling(self, word: int, extra: Sequence[str] | None = None) -> str:
-        """Return how a word is written; ``extra`` is that of a state, or of the hot words."""
+        """Return the spelling of a word; ``extra`` is that of a state, or of the hot words."""
         known = len(self.words)
         if word < known:
             return self.words[word]
@@ -171,10 +171,10 @@ class TreeSearch(FrameSearch[TreeState]):
         return TreeState(0, Hypotheses(ints, np.zeros((4, 1))), trace, extra=extra)
 
     def adopt(self, state: TreeState, other: TreeSearch) -> TreeState:
-        """Return a state of this search made of one of ``other``, which differs in hot words.
+        """Return a state of this search that continues a state of ``other``.
 
-        What was given in advance for phrases of the old list is taken back; its words stay where
-        they were said.
+        The searches differ in hot words only. Advances for phrases of the old list are taken back;
+        words that have been recognised stay.
         """
         hypotheses = state.hypotheses
         node = moved(hypotheses.ints[NODE], other._tree, self._tree, len(self._base))
@@ -189,9 +189,9 @@ class TreeSearch(FrameSearch[TreeState]):
         return TreeBatch(self._net, states)
 
     def best(self, state: TreeState, n: int = 1) -> list[Hypothesis]:
-        """Return up to ``n`` hypotheses whose words differ, the likeliest first.
+        """Return up to ``n`` hypotheses with different words, best first.
 
-        Before ``finish`` the tokens of a word that is not yet complete stand behind the last word.
+        Before ``finish``, the tokens of an incomplete word follow those of the last word.
         """
         ints, floats = state.hypotheses
         rank = floats[SCORE] + state.blank_score
@@ -212,23 +212,24 @@ class TreeSearch(FrameSearch[TreeState]):
         return found
 
     def settled(self, state: TreeState) -> int:
-        """Return how many tokens all hypotheses share, so that no later frame can alter them."""
+        """Return the number of tokens that all hypotheses share, which cannot change any more."""
         return state.settled
 
     def shown(self, states: Sequence[TreeState]) -> list[int]:
-        """Return how many tokens belong to words with the share of the probability to be shown."""
+        """Return how many tokens belong to words whose probability reaches ``shown_share``."""
         if not self.parameters.shown_share:
             return super().shown(states)
         return likely_tokens(states, self._net, self.parameters.shown_share)
 
     def reads_alike(self, before: TreeState, after: TreeState) -> bool:
-        """Return whether there were only certain blanks in between."""
+        """Return whether only skipped frames are between the states."""
         return before.hypotheses is after.hypotheses
 
     def end_probability(self, state: TreeState) -> float | None:
-        """Return the language model's probability that the sentence ends here, over all hypotheses.
+        """Return the language model's probability of a sentence end.
 
-        Hypotheses count by their share of the probability; those within a word do not end here.
+        It is the mean over all hypotheses, weighted by their probability; those within a word
+        count as 0.
         """
         if self._model is None or state.finished:
             return None
@@ -240,10 +241,10 @@ class TreeSearch(FrameSearch[TreeState]):
         return float((mass.take(whole) * ends).sum() / mass.sum())
 
     def finish(self, state: TreeState) -> TreeState:
-        """Score the end of the sentence; a word that is not complete is left out.
+        """Score the sentence end, and drop hypotheses within a word.
 
-        Only where every hypothesis is within a word, each is taken as the best word that begins
-        so. No frames can follow. Finishing twice changes nothing.
+        If all hypotheses are within a word, each is completed to the best word below its node. No
+        frames can follow. Idempotent.
         """
         if state.finished:
             return state
@@ -261,7 +262,7 @@ class TreeSearch(FrameSearch[TreeState]):
         )
 
     def _completed(self, ints: Ints, floats: Floats) -> Hypotheses:
-        """Return hypotheses with the best word that each may become."""
+        """Return hypotheses, each completed to the best word below its node."""
         if self._best_words is None:
             self._best_words = best_words(self._tree, self._unigrams)
         ints, floats = ints.copy(), floats.copy()

@@ -1,4 +1,4 @@
-"""How sure the tree search is of each word: the share of the hypotheses that have it."""
+"""Word posteriors of the tree search: the share of hypotheses that contain a word."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ from asr_gru.decoding.tree_state import (
 __all__ = ["likely_tokens"]
 
 NEGLIGIBLE = 9.0
-"""Hypotheses this much worse than the best, in nats, have no share worth counting."""
+"""Hypotheses worse than the best by more than this, in nats, are ignored."""
 
 
 class _Best(NamedTuple):
@@ -46,14 +46,14 @@ class _Best(NamedTuple):
 
 
 def likely_tokens(states: Sequence[TreeState], net: Network, share: float) -> list[int]:
-    """Return how many tokens of each best hypothesis belong to words that are likely.
+    """Return how many tokens of each best hypothesis belong to probable words.
 
     A hypothesis counts for a word where it has the same words up to it, or stands at a node at
     which that word ends.
 
     Args:
         states: of distinct streams, each counted for itself.
-        net: what is searched.
+        net: the search network.
         share: of the probability of all hypotheses of a stream, above 0.
     """
     best = [_best(state, net) for state in states]

@@ -1,4 +1,4 @@
-"""What the tree search remembers of a stream: its hypotheses, and how each came about."""
+"""State of the tree search: hypotheses and their traces."""
 
 from __future__ import annotations
 
@@ -38,7 +38,7 @@ class Hypotheses(NamedTuple):
 
 
 class Trace(NamedTuple):
-    """Phones that hypotheses have left behind; an entry's parent comes before it.
+    """Completed phones of hypotheses; parents precede their children.
 
     Attributes:
         ints: ``(5, n)``: parent or -1; phone; the word that it completed, or -1; its first and
@@ -53,16 +53,16 @@ class Trace(NamedTuple):
 
 @dataclass(frozen=True, slots=True)
 class TreeState:
-    """A stream between two calls; nothing in it is ever altered in place.
+    """State of a stream between two calls; immutable.
 
     Attributes:
-        frame: frames seen.
-        hypotheses: those that are kept.
-        trace: the phones before their newest ones, without any that no hypothesis leads to.
-        settled: the first entries of ``trace`` that are a chain common to all hypotheses.
-        blank_score: log-probability of the certain blanks since the last frame that was searched.
-        after_blank: whether there were any.
-        finished: whether the end of the sentence was scored.
+        frame: number of frames so far.
+        hypotheses: the kept hypotheses.
+        trace: the phones before their newest ones, as far as a hypothesis refers to them.
+        settled: number of first entries of ``trace`` that all hypotheses share.
+        blank_score: summed log-probability of the frames skipped since the last searched frame.
+        after_blank: whether any frames were skipped.
+        finished: whether the sentence end has been scored.
         extra: spellings of the words whose numbers follow those of the lexicon.
     """
 

@@ -38,15 +38,15 @@ def step(
     frames: Ints,
     next_entry: int,
 ) -> tuple[Hypotheses, Ints, Trace, Ints]:
-    """Take one frame of each stream.
+    """Advance each stream by one frame.
 
     Args:
-        net: the tree and all that goes with it.
-        hypotheses: of all streams, in the same arrays.
-        stream: ``(n,)`` whose each is.
-        rows: ``(streams, tokens)``, the bias taken off the blank.
-        frames: ``(streams,)`` the frame's number in each stream.
-        next_entry: the number that the first new entry of the trace will have.
+        net: the search network.
+        hypotheses: hypotheses of all streams.
+        stream: ``(n,)`` stream of each hypothesis.
+        rows: ``(streams, tokens)``, with the blank bias applied.
+        frames: ``(streams,)`` index of the frame in each stream.
+        next_entry: index of the first new trace entry.
 
     Returns:
         hypotheses and their streams, new entries of the trace and their streams. The order of a
@@ -57,13 +57,13 @@ def step(
     score, node, phone = floats[SCORE], ints[NODE], ints[PHONE]
     flat, base = rows.ravel(), stream * tokens
 
-    # Staying at the node: by a blank, or by the newest phone once more.
+    # Stay at the node: a blank, or the newest phone again.
     look = net.below_at(node, ints[LM_STATE])
     stay_log_prob, again_log_prob = flat.take(base), flat.take(base + phone)
     stay = score + stay_log_prob
     again = np.where(ints[BLANK], -np.inf, score + again_log_prob)
 
-    # Growing by a phone, perhaps to the end of a word. Only what is near the best is looked at.
+    # Extend by a phone, perhaps to the end of a word; prune against the best.
     grown = grow(net, hypotheses, rows, base, stream)
     best = np.full(len(rows), -np.inf)
     _raise(best, stream, stay + look)
@@ -76,7 +76,7 @@ def step(
     grown = grown.at((rank >= (limit if alone else limit.take(owner))).nonzero()[0])
     words = complete(net, grown, ints[LM_STATE])
 
-    # All that there is now, and of it what is near the best.
+    # All candidates, pruned against the best.
     source = np.concatenate(
         (np.arange(count), np.arange(count), grown.source, grown.source.take(words.grown))
     )
@@ -87,7 +87,7 @@ def step(
     _raise(best, owner[first_word:], words.score)
     limit = best - net.parameters.beam
     (near,) = (ranks >= (limit if alone else limit.take(owner))).nonzero()
-    # What stands at the same place in the same state is one hypothesis: the best.
+    # Recombine hypotheses at the same place in the same state.
     here = node * tokens
     place = np.concatenate(
         (here, here + phone, grown.node * tokens + grown.phone, grown.phone.take(words.grown))
@@ -103,7 +103,7 @@ def step(
     kept = narrow(kept, owner, ranks, net.parameters.width, len(rows))
     kept.sort()
 
-    # Their columns: first of those that stay, then that repeat, then that grow, then of words.
+    # Columns of the kept hypotheses: staying, repeating, extended, at the end of a word.
     source, owner, origin = source.take(kept), owner.take(kept), near.take(kept)
     log_prob = np.concatenate(
         (stay_log_prob, again_log_prob, grown.log_prob, grown.log_prob.take(words.grown))
@@ -138,7 +138,7 @@ def step(
 
 
 def _raise(best: Floats, owner: Ints, values: Floats) -> None:
-    """Raise the best score of each stream to what is better."""
+    """Update the best score of each stream in place."""
     if len(best) > 1:
         np.maximum.at(best, owner, values)
     elif len(values):

@@ -1,4 +1,4 @@
-"""The tree search of a model: its tokens, a lexicon and a language model made to fit."""
+"""Builds the tree search from tokens, a lexicon and a language model."""
 
 from __future__ import annotations
 
@@ -29,18 +29,18 @@ def word_search(
     parameters: TreeSearchParameters | None = None,
     spaced: bool = False,
 ) -> TreeSearch:
-    """Put the parts of a search for words together.
+    """Build a word search.
 
     Args:
         symbols: the token of each column of the log-probabilities, the blank first.
-        lexicon: the words that can be found, each with its pronunciations.
-        model: says which words follow which; None takes all as equally likely.
+        lexicon: the vocabulary with its pronunciations.
+        model: the language model; None for equal probabilities of all words.
         parameters: see ``TreeSearchParameters``.
         spaced: whether a word may end with the token of the space, as in models of characters.
 
     Raises:
-        ModelError: a lexicon with phones that the acoustic model lacks, or with words that the
-            language model does not know.
+        ModelError: the lexicon has phones that the acoustic model lacks, or words that the
+            language model lacks.
     """
     ids = lexicon.token_ids(symbols)
     word_ids = np.arange(len(lexicon.words))

@@ -1,4 +1,4 @@
-"""Tokens with frames to words with times and confidence."""
+"""Converts hypotheses to words with times and confidences."""
 
 from __future__ import annotations
 
@@ -16,12 +16,12 @@ if TYPE_CHECKING:
 __all__ = ["WordSpan", "WordTimes", "word_spans", "words_of"]
 
 SOUND_S, LETTER_S = 0.16, 0.08
-"""Seconds that a word's last token sounds at least, in all and for each letter that it stands for.
+"""Minimum duration of a word's last token: in total, and per letter that it stands for.
 ``benchmarks/accuracy/word_times.py`` compares ends with those of a forced alignment."""
 
 
 class WordSpan(NamedTuple):
-    """A word as tokens: its text, the position of its first token and past its last."""
+    """A word: its text, the index of its first token and the index after its last."""
 
     text: str
     start: int
@@ -30,12 +30,11 @@ class WordSpan(NamedTuple):
 
 @dataclass(frozen=True, slots=True)
 class WordTimes:
-    """How frames become seconds.
+    """Parameters of word times and confidences.
 
     Attributes:
-        frame_s: seconds a frame.
-        shift_s: added to every time: the look-ahead and the habit of CTC to answer late are
-            both negative shifts.
+        frame_s: seconds per frame.
+        shift_s: added to all times; negative, for the look-ahead and the delay of CTC.
         temperature: see ``word_confidence``.
         confidence: weights for words of the tree search; None uses the temperature.
     """
@@ -46,12 +45,12 @@ class WordTimes:
     confidence: ConfidenceWeights | None = None
 
     def seconds(self, frame: int) -> float:
-        """Return when a frame of the stream begins."""
+        """Return the start of a frame, in seconds."""
         return frame * self.frame_s + self.shift_s
 
 
 def word_spans(hypothesis: Hypothesis, tokens: Tokenizer) -> list[WordSpan]:
-    """Return the words of a hypothesis: the decoder's own, or those that its tokens spell."""
+    """Return the words of a hypothesis: its own, or those that its tokens spell."""
     if hypothesis.words is not None:
         return [WordSpan(word.text, word.start, word.stop) for word in hypothesis.words]
     return [WordSpan(*span) for span in tokens.word_spans(hypothesis.tokens)]
@@ -67,17 +66,17 @@ def words_of(
 ) -> tuple[Word, ...]:
     """Return the words of a hypothesis.
 
-    A word begins with the frame of its first token. It ends when its last token does, which is
-    after the frames that name it and after the time that the letters behind it take to say
-    (CTC names a token in one frame of many), though never after the next word's beginning. Frames
-    are counted in whole numbers from the start of the audio, so times do not drift.
+    A word begins with the frame of its first token. As CTC emits a token in few of its frames, a
+    word ends a minimum duration after the first frame of its last token, or after the token's last
+    frame if that is later, but not after the start of the next word. Times are computed from
+    integer frame indices, so they do not drift.
 
     Args:
-        hypothesis: what was read.
-        tokens: how ids become words.
-        times: how frames become seconds.
+        hypothesis: the hypothesis.
+        tokens: the model's tokenizer.
+        times: parameters of times and confidences.
         first_frame: frame of the stream at which the decoder started.
-        latest_s: no word ends after.
+        latest_s: upper bound of the end of words, in seconds.
     """
     words: list[Word] = []
     spans = word_spans(hypothesis, tokens)

@@ -14,7 +14,7 @@ from asr_gru.language.ngrams import NGrams
 
 __all__ = ["background_estimate"]
 
-MOST_NEW = 0.05
+MAX_NEW_MASS = 0.05
 """Probability that new words get together at most where no text has them."""
 FULLEST = 1 - 1e-4
 """Probability of listed words after a context at most; 8-bit codes can add up to more than 1."""
@@ -92,7 +92,7 @@ def _add_words(model: BackoffModel, new: int) -> None:
         usual = float(np.median(unigrams[len(MARKS) : -new])) if len(unigrams) > 3 + new else 1.0
         unigrams[-new:] = 0
         unigrams /= unigrams.sum()
-        each = min(usual, MOST_NEW / new)
+        each = min(usual, MAX_NEW_MASS / new)
         unigrams *= 1 - each * new
         unigrams[-new:] = each
     unigrams /= unigrams.sum()

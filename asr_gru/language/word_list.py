@@ -13,10 +13,10 @@ from asr_gru.text.normaliser import normalise
 
 __all__ = ["AddedWord", "ListedWord", "parse_word_list", "pronounce_listed"]
 
-MOST_WORDS = 100_000
-LONGEST_WORD = 64
+MAX_WORDS = 100_000
+MAX_WORD_LENGTH = 64
 """Characters."""
-MOST_PHONES = 100
+MAX_PHONES = 100
 WAYS = 2
 """Pronunciations that a word gets from its letters."""
 GIVEN = "given"
@@ -85,10 +85,10 @@ def parse_word_list(
         if not (text or colon) or text.startswith("#"):
             continue
         word = normalise(text, normaliser)
-        if len(text) > LONGEST_WORD:
+        if len(text) > MAX_WORD_LENGTH:
             raise DataError(
                 f"{place}: '{text[:20]}...' has {len(text)} characters; "
-                f"a word has at most {LONGEST_WORD}"
+                f"a word has at most {MAX_WORD_LENGTH}"
             )
         if not word or (colon and not phones.strip()):
             raise DataError(f"{place}: {line.strip()!r} has no {'phones' if word else 'word'}")
@@ -98,11 +98,11 @@ def parse_word_list(
                 "line, or WORD: PH ON ES"
             )
         spoken = tuple(phones.split())
-        if len(spoken) > MOST_PHONES:
-            raise DataError(f"{place}: {len(spoken)} phones; a word has at most {MOST_PHONES}")
+        if len(spoken) > MAX_PHONES:
+            raise DataError(f"{place}: {len(spoken)} phones; a word has at most {MAX_PHONES}")
         found.append(ListedWord(text, word, spoken, place))
-        if len(found) > MOST_WORDS:
-            raise DataError(f"{name}: more than {MOST_WORDS} words; leave some out")
+        if len(found) > MAX_WORDS:
+            raise DataError(f"{name}: more than {MAX_WORDS} words; leave some out")
     if not found:
         raise DataError(f"{name}: no words in it; write one on each line")
     return found

@@ -30,7 +30,7 @@ CONFIG, GRAPH, WEIGHTS = "config.json", "acoustic.onnx", "weights.npz"
 FLOAT_GRAPH = "acoustic.float.onnx"
 LEXICON, LANGUAGE = "lexicon.bin", "language.bin"
 UNLISTED = frozenset({CONFIG, "README.md", "LICENSE", ".DS_Store"})
-LARGEST_CONFIG = 1_000_000
+MAX_CONFIG_BYTES = 1_000_000
 BUNDLED = Path(__file__).parents[1] / "models"
 
 
@@ -67,13 +67,13 @@ class ModelDirectory:
         path = _find(model)
         try:
             with (path / CONFIG).open("rb") as file:
-                data = file.read(LARGEST_CONFIG + 1)
+                data = file.read(MAX_CONFIG_BYTES + 1)
         except OSError as error:
             raise ModelError(
                 f"{path}: no readable {CONFIG} ({error.strerror}); give a folder that "
                 "asr-gru export wrote"
             ) from None
-        if len(data) > LARGEST_CONFIG:
+        if len(data) > MAX_CONFIG_BYTES:
             raise ModelError(f"{path / CONFIG}: too large to be a model's configuration")
         try:
             config = parse_config(data)

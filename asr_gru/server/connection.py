@@ -33,7 +33,7 @@ if TYPE_CHECKING:
 __all__ = ["Connection", "bounded"]
 
 log = logging.getLogger("asr_gru.server")
-LONGEST_S = 600.0
+MAX_SEGMENT_S = 600.0
 """Longest segment that a client can ask for, which bounds its partials."""
 FINISHED_FIRST = ("shutting_down", "session_too_long", "idle")
 """Refusals that let the stream end: the client gets its last final before the error."""
@@ -41,7 +41,7 @@ FINISHED_FIRST = ("shutting_down", "session_too_long", "idle")
 
 def bounded(rules: EndpointRules) -> EndpointRules:
     """Return ``rules`` with a longest segment."""
-    return rules if rules.longest_s is not None else replace(rules, longest_s=LONGEST_S)
+    return rules if rules.longest_s is not None else replace(rules, longest_s=MAX_SEGMENT_S)
 
 
 class Connection(ABC):

@@ -24,24 +24,24 @@ from asr_gru.streaming.endpoint import EndpointRules
 __all__ = ["StreamConnection"]
 
 DTYPES = {"pcm16": "<i2", "float32": "<f4"}
-MOST_PHRASES = 2_000
-LONGEST_PHRASE = 200
+MAX_PHRASES = 2_000
+MAX_PHRASE_LENGTH = 200
 """Characters of a phrase that a client may listen for."""
-LONGEST_GRAMMAR = 50_000
+MAX_GRAMMAR_LENGTH = 50_000
 """Characters."""
 MAX_STATES = 40_000
 """Size of a client's grammar: three dates and numbers up to 10,000 fit in."""
-MOST_UNKNOWN = 200
+MAX_UNKNOWN = 200
 """Words of a client's lists that the lexicon may lack; each takes a millisecond or two."""
-MOST_HOT_WORDS = 1_000
-LONGEST_HOT_WORD = 400
+MAX_HOT_WORDS = 1_000
+MAX_HOT_WORD_LENGTH = 400
 """Characters of a line, phones included."""
-_Line = Annotated[str, Meta(max_length=LONGEST_HOT_WORD)]
+_Line = Annotated[str, Meta(max_length=MAX_HOT_WORD_LENGTH)]
 _HotWordList = (
-    Annotated[dict[_Line, float], Meta(max_length=MOST_HOT_WORDS)]
-    | Annotated[list[_Line], Meta(max_length=MOST_HOT_WORDS)]
+    Annotated[dict[_Line, float], Meta(max_length=MAX_HOT_WORDS)]
+    | Annotated[list[_Line], Meta(max_length=MAX_HOT_WORDS)]
 )
-MOST_WORDS = 200
+MAX_WORDS = 200
 """Longer partials come without their words."""
 Mode = Literal["short", "normal", "long", "off"]
 
@@ -58,12 +58,12 @@ class _Start(_ClientMessage, tag="start"):
     decoder: Literal["greedy", "beam", "words"] | None = None
     phrases: (
         Annotated[
-            list[Annotated[str, Meta(max_length=LONGEST_PHRASE)]],
-            Meta(min_length=1, max_length=MOST_PHRASES),
+            list[Annotated[str, Meta(max_length=MAX_PHRASE_LENGTH)]],
+            Meta(min_length=1, max_length=MAX_PHRASES),
         ]
         | None
     ) = None
-    grammar: Annotated[str, Meta(max_length=LONGEST_GRAMMAR)] | None = None
+    grammar: Annotated[str, Meta(max_length=MAX_GRAMMAR_LENGTH)] | None = None
     rejection: Annotated[float, Meta(ge=0, le=20)] | None = None
     hot_words: _HotWordList | None = None
     minimum_confidence: Annotated[float, Meta(ge=0, le=1)] | None = None
@@ -158,14 +158,14 @@ class StreamConnection(Connection):
         recognizer = self.context.recognizer
         if start.phrases is not None:
             return recognizer.phrase_decoder(
-                start.phrases, rejection=start.rejection, max_unknown=MOST_UNKNOWN
+                start.phrases, rejection=start.rejection, max_unknown=MAX_UNKNOWN
             )
         if start.grammar is None or not is_jsgf(start.grammar):  # never the name of a file
             raise ConfigError("grammar: line 1, column 1: a grammar begins with '#JSGF V1.0;'")
         return recognizer.grammar_decoder(
             start.grammar,
             rejection=start.rejection,
-            max_unknown=MOST_UNKNOWN,
+            max_unknown=MAX_UNKNOWN,
             max_states=MAX_STATES,
         )
 
@@ -173,7 +173,7 @@ class StreamConnection(Connection):
         try:
             listed = parse_hot_words(given)
             made = await asyncio.to_thread(
-                self.context.recognizer.decoder_with_hot_words, listed, decoder, MOST_UNKNOWN
+                self.context.recognizer.decoder_with_hot_words, listed, decoder, MAX_UNKNOWN
             )
         except Error as error:
             raise RefusedError("bad_message", str(error)) from None
@@ -251,7 +251,7 @@ def _rules(mode: str | float) -> EndpointRules:
 
 def _message(event: Event, audio_s: float, *, words: bool) -> dict[str, Any]:
     message = event.to_dict(words=False) | {"audio_s": round(audio_s, 3)}
-    if event.kind == "final" or (words and len(event.words) <= MOST_WORDS):
+    if event.kind == "final" or (words and len(event.words) <= MAX_WORDS):
         message["words"] = [_encoded(word) for word in event.words]
         if event.written_words:
             message["written_words"] = [_encoded(word) for word in event.written_words]

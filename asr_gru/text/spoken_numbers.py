@@ -32,13 +32,13 @@ ORDINAL_ENDINGS = {
     ordinal(value): cardinal(value) for value in (*range(20), *range(20, 100, 10))
 } | {f"{name}th": name for name in MULTIPLIERS}
 ORDINALS = ORDINAL_ENDINGS.keys()
-MOST_WORDS = 40
+MAX_WORDS = 40
 """A longer phrase than that of any number up to ``LARGEST``."""
 
 
 def parse_cardinal(words: Sequence[str]) -> int | None:
     """Return the number that ``cardinal`` spells as these words, or None."""
-    if not 0 < len(words) <= MOST_WORDS:
+    if not 0 < len(words) <= MAX_WORDS:
         return None
     total = group = 0
     for word in words:

@@ -17,7 +17,7 @@ __all__ = ["verbalise"]
 # Commas separate thousands only in groups of three; elsewhere they separate numbers.
 INTEGER = r"(?:(?<![0-9],)[0-9]{1,3}(?:,[0-9]{3})+(?![0-9]|,[0-9])|[0-9]+)"
 DENOMINATORS = frozenset([*range(2, 11), 12, 16, 20, 25, 32, 50, 64, 100, 1000])
-LONGEST_CARDINAL = 12  # more digits without commas are read one by one
+MAX_CARDINAL_DIGITS = 12  # more digits without commas are read one by one
 
 RANGE = re.compile(
     r"(?<![\w.,/:–-])(?P<currency>[$£€¥₹]?)(?P<left>[0-9][0-9.,:]*)(?P<unit>'?s|%|°|\s?[ap]\.?m\.?|st|nd|rd|th)?"
@@ -77,7 +77,7 @@ def verbalise(text: str) -> str:
 
 def _integer(text: str, spell: Callable[[int], str] = cardinal) -> str:
     plain = text.replace(",", "")
-    longest = 18 if "," in text else LONGEST_CARDINAL
+    longest = 18 if "," in text else MAX_CARDINAL_DIGITS
     if len(plain) > longest or (plain[0] == "0" and len(plain) > 1):
         return digits(plain)
     return spell(int(plain))

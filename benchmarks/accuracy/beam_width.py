@@ -14,7 +14,7 @@ from dataclasses import replace
 
 from asr_gru.decoding import TreeSearch
 from asr_gru.scoring import Score, word_errors
-from asr_gru.tuning import hear
+from asr_gru.tuning import run_acoustic_model
 from benchmarks._common import Table, load, make_parser, read_lists, run
 
 BEAMS = (
@@ -35,7 +35,7 @@ def main(argv: Sequence[str] | None = None) -> None:
     decoder = recognizer.decoder
     assert isinstance(decoder, TreeSearch)
     lists = {
-        name: hear(recognizer.acoustic, utterances)
+        name: run_acoustic_model(recognizer.acoustic, utterances)
         for name, utterances in read_lists(options).items()
     }
     frame_s = recognizer.acoustic.info.frame_s

@@ -21,7 +21,7 @@ import numpy as np
 
 from asr_gru.decoding import TreeSearch
 from asr_gru.scoring import align
-from asr_gru.tuning import hear
+from asr_gru.tuning import run_acoustic_model
 from benchmarks._common import Table, load, make_parser, positive, read_lists, run
 
 WEIGHTS = (2.0, 3.0, 4.0, 5.0, 6.0, 7.0, 8.0, 10.0)
@@ -91,7 +91,7 @@ def main(argv: Sequence[str] | None = None) -> None:
         ("RTF", "8.4f"),
     )
     for name, utterances in read_lists(options).items():
-        heard = hear(recognizer.acoustic, utterances)
+        heard = run_acoustic_model(recognizer.acoustic, utterances)
         said = {word for one in heard for word in one.text.split()}
         rare = rarest(plain, said, options.count)
         others = distractors(plain, rare, said, options.count)

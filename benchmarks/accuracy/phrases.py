@@ -21,7 +21,7 @@ from pathlib import Path
 from asr_gru.data.manifest import read_manifest
 from asr_gru.decoding import AnyDecoder, GraphSearch
 from asr_gru.scoring import Score, word_errors
-from asr_gru.tuning import Heard, hear
+from asr_gru.tuning import EncodedUtterance, run_acoustic_model
 from benchmarks._common import AUDIO_SAMPLES, Table, fastest, load, make_parser, read_lists, run
 
 REJECTIONS = (1.0, 1.5, 2.0, 2.5, 3.0, 20.0)
@@ -43,11 +43,13 @@ def main(argv: Sequence[str] | None = None) -> None:
     options = parser.parse_args(argv)
     recognizer = load(options, decoder="words")
     lists = {
-        name: hear(recognizer.acoustic, utterances)
+        name: run_acoustic_model(recognizer.acoustic, utterances)
         for name, utterances in read_lists(options).items()
     }
     open_list = options.open or AUDIO_SAMPLES / "samples.tsv"
-    open_speech = hear(recognizer.acoustic, read_manifest(open_list)[:: options.every])
+    open_speech = run_acoustic_model(
+        recognizer.acoustic, read_manifest(open_list)[:: options.every]
+    )
     table = Table(
         ("list", "<14"),
         ("rejection", "9.2f"),
@@ -97,14 +99,14 @@ def main(argv: Sequence[str] | None = None) -> None:
     print(f"\n{len(phrases)} phrases compiled in {seconds:.2f} s")
 
 
-def _accepted(decoder: AnyDecoder, heard: Heard) -> str:
+def _accepted(decoder: AnyDecoder, heard: EncodedUtterance) -> str:
     """Return what is heard of a recording as a whole; nothing if it is rejected."""
     (state,) = decoder.advance([decoder.start()], [heard.log_probs])
     words = decoder.best(decoder.finish(state))[0].words or ()
     return " ".join(word.text for word in words)
 
 
-def _cost(decoder: AnyDecoder, heard: Sequence[Heard]) -> float:
+def _cost(decoder: AnyDecoder, heard: Sequence[EncodedUtterance]) -> float:
     """Return the processor seconds of a frame, in steps of four frames as in a stream."""
     frames, began = 0, time.process_time()
     for one in heard:

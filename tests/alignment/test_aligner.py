@@ -64,7 +64,7 @@ def test_pieces_change_nothing(recognizer, long, monkeypatch):
 
 def test_a_band_is_enough(recognizer, long, monkeypatch):
     monkeypatch.setattr(aligner_module, "PIECE_S", 1e9)
-    monkeypatch.setattr(aligner_module, "MOST_CELLS", 0)
+    monkeypatch.setattr(aligner_module, "MAX_CELLS", 0)
     sample = SAMPLES["long.ogg"]
     banded = recognizer.align(sample.text, sample.path)
     same = sum(

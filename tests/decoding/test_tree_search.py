@@ -266,7 +266,7 @@ def test_what_does_not_fit_is_refused(random_rows):
     decoder = tree_search(Bigrams())
     with pytest.raises(ModelError, match="for a model of 4 tokens"):
         decoder.advance([decoder.start()], [random_rows(0, 3, 5)])
-    with pytest.raises(Error, match="begin another with start"):
+    with pytest.raises(Error, match="start another with start"):
         decoder.advance([decoder.finish(decoder.start())], [random_rows(0, 3, 4)])
     with pytest.raises(ModelError, match="7 words and the language model 3"):
         tree_search(Bigrams(3))

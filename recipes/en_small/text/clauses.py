@@ -44,7 +44,7 @@ TYPOGRAPHIC = str.maketrans({"’": "'", "‘": "'", "“": '"', "”": '"', "�
 BREAK = re.compile(r"[.!?;:]+[\"')\]]*(?:\s+|$)|--+|[—―]|\s[-–]\s|\n+")
 MARKUP = re.compile(r"[<>{}|=\\^~_/*#]|https?:|www\.|\.(?:com|org|net|io|dev|html?)\b|::")
 WORDS = re.compile(r"[a-z']+(?: [a-z']+)*")
-LONGEST_WORD = 24
+MAX_WORD_LENGTH = 24
 
 
 def split_clauses(text: str) -> Iterator[str]:
@@ -64,7 +64,7 @@ def split_clauses(text: str) -> Iterator[str]:
         clause = normalise(clause, "english")
         if not WORDS.fullmatch(clause) or len(clause) < 2:
             continue
-        if len(clause) > LONGEST_WORD and max(map(len, clause.split())) > LONGEST_WORD:
+        if len(clause) > MAX_WORD_LENGTH and max(map(len, clause.split())) > MAX_WORD_LENGTH:
             continue
         yield clause
 
