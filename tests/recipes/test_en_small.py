@@ -26,7 +26,8 @@ def test_only_a_deeper_network_or_a_new_front_end_changes_the_shape():
     shapes = {stage.name: stage.config.encoder for stage in STAGES}
     assert shapes["quiet"].subsampler == "linear"
     assert shapes["phones"].subsampler == shapes["longer"].subsampler == "conv"
-    assert (shapes["phones"].layers, shapes["deeper"].layers, shapes["longer"].layers) == (4, 6, 6)
+    assert (shapes["phones"].layers, shapes["deeper"].layers) == (4, 6)
+    assert shapes["deeper"] == shapes["longer"] == shapes["crf"]
     assert {shape.width for shape in shapes.values()} == {384}
 
 
