@@ -1,4 +1,4 @@
-"""Options that several commands share."""
+"""Options shared by several commands."""
 
 from __future__ import annotations
 
@@ -50,12 +50,12 @@ MODEL = click.option(
 DECODER = click.option(
     "--decoder",
     type=click.Choice(["greedy", "beam", "words"]),
-    help="greedy, prefix beam search, or search with lexicon and language model [from the model].",
+    help="Greedy, prefix beam search, or word search.  [default: from the model]",
 )
 BEAM = click.option(
     "--beam",
     type=click.IntRange(1, 100_000),
-    help="Beam width; 1 is greedy [from the model].",
+    help="Beam width; 1 is greedy.  [default: from the model]",
 )
 OPTIONS = (
     MODEL,
@@ -92,14 +92,14 @@ def finite(context: click.Context, option: click.Parameter, value: float | None)
 
 
 def model_options(function: F) -> F:
-    """Add the options that choose and run a model."""
+    """Add the options for loading a model."""
     for option in reversed(OPTIONS):
         function = option(function)
     return function
 
 
 def stream_options(threads: int) -> Callable[[F], F]:
-    """Add the options of commands that stream: model, threads (with a default), decoder, rules."""
+    """Add the options of streaming commands; ``threads`` is the default of ``--threads``."""
 
     def add(function: F) -> F:
         for option in (
@@ -107,7 +107,7 @@ def stream_options(threads: int) -> Callable[[F], F]:
                 "--endpoint",
                 default="normal",
                 show_default=True,
-                help="Where segments end: short, normal, long, off, or seconds of silence.",
+                help="Endpoint rules: short, normal, long, off, or seconds of silence.",
             ),
             DECODER,
             BEAM,
@@ -121,23 +121,23 @@ def stream_options(threads: int) -> Callable[[F], F]:
 
 
 def phrase_options(function: F) -> F:
-    """Add the options that close the vocabulary."""
+    """Add the options of closed vocabularies."""
     for option in (
         click.option(
             "--rejection",
             type=click.FloatRange(0, 20),
             callback=finite,
-            help="What a phrase may fall short by, nats a phone; less rejects more  [3].",
+            help="Rejection threshold in nats per phone; lower values reject more.  [default: 3]",
         ),
         click.option(
             "--phrases",
             type=click.Path(path_type=Path),
-            help="Hear only the phrases of this file, one a line; # begins a comment.",
+            help="Recognise only the phrases of this file, one per line; # starts a comment.",
         ),
         click.option(
             "--grammar",
             type=click.Path(path_type=Path),
-            help="Hear only the sentences of this grammar (JSGF); JSON has intent and slots.",
+            help="Recognise only sentences of this JSGF grammar; JSON has intent and slots.",
         ),
     ):
         function = option(function)
@@ -158,10 +158,10 @@ def read_closed(
     decoder: str | None,
     beam: int | None,
 ) -> ClosedVocabulary | None:
-    """Return what ``--phrases``, ``--grammar`` and ``--rejection`` ask for.
+    """Create a vocabulary from ``--phrases``, ``--grammar`` and ``--rejection``.
 
     Raises:
-        ConfigError: options that do not go together, or a file that cannot be used.
+        ConfigError: options exclude each other, or a file is invalid.
     """
     from asr_gru.closed_vocabulary import ClosedVocabulary
 
@@ -169,13 +169,13 @@ def read_closed(
     if given and (decoder is not None or beam is not None):
         raise ConfigError(f"{given[0]} has its own decoder; leave --decoder and --beam out")
     if len(given) > 1:
-        raise ConfigError("--phrases beside --grammar; give one of them")
+        raise ConfigError("--phrases and --grammar exclude each other; give one of them")
     listed = None if phrases is None else _read_lines(phrases, "phrases")
     return ClosedVocabulary.parse(listed, grammar=grammar, rejection=rejection)
 
 
 def closed_decoder(recognizer: Recognizer, closed: ClosedVocabulary | None) -> DecoderChoice:
-    """Return the decoder for what is asked, or None; raises as the recogniser does."""
+    """Return the decoder for a closed vocabulary; None for open speech."""
     if closed is None:
         return None
     if closed.grammar is not None:
@@ -187,28 +187,28 @@ def closed_decoder(recognizer: Recognizer, closed: ClosedVocabulary | None) -> D
 
 
 def hot_word_option(function: F) -> F:
-    """Add the option that names words to expect."""
+    """Add the option for hot words."""
     return click.option(
         "--hot-words",
         type=click.Path(path_type=Path),
-        help="Expect the words of this file; lines of PHRASE [= WEIGHT], or WORD: PHONES.",
+        help="Favour the words of this file; lines of PHRASE [= WEIGHT], or WORD: PHONES.",
     )(function)
 
 
 def confidence_options(function: F) -> F:
-    """Add the options that leave out or mark words of low confidence."""
+    """Add the options for words of low confidence."""
     for option in (
         click.option(
             "--mark-uncertain",
             is_flag=True,
-            help="Mark words below --minimum-confidence as [word?] instead.",
+            help="Mark words below --minimum-confidence as [word?] instead of omitting them.",
         ),
         click.option(
             "--minimum-confidence",
             type=click.FloatRange(0, 1),
             callback=finite,
             metavar="P",
-            help="Leave out words of lower confidence, from 0 to 1.",
+            help="Omit words of lower confidence, from 0 to 1.",
         ),
     ):
         function = option(function)
@@ -216,30 +216,31 @@ def confidence_options(function: F) -> F:
 
 
 def check_confidence(minimum: float | None, closed: ClosedVocabulary | None, *, mark: bool) -> None:
-    """Raise ConfigError if the options of ``confidence_options`` cannot be."""
+    """Raise ConfigError if the options of ``confidence_options`` are invalid."""
     if minimum is None and mark:
         raise ConfigError("--mark-uncertain needs --minimum-confidence; give one, such as 0.5")
     if minimum is not None and closed is not None:
         raise ConfigError(
-            "--minimum-confidence is for words, but phrases and grammars are heard whole; "
-            "use --rejection"
+            "--minimum-confidence cannot be combined with --phrases or --grammar; use --rejection"
         )
 
 
 def read_hot_words(
     path: Path | None, closed: ClosedVocabulary | None
 ) -> tuple[HotWord, ...] | None:
-    """Return what ``--hot-words`` asks for.
+    """Read the file of ``--hot-words``.
 
     Raises:
-        ConfigError: beside phrases, or a file that cannot be used.
+        ConfigError: the vocabulary is closed, or the file is invalid.
     """
     if path is None:
         return None
     from asr_gru.language import parse_hot_words
 
     if closed is not None:
-        raise ConfigError("--phrases are all that is heard; leave --hot-words out")
+        raise ConfigError(
+            "--hot-words cannot be combined with --phrases or --grammar; leave it out"
+        )
     lines = _read_lines(path, "hot words")
     try:
         return parse_hot_words(lines)
@@ -248,7 +249,7 @@ def read_hot_words(
 
 
 def hot_decoder(recognizer: Recognizer, listed: tuple[HotWord, ...] | None) -> DecoderChoice:
-    """Return the decoder for hot words, or None; with ``--debug`` say how new ones are spoken."""
+    """Return the decoder for hot words; print new pronunciations if ``--debug`` is set."""
     if listed is None:
         return None
     from asr_gru.decoding import TreeSearch, own_pronunciations
@@ -263,10 +264,10 @@ def hot_decoder(recognizer: Recognizer, listed: tuple[HotWord, ...] | None) -> D
 
 
 def _read_lines(path: Path, what: str) -> tuple[str, ...]:
-    """Read a list: one entry a line, in UTF-8; empty lines and ``#`` lines do not count.
+    """Read a UTF-8 list with one entry per line; empty lines and ``#`` comments are skipped.
 
     Raises:
-        ConfigError: not there, not text, or too large.
+        ConfigError: the file is missing, not text, or too large.
     """
     try:
         with path.open("rb") as file:
@@ -281,7 +282,7 @@ def _read_lines(path: Path, what: str) -> tuple[str, ...]:
         raise ConfigError(f"{path}: not UTF-8; save it as UTF-8 text") from None
     found = tuple(line for line in map(str.strip, lines) if line and not line.startswith("#"))
     if not found:
-        raise ConfigError(f"{path}: no {what}; write one on a line")
+        raise ConfigError(f"{path}: no {what}; write one per line")
     return found
 
 

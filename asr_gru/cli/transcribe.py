@@ -70,7 +70,7 @@ __all__ = ["command"]
     "--endpoint",
     default="normal",
     show_default=True,
-    help="Where segments end: short, normal, long, off, or seconds of silence.",
+    help="Endpoint rules: short, normal, long, off, or seconds of silence.",
 )
 @click.option("--raw-rate", type=int, help="Treat RECORDINGS as raw PCM of this sample rate in Hz.")
 @click.option(

@@ -1,1 +1,1 @@
-"""The same streams behind WebSocket and REST; needs the extra ``server``."""
+"""A WebSocket and REST server; needs the extra ``server``."""

@@ -1,4 +1,4 @@
-"""Who may use the server: the API key, a browser page's origin, the name in the request."""
+"""Access control: API key, origin of browser pages, host name of requests."""
 
 from __future__ import annotations
 
@@ -16,14 +16,14 @@ from asr_gru.server.problems import problem
 __all__ = ["Access", "Guard", "is_loopback"]
 
 OPEN_PATHS = ("/", "/healthz", "/page", "/docs", "/openapi.json", "/favicon.ico")
-"""What holds no secret and costs nothing; everything else wants the key, if there is one."""
+"""Paths that need no key."""
 USUAL_PORTS = {"http": 80, "https": 443}
 SUBPROTOCOL_KEY = "openai-insecure-api-key."
 """How browsers, which cannot set a header, hand a key to a realtime WebSocket."""
 
 
 def is_loopback(host: str) -> bool:
-    """Say whether only programs of this machine can reach ``host``."""
+    """Return whether only programs on this machine can reach ``host``."""
     if host == "localhost":
         return True
     try:
@@ -34,15 +34,15 @@ def is_loopback(host: str) -> bool:
 
 @dataclass(frozen=True, slots=True)
 class Access:
-    """What is asked of a client.
+    """Access rules for clients.
 
     Attributes:
         host: what the server listens on.
         key: the API key, or None.
-        origins: origins of pages elsewhere that may use the server (``https://example.org``).
+        origins: origins of foreign pages that may use the server (``https://example.org``).
 
     Raises:
-        ConfigError: no key for a host beyond loopback, or what is no key or no origin.
+        ConfigError: the host needs a key, or the key or an origin is invalid.
     """
 
     host: str
@@ -60,7 +60,7 @@ class Access:
         object.__setattr__(self, "origins", frozenset(map(_origin, self.origins)))
 
     def knows(self, key: str | None) -> bool:
-        """Compare a key in constant time; without a key of its own the server takes anyone."""
+        """Compare a key in constant time; any key is right if the server has none."""
         if self.key is None:
             return True
         return key is not None and hmac.compare_digest(key.encode(), self.key.encode())
@@ -68,8 +68,7 @@ class Access:
     def admits_page(self, headers: Headers) -> bool:
         """Check the origin of a browser's page and, where there is no key, the name called.
 
-        A foreign page cannot use the server, and a foreign name that resolves to loopback (DNS
-        rebinding) does not make a page its own.
+        This stops foreign pages, also those whose host name resolves to loopback (DNS rebinding).
         """
         host, origin = headers.get("host", ""), headers.get("origin")
         try:
@@ -83,7 +82,7 @@ class Access:
 
 
 def _origin(text: str) -> str:
-    """Return an origin as browsers send it (RFC 6454): scheme, host, and a port that is unusual."""
+    """Return a normalised origin (RFC 6454): scheme, host and non-default port."""
     problem = ConfigError(f"--origin {text}: not an origin; write it as https://example.org")
     try:
         parts = urlsplit(text)
@@ -100,7 +99,7 @@ def _origin(text: str) -> str:
 
 
 def key_of(scope: Scope) -> str | None:
-    """Return the key that a request brings in its header (or subprotocol)."""
+    """Return the key in the header or subprotocol of a request."""
     scheme, _, key = Headers(scope=scope).get("authorization", "").partition(" ")
     if scheme.lower() == "bearer" and key:
         return key.strip()
@@ -111,10 +110,10 @@ def key_of(scope: Scope) -> str | None:
 
 
 class Guard:
-    """ASGI middleware that lets through what ``Access`` admits.
+    """ASGI middleware that enforces ``Access``.
 
-    A WebSocket may still bring its key in its first message, so it is let through without one
-    and finds in ``scope["key_known"]`` what its header was worth.
+    The key of a WebSocket can also be in its first message, so a WebSocket without a key passes;
+    ``scope["key_known"]`` tells whether its header had the right key.
     """
 
     def __init__(self, app: ASGIApp, access: Access) -> None:

@@ -86,7 +86,7 @@ def _add_routes(app: FastAPI, context: ServerContext) -> None:
 
     @app.get("/v1/models/{name}", response_model=None, dependencies=KEY)
     async def model(name: str) -> Response:
-        """Describe the model that answers to a name."""
+        """Describe a model."""
         if not context.answers_to(name):
             return problem(404, "model_not_found", f"no model {name!r}; there is {context.model}")
         return JSONResponse(entry)

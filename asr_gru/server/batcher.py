@@ -1,4 +1,4 @@
-"""The streams of all clients, stepped together: one call of the graph per tick."""
+"""Batched recognition of the streams of all clients: one call of the model per tick."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ TICK_S = 0.02
 """Shortest tick; under load ticks take longer and cover more audio."""
 STEPS = (8, 4, 2, 1)
 RECENT_S = 1.0
-"""How long the lag of a tick says something about the next, while no audio comes."""
+"""Seconds without audio after which the last lag is outdated."""
 TAKEN_S = 2.0
 """Most audio of one client in a tick, so that a client that sends faster delays no other."""
 
@@ -41,7 +41,7 @@ Block = npt.NDArray[np.generic]
 
 @dataclass(frozen=True, slots=True)
 class HotWordChange:
-    """Other hot words, and the decoder that was made for them."""
+    """New hot words and their decoder."""
 
     decoder: AnyDecoder
     listed: tuple[HotWord, ...]
@@ -52,13 +52,13 @@ Change = EndpointRules | HotWordChange
 
 @dataclass(frozen=True, slots=True)
 class StreamUpdate:
-    """What a tick brought for one stream. One with ``error`` or ``ended`` is the last.
+    """The update of one stream after a tick. An update with ``error`` or ``ended`` is the last.
 
     Attributes:
         events: in order.
         audio_s: seconds of the stream's audio that have been recognised.
         lag_s: seconds from the arrival of the oldest audio of this tick until now.
-        error: why the stream failed: an ``Error`` where its input is to blame.
+        error: why the stream failed; an ``Error`` if its input is at fault.
         ended: the stream was finished, as ``Batcher.end`` asked.
     """
 
@@ -75,11 +75,10 @@ class ServedStream:
 
     Attributes:
         on_update: called in the event loop with each update, and not after the last one.
-        queue: blocks and changes that no tick has taken yet, each with the time at which it came,
-            by ``time.monotonic``.
+        queue: pending blocks and changes, each with its time of arrival (``time.monotonic``).
         samples: length of the blocks in ``queue``.
         ending: ``Batcher.end`` was called, and no tick has finished the stream yet.
-        closed: there was a last update, or ``Batcher.detach``; the stream takes no more.
+        closed: the last update was sent, or ``Batcher.detach`` was called.
         has_room: set unless more audio is queued than a client may be behind.
     """
 
@@ -99,7 +98,7 @@ class ServedStream:
 
     @property
     def waiting_s(self) -> float:
-        """Seconds since the oldest of ``queue`` came; 0 if it is empty."""
+        """Age of the oldest item of ``queue`` in seconds; 0 if it is empty."""
         return time.monotonic() - self.queue[0][1] if self.queue else 0.0
 
 
@@ -138,11 +137,11 @@ class Batcher:
         return 0.0 if idle else self._typical_lag_s
 
     def start(self) -> None:
-        """Start to tick."""
+        """Start the ticks."""
         self._task = asyncio.get_running_loop().create_task(self._run())
 
     async def stop(self) -> None:
-        """Stop after the tick that is running."""
+        """Stop after the current tick."""
         if self._task:
             self._task.cancel()
             await asyncio.gather(self._task, return_exceptions=True)
@@ -272,7 +271,7 @@ class Batcher:
 
 
 def _take(served: ServedStream) -> _Work:
-    """Take what has arrived, up to ``TAKEN_S``; the rest stays for the next tick."""
+    """Take up to ``TAKEN_S`` of the queue; the rest is left to the next tick."""
     items: list[Block | Change] = []
     most = TAKEN_S * served.sample_rate
     taken = 0
@@ -294,7 +293,7 @@ def _take(served: ServedStream) -> _Work:
 
 
 def _guarded(act: Callable[[_Work], None], work: _Work) -> None:
-    """Keep what one stream raises away from the others of its tick."""
+    """Run the work of one stream, so that its error does not affect other streams."""
     try:
         act(work)
     except Error as error:

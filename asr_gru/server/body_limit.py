@@ -1,4 +1,4 @@
-"""Requests of bounded size that keep coming, counted while they come."""
+"""Limits on the size and the pauses of request bodies."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ __all__ = ["BodyLimit"]
 
 
 class BodyLimit:
-    """ASGI middleware that refuses a body above ``upload_bytes``, or one that stops coming."""
+    """ASGI middleware that refuses bodies above ``upload_bytes`` and stalled uploads."""
 
     def __init__(self, app: ASGIApp, limits: Limits) -> None:
         self.app = app

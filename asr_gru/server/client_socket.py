@@ -1,4 +1,4 @@
-"""A client's WebSocket, with one error for all the ways in which a client can leave."""
+"""A client's WebSocket, with a single error for lost and closed connections."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from starlette.websockets import WebSocket, WebSocketDisconnect
 __all__ = ["CLOSE_S", "ClientGoneError", "ClientSocket"]
 
 CLOSE_S = 1.0
-"""Patience with a client that is told that its connection ends."""
+"""Timeout of the closing handshake, in seconds."""
 
 
 class ClientGoneError(Exception):
@@ -19,10 +19,10 @@ class ClientGoneError(Exception):
 
 
 class ClientSocket:
-    """What a connection does with its socket; every method may raise ClientGoneError.
+    """Wrapper of a WebSocket; all methods can raise ClientGoneError.
 
     Args:
-        socket: that was not accepted yet.
+        socket: a WebSocket that has not been accepted.
     """
 
     def __init__(self, socket: WebSocket) -> None:

@@ -1,9 +1,8 @@
-"""One WebSocket: admission, limits, reading and writing side by side, an orderly end.
+"""A WebSocket connection: admission, limits, concurrent reading and writing, orderly end.
 
-A connection has three ends that can come at any moment and in any order: its conversation is over
-(the client sent its last message and got its last event, or something in it failed), its writer
-fails (the client is gone), or it is refused (by a limit, by the recogniser, at a shutdown).
-``run`` waits for the first of the three, so none can leave it waiting for another.
+A connection can end in three ways, at any time: its conversation is over (the last event has been
+sent, or there was an error), its writer fails (the client has left), or it is refused (by a limit,
+the recogniser or a shutdown). ``run`` waits for the first of the three.
 """
 
 from __future__ import annotations
@@ -34,7 +33,7 @@ __all__ = ["Connection", "bounded"]
 
 log = logging.getLogger("asr_gru.server")
 MAX_SEGMENT_S = 600.0
-"""Longest segment that a client can ask for, which bounds its partials."""
+"""Maximum segment length for clients, which bounds the size of partials."""
 FINISHED_FIRST = ("shutting_down", "session_too_long", "idle")
 """Refusals that let the stream end: the client gets its last final before the error."""
 
@@ -45,7 +44,7 @@ def bounded(rules: EndpointRules) -> EndpointRules:
 
 
 class Connection(ABC):
-    """The course of a connection, whatever its protocol; a protocol writes the abstract methods."""
+    """Base class of connections; subclasses implement a protocol."""
 
     protocol: ClassVar[str]
 
@@ -65,7 +64,7 @@ class Connection(ABC):
         self._stream_over = asyncio.Event()
         self._failure: RefusedError | None = None
 
-    # ---- what a protocol writes
+    # ---- protocol methods
 
     @abstractmethod
     async def handshake(self) -> None:
@@ -85,13 +84,13 @@ class Connection(ABC):
 
     @abstractmethod
     def send_end(self) -> None:
-        """Queue what follows the last final."""
+        """Queue the messages after the last final."""
 
     @abstractmethod
     def send_status(self) -> None:
         """Queue a status message; called once a second."""
 
-    # ---- the course of a connection
+    # ---- life cycle
 
     async def run(self) -> None:
         """Serve the client until either side ends the session; its slot is freed in any case."""
@@ -181,7 +180,7 @@ class Connection(ABC):
         self.stream = None
 
     async def finish(self) -> None:
-        """End the stream for good; a protocol may add what it owes the client."""
+        """Finish the stream; a protocol can add messages."""
         await self.end_stream()
 
     async def next_message(self) -> str | bytes:
@@ -196,7 +195,7 @@ class Connection(ABC):
         """Encode a message and queue it; ``replaces`` as in ``Outbox.put``."""
         self.outbox.put(msgspec.json.encode(message).decode(), replaces=replaces)
 
-    # ---- inside
+    # ---- private methods
 
     async def _serve(self) -> RefusedError | None:
         """Wait for the first of the three ends; return the refusal that was sent, if any."""
@@ -241,7 +240,7 @@ class Connection(ABC):
     def _outcome(
         self, conversation: asyncio.Task[None], writer: asyncio.Task[None]
     ) -> RefusedError | None:
-        """Return why the session ends, None at the client's wish; raises ClientGoneError."""
+        """Return why the session ends, None if the client ended it; raises ClientGoneError."""
         if self._refusal.done():
             return self._refusal.result()
         for task in (writer, conversation):
@@ -256,7 +255,7 @@ class Connection(ABC):
         return None
 
     async def _finish_stream(self, writer: asyncio.Task[None]) -> None:
-        """Let the stream end, unless that takes too long, fails, or has no reader any more."""
+        """Finish the stream, unless this times out or fails, or the client has left."""
         finishing = asyncio.create_task(self.finish())
         await asyncio.wait(
             {finishing, writer},
@@ -283,7 +282,7 @@ class Connection(ABC):
                 self._stream_over.set()
 
     async def _discard_messages(self) -> None:
-        """Wait for the client to leave; what it still sends comes too late."""
+        """Discard messages until the client leaves."""
         while True:
             await self._client.receive()
 

@@ -1,4 +1,4 @@
-"""What every connection needs: the model, the limits, and the parts that all of them share."""
+"""The state that all connections share."""
 
 from __future__ import annotations
 
@@ -25,14 +25,14 @@ ORIGINALS = re.compile(r"whisper-\d+|gpt-4o(-mini)?-transcribe(-\d{4}-\d{2}-\d{2
 
 @dataclass(frozen=True, slots=True)
 class ServerContext:
-    """The model, its limits, and what counts and queues the work of all connections.
+    """Model, limits, metrics and queues of the server.
 
     Attributes:
         recognizer: shared by all clients.
         access: who may use the server.
         model: name under which clients address the model.
-        language: code of the language that it writes, or ``""``.
-        endpoint: where segments end unless a client says otherwise.
+        language: code of the model's language, or ``""``.
+        endpoint: default endpoint rules.
         limits: bounds for each client.
         strict_model: refuse the names of OpenAI's models; otherwise the loaded one answers.
         started: seconds since the epoch.

@@ -1,4 +1,4 @@
-"""Middleware around every response: HEAD requests, and headers that bind a browser."""
+"""Middleware for HEAD requests and security headers."""
 
 from __future__ import annotations
 
@@ -34,9 +34,9 @@ class HeadRequests:
 
 
 class SecurityHeaders:
-    """ASGI middleware that says what a browser may do with a response.
+    """ASGI middleware that adds security headers.
 
-    The documentation page has an inline script, so it goes without the policy.
+    The documentation page has an inline script, so it has no content security policy.
     """
 
     def __init__(self, app: ASGIApp) -> None:

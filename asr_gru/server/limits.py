@@ -1,4 +1,4 @@
-"""What the server grants to each client, and how it refuses more."""
+"""Limits for clients, and errors for exceeding them."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ __all__ = ["CLOSE_CODES", "INTERNAL", "SHUTTING_DOWN", "STATUSES", "Limits", "Re
 
 @dataclass(frozen=True, slots=True)
 class Limits:
-    """Bounds; each is an option of ``asr-gru serve``.
+    """Limits; each is an option of ``asr-gru serve``.
 
     Attributes:
         clients: concurrent WebSocket sessions.

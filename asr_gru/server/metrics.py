@@ -1,4 +1,4 @@
-"""What the server counts, in the text format of Prometheus."""
+"""Metrics in the text format of Prometheus."""
 
 from __future__ import annotations
 
@@ -46,5 +46,5 @@ class Metrics:
             self._lag.observe(lag_s)
 
     def text(self) -> bytes:
-        """Return all figures."""
+        """Return all metrics."""
         return generate_latest(self.registry)

@@ -1,4 +1,4 @@
-"""What waits to be sent to a client, and for how long."""
+"""The queue of messages to a client."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ __all__ = ["Outbox"]
 
 
 class Outbox:
-    """Messages in order; of several unsent ones that replace each other only the last is kept.
+    """Messages in order; an unsent message can be replaced by a newer one.
 
     Args:
         send: sends one text, waiting while the client does not read.
@@ -25,7 +25,7 @@ class Outbox:
         self._closed = False
 
     def put(self, text: str, *, replaces: str | None = None) -> None:
-        """Add a message; it takes the place of an unsent one of the same ``replaces``."""
+        """Add a message, or replace an unsent one with the same ``replaces``."""
         if self._closed:
             return
         for index in range(len(self._messages) - 1, -1, -1):
@@ -39,7 +39,7 @@ class Outbox:
         self._news.set()
 
     def close(self) -> None:
-        """Send what is there, then no more."""
+        """Stop after the queued messages have been sent."""
         self._closed = True
         self._news.set()
 

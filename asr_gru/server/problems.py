@@ -30,10 +30,10 @@ def problem(
 
     Args:
         status: of HTTP.
-        code: what a program looks at.
-        message: what a person reads.
+        code: machine-readable code.
+        message: human-readable message.
         param: the field of the request that is at fault.
-        headers: to be sent along.
+        headers: additional headers.
     """
     kind = "server_error" if status >= 500 else "invalid_request_error"
     return JSONResponse(problem_body(code, message, kind, param), status, headers)
@@ -55,7 +55,7 @@ def refused(error: RefusedError) -> JSONResponse:
 
 
 def add_handlers(app: FastAPI) -> None:
-    """Give every error of the application this form, whoever raised it."""
+    """Install handlers that return all errors in this form."""
     app.add_exception_handler(RequestValidationError, _invalid)
     app.add_exception_handler(HTTPException, _http_error)
     app.add_exception_handler(Exception, _internal)

@@ -31,7 +31,7 @@ class ItemWriter:
         self._sent = ""
 
     def add(self, event: Event, offset_s: float) -> None:
-        """Send what a stream's event brings; the stream began ``offset_s`` into the session."""
+        """Send the events for a stream event; the stream began at ``offset_s`` of the session."""
         if not self._item:
             self._begin()
             start_ms = round((offset_s + event.start_s) * 1000)
@@ -53,7 +53,7 @@ class ItemWriter:
         self._complete(text, seconds)
 
     def drop(self) -> None:
-        """Forget the item that is open."""
+        """Discard the open item."""
         self._item, self._sent = "", ""
 
     def _begin(self) -> None:

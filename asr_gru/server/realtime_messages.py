@@ -1,7 +1,7 @@
-"""The messages of OpenAI's realtime protocol that transcription uses, as far as they matter here.
+"""Messages of OpenAI's realtime protocol for transcription.
 
-``ClientEvent`` is what clients send. Fields that are not written down here are ignored, and
-``session_settings`` names those that a session update sets in vain.
+``ClientEvent`` is what clients send. Other fields are ignored; ``session_settings`` returns
+the names of ignored settings of a session update.
 """
 
 from __future__ import annotations

@@ -21,7 +21,7 @@ PENDING = 64
 
 
 class Session(Protocol):
-    """What the registry asks of a connection."""
+    """Interface of a connection for the registry."""
 
     def refuse(self, code: str, message: str) -> None:
         """End the session with an error; later calls have no effect."""
@@ -76,7 +76,7 @@ class Registry:
         self._metrics.clients.set(len(self._connected))
 
     async def drain(self) -> None:
-        """Refuse new sessions, end the open ones, and wait until they have got their finals."""
+        """Refuse new sessions, end open ones and wait until their finals have been sent."""
         self._closing = True
         for session in list(self._connected):
             session.refuse("shutting_down", SHUTTING_DOWN)

@@ -1,4 +1,4 @@
-"""The application under uvicorn, with a shutdown that first finishes what is being said."""
+"""Runs the application with uvicorn, with a graceful shutdown of streams."""
 
 from __future__ import annotations
 
@@ -91,7 +91,7 @@ def serve(
 
 
 class Server(uvicorn.Server):
-    """A uvicorn server whose clients get their last finals before their sockets are closed.
+    """A uvicorn server that sends the last finals before it closes connections.
 
     Args:
         context: what is served.
@@ -122,13 +122,13 @@ class Server(uvicorn.Server):
         )
 
     async def startup(self, sockets: list[socket.socket] | None = None) -> None:
-        """Start to accept connections, then report that."""
+        """Start accepting connections, then call ``on_listening``."""
         await super().startup(sockets)
         if self.started:
             self._on_listening()
 
     async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
-        """Let the work of every client end, then close."""
+        """Finish the work of all clients, then close."""
         patience_s = self._context.limits.slow_reader_s
         await asyncio.gather(self._registry.drain(), self._context.uploads.drain(patience_s))
         await super().shutdown(sockets)

@@ -1,4 +1,4 @@
-"""``/v1/stream``: samples in, events out."""
+"""``/v1/stream``: the package's own streaming protocol."""
 
 from __future__ import annotations
 
@@ -26,13 +26,13 @@ __all__ = ["StreamConnection"]
 DTYPES = {"pcm16": "<i2", "float32": "<f4"}
 MAX_PHRASES = 2_000
 MAX_PHRASE_LENGTH = 200
-"""Characters of a phrase that a client may listen for."""
+"""Characters per phrase."""
 MAX_GRAMMAR_LENGTH = 50_000
 """Characters."""
 MAX_STATES = 40_000
 """Size of a client's grammar: three dates and numbers up to 10,000 fit in."""
 MAX_UNKNOWN = 200
-"""Words of a client's lists that the lexicon may lack; each takes a millisecond or two."""
+"""Words per list that the lexicon lacks; each takes one or two milliseconds."""
 MAX_HOT_WORDS = 1_000
 MAX_HOT_WORD_LENGTH = 400
 """Characters of a line, phones included."""
@@ -47,7 +47,7 @@ Mode = Literal["short", "normal", "long", "off"]
 
 
 class _ClientMessage(msgspec.Struct, forbid_unknown_fields=True, tag_field="type"):
-    """What a client sends as text."""
+    """A text message of a client."""
 
 
 class _Start(_ClientMessage, tag="start"):
@@ -126,11 +126,12 @@ class StreamConnection(Connection):
         )
 
     async def _decoder(self, start: _Start) -> DecoderChoice:
-        """Return what reads the stream; lists are compiled aside, as others are being served."""
+        """Return the decoder of the stream; compilation runs in a thread."""
         closed = start.phrases is not None or start.grammar is not None
         if start.hot_words is not None and closed:
             raise RefusedError(
-                "bad_message", "phrases and grammars are all that is heard; leave hot_words out"
+                "bad_message",
+                "hot words cannot be combined with phrases or a grammar; leave hot_words out",
             )
         if not closed:
             if start.rejection is not None:
@@ -239,7 +240,7 @@ def _parsed(message: str, kind: Any) -> Any:
     try:
         return msgspec.json.decode(message, type=kind)
     except (msgspec.DecodeError, RecursionError) as error:
-        raise RefusedError("bad_message", f"not understood: {error}") from None
+        raise RefusedError("bad_message", f"invalid message: {error}") from None
 
 
 def _rules(mode: str | float) -> EndpointRules:

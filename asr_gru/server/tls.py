@@ -1,4 +1,4 @@
-"""A certificate of the server's own, where there is no better one."""
+"""Self-signed certificates."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ DAYS = 365
 
 
 def self_signed(folder: Path, names: list[str]) -> tuple[Path, Path, str]:
-    """Make a key and a certificate for ``names`` (hosts or addresses), or take the last ones.
+    """Create a key and certificate for ``names`` (hosts or addresses), or reuse existing ones.
 
     Returns:
         certificate, key and the certificate's SHA-256 fingerprint, to be compared by eye with

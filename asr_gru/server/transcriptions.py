@@ -1,4 +1,4 @@
-"""``POST /v1/audio/transcriptions``: a recording in, its transcript out."""
+"""``POST /v1/audio/transcriptions``: transcription of uploaded recordings."""
 
 from __future__ import annotations
 
@@ -117,7 +117,7 @@ async def transcriptions(
 
 
 async def _while_connected(request: Request, job: UploadJob) -> None:
-    """Transcribe, unless the client leaves before that is done."""
+    """Transcribe, but stop if the client disconnects."""
 
     async def left() -> None:
         while (await request.receive())["type"] != "http.disconnect":
@@ -244,7 +244,7 @@ def _text(result: Transcript | Segment) -> str:
 
 
 def _spoken(result: Transcript | Segment) -> dict[str, str]:
-    """Return what is added to a written text."""
+    """Return the additional fields of a written text."""
     return {} if result.written is None else {"spoken": result.text}
 
 

@@ -1,4 +1,4 @@
-"""One uploaded recording, transcribed in a thread while its request waits or streams."""
+"""Transcription of an uploaded recording in a thread."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ __all__ = ["UploadJob"]
 
 
 class _AbandonedError(Exception):
-    """No client is there to read the transcript."""
+    """The client has disconnected."""
 
 
 class UploadJob:

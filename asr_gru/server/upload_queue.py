@@ -12,7 +12,7 @@ __all__ = ["UploadQueue"]
 
 
 class UploadQueue:
-    """At most ``slots`` recordings in work and ``queued`` waiting; further ones are refused.
+    """A limit on concurrent and queued recordings; further ones are refused.
 
     Attributes:
         abandoned: the server shuts down and waits no longer; work in progress is to stop.
@@ -70,7 +70,7 @@ class UploadQueue:
         self._free += 1
 
     async def drain(self, patience_s: float) -> None:
-        """Refuse what waits, let what is in work end within ``patience_s``, then abandon it."""
+        """Refuse queued recordings, and abort running ones after ``patience_s``."""
         self._closed = True
         for ticket in self._waiting:
             if not ticket.done():

@@ -48,14 +48,14 @@ def test_debug_prints_how_new_words_are_spoken(run, tmp_path, command):
     ("text", "more", "message"),
     [
         (None, (), "No such file or directory; give a file of hot words"),
-        ("# nothing\n\n", (), "no hot words; write one on a line"),
+        ("# nothing\n\n", (), "no hot words; write one per line"),
         (b"\xff\xfe", (), "not UTF-8; save it as UTF-8 text"),
         ("жук", (), "'жук' cannot be pronounced"),
         ("go: ZZ", (), "'go' needs the phone ZZ"),
         ("go = fast", (), "weight 'fast' is not a number"),
         ("go = 21", (), "weight 21.0; give 0 to 20"),
         ("go", ("--decoder", "greedy"), "hot words need a word search"),
-        ("go", ("--phrases", READ.with_name("samples.tsv")), "leave --hot-words out"),
+        ("go", ("--phrases", READ.with_name("samples.tsv")), "--hot-words cannot be combined"),
     ],
 )
 def test_refusals(run, tmp_path, command, text, more, message):

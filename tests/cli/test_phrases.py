@@ -55,7 +55,7 @@ def test_live_hears_phrases_alone(run, tmp_path):
     ("text", "more", "message"),
     [
         (None, (), "No such file or directory; give a file of phrases"),
-        ("# nothing\n\n", (), "no phrases; write one on a line"),
+        ("# nothing\n\n", (), "no phrases; write one per line"),
         ("жук", (), "'жук' cannot be pronounced"),
         ("?!", (), "phrase 1 ('?!') has no words"),
         ("go", ("--decoder", "greedy"), "--phrases has its own decoder"),
@@ -115,7 +115,7 @@ def test_live_hears_a_grammar_alone(run, tmp_path):
         ("#JSGF V1.0;\npublic <a> = (b;", (), "a.jsgf: line 2, column 14: '(' is not closed"),
         ("#JSGF V1.0;\npublic <a> = жук;", (), "'жук' cannot be pronounced"),
         ("#JSGF V1.0;\npublic <a> = b;", ("--beam", "4"), "--grammar has its own decoder"),
-        ("#JSGF V1.0;\npublic <a> = b;", ("--phrases", "b"), "--phrases beside --grammar"),
+        ("#JSGF V1.0;\npublic <a> = b;", ("--phrases", "b"), "--phrases and --grammar exclude"),
     ],
 )
 def test_grammars_that_are_refused(run, tmp_path, command, text, more, message):

@@ -15,8 +15,10 @@ from tests.decoding.words import (
     WORDS,
     Bigrams,
     brute_force,
+    decode,
     exact_search,
     occurrences,
+    texts,
     tree_search,
 )
 
@@ -30,15 +32,6 @@ PHRASES = st.lists(PHRASE, max_size=5).map(tuple)
 
 def hot_words(phrases):
     return HotWords(phrases, FIRST, OWN, ("zed", "ox"))
-
-
-def decode(decoder, rows, n=1):
-    (state,) = decoder.advance([decoder.start()], [rows])
-    return decoder.best(decoder.finish(state), n)
-
-
-def texts(hypotheses):
-    return [tuple(word.text for word in one.words) for one in hypotheses]
 
 
 @settings(max_examples=100, deadline=None)

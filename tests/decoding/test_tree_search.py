@@ -15,21 +15,14 @@ from tests.decoding.words import (
     WORDS,
     Bigrams,
     brute_force,
+    decode,
     exact_search,
+    texts,
     tree_search,
 )
 
 SIZES = st.sampled_from([1, 2, 3, 4, 5])
 MODELS = st.sampled_from([None, Bigrams()])
-
-
-def decode(decoder, rows, n=1):
-    (state,) = decoder.advance([decoder.start()], [rows])
-    return decoder.best(decoder.finish(state), n)
-
-
-def texts(hypotheses):
-    return [tuple(word.text for word in one.words) for one in hypotheses]
 
 
 @settings(max_examples=80, deadline=None)

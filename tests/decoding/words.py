@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import itertools
 import math
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 
 import numpy as np
 
-from asr_gru.decoding import HotWords, TreeSearch, TreeSearchParameters, build_tree
+from asr_gru.decoding import HotWords, Hypothesis, TreeSearch, TreeSearchParameters, build_tree
 
 WORDS = ("aa", "ab", "b", "bc", "bee", "a", "cab")
 PRONUNCIATIONS = (
@@ -131,3 +131,14 @@ def brute_force(
             text = tuple(names[word] for word in words)
             found[text] = max(found.get(text, -math.inf), total)
     return found
+
+
+def decode(decoder: TreeSearch, rows: np.ndarray, n: int = 1) -> list[Hypothesis]:
+    """Decode one utterance in a single call and return up to ``n`` hypotheses."""
+    (state,) = decoder.advance([decoder.start()], [rows])
+    return decoder.best(decoder.finish(state), n)
+
+
+def texts(hypotheses: Sequence[Hypothesis]) -> list[tuple[str, ...]]:
+    """Return the words of each hypothesis."""
+    return [tuple(word.text for word in one.words or ()) for one in hypotheses]
