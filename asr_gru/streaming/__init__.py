@@ -1,1 +1,1 @@
-"""Samples in, events out: streams, segments, endpoints, and whole recordings through them."""
+"""Streams: engine, segments, endpoints, batches of streams, and whole recordings."""

@@ -1,4 +1,4 @@
-"""Words below a minimum confidence are left out of results, or marked in them."""
+"""Omits or marks words below a minimum confidence."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ __all__ = ["ConfidenceFilter", "MinimumConfidence"]
 
 @dataclass(frozen=True, slots=True)
 class MinimumConfidence:
-    """The confidence that words need.
+    """A minimum confidence of words.
 
     Attributes:
         probability: between 0 and 1; words below are uncertain.
@@ -46,14 +46,14 @@ class MinimumConfidence:
 
 
 class ConfidenceFilter:
-    """Applies a minimum to the segments of one stream.
+    """Applies a minimum confidence to the segments of one stream.
 
     The confidence of a word can change until the word after it is settled. A word becomes stable
     only then, and what was decided about it holds for the rest of its segment, so text that is
     stable never changes. Segments without a word left are dropped and not counted.
 
     Args:
-        minimum: what words need.
+        minimum: the minimum confidence.
     """
 
     def __init__(self, minimum: MinimumConfidence) -> None:
@@ -63,9 +63,9 @@ class ConfidenceFilter:
         self._id = 0
 
     def partial(self, spoken: OpenSegment) -> OpenSegment | None:
-        """Return the open segment as it is to be shown, or None if that has not changed.
+        """Return the filtered open segment, or None if it has not changed.
 
-        Nothing is shown until a word is certain to stay, so that every segment shown has a final.
+        Nothing is shown before a word is certain to stay, so every segment shown has a final.
         """
         decided = max(len(self._passed), _count(spoken.words, spoken.stable) - 1)
         passed = self._passes(spoken.words)
@@ -81,7 +81,7 @@ class ConfidenceFilter:
         return OpenSegment(self._id, *shown, words)
 
     def final(self, segment: Segment) -> Segment | None:
-        """Return the closed segment as it is to be shown, or None if no word of it is left."""
+        """Return the filtered segment, or None if no word is left."""
         words = self._applied(segment.words, self._passes(segment.words))
         self._passed, self._shown = (), ("", "")
         if not words:

@@ -21,7 +21,7 @@ from dataclasses import dataclass, replace
 from functools import lru_cache
 from typing import TYPE_CHECKING, Literal
 
-from asr_gru.errors import ConfigError, did_you_mean
+from asr_gru.errors import ConfigError, did_you_mean, one_of
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -67,14 +67,13 @@ class EndpointRules:
         """Return the rules of a mode: ``short``, ``normal``, ``long`` or ``off``."""
         if mode not in MODES:
             raise ConfigError(
-                f"no endpoint mode {mode!r}{did_you_mean(mode, MODES)}; "
-                f"there are {', '.join(MODES)}"
+                f"unknown endpoint mode {mode!r}{did_you_mean(mode, MODES)}; choose {one_of(MODES)}"
             )
         return MODES[mode]
 
     @classmethod
     def parse(cls, value: EndpointRules | str | float) -> EndpointRules:
-        """Return rules from what users write.
+        """Parse endpoint rules.
 
         Args:
             value: rules; the name of a mode; or seconds of trailing silence, 0.1 to 60, as a
@@ -102,22 +101,22 @@ class EndpointRules:
 
     @classmethod
     def short(cls) -> EndpointRules:
-        """Return rules for commands and quick turns."""
+        """Return rules for commands and short turns."""
         return MODES["short"]
 
     @classmethod
     def normal(cls) -> EndpointRules:
-        """Return rules for talk."""
+        """Return rules for conversation."""
         return MODES["normal"]
 
     @classmethod
     def long(cls) -> EndpointRules:
-        """Return rules for dictation with pauses to think."""
+        """Return rules for dictation, with long pauses."""
         return MODES["long"]
 
     @classmethod
     def off(cls) -> EndpointRules:
-        """Return no rules: only the end of the audio ends the utterance."""
+        """Return rules that never end an utterance before the end of the audio."""
         return MODES["off"]
 
 

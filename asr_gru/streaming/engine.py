@@ -1,6 +1,6 @@
-"""One stream as a scheduler drives it: audio is buffered, taken in steps, and its result put back.
+"""The engine of a stream, driven by a scheduler: buffers audio, yields steps, takes results.
 
-Programs that follow one microphone use ``Stream`` and never meet this module.
+Applications with a single stream use ``Stream`` instead.
 """
 
 from __future__ import annotations
@@ -121,7 +121,7 @@ class StreamEngine:
 
     @property
     def minimum_confidence(self) -> MinimumConfidence | None:
-        """What words need to be shown."""
+        """The minimum confidence of words."""
         return None if self._filter is None else self._filter.minimum
 
     @property
@@ -131,7 +131,7 @@ class StreamEngine:
 
     @property
     def buffered(self) -> int:
-        """Samples at the model's rate that wait for the next step."""
+        """Number of buffered samples, at the model's rate."""
         return self._buffered
 
     @property
@@ -228,7 +228,7 @@ class StreamEngine:
         self._segmenter.attach(pipeline.decoder, pipeline.tokenizer, pipeline.times)
 
     def use(self, decoder: AnyDecoder) -> None:
-        """Go on with a decoder that differs in hot words, from the next frame on."""
+        """Switch to a decoder that differs in hot words, from the next frame on."""
         self.pipeline = replace(self.pipeline, decoder=decoder)
         self._segmenter.use(decoder)
 

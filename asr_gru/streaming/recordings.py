@@ -1,4 +1,4 @@
-"""Whole recordings through streams, several side by side, in constant memory."""
+"""Transcription of recordings by streams, several in parallel, in constant memory."""
 
 from __future__ import annotations
 
@@ -60,10 +60,10 @@ def iterate_segments(
 
 @dataclass(frozen=True, slots=True)
 class Update:
-    """How far one of several recordings has come.
+    """Progress of one of several recordings.
 
     Attributes:
-        index: its place among the sources, from 0.
+        index: index of the source, from 0.
         segments: those that have become final since its last update.
         audio_s: seconds of it that were recognised.
         duration_s: seconds that its header announces, or None.
