@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import TYPE_CHECKING
 
 from asr_gru.decoding.hot_words import HotWords, Phrase
@@ -12,7 +12,11 @@ from asr_gru.errors import ConfigError
 if TYPE_CHECKING:
     from asr_gru.language import HotWord, WordPronunciations
 
-__all__ = ["hot_word_search", "own_pronunciations"]
+__all__ = ["CAUTION", "hot_word_search", "own_pronunciations"]
+
+CAUTION = 0.25
+"""Part of a phrase's acoustic shortfall that is taken off its weight. Chosen on ``dev`` with
+``benchmarks/accuracy/hot_words.py``."""
 
 Ways = tuple[tuple[int, ...], ...]
 
@@ -38,7 +42,9 @@ def hot_word_search(
         ConfigError: a phrase has no words, phones are given for a phrase of several words or are
             unknown, or a word has no pronunciation.
     """
-    phrases: list[tuple[list[str], float]] = []
+    from asr_gru.language.hot_words import default_weight
+
+    phrases: list[tuple[list[str], float | None]] = []
     given: dict[str, list[tuple[int, ...]]] = {}
     for one in hot_words:
         words = split(one.phrase)
@@ -66,11 +72,25 @@ def hot_word_search(
         if word not in numbers:
             numbers[word] = len(search.words) + len(extra)
             extra.append(word)
-    earning: list[Phrase] = [
-        (tuple([numbers[word] for word in words]), weight) for words, weight in phrases if weight
-    ]
     own = {numbers[word]: ways for word, ways in spoken.items()}
-    return search.with_hot_words(HotWords(tuple(earning), len(search.words), own, tuple(extra)))
+    earning: list[Phrase] = []
+    for words, weight in phrases:
+        said = tuple([numbers[word] for word in words])
+        if weight is None:
+            weight = default_weight(sum(_phones(search, own, word) for word in said))
+        if weight:
+            earning.append((said, weight))
+    return search.with_hot_words(
+        HotWords(tuple(earning), len(search.words), own, tuple(extra), CAUTION)
+    )
+
+
+def _phones(search: TreeSearch, own: Mapping[int, Ways], word: int) -> int:
+    """Return how many phones the shortest pronunciation of a word has."""
+    lengths = [len(way) for way in own.get(word, ())]
+    if word < len(search.words) and search.shortest[word]:
+        lengths.append(int(search.shortest[word]))
+    return min(lengths)
 
 
 def own_pronunciations(search: TreeSearch, symbols: Sequence[str]) -> dict[str, list[str]]:

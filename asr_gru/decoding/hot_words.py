@@ -5,6 +5,11 @@ traverses a trie of words in parallel to the language model. Each word of a phra
 the bonus in advance, so that the phrase survives pruning; the advance is taken back if the phrase
 is not completed. The trie has failure links (Aho and Corasick 1975), so phrases are found wherever
 they begin. The score of a finished sentence includes the bonus of each occurrence of a phrase.
+
+With ``caution`` above 0 the bonus is smaller the worse a phrase fits the audio, which reduces false
+alarms. The acoustic score of its words is compared with that of the likeliest tokens of the same
+frames, like that of a keyword with a loop of all phones (Rose and Paul 1990), and a part of the
+shortfall is subtracted from the bonus, which never becomes negative.
 """
 
 from __future__ import annotations
@@ -34,6 +39,7 @@ class HotWords:
         spoken: additional pronunciations, as token ids, by word number.
         first: number of the first word that the lexicon lacks.
         extra: spellings of these words.
+        caution: fraction of a phrase's acoustic shortfall that is subtracted from its bonus.
         states: number of states; 1 if all phrases are single words.
         pending: ``(states,)`` bonus that each state has got in advance.
     """
@@ -42,12 +48,14 @@ class HotWords:
     first: int
     spoken: Mapping[int, tuple[tuple[int, ...], ...]] = field(default_factory=dict)
     extra: tuple[str, ...] = ()
+    caution: float = 0.0
     states: int = field(init=False)
     pending: Floats = field(init=False)
     _failure: Ints = field(init=False)
     _keys: Ints = field(init=False)
     _next: Ints = field(init=False)
     _earned: Floats = field(init=False)
+    _ahead: Floats = field(init=False)
     _stride: int = field(init=False)
 
     def __post_init__(self) -> None:
@@ -63,36 +71,63 @@ class HotWords:
             ("_failure", np.array(trie.failure[: trie.states], np.int64)),
             ("_keys", keys[order]),
             ("_next", np.array(trie.kept, np.int64)[ends]),
-            ("_earned", (np.array(trie.earned) + np.array(trie.pending))[ends]),
+            ("_earned", np.array(trie.earned)[ends]),
+            ("_ahead", np.array(trie.pending)[ends]),
             ("_stride", stride),
         ):
             object.__setattr__(self, name, value)
 
-    def follow(self, states: Ints, words: Ints) -> tuple[Floats, Ints]:
-        """Return the bonus of each word after its state, and the next state, ``(n,)`` each.
+    def follow(
+        self,
+        states: Ints,
+        words: Ints,
+        shortfall: Floats | None = None,
+        charged: Floats | None = None,
+    ) -> tuple[Floats, Ints, Floats]:
+        """Return the bonus of each word after its state, net of the advances of both states.
 
-        The bonus is net of the advances of both states.
+        Args:
+            states: ``(n,)`` states before the words.
+            words: ``(n,)`` word numbers.
+            shortfall: ``(n,)`` log-probability of the likeliest tokens in the frames of each word,
+                less that of its own, in nats.
+            charged: ``(n,)`` what was subtracted from the advance of the state before.
+
+        Returns:
+            bonuses, the next states, and what was subtracted from their advances, ``(n,)`` each.
         """
         gains, after = -self.pending.take(states), np.zeros(len(states), np.int64)
+        before, charge = np.zeros(len(states)), np.zeros(len(states))
+        if charged is not None:
+            gains += charged
+            before += charged
         if not len(self._keys):
-            return gains, after
+            return gains, after, charge
         left, state = np.flatnonzero(words < self._stride), states
         while len(left):
             key = state.take(left) * self._stride + words.take(left)
             place = np.minimum(self._keys.searchsorted(key), len(self._keys) - 1)
             found = self._keys.take(place) == key
             there, place = left[found], place[found]
-            gains[there] += self._earned.take(place)
+            earned, ahead = self._earned.take(place), self._ahead.take(place)
+            gains[there] += earned + ahead
             after[there] = self._next.take(place)
+            if shortfall is not None:
+                due = before.take(there) + self.caution * shortfall.take(there)
+                ends = earned > 0
+                due = np.minimum(due, np.where(ends, earned, ahead))
+                gains[there] -= due
+                charge[there] = np.where(ends, 0.0, due)
             left = left[~found & (state.take(left) > 0)]
+            before[left] = 0.0
             state = state.copy()
             state[left] = self._failure.take(state.take(left))
-        return gains, after
+        return gains, after, charge
 
     def edges(self) -> tuple[Ints, Ints, Floats]:
         """Return state, word and bonus of each transition within a phrase."""
         state, word = np.divmod(self._keys, self._stride)
-        return state, word, self._earned - self.pending.take(state)
+        return state, word, self._earned + self._ahead - self.pending.take(state)
 
 
 class _Trie:

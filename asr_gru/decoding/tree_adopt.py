@@ -9,6 +9,8 @@ import numpy as np
 from asr_gru.decoding.hot_words import HotWords
 from asr_gru.decoding.pronunciation_tree import PronunciationTree
 from asr_gru.decoding.tree_state import (
+    CHARGED,
+    LM_SCORE,
     LM_STATE,
     NODE,
     SCORE,
@@ -53,8 +55,13 @@ def adopted(
     ints[NODE] = node[kept]
     if old is not None and old.states > 1:
         ints[LM_STATE], begun = np.divmod(ints[LM_STATE], old.states)
-        floats[SCORE] -= old.pending.take(begun)
-    if new is not None:
+        floats[SCORE] += floats[CHARGED] - old.pending.take(begun)
+    if new is None:
+        floats = floats[: LM_SCORE + 1].copy()
+    else:
+        if len(floats) <= CHARGED:
+            floats = np.concatenate((floats, np.zeros((2, len(kept)))))
+        floats[CHARGED] = 0.0
         ints[LM_STATE] *= new.states
     trace = Trace(state.trace.ints.copy(), state.trace.floats)
     extra = list(new.extra) if new is not None else []

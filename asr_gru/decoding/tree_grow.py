@@ -13,6 +13,7 @@ from asr_gru.decoding.tree_state import (
     NODE,
     PHONE,
     SCORE,
+    SHORTFALL,
     Floats,
     Hypotheses,
     Ints,
@@ -31,6 +32,7 @@ class Grown(NamedTuple):
         log_prob: of the phone.
         score: minus infinity for impossible ones.
         rank: look-ahead score within a longer word; minus infinity at a leaf.
+        shortfall: see ``tree_state.SHORTFALL``; meaningless without hot words.
     """
 
     source: Ints
@@ -39,6 +41,7 @@ class Grown(NamedTuple):
     log_prob: Floats
     score: Floats
     rank: Floats
+    shortfall: Floats
 
     def at(self, index: Ints) -> Grown:
         """Return the entries at ``index``."""
@@ -54,6 +57,7 @@ class Words(NamedTuple):
         lm_score: log-probability of the word and its pronunciation, in nats, without any weight.
         lm_state: state of the language model after it.
         score: of the hypothesis.
+        charged: see ``tree_state.CHARGED``; anything where there are no hot words.
     """
 
     grown: Ints
@@ -61,6 +65,7 @@ class Words(NamedTuple):
     lm_score: Floats
     lm_state: Ints
     score: Floats
+    charged: Floats
 
 
 def grow(net: Network, hypotheses: Hypotheses, rows: Floats, base: Ints, stream: Ints) -> Grown:
@@ -93,20 +98,31 @@ def grow(net: Network, hypotheses: Hypotheses, rows: Floats, base: Ints, stream:
     barred = np.where(ints[BLANK], -1, ints[PHONE])
     score = hypotheses.floats[SCORE].take(source) + log_prob
     score[(log_prob <= net.floor) | (barred.take(source) == phone)] = -np.inf
-    rank = score + net.below_at(child, ints[LM_STATE].take(source) if net.hot else child)
-    return Grown(source, child, phone, log_prob, score, rank)
+    lm_state, shortfall = child, log_prob
+    if net.hot is not None:
+        lm_state = ints[LM_STATE].take(source)
+        shortfall = rows.max(axis=1).take(stream).take(source) - log_prob
+        shortfall += np.where(node > 0, hypotheses.floats[SHORTFALL], 0.0).take(source)
+    rank = score + net.below_at(child, lm_state, shortfall)
+    return Grown(source, child, phone, log_prob, score, rank, shortfall)
 
 
-def complete(net: Network, grown: Grown, lm_state: Ints) -> Words:
+def complete(net: Network, grown: Grown, hypotheses: Hypotheses) -> Words:
     """Return the words that end at the nodes just reached."""
     tree = net.tree
     count = net.word_count.take(grown.node)
     index = np.arange(len(count)).repeat(count)
     spoken = ranges(tree.first_word.take(grown.node), count)
     word = tree.words.take(spoken)
-    lm_score, state, gain = net.score(lm_state.take(grown.source.take(index)), word)
+    source = grown.source.take(index)
+    lm_score, state, gain, charged = net.score(
+        hypotheses.ints[LM_STATE].take(source),
+        word,
+        grown.shortfall.take(index),
+        hypotheses.floats[-1].take(source),
+    )
     if net.weighted_pronunciations:
         log_prob = tree.log_probs.take(spoken)
         lm_score = lm_score + log_prob
         gain = gain + net.parameters.language_weight * log_prob
-    return Words(index, word, lm_score, state, grown.score.take(index) + gain)
+    return Words(index, word, lm_score, state, grown.score.take(index) + gain, charged)

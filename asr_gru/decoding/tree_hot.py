@@ -57,14 +57,14 @@ class _Paths:
 class HotLook:
     """What hot words add to the look-ahead, which only compares hypotheses.
 
-    On the way through a word its bonus is given phone by phone, and taken back elsewhere.
+    On the way through a word its bonus is given phone by phone, less what its shortfall takes off
+    so far, and taken back elsewhere.
 
     Args:
         tree: with the hot words in it.
         hot: the hot words.
-        look: ``(nodes,)`` weighted look-ahead of each node; raised here for the words that may
-            begin a phrase.
-        below: ``(nodes,)`` the same without words that end at the node; raised as well.
+        look: ``(nodes,)`` weighted look-ahead of each node.
+        below: ``(nodes,)`` the same without words that end at the node.
         word_look: ``(words,)`` weighted look-ahead of each word alone.
     """
 
@@ -82,8 +82,10 @@ class HotLook:
         value = word_look.take(word.take(paths.row))
         value += gain.take(paths.row) * paths.depth / paths.length
         first = state.take(paths.row) == 0
-        np.maximum.at(look, paths.node[first], value[first])
-        np.maximum.at(below, paths.node[first & within], value[first & within])
+        self._raised, self._raised_below = look.copy(), below.copy()
+        np.maximum.at(self._raised, paths.node[first], value[first])
+        np.maximum.at(self._raised_below, paths.node[first & within], value[first & within])
+        self._plain, self._plain_below = look, below
         self._hot, self._nodes = hot, len(tree)
         key = state.take(paths.row) * self._nodes + paths.node
         self._keys, place = np.unique(key[~first], return_inverse=True)
@@ -92,27 +94,45 @@ class HotLook:
         inner = within[~first]
         np.maximum.at(self._below, place[inner], value[~first][inner])
 
-    def look(self, values: Floats, node: Ints, lm_state: Ints) -> Floats:
-        """Return look-aheads of nodes for hypotheses, given those outside all phrases."""
-        return self._within(values, self._look, node, lm_state)
+    def look(self, node: Ints, lm_state: Ints, shortfall: Floats) -> Floats:
+        """Return look-aheads of hypotheses.
 
-    def below(self, values: Floats, node: Ints, lm_state: Ints) -> Floats:
+        Args:
+            node: where each is.
+            lm_state: as in ``LM_STATE``.
+            shortfall: as in ``SHORTFALL``.
+        """
+        charge = self._hot.caution * shortfall
+        values = self._first(self._plain, self._raised, node, charge)
+        return self._within(values, self._look, node, lm_state, charge)
+
+    def below(self, node: Ints, lm_state: Ints, shortfall: Floats) -> Floats:
         """Return the same without words that end at the node."""
-        return self._within(values, self._below, node, lm_state)
+        charge = self._hot.caution * shortfall
+        values = self._first(self._plain_below, self._raised_below, node, charge)
+        return self._within(values, self._below, node, lm_state, charge)
 
-    def _within(self, values: Floats, table: Floats, node: Ints, lm_state: Ints) -> Floats:
+    def _first(self, plain: Floats, raised: Floats, node: Ints, charge: Floats) -> Floats:
+        if not self._hot.caution:
+            return raised.take(node)
+        values: Floats = np.maximum(plain.take(node), raised.take(node) - charge * (node > 0))
+        return values
+
+    def _within(
+        self, values: Floats, table: Floats, node: Ints, lm_state: Ints, charge: Floats
+    ) -> Floats:
         if self._hot.states == 1:
             return values
         state = lm_state % self._hot.states
         (begun,) = state.nonzero()
         if not len(begun):
             return values
-        state, node = state.take(begun), node.take(begun)
+        state, node, charge = state.take(begun), node.take(begun), charge.take(begun)
         goes_on = np.full(len(begun), -np.inf)
         if len(self._keys):
             key = state * self._nodes + node
             place = np.minimum(self._keys.searchsorted(key), len(self._keys) - 1)
-            goes_on = np.where(self._keys.take(place) == key, table.take(place), goes_on)
+            goes_on = np.where(self._keys.take(place) == key, table.take(place) - charge, goes_on)
         given = np.where(node > 0, self._hot.pending.take(state), 0.0)
         values[begun] = np.maximum(values.take(begun) - given, goes_on)
         return values

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from asr_gru.decoding.tree_hot import RARE, HotLook
-from asr_gru.decoding.tree_state import Floats, Ints
+from asr_gru.decoding.tree_state import LM_STATE, NODE, Floats, Hypotheses, Ints
 
 if TYPE_CHECKING:
     from asr_gru.decoding.hot_words import HotWords
@@ -79,22 +79,40 @@ class Network:
             rare = float(np.percentile(unigrams, RARE))
             self._discount = min(0.0, rare - float(unigrams[self.model.unk]))
 
-    def look_at(self, node: Ints, lm_state: Ints) -> Floats:
-        """Return the look-ahead of hypotheses that reach nodes, words that end there included."""
-        values = self.look.take(node)
-        return self._hot_look.look(values, node, lm_state) if self._hot_look else values
+    def look_at(self, node: Ints, lm_state: Ints, shortfall: Floats) -> Floats:
+        """Return the look-ahead of hypotheses that reach nodes, words that end there included.
 
-    def below_at(self, node: Ints, lm_state: Ints) -> Floats:
+        Without hot words only the nodes matter.
+        """
+        if self._hot_look is None:
+            return self.look.take(node)
+        return self._hot_look.look(node, lm_state, shortfall)
+
+    def below_at(self, node: Ints, lm_state: Ints, shortfall: Floats) -> Floats:
         """Return what hypotheses at nodes may become, words that end there left out."""
-        values = self.below.take(node)
-        return self._hot_look.below(values, node, lm_state) if self._hot_look else values
+        if self._hot_look is None:
+            return self.below.take(node)
+        return self._hot_look.below(node, lm_state, shortfall)
 
-    def score(self, lm_state: Ints, word: Ints) -> tuple[Floats, Ints, Floats]:
+    def below_of(self, hypotheses: Hypotheses) -> Floats:
+        """Return what hypotheses may become."""
+        ints, floats = hypotheses
+        return self.below_at(ints[NODE], ints[LM_STATE], floats[-2])
+
+    def score(
+        self, lm_state: Ints, word: Ints, shortfall: Floats, charged: Floats
+    ) -> tuple[Floats, Ints, Floats, Floats]:
         """Return what words score after their states, ``(n,)`` each.
+
+        Args:
+            lm_state: as in ``LM_STATE``.
+            word: their numbers.
+            shortfall: as in ``SHORTFALL``; only with hot words.
+            charged: as in ``CHARGED``; only with hot words.
 
         Returns:
             log-probability of each by the language model, without any weight; the state after it;
-            what it adds to the score of the hypothesis.
+            what it adds to the score of the hypothesis; what is charged after it.
         """
         hot_state: Ints | None = None
         if self._states > 1:
@@ -110,16 +128,19 @@ class Network:
         gain = self.parameters.language_weight * lm_score + self.parameters.word_bonus
         if self.hot is not None:
             own = np.zeros(len(word), np.int64) if hot_state is None else hot_state
-            bonus, own = self.hot.follow(own, word)
+            if self.hot.caution:
+                bonus, own, charged = self.hot.follow(own, word, shortfall, charged)
+            else:
+                bonus, own, charged = self.hot.follow(own, word)
             gain += bonus
             lm_state = lm_state * self._states + own if self._states > 1 else lm_state
-        return lm_score, lm_state, gain
+        return lm_score, lm_state, gain, charged
 
-    def end(self, lm_state: Ints) -> Floats:
+    def end(self, lm_state: Ints, charged: Floats) -> Floats:
         """Return what the end of the sentence adds to hypotheses; begun phrases earn nothing."""
         gain = np.zeros(len(lm_state))
         if self._states > 1 and self.hot is not None:
-            gain -= self.hot.pending.take(lm_state % self._states)
+            gain += charged - self.hot.pending.take(lm_state % self._states)
         return gain + self.parameters.language_weight * self.end_log_probs(lm_state)
 
     def end_log_probs(self, lm_state: Ints) -> Floats:

@@ -33,6 +33,7 @@ from asr_gru.decoding.tree_share import likely_tokens
 from asr_gru.decoding.tree_state import (
     ACOUSTIC,
     BLANK,
+    CHARGED,
     LM_SCORE,
     LM_STATE,
     NODE,
@@ -40,6 +41,7 @@ from asr_gru.decoding.tree_state import (
     PHONE,
     SCORE,
     TRACE,
+    TRACED,
     WORD,
     WORDS_HASH,
     Floats,
@@ -52,6 +54,8 @@ from asr_gru.decoding.word_model import WordModel
 from asr_gru.errors import ModelError
 
 __all__ = ["TreeSearch"]
+
+MOST_PHONES = 2**31
 
 
 class TreeSearch(FrameSearch[TreeState]):
@@ -152,6 +156,15 @@ class TreeSearch(FrameSearch[TreeState]):
             word: n for n, (word, one) in enumerate(zip(self.words, spoken, strict=True)) if one
         }
 
+    @cached_property
+    def shortest(self) -> Ints:
+        """``(words,)`` phones of the shortest pronunciation of each word; 0 without any."""
+        tree, shortest = self._base, np.full(len(self.words), MOST_PHONES)
+        depth = tree.depth.repeat(np.diff(tree.first_word))
+        np.minimum.at(shortest, tree.words, depth)
+        shortest[shortest == MOST_PHONES] = 0
+        return shortest
+
     def spelling(self, word: int, extra: Sequence[str] | None = None) -> str:
         """Return the spelling of a word; ``extra`` is that of a state, or of the hot words."""
         known = len(self.words)
@@ -168,7 +181,8 @@ class TreeSearch(FrameSearch[TreeState]):
         ints[LM_STATE] = self._net.first_state()
         trace = Trace(np.zeros((5, 0), np.int64), np.zeros((3, 0)))
         extra = self.hot.extra if self.hot else ()
-        return TreeState(0, Hypotheses(ints, np.zeros((4, 1))), trace, extra=extra)
+        rows = LM_SCORE + 1 if self.hot is None else CHARGED + 1
+        return TreeState(0, Hypotheses(ints, np.zeros((rows, 1))), trace, extra=extra)
 
     def adopt(self, state: TreeState, other: TreeSearch) -> TreeState:
         """Return a state of this search that continues a state of ``other``.
@@ -196,7 +210,7 @@ class TreeSearch(FrameSearch[TreeState]):
         ints, floats = state.hypotheses
         rank = floats[SCORE] + state.blank_score
         if not state.finished:
-            rank = rank + self._net.below_at(ints[NODE], ints[LM_STATE])
+            rank = rank + self._net.below_of(state.hypotheses)
         if n == 1:
             column = int(rank.argmax())
             return [self._hypothesis(state, column, float(rank[column]))]
@@ -234,7 +248,7 @@ class TreeSearch(FrameSearch[TreeState]):
         if self._model is None or state.finished:
             return None
         ints, floats = state.hypotheses
-        rank = floats[SCORE] + self._net.below_at(ints[NODE], ints[LM_STATE])
+        rank = floats[SCORE] + self._net.below_of(state.hypotheses)
         mass = np.exp(rank - rank.max())
         (whole,) = (ints[NODE] == 0).nonzero()
         ends = np.exp(self._net.end_log_probs(ints[LM_STATE].take(whole)))
@@ -255,7 +269,7 @@ class TreeSearch(FrameSearch[TreeState]):
         else:
             ints, floats = self._completed(ints, floats)
         floats[[SCORE, ACOUSTIC]] += state.blank_score
-        floats[SCORE] += self._net.end(ints[LM_STATE])
+        floats[SCORE] += self._net.end(ints[LM_STATE], floats[-1])
         hypotheses = Hypotheses(ints, floats)
         return replace(
             state, hypotheses=hypotheses, blank_score=0.0, after_blank=False, finished=True
@@ -267,7 +281,11 @@ class TreeSearch(FrameSearch[TreeState]):
             self._best_words = best_words(self._tree, self._unigrams)
         ints, floats = ints.copy(), floats.copy()
         words = self._best_words[ints[NODE]]
-        scores, ints[LM_STATE], gain = self._net.score(ints[LM_STATE], words)
+        scores, ints[LM_STATE], gain, charged = self._net.score(
+            ints[LM_STATE], words, floats[-2], floats[-1]
+        )
+        if self.hot is not None:
+            floats[CHARGED] = charged
         ints[WORD], ints[WORDS_HASH] = words, mix(ints[WORDS_HASH], words + 1)
         ints[NODE] = 0
         floats[LM_SCORE] = scores
@@ -287,7 +305,7 @@ class TreeSearch(FrameSearch[TreeState]):
             (state.trace.ints[1:, chain], ints[PHONE:, last]), axis=1
         ).tolist()
         acoustic, peaks, language = np.concatenate(
-            (state.trace.floats[:, chain], floats[ACOUSTIC:, last]), axis=1
+            (state.trace.floats[:, chain], floats[TRACED, last]), axis=1
         ).tolist()
         if last:
             acoustic[-1] += state.blank_score

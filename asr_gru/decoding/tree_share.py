@@ -11,7 +11,6 @@ import numpy as np
 from asr_gru.decoding.tree_network import Network, ranges
 from asr_gru.decoding.tree_paths import jumps
 from asr_gru.decoding.tree_state import (
-    LM_STATE,
     NODE,
     PARENT,
     SCORE,
@@ -73,7 +72,7 @@ def _best(state: TreeState, net: Network) -> _Best:
     ints, floats = state.hypotheses
     rank = floats[SCORE]
     if not state.finished:
-        rank = rank + net.below_at(ints[NODE], ints[LM_STATE])
+        rank = rank + net.below_of(state.hypotheses)
     column = int(rank.argmax())
     rank = rank - rank[column]
     (counted,) = (rank > -NEGLIGIBLE).nonzero()

@@ -15,8 +15,9 @@ Floats = npt.NDArray[np.float64]
 
 NODE, BLANK, LM_STATE, WORDS_HASH, TRACE, PHONE, WORD, ONSET, END = range(9)
 """Rows of ``Hypotheses.ints``; those from TRACE on become an entry of the trace."""
-SCORE, ACOUSTIC, PEAK, LM_SCORE = range(4)
-"""Rows of ``Hypotheses.floats``; those from ACOUSTIC on become an entry of the trace."""
+SCORE, ACOUSTIC, PEAK, LM_SCORE, SHORTFALL, CHARGED = range(6)
+"""Rows of ``Hypotheses.floats``; ACOUSTIC to LM_SCORE become an entry of the trace."""
+TRACED = slice(ACOUSTIC, LM_SCORE + 1)
 PARENT, T_PHONE, T_WORD, T_ONSET, T_END = range(5)
 T_ACOUSTIC, T_PEAK, T_LM_SCORE = range(3)
 
@@ -30,7 +31,9 @@ class Hypotheses(NamedTuple):
             0 before the first; the word that it completed, or -1; its first and last frame, -1
             before the first.
         floats: ``(4, n)``: score; its acoustic part; the newest phone's log-probability in its
-            surest frame; the completed word's language-model log-probability.
+            surest frame; the completed word's language-model log-probability. With hot words
+            ``(6, n)``: then how much likelier the likeliest tokens are since the newest word
+            began, in nats; and what the bonus of a phrase that has begun was reduced by.
     """
 
     ints: Ints

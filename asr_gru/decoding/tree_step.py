@@ -10,6 +10,7 @@ from asr_gru.decoding.tree_network import Network
 from asr_gru.decoding.tree_state import (
     ACOUSTIC,
     BLANK,
+    CHARGED,
     END,
     LM_SCORE,
     LM_STATE,
@@ -18,7 +19,9 @@ from asr_gru.decoding.tree_state import (
     PEAK,
     PHONE,
     SCORE,
+    SHORTFALL,
     TRACE,
+    TRACED,
     WORD,
     WORDS_HASH,
     Floats,
@@ -58,7 +61,7 @@ def step(
     flat, base = rows.ravel(), stream * tokens
 
     # Stay at the node: a blank, or the newest phone again.
-    look = net.below_at(node, ints[LM_STATE])
+    look = net.below_of(hypotheses)
     stay_log_prob, again_log_prob = flat.take(base), flat.take(base + phone)
     stay = score + stay_log_prob
     again = np.where(ints[BLANK], -np.inf, score + again_log_prob)
@@ -72,9 +75,9 @@ def step(
     _raise(best, owner, grown.rank)
     limit = best - net.parameters.beam
     lm_state = ints[LM_STATE].take(grown.source) if net.hot else grown.node
-    rank = grown.score + net.look_at(grown.node, lm_state)
+    rank = grown.score + net.look_at(grown.node, lm_state, grown.shortfall)
     grown = grown.at((rank >= (limit if alone else limit.take(owner))).nonzero()[0])
-    words = complete(net, grown, ints[LM_STATE])
+    words = complete(net, grown, hypotheses)
 
     # All candidates, pruned against the best.
     source = np.concatenate(
@@ -116,6 +119,12 @@ def step(
     new_floats[ACOUSTIC] += log_prob
 
     repeated, longer, whole = origin.searchsorted((count, first_grown, first_word)).tolist()
+    if net.hot is not None:
+        new_floats[SHORTFALL] += rows.max(axis=1).take(owner) - log_prob
+        new_floats[SHORTFALL, longer:] = np.concatenate(
+            (grown.shortfall, grown.shortfall.take(words.grown))
+        ).take(origin[longer:] - first_grown)
+        new_floats[CHARGED, whole:] = words.charged.take(origin[whole:] - first_word)
     now = frames if alone else frames.take(owner[repeated:])
     new_ints[END, repeated:] = now
     np.maximum(
@@ -133,7 +142,7 @@ def step(
     ended = origin[whole:] - first_word
     new_ints[WORD, whole:] = words.word.take(ended)
     new_floats[LM_SCORE, whole:] = words.lm_score.take(ended)
-    entries = Trace(ints[TRACE:].take(parents, axis=1), floats[ACOUSTIC:].take(parents, axis=1))
+    entries = Trace(ints[TRACE:].take(parents, axis=1), floats[TRACED].take(parents, axis=1))
     return Hypotheses(new_ints, new_floats), owner, entries, stream.take(parents)
 
 

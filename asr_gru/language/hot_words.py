@@ -11,11 +11,11 @@ from asr_gru.errors import ConfigError
 
 __all__ = ["HotWord", "HotWordsLike", "default_weight", "parse_hot_words"]
 
-HotWordsLike = Mapping[str, float] | Iterable[str]
-"""Weights by phrase, or lines; see ``parse_hot_words``."""
+HotWordsLike = Mapping[str, float] | Mapping[str, float | None] | Iterable[str]
+"""Weights by phrase, None for the default, or lines; see ``parse_hot_words``."""
 
-NATS_PER_LETTER, MAX_DEFAULT_WEIGHT = 0.8, 8.0
-"""Chosen on ``dev`` by ``benchmarks/accuracy/hot_words.py``, against equal weights for all words:
+NATS_PER_PHONE, MAX_DEFAULT_WEIGHT = 1.0, 8.0
+"""Chosen on ``dev`` with ``benchmarks/accuracy/hot_words.py``, against equal weights for all words:
 other speech is easily taken for a short word, so a long one can bear more."""
 MAX_WEIGHT = 20.0
 MAX_HOT_WORDS = 5_000
@@ -30,12 +30,13 @@ class HotWord:
 
     Attributes:
         phrase: as given.
-        weight: score added where the phrase is recognised, in nats; 0 only adds its pronunciation.
+        weight: score added where the phrase is recognised, in nats; 0 only adds its pronunciation,
+            None is that of ``default_weight``.
         phones: pronunciation of a single word; empty to look it up or predict it.
     """
 
     phrase: str
-    weight: float
+    weight: float | None = None
     phones: tuple[str, ...] = ()
 
 
@@ -44,8 +45,8 @@ def parse_hot_words(given: HotWordsLike) -> tuple[HotWord, ...]:
 
     Args:
         given: weights by phrase, or lines of which each is a phrase, with ``= WEIGHT`` behind it if
-            it has one of its own, else that of ``default_weight``. Behind a single word and a
-            colon its phones may stand::
+            it has one of its own. None, and lines without a weight, stand for that of
+            ``default_weight``. Behind a single word and a colon its phones may stand::
 
                 Kubernetes
                 Frau Öztürk = 8
@@ -75,22 +76,30 @@ def parse_hot_words(given: HotWordsLike) -> tuple[HotWord, ...]:
             raise ConfigError(f"{name} has no {'phones' if text else 'words'}; leave it out")
         if len(text) > MAX_CHARACTERS:
             raise ConfigError(f"{name} has {len(text)} characters; give at most {MAX_CHARACTERS}")
-        if weight is None:
-            weight = default_weight(text)
-        if isinstance(weight, bool) or not isinstance(weight, int | float):
-            raise ConfigError(f"{name}: weight {str(weight)[:40]!r} is not a number")
-        if not math.isfinite(weight) or not 0 <= weight <= MAX_WEIGHT:
-            raise ConfigError(f"{name}: weight {weight}; give 0 to {MAX_WEIGHT:g}")
+        if weight is not None:
+            weight = _checked(weight, name)
         spoken = tuple(phones.split())
         if len(spoken) > MAX_PHONES:
             raise ConfigError(f"{name} has {len(spoken)} phones; give at most {MAX_PHONES}")
-        found.append(HotWord(text, float(weight), spoken))
+        found.append(HotWord(text, weight, spoken))
     return tuple(found)
 
 
-def default_weight(phrase: str) -> float:
-    """Return the weight of a phrase that was given none: 0.8 nats a letter, at most 8."""
-    return min(MAX_DEFAULT_WEIGHT, NATS_PER_LETTER * sum(map(str.isalnum, phrase)))
+def default_weight(phones: int) -> float:
+    """Return the weight of a phrase that was given none: 1 nat per phone but the first, at most 8.
+
+    Args:
+        phones: of the shortest pronunciation of the phrase.
+    """
+    return min(MAX_DEFAULT_WEIGHT, NATS_PER_PHONE * max(0, phones - 1))
+
+
+def _checked(weight: object, name: str) -> float:
+    if isinstance(weight, bool) or not isinstance(weight, int | float):
+        raise ConfigError(f"{name}: weight {str(weight)[:40]!r} is not a number")
+    if not math.isfinite(weight) or not 0 <= weight <= MAX_WEIGHT:
+        raise ConfigError(f"{name}: weight {weight}; give 0 to {MAX_WEIGHT:g}")
+    return float(weight)
 
 
 def _number(text: str, number: int, line: str) -> float:

@@ -97,8 +97,8 @@ class Stream:
         self.engine.rules = EndpointRules.parse(endpoint)
 
     @property
-    def hot_words(self) -> dict[str, float]:
-        """Weights of the hot words. They may be replaced while the stream runs.
+    def hot_words(self) -> dict[str, float | None]:
+        """Weights of the hot words, None for the default; may be replaced while the stream runs.
 
         What ``Recognizer.stream`` takes can be assigned, ``None`` for no hot words. It holds from
         the next frame on; words already said stay, and so does a word being said that both lists

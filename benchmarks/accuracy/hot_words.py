@@ -1,6 +1,6 @@
 """Rare words as hot words: how many are found, what becomes of the rest, and false alarms.
 
-    OMP_NUM_THREADS=1 python -m benchmarks.accuracy.hot_words DATA/speech/dev-read.sub.tsv …
+    OMP_NUM_THREADS=1 python -m benchmarks.accuracy.hot_words DATA/speech/dev-read.tsv …
 
 Of each list the rarest words by the language model, absent ones first, are hot words together with
 as many distractors: words as rare that nobody says. Recall is the share of the rare words' places
@@ -8,18 +8,21 @@ where they are recognised. The error rate of the rest counts all other words sai
 words that are not hot. False alarms are distractors that are heard, for each hour of audio; beside
 them stands how often a rare word was heard where another word was said. Time is that of the search,
 in processor seconds for each second of audio. Weight 0 is without hot words, and "default" gives
-each word that of ``language.default_weight``.
+each word that of ``language.default_weight``. ``--caution`` takes other parts of the acoustic
+shortfall off the weights (``decoding.HotWords``); each is measured with each weight.
 """
 
 from __future__ import annotations
 
 import time
 from collections.abc import Sequence
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
 
 from asr_gru.decoding import TreeSearch
+from asr_gru.decoding.hot_search import CAUTION
 from asr_gru.scoring import align
 from asr_gru.tuning import run_acoustic_model
 from benchmarks._common import Table, load, make_parser, positive, read_lists, run
@@ -76,7 +79,8 @@ def main(argv: Sequence[str] | None = None) -> None:
     parser.add_argument(
         "--count", type=positive, default=200, help="rare words, and as many distractors"
     )
-    parser.add_argument("--weights", type=float, nargs="+", default=WEIGHTS, metavar="NATS")
+    parser.add_argument("--weights", type=float, nargs="*", default=WEIGHTS, metavar="NATS")
+    parser.add_argument("--caution", type=float, nargs="+", default=[CAUTION], metavar="PART")
     options = parser.parse_args(argv)
     recognizer = load(options, decoder="words")
     plain = recognizer.decoder
@@ -84,6 +88,7 @@ def main(argv: Sequence[str] | None = None) -> None:
     table = Table(
         ("list", "<14"),
         ("weight", "7.1f"),
+        ("caution", "7.2f"),
         ("recall %", "9.1f"),
         ("rest WER %", "11.2f"),
         ("false/h", "8.1f"),
@@ -96,17 +101,22 @@ def main(argv: Sequence[str] | None = None) -> None:
         rare = rarest(plain, said, options.count)
         others = distractors(plain, rare, said, options.count)
         audio_s = sum(len(one.log_probs) for one in heard) * recognizer.acoustic.info.frame_s
-        for weight in (0.0, "default", *options.weights):
+        settings: list[tuple[float | str, float]] = [(0.0, 0.0)]
+        settings += [(w, c) for w in ("default", *options.weights) for c in options.caution]
+        for weight, caution in settings:
             search, both = plain, [*rare, *others]
             if weight:
                 listed = both if weight == "default" else dict.fromkeys(both, float(weight))
                 made = recognizer.hot_word_decoder(listed)
                 assert isinstance(made, TreeSearch)
-                search = made
+                assert made.hot is not None
+                search = made.with_hot_words(replace(made.hot, caution=caution))
             began = time.process_time()
             recall, rest, alarms, misheard = measure(search, heard, set(rare), set(others))
             factor = (time.process_time() - began) / audio_s
-            table.row(name, weight, recall, rest, alarms * 3600 / audio_s, misheard, factor)
+            table.row(
+                name, weight, caution, recall, rest, alarms * 3600 / audio_s, misheard, factor
+            )
 
 
 if __name__ == "__main__":

@@ -30,8 +30,33 @@ PHRASE = st.tuples(st.lists(WORD, min_size=1, max_size=3).map(tuple), st.floats(
 PHRASES = st.lists(PHRASE, max_size=5).map(tuple)
 
 
-def hot_words(phrases):
-    return HotWords(phrases, FIRST, OWN, ("zed", "ox"))
+def hot_words(phrases, caution=0.0):
+    return HotWords(phrases, FIRST, OWN, ("zed", "ox"), caution)
+
+
+def rescored(one, rows, model, decoder, hot):
+    """The score of a hypothesis by its frames: what each word of a phrase lacks is taken off."""
+    path = np.zeros(len(rows), np.int64)
+    for token, first, behind in zip(one.tokens, one.frames, one.ends, strict=True):
+        path[first:behind] = token
+    given = rows.astype(np.float64)
+    given[:, 0] -= decoder.parameters.blank_bias
+    own = given[np.arange(len(rows)), path]
+    lacking = np.append(0.0, (given.max(1) - own).cumsum())
+    numbers = {**{text: n for n, text in enumerate(WORDS)}, "zed": FIRST, "ox": FIRST + 1}
+    total, context = float(own.sum()), model.start()
+    state, charged = np.zeros(1, np.int64), np.zeros(1)
+    for word in one.words:
+        number = numbers[word.text]
+        begin, last = one.frames[word.start], one.frames[word.stop - 1]
+        gain, state, charged = hot.follow(
+            state, np.array([number]), np.array([lacking[last + 1] - lacking[begin]]), charged
+        )
+        total += decoder.parameters.language_weight * word.language + float(gain[0])
+        total += decoder.parameters.word_bonus
+        context = number if number < FIRST else model.unk
+    total += decoder.parameters.language_weight * float(model.table[context, model.words])
+    return total - float(hot.pending[state[0]]) + float(charged[0])
 
 
 @settings(max_examples=100, deadline=None)
@@ -65,13 +90,57 @@ def test_one_history_finds_the_best_sentence(random_rows, seed, frames, phrases)
     assert best.log_prob == pytest.approx(max(expected.values()), abs=1e-5)
 
 
+@settings(max_examples=100, deadline=None)
+@given(st.integers(0, 10_000), st.integers(1, 5), PHRASES, st.sampled_from([0.1, 0.5, 2.0]))
+def test_a_phrase_earns_less_the_worse_it_fits(random_rows, seed, frames, phrases, caution):
+    rows, model = random_rows(seed, frames, 4, 3.0), Bigrams()
+    hot = hot_words(phrases, caution)
+    decoder = exact_search(model).with_hot_words(hot)
+    most = brute_force(rows, model, decoder.parameters, hot)
+    for one in decode(decoder, rows, 10_000):
+        assert one.log_prob == pytest.approx(rescored(one, rows, model, decoder, hot), abs=1e-5)
+        assert one.log_prob <= most[texts([one])[0]] + 1e-5
+
+
+@settings(max_examples=60, deadline=None)
+@given(PHRASES, st.lists(st.tuples(WORD, st.floats(0, 9)), max_size=12), st.floats(0.1, 3))
+def test_no_bonus_is_reduced_below_nothing(phrases, sentence, caution):
+    """A sentence earns between nothing and its weights; what is charged for a broken phrase comes
+    back."""
+    hot = hot_words(phrases, caution)
+    words = tuple(word for word, _ in sentence)
+    state, charged, total = np.zeros(1, np.int64), np.zeros(1), 0.0
+    for word, lacking in sentence:
+        gain, state, charged = hot.follow(state, np.array([word]), np.array([lacking]), charged)
+        total += float(gain[0])
+        assert 0 <= charged[0] <= hot.pending[state[0]] + 1e-9
+    total += float(charged[0] - hot.pending[state[0]])
+    most = sum(weight * occurrences(words, phrase) for phrase, weight in phrases)
+    assert -1e-9 <= total <= most + 1e-9
+    if not most:
+        assert total == pytest.approx(0, abs=1e-9)
+
+
+def test_caution_tells_a_word_that_was_said_from_one_that_was_not():
+    """ "bc" competes with "b": said clearly it is found, of a trace of its last phone not."""
+    rows = np.log(np.full((4, 4), 1e-3, np.float32))
+    rows[[0, 2, 3], [2, 0, 0]] = np.log(0.99)
+    weight = (((3,), 9.0),)
+    for share, found in ((0.9, "bc"), (0.01, "b")):
+        rows[1, [0, 3]] = np.log([1 - share, share])
+        decoder = exact_search(None).with_hot_words(hot_words(weight, 3.0))
+        assert texts(decode(decoder, rows)) == [(found,)]
+    free = exact_search(None).with_hot_words(hot_words(weight))
+    assert texts(decode(free, rows)) == [("bc",)]
+
+
 @settings(max_examples=60, deadline=None)
 @given(PHRASES, st.lists(WORD, max_size=12).map(tuple))
 def test_what_is_given_in_advance_is_taken_back(phrases, sentence):
     hot = hot_words(phrases)
     state, total = np.zeros(1, np.int64), 0.0
     for end, word in enumerate(sentence, 1):
-        gain, state = hot.follow(state, np.array([word]))
+        gain, state, _ = hot.follow(state, np.array([word]))
         total += float(gain[0])
         earned = sum(w * occurrences(sentence[:end], phrase) for phrase, w in phrases)
         assert total - float(hot.pending[state[0]]) == pytest.approx(earned, abs=1e-9)
@@ -83,7 +152,7 @@ def test_the_beginning_of_a_phrase_is_given_a_part_of_its_bonus():
     hot = HotWords((((1, 2, 3), 9.0), ((2, 5), 4.0)), 10)
     state, gains = np.zeros(1, np.int64), []
     for word in (1, 2, 5, 4):
-        gain, state = hot.follow(state, np.array([word]))
+        gain, state, _ = hot.follow(state, np.array([word]))
         gains.append(float(gain[0]))
     assert gains == pytest.approx([3.0, 3.0, 4.0 - 6.0, 0.0])
 
@@ -98,13 +167,14 @@ def test_the_beginning_of_a_phrase_is_given_a_part_of_its_bonus():
     PHRASES,
     st.sampled_from([1, 3]),
     st.sampled_from([4, 12, 400]),
+    st.sampled_from([0.0, 0.7]),
 )
 def test_neither_cuts_nor_company_nor_pickling_matter(
-    random_rows, streams, phrases, histories, width
+    random_rows, streams, phrases, histories, width, caution
 ):
     decoder = tree_search(
         Bigrams(), blank_skip=0.6, width=width, histories=histories, blank_bias=0.5
-    ).with_hot_words(hot_words(phrases))
+    ).with_hot_words(hot_words(phrases, caution))
     rows = [random_rows(seed, sum(cuts), 4, 8.0) for seed, cuts in streams]
     pieces = [np.split(r, np.cumsum(cuts[:-1])) for r, (_, cuts) in zip(rows, streams, strict=True)]
     states = [decoder.start() for _ in streams]
@@ -154,7 +224,7 @@ def test_a_phrase_survives_a_narrow_beam(random_rows):
 def test_other_hot_words_in_mid_sentence(random_rows, seed, frames, before, after, width):
     """Settled words stay; the final result has the bonuses of the phrases that came later."""
     plain = tree_search(Bigrams(), width=width)
-    old = plain.with_hot_words(hot_words(before))
+    old = plain.with_hot_words(hot_words(before, 0.5))
     new = plain.with_hot_words(HotWords(after, FIRST, {FIRST: ((1, 2, 2),)}, ("ox", "zed")))
     rows, more = random_rows(seed, frames, 4, 8.0), random_rows(seed + 1, 12, 4, 8.0)
     (state,) = old.advance([old.start()], [rows])

@@ -19,9 +19,13 @@ def test_weights_by_phrase_and_lines():
     assert parse_hot_words(weights) == expected
     lines = ["Kubernetes = 8", "Frau Öztürk=10", "Siobhan: SH AH V AO N = 3.5"]
     assert parse_hot_words(lines) == expected
-    assert parse_hot_words(iter(["Kubernetes"])) == (HotWord("Kubernetes", 8.0),)
-    assert parse_hot_words(["it's"])[0].weight == default_weight("its") == pytest.approx(2.4)
+    assert parse_hot_words(iter(["Kubernetes"])) == (HotWord("Kubernetes", None),)
+    assert parse_hot_words({"Kubernetes": None}) == (HotWord("Kubernetes", None),)
     assert parse_hot_words({}) == parse_hot_words([]) == ()
+
+
+def test_other_speech_is_easily_taken_for_a_short_word():
+    assert [default_weight(phones) for phones in (0, 1, 2, 5, 9, 60)] == [0, 0, 1, 4, 8, 8]
 
 
 @pytest.mark.parametrize(
