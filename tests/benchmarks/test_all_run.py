@@ -59,7 +59,7 @@ HEADERS = {
     "benchmarks.accuracy.beam_width": "beam width one RTF",
     "benchmarks.accuracy.text_doubt": "list text utterances median suspicious %",
     "benchmarks.accuracy.confidence": "confidence words correct %",
-    "benchmarks.accuracy.hot_words": "list weight recall % rest WER % false/h misheard RTF",
+    "benchmarks.accuracy.hot_words": "list weight caution recall % rest WER % false/h misheard RTF",
     "benchmarks.accuracy.level": "WER % en-small",
     "benchmarks.accuracy.orders": "dB voice right % words % wrong %",
     "benchmarks.accuracy.peers": "list words WER % RTF WER % RTF",
