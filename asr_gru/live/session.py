@@ -56,6 +56,7 @@ class LiveSession:
         minimum_confidence: words below are left out; see ``Recognizer.stream``.
         mark_uncertain: mark them instead.
         written: as in ``Recognizer.stream``.
+        alternatives: as in ``Recognizer.stream``.
         audio: whether to yield ``AudioBlock`` records as well.
         retry_s: seconds between attempts to reopen a lost source.
         clock: monotonic clock of the source in seconds.
@@ -71,6 +72,7 @@ class LiveSession:
         minimum_confidence: float | None = None,
         mark_uncertain: bool = False,
         written: bool = False,
+        alternatives: int | None = None,
         audio: bool = False,
         retry_s: float = 1.0,
         clock: Callable[[], float] = time.monotonic,
@@ -83,6 +85,7 @@ class LiveSession:
             minimum_confidence=minimum_confidence,
             mark_uncertain=mark_uncertain,
             written=written,
+            alternatives=alternatives,
         )
         self._audio = audio
         self._retry_s = retry_s
@@ -224,6 +227,9 @@ class LiveSession:
                 segment=self._first_id + event.segment,
                 words=self._moved(event.words),
                 written_words=self._moved(event.written_words),
+                alternatives=tuple(
+                    [replace(one, words=self._moved(one.words)) for one in event.alternatives]
+                ),
                 start_s=event.start_s + self._stream_start_s,
                 end_s=event.end_s + self._stream_start_s,
             )

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import math
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -121,6 +122,20 @@ def test_finals_are_written_on_request(recognizer, speech):
     first, last = final.written_words[0], final.written_words[-1]
     assert (first.start_s, last.end_s) == (final.start_s, final.end_s)
     assert first.start_s > 3.0
+
+
+def test_alternatives_have_the_times_of_the_session(recognizer, speech):
+    clock = Clock()
+    again = Script(clock, 0.25, speech)
+    source = Script(clock, speech[: 2 * RATE], DeviceError("gone"), then=again)
+    session = LiveSession(recognizer, source, alternatives=3, retry_s=0.0, clock=clock)
+    found = finals(list(session))
+    assert found[-1].start_s > 2.0
+    for final in found:
+        assert len(final.alternatives) > 1
+        assert final.alternatives[0].words == tuple(
+            [replace(word, alternatives=()) for word in final.words]
+        )
 
 
 def test_the_clock_goes_on_while_the_microphone_is_gone(recognizer, speech):
