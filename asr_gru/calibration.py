@@ -13,9 +13,9 @@ from typing import TYPE_CHECKING
 import numpy as np
 import numpy.typing as npt
 
-from asr_gru.decoding import ConfidenceWeights
 from asr_gru.decoding.confidence import WORD_FEATURES, word_features
 from asr_gru.errors import DataError
+from asr_gru.model.config import ConfidenceWeights
 from asr_gru.scoring import align
 
 if TYPE_CHECKING:

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Literal, Self
 
 from asr_gru.closed_vocabulary import ClosedVocabulary
 from asr_gru.decoders import Decoders
-from asr_gru.decoding import AnyDecoder, ConfidenceWeights, WordTimes
+from asr_gru.decoding import AnyDecoder, WordTimes
 from asr_gru.decoding_options import DecoderChoice, DecodingOptions
 from asr_gru.errors import ConfigError, ModelError
 from asr_gru.model.info import DEFAULT_MODEL, ModelInfo
@@ -20,6 +20,7 @@ if TYPE_CHECKING:
 
     from asr_gru.language import HotWord, HotWordsLike, Lexicon, WordPronunciations
     from asr_gru.model.acoustic import AcousticModel
+    from asr_gru.model.config import ConfidenceWeights
     from asr_gru.text import Tokenizer
 
 __all__ = ["DecoderChoice", "LoadedModel"]

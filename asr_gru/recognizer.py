@@ -39,7 +39,7 @@ class Recognizer(Transcriber):
         time_shift_s: added to all times, in addition to the negative look-ahead; usually
             negative, as CTC emits tokens late. The sum is at most 0.
         temperature: see ``decoding.word_confidence``.
-        confidence: see ``decoding.ConfidenceWeights``.
+        confidence: see ``model.config.ConfidenceWeights``.
         decoder: the default decoder; greedy if None.
         decoders: the decoders that calls can choose by name; greedy and beam by default.
         endpoint: default endpoint rules: rules, a mode, or seconds of silence.

@@ -14,10 +14,10 @@ from asr_gru.calibration import (
     cross_validated,
     fit_confidence,
 )
-from asr_gru.decoding import ConfidenceWeights, Hypothesis, WordScore, WordTimes, words_of
+from asr_gru.decoding import Hypothesis, WordScore, WordTimes, words_of
 from asr_gru.decoding.confidence import WORD_FEATURES, weighted_confidence, word_features
 from asr_gru.errors import DataError, ModelError
-from asr_gru.model.config import parse_config
+from asr_gru.model.config import ConfidenceWeights, parse_config
 from asr_gru.recognizer import Recognizer
 from asr_gru.results import Match
 

@@ -148,7 +148,7 @@ def _fit_confidence(
         fit_confidence,
         recognized_words,
     )
-    from asr_gru.decoding import ConfidenceWeights
+    from asr_gru.model.config import ConfidenceWeights
     from asr_gru.model.directory import write_model_directory
 
     words = {

@@ -1,7 +1,7 @@
 """Decoders: from log-probabilities to words. Needs numpy only."""
 
 from asr_gru.decoding.beam import BeamDecoder
-from asr_gru.decoding.confidence import ConfidenceWeights, word_confidence
+from asr_gru.decoding.confidence import word_confidence
 from asr_gru.decoding.fusion import Fusion, TokenModel
 from asr_gru.decoding.graph_parameters import GraphSearchParameters
 from asr_gru.decoding.graph_search import GraphSearch
@@ -20,7 +20,6 @@ from asr_gru.decoding.words import WordSpan, WordTimes, word_spans, words_of
 __all__ = [
     "AnyDecoder",
     "BeamDecoder",
-    "ConfidenceWeights",
     "Decoder",
     "Fusion",
     "GraphSearch",

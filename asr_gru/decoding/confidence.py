@@ -15,16 +15,14 @@ from __future__ import annotations
 import math
 from typing import TYPE_CHECKING
 
-from asr_gru.model.config import ConfidenceWeights
-
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from asr_gru.decoding.protocol import Hypothesis, WordScore
+    from asr_gru.model.config import ConfidenceWeights
 
 __all__ = [
     "WORD_FEATURES",
-    "ConfidenceWeights",
     "weighted_confidence",
     "word_confidence",
     "word_features",

@@ -81,6 +81,7 @@ class HotWords:
         self,
         states: Ints,
         words: Ints,
+        *,
         shortfall: Floats | None = None,
         charged: Floats | None = None,
     ) -> tuple[Floats, Ints, Floats]:

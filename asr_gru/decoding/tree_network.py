@@ -129,7 +129,9 @@ class Network:
         if self.hot is not None:
             own = np.zeros(len(word), np.int64) if hot_state is None else hot_state
             if self.hot.caution:
-                bonus, own, charged = self.hot.follow(own, word, shortfall, charged)
+                bonus, own, charged = self.hot.follow(
+                    own, word, shortfall=shortfall, charged=charged
+                )
             else:
                 bonus, own, charged = self.hot.follow(own, word)
             gain += bonus

@@ -6,11 +6,12 @@ import math
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, NamedTuple
 
-from asr_gru.decoding.confidence import ConfidenceWeights, weighted_confidence, word_confidence
+from asr_gru.decoding.confidence import weighted_confidence, word_confidence
 from asr_gru.results import Word
 
 if TYPE_CHECKING:
     from asr_gru.decoding.protocol import Hypothesis
+    from asr_gru.model.config import ConfidenceWeights
     from asr_gru.text import Tokenizer
 
 __all__ = ["WordSpan", "WordTimes", "word_spans", "words_of"]

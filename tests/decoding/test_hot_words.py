@@ -50,7 +50,10 @@ def rescored(one, rows, model, decoder, hot):
         number = numbers[word.text]
         begin, last = one.frames[word.start], one.frames[word.stop - 1]
         gain, state, charged = hot.follow(
-            state, np.array([number]), np.array([lacking[last + 1] - lacking[begin]]), charged
+            state,
+            np.array([number]),
+            shortfall=np.array([lacking[last + 1] - lacking[begin]]),
+            charged=charged,
         )
         total += decoder.parameters.language_weight * word.language + float(gain[0])
         total += decoder.parameters.word_bonus
@@ -111,7 +114,9 @@ def test_no_bonus_is_reduced_below_nothing(phrases, sentence, caution):
     words = tuple(word for word, _ in sentence)
     state, charged, total = np.zeros(1, np.int64), np.zeros(1), 0.0
     for word, lacking in sentence:
-        gain, state, charged = hot.follow(state, np.array([word]), np.array([lacking]), charged)
+        gain, state, charged = hot.follow(
+            state, np.array([word]), shortfall=np.array([lacking]), charged=charged
+        )
         total += float(gain[0])
         assert 0 <= charged[0] <= hot.pending[state[0]] + 1e-9
     total += float(charged[0] - hot.pending[state[0]])
