@@ -135,7 +135,7 @@ def pronouncer(dictionary: Path | None) -> Pronouncer:
         return english
     own = Lexicon.read_text(dictionary, ENGLISH_PHONES)
     others = (entry for entry in english.dictionary.entries() if entry[0] not in own)
-    both = Lexicon.build([*own.entries(), *others], ENGLISH_PHONES)
+    both = Lexicon.build([*own.entries(), *others], ENGLISH_PHONES, own.entry_log_probs())
     return Pronouncer(both, english.g2p)
 
 

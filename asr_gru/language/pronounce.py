@@ -174,7 +174,7 @@ class Pronouncer:
             (word, one.phones) for word, ways in zip(distinct, found, strict=True) for one in ways
         ]
         kinds = {word: ways[0].kind for word, ways in zip(distinct, found, strict=True)}
-        return Lexicon.build(entries, phones), kinds
+        return Lexicon.build(entries, phones, self.dictionary.entry_log_probs()), kinds
 
 
 @lru_cache(maxsize=1)

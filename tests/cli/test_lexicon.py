@@ -36,6 +36,18 @@ def test_lexicon_build(run, tmp_path):
     assert loaded.words == ("cat", "read", "zorblaxes")
 
 
+def test_lexicon_build_keeps_probabilities_of_a_dictionary(run, tmp_path):
+    (tmp_path / "own.txt").write_text("read 1.0 R IY D\nread 0.5 R EH D\n")
+    (tmp_path / "words.txt").write_text("cat\nread\n")
+    out = tmp_path / "lexicon.txt"
+    built = run(
+        *("lexicon", "build", tmp_path / "words.txt", "--out", out),
+        *("--dictionary", tmp_path / "own.txt"),
+    )
+    assert built.status == 0, built.err
+    assert out.read_text().splitlines() == ["cat 1 K AE T", "read 1 R IY D", "read 0.503 R EH D"]
+
+
 def test_lexicon_count(run, tmp_path):
     (tmp_path / "plain.txt").write_text("read R EH D\nread R IY D\nthe DH AH\n")
     (tmp_path / "list.tsv").write_text("path\ttext\n1.wav\tRead the\n2.wav\tread\n3.wav\tthe cat\n")
