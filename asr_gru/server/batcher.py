@@ -7,109 +7,33 @@ import logging
 import math
 import statistics
 import time
-from collections import deque
 from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass, field
 
-import numpy as np
-import numpy.typing as npt
-
-from asr_gru.decoding import AnyDecoder
 from asr_gru.errors import Error
-from asr_gru.language import HotWord
-from asr_gru.recognizer import DecoderChoice, Recognizer
-from asr_gru.results import Event
+from asr_gru.recognizer import Recognizer
 from asr_gru.server.metrics import Metrics
+from asr_gru.server.served_stream import (
+    Block,
+    Change,
+    HotWordChange,
+    ServedStream,
+    StreamUpdate,
+    StreamWork,
+)
 from asr_gru.streaming.batching import step_engines
 from asr_gru.streaming.endpoint import EndpointRules
 from asr_gru.streaming.stream import Stream
 
-__all__ = ["Batcher", "HotWordChange", "ServedStream", "StreamUpdate"]
+__all__ = ["Batcher"]
 
 TICK_S = 0.02
 """Shortest tick; under load ticks take longer and cover more audio."""
 STEPS = (8, 4, 2, 1)
 RECENT_S = 1.0
 """Seconds without audio after which the last lag is outdated."""
-TAKEN_S = 2.0
-"""Most audio of one client in a tick, so that a client that sends faster delays no other."""
 
 log = logging.getLogger("asr_gru.server")
-Block = npt.NDArray[np.generic]
-
-
-@dataclass(frozen=True, slots=True)
-class HotWordChange:
-    """New hot words and their decoder."""
-
-    decoder: AnyDecoder
-    listed: tuple[HotWord, ...]
-
-
-Change = EndpointRules | HotWordChange
-
-
-@dataclass(frozen=True, slots=True)
-class StreamUpdate:
-    """The update of one stream after a tick. An update with ``error`` or ``ended`` is the last.
-
-    Attributes:
-        events: in order.
-        audio_s: seconds of the stream's audio that have been recognised.
-        lag_s: seconds from the arrival of the oldest audio of this tick until now.
-        error: why the stream failed; an ``Error`` if its input is at fault.
-        ended: the stream was finished, as ``Batcher.end`` asked.
-    """
-
-    events: list[Event]
-    audio_s: float
-    lag_s: float
-    error: Exception | None = None
-    ended: bool = False
-
-
-@dataclass(eq=False, slots=True)
-class ServedStream:
-    """A client's stream in the batcher, which alone touches ``stream``.
-
-    Attributes:
-        on_update: called in the event loop with each update, and not after the last one.
-        queue: pending blocks and changes, each with its time of arrival (``time.monotonic``).
-        samples: length of the blocks in ``queue``.
-        ending: ``Batcher.end`` was called, and no tick has finished the stream yet.
-        closed: the last update was sent, or ``Batcher.detach`` was called.
-        has_room: set unless more audio is queued than a client may be behind.
-    """
-
-    stream: Stream
-    sample_rate: int
-    on_update: Callable[[StreamUpdate], None]
-    queue: deque[tuple[Block | Change, float]] = field(default_factory=deque)
-    samples: int = 0
-    ending: bool = False
-    closed: bool = False
-    has_room: asyncio.Event = field(default_factory=asyncio.Event)
-
-    @property
-    def behind_s(self) -> float:
-        """Seconds of audio that are queued."""
-        return self.samples / self.sample_rate
-
-    @property
-    def waiting_s(self) -> float:
-        """Age of the oldest item of ``queue`` in seconds; 0 if it is empty."""
-        return time.monotonic() - self.queue[0][1] if self.queue else 0.0
-
-
-@dataclass(slots=True)
-class _Work:
-    served: ServedStream
-    items: list[Block | Change]
-    arrived: float
-    ending: bool
-    events: list[Event] = field(default_factory=list)
-    error: Exception | None = None
 
 
 class Batcher:
@@ -147,55 +71,25 @@ class Batcher:
             await asyncio.gather(self._task, return_exceptions=True)
         self._thread.shutdown(cancel_futures=True)
 
-    def open(
-        self,
-        sample_rate: int,
-        rules: EndpointRules,
-        on_update: Callable[[StreamUpdate], None],
-        *,
-        decoder: DecoderChoice = None,
-        minimum_confidence: float | None = None,
-        mark_uncertain: bool = False,
-        written: bool = False,
-        partials: bool = True,
-        alternatives: int | None = None,
-    ) -> ServedStream:
-        """Start a stream whose updates go to ``on_update``; raises as ``Recognizer.stream``."""
-        stream = self.recognizer.stream(
-            sample_rate,
-            rules,
-            decoder=decoder,
-            minimum_confidence=minimum_confidence,
-            mark_uncertain=mark_uncertain,
-            written=written,
-            partials=partials,
-            alternatives=alternatives,
-        )
-        served = ServedStream(stream, int(sample_rate), on_update)
+    def open(self, stream: Stream, on_update: Callable[[StreamUpdate], None]) -> ServedStream:
+        """Serve a new stream; its updates go to ``on_update``."""
+        served = ServedStream(stream, stream.engine.sample_rate, on_update)
         served.has_room.set()
         return served
 
     def feed(self, served: ServedStream, block: Block) -> None:
         """Queue a block of audio."""
-        if served.closed:
-            return
-        served.queue.append((block, time.monotonic()))
-        served.samples += len(block)
-        if served.behind_s > self._behind_s:
+        self._put(served, block)
+        if not served.closed and served.behind_s > self._behind_s:
             served.has_room.clear()
-        self._schedule(served)
 
     def set_endpoint(self, served: ServedStream, rules: EndpointRules) -> None:
         """Change the endpoint rules for the audio that follows."""
-        if not served.closed:
-            served.queue.append((rules, time.monotonic()))
-            self._schedule(served)
+        self._put(served, rules)
 
     def set_hot_words(self, served: ServedStream, change: HotWordChange) -> None:
         """Change the hot words for the audio that follows."""
-        if not served.closed:
-            served.queue.append((change, time.monotonic()))
-            self._schedule(served)
+        self._put(served, change)
 
     def end(self, served: ServedStream) -> None:
         """Finish the stream once its queue is empty."""
@@ -211,6 +105,11 @@ class Batcher:
         served.has_room.set()
         self._busy.pop(served, None)
 
+    def _put(self, served: ServedStream, item: Block | Change) -> None:
+        if not served.closed:
+            served.put(item)
+            self._schedule(served)
+
     def _schedule(self, served: ServedStream) -> None:
         self._busy[served] = None
         self._wake.set()
@@ -221,7 +120,7 @@ class Batcher:
             await self._wake.wait()
             self._wake.clear()
             began = time.monotonic()
-            work = [_take(served) for served in self._busy]
+            work = [served.take() for served in self._busy]
             self._busy = {w.served: None for w in work if w.served.queue or w.served.ending}
             if self._busy:
                 self._wake.set()
@@ -239,7 +138,7 @@ class Batcher:
                 self._report(each, now)
             await asyncio.sleep(max(0.0, TICK_S - (time.monotonic() - began)))
 
-    def _tick(self, work: Sequence[_Work]) -> None:
+    def _tick(self, work: Sequence[StreamWork]) -> None:
         for each in work:
             _guarded(_accept, each)
         going = [each for each in work if each.error is None]
@@ -251,7 +150,7 @@ class Batcher:
             if each.ending:
                 _guarded(_finish, each)
 
-    def _report(self, each: _Work, now: float) -> None:
+    def _report(self, each: StreamWork, now: float) -> None:
         served, stream = each.served, each.served.stream
         if served.closed:  # detached while the tick ran
             return
@@ -266,33 +165,11 @@ class Batcher:
         try:
             served.on_update(update)
         except Exception:
-            log.exception("an update found no taker")
+            log.exception("an update could not be delivered")
             self.detach(served)
 
 
-def _take(served: ServedStream) -> _Work:
-    """Take up to ``TAKEN_S`` of the queue; the rest is left to the next tick."""
-    items: list[Block | Change] = []
-    most = TAKEN_S * served.sample_rate
-    taken = 0
-    first = served.queue[0][1] if served.queue else time.monotonic()
-    while served.queue and taken < most:
-        item, arrived = served.queue.popleft()
-        if isinstance(item, np.ndarray):
-            room = math.ceil(most) - taken
-            if len(item) > room:
-                served.queue.appendleft((item[room:], arrived))
-                item = item[:room]
-            taken += len(item)
-        items.append(item)
-    served.samples -= taken
-    ending = served.ending and not served.queue
-    if ending:
-        served.ending = False
-    return _Work(served, items, first, ending)
-
-
-def _guarded(act: Callable[[_Work], None], work: _Work) -> None:
+def _guarded(act: Callable[[StreamWork], None], work: StreamWork) -> None:
     """Run the work of one stream, so that its error does not affect other streams."""
     try:
         act(work)
@@ -303,7 +180,7 @@ def _guarded(act: Callable[[_Work], None], work: _Work) -> None:
         work.error = error
 
 
-def _accept(work: _Work) -> None:
+def _accept(work: StreamWork) -> None:
     stream = work.served.stream
     for item in work.items:
         if isinstance(item, EndpointRules):
@@ -314,5 +191,5 @@ def _accept(work: _Work) -> None:
             stream.engine.accept(item)
 
 
-def _finish(work: _Work) -> None:
+def _finish(work: StreamWork) -> None:
     work.events += work.served.stream.engine.finish()

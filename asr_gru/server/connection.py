@@ -12,16 +12,16 @@ import logging
 import time
 from abc import ABC, abstractmethod
 from dataclasses import replace
-from typing import TYPE_CHECKING, Any, ClassVar
+from typing import TYPE_CHECKING, Any, ClassVar, TypedDict, Unpack
 
 import msgspec
 from starlette.websockets import WebSocket
 
 from asr_gru.errors import Error
-from asr_gru.server.batcher import ServedStream, StreamUpdate
 from asr_gru.server.client_socket import CLOSE_S, ClientGoneError, ClientSocket
 from asr_gru.server.limits import CLOSE_CODES, INTERNAL, RefusedError
 from asr_gru.server.outbox import Outbox
+from asr_gru.server.served_stream import ServedStream, StreamUpdate
 
 if TYPE_CHECKING:
     from asr_gru.recognizer import DecoderChoice
@@ -41,6 +41,17 @@ FINISHED_FIRST = ("shutting_down", "session_too_long", "idle")
 def bounded(rules: EndpointRules) -> EndpointRules:
     """Return ``rules`` with a longest segment."""
     return rules if rules.longest_s is not None else replace(rules, longest_s=MAX_SEGMENT_S)
+
+
+class StreamOptions(TypedDict, total=False):
+    """The options of ``Recognizer.stream`` that clients can set."""
+
+    decoder: DecoderChoice
+    minimum_confidence: float | None
+    mark_uncertain: bool
+    written: bool
+    partials: bool
+    alternatives: int | None
 
 
 class Connection(ABC):
@@ -140,34 +151,16 @@ class Connection(ABC):
         self.context.metrics.sessions.labels(self.protocol).inc()
 
     def open_stream(
-        self,
-        sample_rate: int,
-        rules: EndpointRules,
-        *,
-        decoder: DecoderChoice = None,
-        minimum_confidence: float | None = None,
-        mark_uncertain: bool = False,
-        written: bool = False,
-        partials: bool = True,
-        alternatives: int | None = None,
+        self, sample_rate: int, rules: EndpointRules, **options: Unpack[StreamOptions]
     ) -> None:
         """Start a stream; RefusedError for parameters that the recogniser rejects."""
         self._stream_over.clear()
         self.audio_s = 0.0
         try:
-            self.stream = self.context.batcher.open(
-                sample_rate,
-                bounded(rules),
-                self._on_update,
-                decoder=decoder,
-                minimum_confidence=minimum_confidence,
-                mark_uncertain=mark_uncertain,
-                written=written,
-                partials=partials,
-                alternatives=alternatives,
-            )
+            stream = self.context.recognizer.stream(sample_rate, bounded(rules), **options)
         except Error as error:
             raise RefusedError("bad_message", str(error)) from None
+        self.stream = self.context.batcher.open(stream, self._on_update)
 
     async def end_stream(self) -> None:
         """Finish the stream and wait for its last update; RefusedError if it fails."""

@@ -19,7 +19,6 @@ from starlette.datastructures import QueryParams
 from starlette.websockets import WebSocket
 
 from asr_gru.audio.g711 import decode_alaw, decode_ulaw
-from asr_gru.server.batcher import StreamUpdate
 from asr_gru.server.connection import Connection, bounded
 from asr_gru.server.context import ServerContext
 from asr_gru.server.limits import RefusedError
@@ -39,6 +38,7 @@ from asr_gru.server.realtime_messages import (
     session_settings,
 )
 from asr_gru.server.registry import Registry
+from asr_gru.server.served_stream import StreamUpdate
 from asr_gru.streaming.endpoint import EndpointRules
 
 __all__ = ["RealtimeConnection"]

@@ -16,9 +16,9 @@ from asr_gru.errors import ConfigError, Error
 from asr_gru.language import HotWordsLike, is_jsgf, parse_hot_words
 from asr_gru.recognizer import DecoderChoice
 from asr_gru.results import Event, Word
-from asr_gru.server.batcher import HotWordChange, StreamUpdate
 from asr_gru.server.connection import Connection, bounded
 from asr_gru.server.limits import RefusedError
+from asr_gru.server.served_stream import HotWordChange, StreamUpdate
 from asr_gru.streaming.endpoint import EndpointRules
 
 __all__ = ["StreamConnection"]

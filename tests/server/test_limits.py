@@ -11,7 +11,7 @@ import openai
 import pytest
 import soundfile
 
-from asr_gru.server.batcher import RECENT_S, Batcher, _take
+from asr_gru.server.batcher import RECENT_S, Batcher
 from asr_gru.server.metrics import Metrics
 from asr_gru.server.outbox import Outbox
 from asr_gru.streaming.endpoint import EndpointRules
@@ -196,10 +196,10 @@ def test_many_clients_at_a_shutdown_all_get_their_finals(serving, recognizer):
 
 def test_one_long_message_is_taken_over_many_ticks(recognizer):
     batcher = Batcher(recognizer, Metrics(), behind_s=5.0)
-    served = batcher.open(RATE, EndpointRules.normal(), lambda update: None)
+    served = batcher.open(recognizer.stream(RATE), lambda update: None)
     batcher.feed(served, np.zeros(60 * RATE, np.int16))
     for _ in range(30):
-        taken = _take(served).items
+        taken = served.take().items
         assert sum(map(np.size, taken)) == 2 * RATE
     assert not served.queue
 
@@ -207,7 +207,7 @@ def test_one_long_message_is_taken_over_many_ticks(recognizer):
 def test_lag_is_counted_from_the_oldest_audio(recognizer):
     """Also of audio that one tick leaves to the next, and of audio that no tick has taken."""
     batcher = Batcher(recognizer, Metrics(), behind_s=5.0)
-    served = batcher.open(RATE, EndpointRules.normal(), lambda update: None)
+    served = batcher.open(recognizer.stream(RATE), lambda update: None)
     assert served.waiting_s == 0.0
     before = time.monotonic()
     batcher.feed(served, np.zeros(5 * RATE, np.int16))
@@ -216,9 +216,9 @@ def test_lag_is_counted_from_the_oldest_audio(recognizer):
     batcher.feed(served, np.zeros(RATE, np.int16))
     for _ in range(3):
         assert served.waiting_s >= 0.05
-        assert before <= _take(served).arrived <= after
+        assert before <= served.take().arrived <= after
     assert served.waiting_s == 0.0
-    assert _take(served).arrived > after + 0.05
+    assert served.take().arrived > after + 0.05
 
 
 def test_a_server_that_is_behind_refuses_new_sessions_until_it_has_caught_up(serving):
