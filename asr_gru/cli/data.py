@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import json
-from collections import Counter
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import Any, Literal
+from typing import Literal
 
 import click
 
+from asr_gru.cli.data_report import inspection_document, overlap_line, print_inspection
 from asr_gru.cli.options import normaliser_option
 from asr_gru.cli.outputs import check_folder
 from asr_gru.cli.terminal import count_progress, left_out
@@ -22,23 +22,18 @@ from asr_gru.data.manifest import (
 )
 from asr_gru.errors import ConfigError, DataError, MissingExtraError
 from asr_gru.inspection import (
-    Finding,
     Inspection,
     ModelVocabulary,
-    Overlap,
     TextDoubt,
-    Unknown,
     inspect,
     overlap,
     plot,
 )
-from asr_gru.inspection.corpus import PERCENTILES
 from asr_gru.inspection.plot import PLOT_SUFFIXES
 
 __all__ = ["command"]
 
 FILE = click.Path(path_type=Path)
-MOST_WORDS = 20
 
 
 @click.command("data")
@@ -123,12 +118,14 @@ def command(
     if output is not None:
         write_manifest(output, _unsuspicious(found))
     if form == "json":
-        click.echo(json.dumps(_document(found, unknown, shared), indent=2, ensure_ascii=False))
+        click.echo(
+            json.dumps(inspection_document(found, unknown, shared), indent=2, ensure_ascii=False)
+        )
     else:
         for name, one in found.items():
-            _print(name, one, unknown.get(name), listed)
+            print_inspection(name, one, unknown.get(name), most=listed)
         for one_shared in shared:
-            click.echo(_sentence(one_shared))
+            click.echo(overlap_line(one_shared))
     if show is not None:
         _show(
             show, [one for listed_ in lists.values() for one in listed_], augment, root, play=play
@@ -179,105 +176,6 @@ def _unsuspicious(lists: Mapping[str, Inspection]) -> list[Utterance]:
         suspicious = {finding.recording for finding in one.findings()}
         kept += [i.utterance for i in one.items if i.utterance.key not in suspicious]
     return kept
-
-
-def _print(name: str, found: Inspection, unknown: Unknown | None, listed: int) -> None:
-    words, characters = found.words, found.characters
-    click.echo(
-        f"{name}: {len(found.items)} utterances, {found.hours:.2f} hours, {_speakers(found)}"
-    )
-    click.echo(f"texts: {words.total()} words, {len(words)} different")
-    click.echo(f"characters: {_counted(characters, 60)}")
-    if unknown is not None:
-        if unknown.words is not None:
-            share = 100 * unknown.words.total() / max(1, words.total())
-            click.echo(
-                f"words that the model lacks: {unknown.words.total()} ({share:.1f} %), "
-                f"{len(unknown.words)} different: {_counted(unknown.words, MOST_WORDS)}"
-            )
-        click.echo(f"characters that the model lacks: {_counted(unknown.characters, MOST_WORDS)}")
-    heads = [{0: "min", 100: "max"}.get(p, f"{p} %") for p in PERCENTILES]
-    click.echo(f"\n{'':24}" + "".join(f"{head:>8}" for head in heads))
-    for label, figures in found.percentiles.items():
-        click.echo(f"{label:24}" + "".join(f"{figure:8.2f}" for figure in figures))
-    findings = found.findings()
-    count = len({finding.recording for finding in findings})
-    click.echo(f"\nunreadable: {len(found.unreadable)}, suspicious: {count}")
-    by_kind: dict[str, list[Finding]] = {}
-    for finding in findings:
-        by_kind.setdefault(finding.kind, []).append(finding)
-    for kind, some in sorted(by_kind.items(), key=lambda entry: -len(entry[1])):
-        click.echo(f"  {kind}: {len(some)}")
-        for finding in some[:listed]:
-            click.echo(f"    {finding.recording}: {finding.detail}")
-    click.echo()
-
-
-def _speakers(found: Inspection) -> str:
-    speakers = found.speakers
-    nameless = speakers.pop("", 0)
-    if not speakers:
-        return "no speakers named"
-    name, seconds = speakers.most_common(1)[0]
-    share = 100 * seconds / max(1.0, found.hours * 3600)
-    text = f"{len(speakers)} speakers ({name} has {share:.0f} %)"
-    return f"{text}, {nameless} s without one" if nameless else text
-
-
-def _counted(counts: Counter[str], most: int) -> str:
-    """Return the most frequent names with their counts."""
-    if not counts:
-        return "none"
-    shown = ", ".join(f"{name} ({count})" for name, count in counts.most_common(most))
-    return f"{shown} and {len(counts) - most} more" if len(counts) > most else shown
-
-
-def _sentence(one: Overlap) -> str:
-    first, second = one.lists
-    example = ", ".join(one.shared[:3])
-    return f"{first} and {second} share {len(one.shared)} {one.kind} (such as {example})"
-
-
-def _document(
-    lists: Mapping[str, Inspection],
-    unknown: Mapping[str, Unknown],
-    shared: Sequence[Overlap],
-) -> dict[str, Any]:
-    documents = {}
-    for name, found in lists.items():
-        documents[name] = {
-            "utterances": len(found.items),
-            "hours": round(found.hours, 4),
-            "speakers": dict(found.speakers.most_common()),
-            "words": found.words.total(),
-            "different_words": len(found.words),
-            "characters": dict(found.characters.most_common()),
-            "percentiles": {
-                label: {str(p): _finite(f) for p, f in zip(PERCENTILES, figures, strict=True)}
-                for label, figures in found.percentiles.items()
-            },
-            "unreadable": list(found.unreadable),
-            "suspicious": [
-                {"recording": str(one.recording), "kind": one.kind, "detail": one.detail}
-                for one in found.findings()
-            ],
-        }
-        if name in unknown:
-            words = unknown[name].words
-            documents[name]["unknown_words"] = None if words is None else dict(words.most_common())
-            documents[name]["unknown_characters"] = dict(unknown[name].characters.most_common())
-    return {
-        "lists": documents,
-        "shared": [
-            {"lists": list(one.lists), "kind": one.kind, "shared": list(one.shared)}
-            for one in shared
-        ],
-    }
-
-
-def _finite(figure: float) -> float | None:
-    """Return a figure as JSON can hold it: null where a text does not fit into its recording."""
-    return round(figure, 4) if abs(figure) != float("inf") else None
 
 
 def _show(

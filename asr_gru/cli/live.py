@@ -13,19 +13,21 @@ import click
 
 from asr_gru.cli.options import (
     check_confidence,
-    closed_decoder,
     confidence_options,
     endpoint_rules,
-    hot_decoder,
-    hot_word_option,
-    phrase_options,
-    read_closed,
-    read_hot_words,
     stream_options,
     written_option,
 )
 from asr_gru.cli.quiet import quiet_libraries
 from asr_gru.cli.terminal import is_drawn_on
+from asr_gru.cli.vocabulary import (
+    closed_decoder,
+    hot_decoder,
+    hot_word_option,
+    phrase_options,
+    read_closed,
+    read_hot_words,
+)
 from asr_gru.errors import ConfigError, Error
 from asr_gru.results import Event
 

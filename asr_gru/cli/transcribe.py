@@ -16,16 +16,13 @@ from asr_gru.cli.options import (
     check_confidence,
     confidence_options,
     endpoint_rules,
-    hot_word_option,
     model_options,
-    phrase_options,
-    read_closed,
-    read_hot_words,
     written_option,
 )
 from asr_gru.cli.outputs import Outputs
 from asr_gru.cli.progress import AudioProgress
 from asr_gru.cli.quiet import quiet_libraries
+from asr_gru.cli.vocabulary import hot_word_option, phrase_options, read_closed, read_hot_words
 from asr_gru.cli.workers import (
     Finished,
     Settings,

@@ -16,7 +16,7 @@ from multiprocessing.process import BaseProcess
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
-from asr_gru.cli.options import closed_decoder, hot_decoder
+from asr_gru.cli.vocabulary import closed_decoder, hot_decoder
 from asr_gru.closed_vocabulary import ClosedVocabulary
 from asr_gru.errors import Error
 from asr_gru.recognizer import DecoderChoice, Recognizer
