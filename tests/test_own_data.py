@@ -16,7 +16,7 @@ from asr_gru.data.manifest import Utterance, read_manifest, write_manifest
 from asr_gru.inspection import Limits
 from asr_gru.model.directory import ModelDirectory
 from asr_gru.model.net_config import NetConfig
-from asr_gru.training.config import parse_train_config
+from asr_gru.training.config_file import parse_train_config
 
 ROOT = Path(__file__).parent.parent
 PAGE = (ROOT / "docs" / "own-data.md").read_text(encoding="utf-8")

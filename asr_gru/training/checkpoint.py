@@ -16,7 +16,8 @@ from torch import Tensor
 from asr_gru.errors import ModelError
 from asr_gru.files import replace_file
 from asr_gru.nn.net import AcousticNet
-from asr_gru.training.config import TrainConfig, parse_train_config
+from asr_gru.training.config import TrainConfig
+from asr_gru.training.config_file import parse_train_config
 from asr_gru.training.renamed_keys import upgrade_checkpoint
 
 __all__ = ["NAME", "Checkpoint", "load_checkpoint", "net_from_checkpoint", "save_checkpoint"]

@@ -30,12 +30,8 @@ from msgspec import Meta
 
 from asr_gru.errors import ConfigError, did_you_mean
 from asr_gru.files import write_bytes
-from asr_gru.training.config import (
-    TrainConfig,
-    build_train_config,
-    parse_train_config,
-    read_toml,
-)
+from asr_gru.training.config import TrainConfig
+from asr_gru.training.config_file import build_train_config, parse_train_config, read_toml
 from asr_gru.training.renamed_keys import upgrade_keys
 
 __all__ = ["Stage", "choose_stage", "load_recipe", "mark_finished", "read_finished"]

@@ -20,7 +20,8 @@ from asr_gru.model.net_config import FrontendConfig
 from asr_gru.nn.frontend import Frontend
 from asr_gru.training.audio_cache import Corpus
 from asr_gru.training.augment import Augmenter, mask_features
-from asr_gru.training.config import AugmentConfig, load_train_config
+from asr_gru.training.config import AugmentConfig
+from asr_gru.training.config_file import load_train_config
 from asr_gru.training.dataset import folder_corpus
 
 __all__ = ["show_augmentation"]

@@ -14,7 +14,7 @@ import soundfile
 
 from asr_gru.data.manifest import read_manifest
 from asr_gru.errors import DataError
-from asr_gru.training.config import load_train_config
+from asr_gru.training.config_file import load_train_config
 from recipes.librispeech import fetch, parts, prepare
 
 

@@ -12,7 +12,7 @@ import soundfile
 
 from asr_gru.data.manifest import read_manifest
 from asr_gru.errors import ConfigError
-from asr_gru.training.config import load_train_config
+from asr_gru.training.config_file import load_train_config
 from recipes.minute import prepare, sentences, voices
 
 COUNTS = ("--train", "6", "--dev", "2", "--test", "2")

@@ -14,7 +14,8 @@ import torch
 
 from asr_gru.data.manifest import Utterance, write_manifest
 from asr_gru.training.checkpoint import Checkpoint
-from asr_gru.training.config import TrainConfig, parse_train_config
+from asr_gru.training.config import TrainConfig
+from asr_gru.training.config_file import parse_train_config
 from asr_gru.training.distributed import Processes
 from asr_gru.training.loop import Run, train
 from asr_gru.training.report import Report

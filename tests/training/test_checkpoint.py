@@ -15,7 +15,7 @@ from asr_gru.training.checkpoint import (
     net_from_checkpoint,
     save_checkpoint,
 )
-from asr_gru.training.config import parse_train_config
+from asr_gru.training.config_file import parse_train_config
 
 CONFIG = parse_train_config({"data": {"train": ["t"]}, "encoder": {"layers": 1, "width": 4}})
 

@@ -6,7 +6,7 @@ import msgspec
 import pytest
 
 from asr_gru.errors import ConfigError
-from asr_gru.training.config import load_train_config, parse_train_config
+from asr_gru.training.config_file import load_train_config, parse_train_config
 from asr_gru.training.renamed_keys import RENAMED
 
 MINIMAL = '[data]\ntrain = ["train.tsv"]\n'

@@ -8,7 +8,8 @@ from pathlib import Path
 import msgspec
 import pytest
 
-from asr_gru.training.config import TrainConfig, parse_train_config
+from asr_gru.training.config import TrainConfig
+from asr_gru.training.config_file import parse_train_config
 
 DOCS = (Path(__file__).parents[2] / "docs" / "training.md").read_text(encoding="utf-8")
 EMPTY = parse_train_config({"data": {"train": ["train.tsv"]}})

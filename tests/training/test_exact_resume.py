@@ -14,7 +14,7 @@ import soundfile
 import torch
 
 from asr_gru.training.checkpoint import load_checkpoint
-from asr_gru.training.config import parse_train_config
+from asr_gru.training.config_file import parse_train_config
 from asr_gru.training.distributed import Processes
 from asr_gru.training.loop import Run, train
 
@@ -95,7 +95,7 @@ def test_another_seed_is_another_run(data):
 def test_killing_changes_nothing(data):
     code = (
         "import sys, json, torch; from pathlib import Path\n"
-        "from asr_gru.training.config import parse_train_config\n"
+        "from asr_gru.training.config_file import parse_train_config\n"
         "from asr_gru.training.distributed import Processes\n"
         "from asr_gru.training.loop import Run, train\n"
         "torch.set_num_threads(1)\n"

@@ -12,7 +12,8 @@ from asr_gru.model.net_config import LevelConfig
 from asr_gru.nn.net import AcousticNet
 from asr_gru.text import build_character_tokenizer
 from asr_gru.training.checkpoint import NAME, Checkpoint, net_from_checkpoint, save_checkpoint
-from asr_gru.training.config import TrainConfig, parse_train_config
+from asr_gru.training.config import TrainConfig
+from asr_gru.training.config_file import parse_train_config
 from asr_gru.training.initialise import initial_checkpoint
 
 TOKENS = build_character_tokenizer(["abc"])

@@ -20,7 +20,7 @@ from asr_gru.text import PhoneTokenizer, build_character_tokenizer, load_tokeniz
 from asr_gru.training.align import align_corpus, phone_line
 from asr_gru.training.audio_cache import pack_corpus
 from asr_gru.training.checkpoint import load_checkpoint
-from asr_gru.training.config import parse_train_config
+from asr_gru.training.config_file import parse_train_config
 from asr_gru.training.dataset import read_utterances
 from asr_gru.training.initialise import load_net, load_net_tokenizer
 from asr_gru.training.loop import Run, train

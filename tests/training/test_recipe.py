@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from asr_gru.errors import ConfigError
-from asr_gru.training.config import load_train_config
+from asr_gru.training.config_file import load_train_config
 from asr_gru.training.recipe import (
     FINISHED,
     choose_stage,
