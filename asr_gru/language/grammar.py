@@ -1,4 +1,4 @@
-"""A grammar: what can be said, and what it means."""
+"""Grammars: the sentences that can be recognised, and their meaning."""
 
 from __future__ import annotations
 
@@ -7,7 +7,8 @@ from pathlib import Path
 from typing import Any, Literal
 
 from asr_gru.errors import ConfigError
-from asr_gru.language.grammar_network import MAX_STATES, Mark, Network
+from asr_gru.language.grammar_compiler import compile_grammar
+from asr_gru.language.grammar_network import MAX_STATES, Mark
 from asr_gru.language.jsgf_parser import parse_jsgf
 from asr_gru.language.jsgf_tree import Tag
 from asr_gru.language.ready_rules import FUNCTIONS
@@ -29,15 +30,15 @@ class Grammar:
 
     Args:
         text: the grammar.
-        name: what errors call it.
-        normaliser: how the model's words are written.
-        max_states: the size that it may have once its rules are written out, in states.
+        name: name of the grammar in errors.
+        normaliser: normaliser of the model's words.
+        max_states: maximum number of states once the rules are expanded.
 
     Attributes:
-        graph: the words.
+        graph: the sentences as a graph of words.
 
     Raises:
-        ConfigError: a fault in the grammar, with line and column, or one that is too large.
+        ConfigError: an invalid grammar, with line and column, or one that is too large.
     """
 
     def __init__(
@@ -49,17 +50,17 @@ class Grammar:
         max_states: int = MAX_STATES,
     ) -> None:
         self._normaliser = normaliser
-        self._network = Network(parse_jsgf(text, name, normaliser), name, max_states)
+        self._network = compile_grammar(parse_jsgf(text, name, normaliser), name, max_states)
         self.graph: WordGraph = self._network.graph()
 
     def parse(self, text: str) -> Match | None:
-        """Return what a text means; None if the grammar does not have it."""
+        """Return the meaning of a text, or None if the grammar does not accept it."""
         return self.match(normalise(text, self._normaliser).split())
 
     def match(self, words: Sequence[str]) -> Match | None:
-        """Return what words mean; None if the grammar does not have them.
+        """Return the meaning of words, or None if the grammar does not accept them.
 
-        The match is empty if the sentence can be read in too many ways to look at all of them.
+        The match is empty if the sentence has too many parses to search.
         """
         try:
             path = self._network.path(words)
@@ -69,7 +70,7 @@ class Grammar:
 
 
 class _Part:
-    """A part of a sentence that is being read."""
+    """A part of a sentence while its meaning is computed."""
 
     def __init__(self) -> None:
         self.words: list[str] = []
@@ -94,35 +95,35 @@ def _meaning(path: Sequence[str | Mark]) -> Match:
             stack[-1].values.append(step.value)
         else:
             part = stack.pop()
-            passed = part.values
+            values = part.values
             if step.kind == "intent":
                 intent = step.value if intent is None else intent
             elif step.kind == "call":
-                passed = [FUNCTIONS[step.value](part.values)]
+                values = [FUNCTIONS[step.value](part.values)]
             else:
                 tag: Tag = step.value
                 value = tag.value if tag.has_value else part.value()
-                passed = [value] if tag.slot is None else []
+                values = [value] if tag.slot is None else []
                 if tag.slot == INTENT:
                     intent = value
                 elif tag.slot is not None:
                     slots.setdefault(tag.slot, []).append(value)
             stack[-1].words += part.words
-            stack[-1].values += passed
-    found = {name: values[0] if len(values) == 1 else values for name, values in slots.items()}
-    return Match(intent=None if intent is None else str(intent), slots=found)
+            stack[-1].values += values
+    filled = {slot: found[0] if len(found) == 1 else found for slot, found in slots.items()}
+    return Match(intent=None if intent is None else str(intent), slots=filled)
 
 
 def is_jsgf(text: str) -> bool:
-    """Return whether a text begins as a grammar does."""
+    """Return whether a text begins like a JSGF grammar."""
     return text.lstrip("\ufeff").startswith("#JSGF")
 
 
 def read_grammar(grammar: str | Path) -> tuple[str, str]:
-    """Return the text of a grammar, given as text or as the path of a file, and its name.
+    """Return the text and the name of a grammar, given as text or as the path of a file.
 
     Raises:
-        ConfigError: a file that cannot be read, or is no grammar.
+        ConfigError: the file cannot be read or is not a grammar.
     """
     if isinstance(grammar, str) and (is_jsgf(grammar) or "\n" in grammar):
         return grammar, "grammar"
