@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from asr_gru.cli.options import (
+    alternatives_option,
     check_confidence,
     confidence_options,
     endpoint_rules,
@@ -67,6 +68,7 @@ SIGNALS = [
 @hot_word_option
 @confidence_options
 @written_option
+@alternatives_option("files of JSON")
 @click.pass_context
 def command(
     context: click.Context,
@@ -87,12 +89,15 @@ def command(
     minimum_confidence: float | None,
     mark_uncertain: bool,
     written: bool,
+    alternatives: int | None,
 ) -> int:
     """Transcribe a microphone until Ctrl-C; words of low confidence are underlined."""
     if from_file is not None and device is not None:
         raise ConfigError("--device and --from-file exclude each other; give one")
     if len(set(outputs)) < len(outputs):
         raise ConfigError("--output names a file twice; give each once")
+    if alternatives is not None and not any(map(_is_json, outputs)):
+        raise ConfigError("--alternatives are written to JSON alone; add --output NAME.jsonl")
     closed = read_closed(phrases, grammar, rejection, decoder, beam)
     check_confidence(minimum_confidence, closed, mark=mark_uncertain)
     listed = read_hot_words(hot_words, closed)
@@ -120,11 +125,16 @@ def command(
             minimum_confidence=minimum_confidence,
             mark_uncertain=mark_uncertain,
             written=written,
+            alternatives=alternatives,
             audio=audio is not None,
         )
         files = [SessionWriter(path) for path in outputs]
         with _stop_on_signal(session):
             return _Output(_screen(), files, audio).run(session, source)
+
+
+def _is_json(path: Path) -> bool:
+    return path.suffix.lower() in {".json", ".jsonl"}
 
 
 def _list() -> int:

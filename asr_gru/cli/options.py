@@ -12,9 +12,11 @@ import click
 
 from asr_gru.errors import ConfigError
 from asr_gru.model.info import DEFAULT_MODEL
+from asr_gru.results.transcript import MAX_ALTERNATIVES
 from asr_gru.streaming.endpoint import EndpointRules
 
 __all__ = [
+    "alternatives_option",
     "cache_option",
     "check_confidence",
     "confidence_options",
@@ -115,6 +117,16 @@ written_option = click.option(
     is_flag=True,
     help="Write numbers, times and amounts in digits, and names with capitals (English).",
 )
+
+
+def alternatives_option(where: str) -> Callable[[F], F]:
+    """Return ``--alternatives``; ``where`` says which output has them."""
+    return click.option(
+        "--alternatives",
+        type=click.IntRange(1, MAX_ALTERNATIVES),
+        metavar="N",
+        help=f"Add the N best hypotheses of each segment, and competing words, to {where}.",
+    )
 
 
 def confidence_options(function: F) -> F:

@@ -13,6 +13,7 @@ from asr_gru.audio.opening import is_pipe
 from asr_gru.audio.pcm import ENCODINGS
 from asr_gru.cli.interrupts import Interrupted, interruptible
 from asr_gru.cli.options import (
+    alternatives_option,
     check_confidence,
     confidence_options,
     endpoint_rules,
@@ -29,7 +30,6 @@ from asr_gru.cli.workers import (
     transcribe_here,
     transcribe_in_workers,
 )
-from asr_gru.decoding.alternatives import MAX_ALTERNATIVES
 from asr_gru.errors import ConfigError, Error
 from asr_gru.formats import writer
 from asr_gru.streaming.recordings import Update
@@ -55,11 +55,7 @@ __all__ = ["command"]
     is_flag=True,
     help="Print phones with times; short for --decoder greedy --format ctm.",
 )
-@click.option(
-    "--alternatives",
-    type=click.IntRange(1, MAX_ALTERNATIVES),
-    help="Hypotheses of each segment, with competing words; needs --format json.",
-)
+@alternatives_option("JSON")
 @click.option(
     "--output-dir", type=click.Path(path_type=Path), help="Write files instead of printing."
 )

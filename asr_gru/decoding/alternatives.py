@@ -21,12 +21,12 @@ from asr_gru.decoding.protocol import AnyDecoder, Hypothesis
 from asr_gru.decoding.words import word_spans
 from asr_gru.errors import ConfigError
 from asr_gru.results import Alternative, Segment, Word, WordAlternative
+from asr_gru.results.transcript import MAX_ALTERNATIVES
 
 if TYPE_CHECKING:
     from asr_gru.text import Tokenizer
 
 __all__ = [
-    "MAX_ALTERNATIVES",
     "check_alternatives",
     "n_best",
     "probabilities",
@@ -34,7 +34,6 @@ __all__ = [
     "word_alternatives",
 ]
 
-MAX_ALTERNATIVES = 20
 SAME_WORD = 1.0
 """What a pair of equal words gains in an alignment, beside its share of common time (0 to 1)."""
 

@@ -64,8 +64,8 @@ class SessionWriter:
         """Write a final; partials are ignored.
 
         Raises:
-            Error: the file cannot be text. The text is kept, and text with the next final
-                or by ``close``.
+            Error: the file cannot be written. The text is kept, and is written with the next
+                final or by ``close``.
         """
         if event.kind == "final":
             self._enqueue(self._format.add(event.to_segment()))
@@ -94,7 +94,7 @@ class SessionWriter:
         except OSError as error:
             raise Error(
                 f"{self.path}: {error.strerror or error}; {len(self._pending)} bytes are kept "
-                "and will be text with the next segment"
+                "and will be written with the next segment"
             ) from None
 
 
@@ -178,7 +178,7 @@ SUFFIXES: Mapping[str, Callable[[str], _Text]] = {
 class AudioWriter:
     """Writes the audio of a session to a 16-bit mono WAV file at the first block's sample rate.
 
-    Positions in the file are session times: gaps, and audio that could not be text to a full
+    Positions in the file are session times: gaps, and audio that could not be written to a full
     disk, are filled with silence, and audio at other sample rates is resampled. The file can be
     read at any time.
 
@@ -206,7 +206,7 @@ class AudioWriter:
         """Append a block.
 
         Raises:
-            Error: the file cannot be created or text. Later blocks may still be text;
+            Error: the file cannot be created or written. Later blocks may still be written;
                 missing audio between them becomes silence.
         """
         try:
@@ -215,7 +215,7 @@ class AudioWriter:
             self._is_behind = True
             raise Error(
                 f"{self.path}: {error.strerror or error}; audio from {block.start_s:.1f} s on is "
-                "silent in this file until it can be text again"
+                "silent in this file until it can be written again"
             ) from None
 
     def close(self) -> None:
@@ -247,7 +247,7 @@ class AudioWriter:
 
 
 def check_new(path: str | Path, suffixes: Mapping[str, object] | list[str]) -> Path:
-    """Return ``path`` if a session may be text there.
+    """Return ``path`` if a session may be written there.
 
     Raises:
         ConfigError: its suffix is not one of ``suffixes``.

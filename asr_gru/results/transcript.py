@@ -9,7 +9,10 @@ from typing import Any, Literal
 
 from asr_gru.results.words import Word, alternatives_field, joined_text
 
-__all__ = ["Alternative", "Match", "Segment", "Transcript", "written_fields"]
+__all__ = ["MAX_ALTERNATIVES", "Alternative", "Match", "Segment", "Transcript", "written_fields"]
+
+MAX_ALTERNATIVES = 20
+"""Maximum length of the n-best list of a segment."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -11,11 +11,11 @@ import msgspec
 import numpy as np
 from msgspec import Meta
 
-from asr_gru.decoding.alternatives import MAX_ALTERNATIVES
 from asr_gru.errors import ConfigError, Error
 from asr_gru.language import HotWordsLike, is_jsgf, parse_hot_words
 from asr_gru.recognizer import DecoderChoice
 from asr_gru.results import Event, Word
+from asr_gru.results.transcript import MAX_ALTERNATIVES
 from asr_gru.server.connection import Connection, bounded
 from asr_gru.server.limits import RefusedError
 from asr_gru.server.served_stream import HotWordChange, StreamUpdate

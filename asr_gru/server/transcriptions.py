@@ -14,10 +14,10 @@ from fastapi import APIRouter, File, Form, Request, UploadFile
 from fastapi.responses import JSONResponse, PlainTextResponse, StreamingResponse
 from starlette.responses import Response
 
-from asr_gru.decoding.alternatives import MAX_ALTERNATIVES
 from asr_gru.errors import Error
 from asr_gru.formats import writer
 from asr_gru.results import Alternative, Segment, Transcript, Word
+from asr_gru.results.transcript import MAX_ALTERNATIVES
 from asr_gru.server.context import ServerContext
 from asr_gru.server.limits import INTERNAL, RefusedError
 from asr_gru.server.problems import problem, problem_body, refused

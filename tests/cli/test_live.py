@@ -45,6 +45,31 @@ def test_finals_are_written_on_request(run, tmp_path, transcript):
     assert (told["text"], told["written"]) == (transcript.text, written)
 
 
+def test_files_of_json_have_alternatives(run, tmp_path, word_model, recording):
+    model = ("--model", word_model, "--from-file", recording)
+    outputs = [argument for name in ("a.json", "a.jsonl") for argument in ("--output", name)]
+    outputs = [tmp_path / one if one.startswith("a.") else one for one in outputs]
+    result = run("live", *model, "--alternatives", 3, *outputs)
+    assert result.status == 0, result.err
+    segments = Recognizer.load(word_model).transcribe(recording, alternatives=3).segments
+    expected = [segment.to_dict() for segment in segments]
+    lines = (tmp_path / "a.jsonl").read_text().splitlines()
+    assert [json.loads(line) for line in lines] == expected
+    assert json.loads((tmp_path / "a.json").read_text())["segments"] == expected
+    assert max(len(segment["alternatives"]) for segment in expected) > 1
+
+
+@pytest.mark.parametrize("outputs", [(), ("--output", "a.srt")])
+def test_alternatives_without_a_file_of_json(run, tmp_path, monkeypatch, outputs):
+    monkeypatch.chdir(tmp_path)
+    result = run("live", "--from-file", READ, "--alternatives", 3, *outputs)
+    assert result.status != 0
+    assert result.err == (
+        "asr-gru: --alternatives are written to JSON alone; add --output NAME.jsonl\n"
+    )
+    assert list(tmp_path.iterdir()) == []
+
+
 def test_the_terminal_shows_written_finals():
     word = Word(text="five", start_s=0.0, end_s=0.4, confidence=0.9)
     percent = Word(text="percent", start_s=0.4, end_s=0.9, confidence=0.9)
