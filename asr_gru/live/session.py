@@ -5,7 +5,6 @@ from __future__ import annotations
 import math
 import time
 from collections.abc import Callable, Iterator
-from dataclasses import replace
 from functools import partial
 from typing import TYPE_CHECKING
 
@@ -19,7 +18,7 @@ if TYPE_CHECKING:
     from asr_gru.audio.blocks import AudioSource, Block
     from asr_gru.live.records import Record
     from asr_gru.recognizer import DecoderChoice, Recognizer
-    from asr_gru.results import Event, Word
+    from asr_gru.results import Event
     from asr_gru.streaming.endpoint import EndpointRules
     from asr_gru.streaming.stream import Stream
 
@@ -222,30 +221,7 @@ class LiveSession:
         """Convert events from stream time and segment ids to those of the session."""
         for event in events:
             self._next_id = self._first_id + event.segment + 1
-            yield replace(
-                event,
-                segment=self._first_id + event.segment,
-                words=self._moved(event.words),
-                written_words=self._moved(event.written_words),
-                alternatives=tuple(
-                    [replace(one, words=self._moved(one.words)) for one in event.alternatives]
-                ),
-                start_s=event.start_s + self._stream_start_s,
-                end_s=event.end_s + self._stream_start_s,
-            )
-
-    def _moved(self, words: tuple[Word, ...]) -> tuple[Word, ...]:
-        """Return words with times of the session."""
-        # a list first: a tuple made of a generator is cut down, and CPython keeps what was cut
-        moved = [
-            replace(
-                word,
-                start_s=word.start_s + self._stream_start_s,
-                end_s=word.end_s + self._stream_start_s,
-            )
-            for word in words
-        ]
-        return tuple(moved)
+            yield event.shifted(self._stream_start_s, self._first_id)
 
 
 class _Meter:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, Literal
 
 from asr_gru.results.transcript import Alternative, Match, Segment, written_fields
@@ -74,6 +74,28 @@ class Event:
             match=segment.match,
             written_words=segment.written_words,
             alternatives=segment.alternatives,
+        )
+
+    def shifted(self, by_s: float, segments: int = 0) -> Event:
+        """Return the event as part of a longer session.
+
+        Args:
+            by_s: seconds of the session before the event's stream began.
+            segments: number of segments before its first one.
+        """
+
+        # lists first: a tuple made of a generator is cut down, and CPython keeps what was cut
+        def moved(words: tuple[Word, ...]) -> tuple[Word, ...]:
+            return tuple([word.shifted(by_s) for word in words])
+
+        return replace(
+            self,
+            segment=self.segment + segments,
+            words=moved(self.words),
+            written_words=moved(self.written_words),
+            alternatives=tuple([replace(one, words=moved(one.words)) for one in self.alternatives]),
+            start_s=self.start_s + by_s,
+            end_s=self.end_s + by_s,
         )
 
     def to_segment(self) -> Segment:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, Protocol
 
 __all__ = ["Phone", "Word", "WordAlternative", "alternatives_field", "joined_text"]
@@ -74,6 +74,20 @@ class Word:
     def marked(self) -> str:
         """The word as it appears in text: ``[word?]`` if it is uncertain."""
         return f"[{self.text}?]" if self.uncertain else self.text
+
+    def shifted(self, by_s: float) -> Word:
+        """Return the word with times that are ``by_s`` seconds later."""
+        return replace(
+            self,
+            start_s=self.start_s + by_s,
+            end_s=self.end_s + by_s,
+            phones=tuple(
+                [
+                    replace(one, start_s=one.start_s + by_s, end_s=one.end_s + by_s)
+                    for one in self.phones
+                ]
+            ),
+        )
 
     def to_dict(self) -> dict[str, Any]:
         """Return the JSON object of the word."""

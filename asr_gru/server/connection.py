@@ -12,7 +12,7 @@ import logging
 import time
 from abc import ABC, abstractmethod
 from dataclasses import replace
-from typing import TYPE_CHECKING, Any, ClassVar, TypedDict, Unpack
+from typing import TYPE_CHECKING, Any, ClassVar
 
 import msgspec
 from starlette.websockets import WebSocket
@@ -24,8 +24,8 @@ from asr_gru.server.outbox import Outbox
 from asr_gru.server.served_stream import ServedStream, StreamUpdate
 
 if TYPE_CHECKING:
-    from asr_gru.recognizer import DecoderChoice
     from asr_gru.server.context import ServerContext
+    from asr_gru.server.decoding_request import StreamOptions
     from asr_gru.server.registry import Registry
     from asr_gru.streaming.endpoint import EndpointRules
 
@@ -41,17 +41,6 @@ FINISHED_FIRST = ("shutting_down", "session_too_long", "idle")
 def bounded(rules: EndpointRules) -> EndpointRules:
     """Return ``rules`` with a longest segment."""
     return rules if rules.longest_s is not None else replace(rules, longest_s=MAX_SEGMENT_S)
-
-
-class StreamOptions(TypedDict, total=False):
-    """The options of ``Recognizer.stream`` that clients can set."""
-
-    decoder: DecoderChoice
-    minimum_confidence: float | None
-    mark_uncertain: bool
-    written: bool
-    partials: bool
-    alternatives: int | None
 
 
 class Connection(ABC):
@@ -151,13 +140,20 @@ class Connection(ABC):
         self.context.metrics.sessions.labels(self.protocol).inc()
 
     def open_stream(
-        self, sample_rate: int, rules: EndpointRules, **options: Unpack[StreamOptions]
+        self,
+        sample_rate: int,
+        rules: EndpointRules,
+        options: StreamOptions,
+        *,
+        partials: bool = True,
     ) -> None:
         """Start a stream; RefusedError for parameters that the recogniser rejects."""
         self._stream_over.clear()
         self.audio_s = 0.0
         try:
-            stream = self.context.recognizer.stream(sample_rate, bounded(rules), **options)
+            stream = self.context.recognizer.stream(
+                sample_rate, bounded(rules), partials=partials, **options
+            )
         except Error as error:
             raise RefusedError("bad_message", str(error)) from None
         self.stream = self.context.batcher.open(stream, self._on_update)

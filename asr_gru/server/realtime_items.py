@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import itertools
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 
-from asr_gru.results import Event
+from asr_gru.results import Event, Segment
+from asr_gru.server.logprobs import token_log_probabilities
 
 __all__ = ["ItemWriter"]
 
@@ -19,10 +20,12 @@ class ItemWriter:
 
     Attributes:
         completed: items that have their transcript.
+        logprobs: whether transcripts come with the log-probabilities of their words.
     """
 
     def __init__(self, suffix: str, send: Callable[..., None]) -> None:
         self.completed = 0
+        self.logprobs = False
         self._suffix = suffix
         self._send = send
         self._numbers = itertools.count(1)
@@ -30,27 +33,27 @@ class ItemWriter:
         self._previous: str | None = None
         self._sent = ""
 
-    def add(self, event: Event, offset_s: float) -> None:
-        """Send the events for a stream event; the stream began at ``offset_s`` of the session."""
+    def add(self, event: Event) -> None:
+        """Send the events for a stream event, whose times are the session's."""
         if not self._item:
             self._begin()
-            start_ms = round((offset_s + event.start_s) * 1000)
+            start_ms = round(event.start_s * 1000)
             self._send(
                 "input_audio_buffer.speech_started", audio_start_ms=start_ms, item_id=self._item
             )
         if event.kind == "partial":
             self._delta(event.stable)
             return
-        end_ms = round((offset_s + event.end_s) * 1000)
+        end_ms = round(event.end_s * 1000)
         self._send("input_audio_buffer.speech_stopped", audio_end_ms=end_ms, item_id=self._item)
         self._commit()
-        self._complete(event.text, event.end_s - event.start_s)
+        self._complete([event.to_segment()], event.end_s - event.start_s)
 
-    def add_turn(self, text: str, seconds: float) -> None:
+    def add_turn(self, segments: Sequence[Segment], seconds: float) -> None:
         """Send a whole turn, whose end the client has found."""
         self._begin()
         self._commit()
-        self._complete(text, seconds)
+        self._complete(segments, seconds)
 
     def drop(self) -> None:
         """Discard the open item."""
@@ -77,10 +80,21 @@ class ItemWriter:
             self._transcription("delta", delta=stable[len(self._sent) :])
             self._sent = stable
 
-    def _complete(self, text: str, seconds: float) -> None:
-        self._delta(text)
-        usage = {"type": "duration", "seconds": round(seconds, 3)}
-        self._transcription("completed", transcript=text, usage=usage)
+    def _complete(self, segments: Sequence[Segment], seconds: float) -> None:
+        spoken = " ".join(segment.text for segment in segments)
+        self._delta(spoken)
+        fields: dict[str, object] = {"transcript": spoken}
+        if any(segment.written_words for segment in segments):
+            written = " ".join(segment.written or segment.text for segment in segments)
+            fields = {"transcript": written, "spoken": spoken}
+        if self.logprobs:
+            fields["logprobs"] = token_log_probabilities(segments)
+        self._transcription(
+            "completed",
+            **fields,
+            segments=[segment.to_dict() for segment in segments],
+            usage={"type": "duration", "seconds": round(seconds, 3)},
+        )
         self.drop()
         self.completed += 1
 

@@ -11,7 +11,10 @@ from typing import Annotated, Any, Literal
 import msgspec
 from msgspec import UNSET, Meta, UnsetType, field
 
+from asr_gru.server.decoding_request import DecodingRequest
+
 __all__ = [
+    "LOGPROBS",
     "Append",
     "AudioFormat",
     "BetaSessionUpdate",
@@ -21,12 +24,15 @@ __all__ = [
     "Commit",
     "Input",
     "SessionUpdate",
+    "Transcription",
     "TurnDetection",
     "decode_event",
     "session_settings",
 ]
 
 RATES = (8_000, 48_000)
+LOGPROBS = "item.input_audio_transcription.logprobs"
+"""The value of ``include`` that asks for log-probabilities of words."""
 BETA_FORMATS = {"pcm16": "audio/pcm", "g711_ulaw": "audio/pcmu", "g711_alaw": "audio/pcma"}
 
 
@@ -100,19 +106,27 @@ class TurnDetection(msgspec.Struct):
     ) = 500
 
 
-class Transcription(msgspec.Struct):
-    """The model and the language that a client asks for."""
+class Transcription(DecodingRequest, kw_only=True):
+    """The model and the language that a client asks for, and how it wants words to be found."""
 
     model: str | None = None
     language: str | None = None
 
 
 class Input(msgspec.Struct):
-    """Settings of a session; ``turn_detection`` is None where the client's commits end turns."""
+    """Settings of a session.
+
+    Attributes:
+        format: encoding of the audio.
+        transcription: model, language and decoding options.
+        turn_detection: None where the client's commits end turns.
+        include: additional fields of results; only ``LOGPROBS`` has an effect.
+    """
 
     format: AudioFormat | UnsetType | None = UNSET
     transcription: Transcription | UnsetType | None = UNSET
     turn_detection: TurnDetection | UnsetType | None = UNSET
+    include: list[str] | UnsetType | None = UNSET
 
 
 class _Audio(msgspec.Struct):
@@ -122,12 +136,14 @@ class _Audio(msgspec.Struct):
 class _Session(msgspec.Struct):
     type: Literal["transcription"] = "transcription"
     audio: _Audio = field(default_factory=_Audio)
+    include: list[str] | UnsetType | None = UNSET
 
 
 class _BetaSession(msgspec.Struct):
     input_audio_format: Literal["pcm16", "g711_ulaw", "g711_alaw"] | UnsetType | None = UNSET
     input_audio_transcription: Transcription | UnsetType | None = UNSET
     turn_detection: TurnDetection | UnsetType | None = UNSET
+    include: list[str] | UnsetType | None = UNSET
 
 
 _EVENTS: msgspec.json.Decoder[ClientEvent] = msgspec.json.Decoder(
@@ -181,6 +197,9 @@ def session_settings(event: SessionUpdate | BetaSessionUpdate) -> tuple[Input, l
         where = "session"
     else:
         settings, where = session.audio.input, "session.audio.input"
+    settings.include = session.include
+    if settings.include and set(settings.include) != {LOGPROBS}:
+        ignored.append("session.include")
     if settings.turn_detection and settings.turn_detection.type != "server_vad":
         settings.turn_detection.type = "server_vad"
         ignored.append(f"{where}.turn_detection.type")

@@ -7,6 +7,7 @@ stable, so together they are the transcript.
 
 from __future__ import annotations
 
+import asyncio
 import time
 import uuid
 from collections.abc import Callable
@@ -15,15 +16,20 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 from msgspec import UNSET
+from msgspec.structs import replace
 from starlette.datastructures import QueryParams
 from starlette.websockets import WebSocket
 
 from asr_gru.audio.g711 import decode_alaw, decode_ulaw
+from asr_gru.language import parse_hot_words
+from asr_gru.results import Segment
 from asr_gru.server.connection import Connection, bounded
 from asr_gru.server.context import ServerContext
+from asr_gru.server.decoding_request import DecodingRequest, FieldError, StreamOptions
 from asr_gru.server.limits import RefusedError
 from asr_gru.server.realtime_items import ItemWriter
 from asr_gru.server.realtime_messages import (
+    LOGPROBS,
     Append,
     AudioFormat,
     BetaSessionUpdate,
@@ -33,12 +39,13 @@ from asr_gru.server.realtime_messages import (
     Commit,
     Input,
     SessionUpdate,
+    Transcription,
     TurnDetection,
     decode_event,
     session_settings,
 )
 from asr_gru.server.registry import Registry
-from asr_gru.server.served_stream import StreamUpdate
+from asr_gru.server.served_stream import HotWordChange, StreamUpdate
 from asr_gru.streaming.endpoint import EndpointRules
 
 __all__ = ["RealtimeConnection"]
@@ -63,9 +70,12 @@ class RealtimeConnection(Connection):
         self._items = ItemWriter(self._id[-8:], self._event)
         self._format = AudioFormat()
         self._detection: TurnDetection | None = TurnDetection()
-        self._turn: list[str] = []
+        self._asked: DecodingRequest = Transcription()
+        self._options = StreamOptions()
+        self._turn: list[Segment] = []
         self._appended = 0
         self._offset_s = 0.0
+        self._first_segment = self._next_segment = 0
         self._dropping = False
         self._completed_before: int | None = None
 
@@ -103,10 +113,12 @@ class RealtimeConnection(Connection):
         if self._dropping:
             return
         for event in update.events:
+            in_session = event.shifted(self._offset_s, self._first_segment)
+            self._next_segment = in_session.segment + 1
             if self._detection is not None:
-                self._items.add(event, self._offset_s)
+                self._items.add(in_session)
             elif event.kind == "final":
-                self._turn.append(event.text)
+                self._turn.append(in_session.to_segment())
 
     def send_error(self, refusal: RefusedError) -> None:
         """Queue an error."""
@@ -146,20 +158,48 @@ class RealtimeConnection(Connection):
         detection = settings.turn_detection
         if detection is UNSET:
             detection = self._detection
-        restart = form != self._format or (detection is None) != (self._detection is None)
+        asked, options = await self._compiled(settings)
+        restart = (
+            form != self._format
+            or (detection is None) != (self._detection is None)
+            or replace(asked, hot_words=None) != replace(self._asked, hot_words=None)
+        )
         if restart:
             if self._appended:
                 await self._flush()
             await self._close_stream()
+        has_other_hot_words = asked.hot_words != self._asked.hot_words
         self._format, self._detection = form, detection
+        self._asked, self._options = asked, options
+        if settings.include is not UNSET:
+            self._items.logprobs = LOGPROBS in (settings.include or ())
         if restart:
             self._open()
         else:
             assert self.stream is not None
             self.context.batcher.set_endpoint(self.stream, bounded(self._rules()))
+            if has_other_hot_words:
+                listed = parse_hot_words(asked.hot_words or ())
+                decoder = self.context.recognizer.decoder_for(options["decoder"])
+                self.context.batcher.set_hot_words(self.stream, HotWordChange(decoder, listed))
         beta = isinstance(event, BetaSessionUpdate)
         kind = "transcription_session.updated" if beta else "session.updated"
         self._event(kind, session=self._session(), ignored=ignored)
+
+    async def _compiled(self, settings: Input) -> tuple[DecodingRequest, StreamOptions]:
+        """Return the decoding options of ``transcription``, or those before if it is not given."""
+        if settings.transcription is UNSET:
+            return self._asked, self._options
+        wanted = settings.transcription or Transcription()
+        asked: DecodingRequest = replace(wanted, model=None, language=None)
+        if asked == self._asked:
+            return self._asked, self._options
+        try:
+            return asked, await asyncio.to_thread(asked.compile, self.context.recognizer)
+        except FieldError as error:
+            raise ClientMistakeError(
+                "invalid_session", str(error), f"session.transcription.{error.field}"
+            ) from None
 
     def _check_model(self, settings: Input) -> None:
         wanted = settings.transcription
@@ -194,8 +234,9 @@ class RealtimeConnection(Connection):
     def _open(self) -> None:
         """Start a stream; where the client makes the turns, nobody sees its partials."""
         self._turn = []
+        self._first_segment = self._next_segment
         partials = self._detection is not None
-        self.open_stream(self._format.rate, self._rules(), partials=partials)
+        self.open_stream(self._format.rate, self._rules(), self._options, partials=partials)
 
     async def _close_stream(self) -> None:
         await self.end_stream()
@@ -208,7 +249,7 @@ class RealtimeConnection(Connection):
             self._completed_before = self._items.completed
         await self.end_stream()
         if self._detection is None or self._items.completed == self._completed_before:
-            self._items.add_turn(" ".join(self._turn), self._appended / self._format.rate)
+            self._items.add_turn(self._turn, self._appended / self._format.rate)
         self._completed_before = None
 
     def _rules(self) -> EndpointRules:
@@ -225,15 +266,22 @@ class RealtimeConnection(Connection):
             "object": "realtime.transcription_session",
             "type": "transcription",
             "expires_at": int(time.time() + self.context.limits.session_s),
+            "include": [LOGPROBS] if self._items.logprobs else None,
             "audio": {
                 "input": {
                     "format": self._format,
-                    "transcription": {"model": model, "language": language},
+                    "transcription": {"model": model, "language": language, **self._chosen()},
                     "noise_reduction": None,
                     "turn_detection": self._detection,
                 }
             },
         }
+
+    def _chosen(self) -> dict[str, Any]:
+        """Return the decoding options that are not the defaults."""
+        default = DecodingRequest()
+        chosen = {name: getattr(self._asked, name) for name in DecodingRequest.__struct_fields__}
+        return {name: value for name, value in chosen.items() if value != getattr(default, name)}
 
     def _event(self, kind: str, **values: Any) -> None:
         self.put({"type": kind, "event_id": f"event_{uuid.uuid4().hex[:20]}", **values})

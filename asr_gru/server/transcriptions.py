@@ -5,21 +5,21 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import logging
-import math
 from collections.abc import AsyncIterator, Sequence
 from typing import Annotated, Any, Literal
 
 import msgspec
-from fastapi import APIRouter, File, Form, Request, UploadFile
+from fastapi import APIRouter, Depends, File, Form, Request, UploadFile
 from fastapi.responses import JSONResponse, PlainTextResponse, StreamingResponse
 from starlette.responses import Response
 
-from asr_gru.errors import Error
 from asr_gru.formats import writer
 from asr_gru.results import Alternative, Segment, Transcript, Word
-from asr_gru.results.transcript import MAX_ALTERNATIVES
 from asr_gru.server.context import ServerContext
+from asr_gru.server.decoding_form import decoding_form
+from asr_gru.server.decoding_request import DecodingRequest, FieldError
 from asr_gru.server.limits import INTERNAL, RefusedError
+from asr_gru.server.logprobs import log_probability, token_log_probabilities
 from asr_gru.server.problems import problem, problem_body, refused
 from asr_gru.server.upload_job import UploadJob
 
@@ -42,6 +42,7 @@ async def transcriptions(
     request: Request,
     file: Annotated[UploadFile, File(description=RECORDING, json_schema_extra=BINARY)],
     model: Annotated[str, Form(description="As GET /v1/models lists it, or a name of OpenAI's.")],
+    asked: Annotated[DecodingRequest, Depends(decoding_form)],
     response_format: Annotated[Format, Form()] = "json",
     language: Annotated[str | None, Form(description="Must be the model's own.")] = None,
     timestamp_granularities: Annotated[
@@ -51,17 +52,6 @@ async def transcriptions(
         list[Granularity],
         Form(alias="timestamp_granularities", description="The same, without the brackets."),
     ] = [],  # noqa: B006
-    decoder: Annotated[
-        Literal["greedy", "beam", "words"] | None,
-        Form(description="How words are found, in place of the model's own way."),
-    ] = None,
-    written: Annotated[
-        bool, Form(description="Write numbers in digits and names with capitals (English).")
-    ] = False,
-    alternatives: Annotated[
-        int | None,
-        Form(ge=1, le=MAX_ALTERNATIVES, description="Hypotheses of each segment, in verbose_json."),
-    ] = None,
     included: Annotated[
         list[Include],
         Form(alias="include[]", description="logprobs: log-probabilities of words, in json."),
@@ -81,36 +71,31 @@ async def transcriptions(
     if language and not context.writes(language):
         message = f"{context.model} writes {context.language}, not {language}"
         return problem(400, "language", message, param="language")
-    try:
-        chosen = context.recognizer.decoder_for(decoder)
-    except Error as error:
-        return problem(400, "decoder", str(error), param="decoder")
-    try:
-        if written:
-            context.recognizer.check_written()
-    except Error as error:
-        return problem(400, "written", str(error), param="written")
-    if alternatives is not None and (stream or response_format != "verbose_json"):
+    if asked.alternatives is not None and (stream or response_format != "verbose_json"):
         message = "alternatives come in verbose_json; ask for that, and not for a stream"
         return problem(400, "alternatives", message, param="alternatives")
     with_logprobs = bool(included or include)
     if with_logprobs and response_format not in ("json", "verbose_json") and not stream:
         message = f"logprobs come in json, verbose_json and streams, not in {response_format}"
         return problem(400, "include", message, param="include")
-    job = UploadJob(context, file, chosen, alternatives, written=written)
     try:
         context.uploads.check()
+        options = await asyncio.to_thread(asked.compile, context.recognizer)
+        job = UploadJob(context, file, options)
         if stream:
             return StreamingResponse(
                 _streamed(job, logprobs=with_logprobs), media_type="text/event-stream"
             )
         await _while_connected(request, job)
+    except FieldError as error:
+        return problem(400, error.field, str(error), param=error.field)
     except RefusedError as error:
         return refused(error)
     if job.transcript is None:
         return Response(status_code=499)  # the client has left
-    asked = {*timestamp_granularities, *granularities}
-    answer = _response(job.transcript, response_format, asked, context)
+    answer = _response(
+        job.transcript, response_format, {*timestamp_granularities, *granularities}, context
+    )
     if isinstance(answer, Response):
         return answer
     return JSONResponse(answer | _logprobs(job.transcript.segments, asked=with_logprobs))
@@ -158,28 +143,8 @@ def _event(message: dict[str, Any]) -> bytes:
 
 
 def _logprobs(segments: Sequence[Segment], space: str = "", *, asked: bool) -> dict[str, Any]:
-    """Return the tokens of a text, which are its words, with the logarithms of their confidences.
-
-    Args:
-        segments: segments of the text; where they are written, their written words are the tokens.
-        space: what stands before the first.
-        asked: whether the client wants them.
-    """
-    if not asked:
-        return {}
-    words = [word for segment in segments for word in segment.written_words or segment.words]
-    tokens = [" " * bool(place) + word.marked for place, word in enumerate(words)]
-    tokens[:1] = [space + token for token in tokens[:1]]
-    return {
-        "logprobs": [
-            {"token": token, "logprob": _log(word), "bytes": list(token.encode())}
-            for token, word in zip(tokens, words, strict=True)
-        ]
-    }
-
-
-def _log(word: Word) -> float:
-    return round(math.log(max(word.confidence, 1e-12)), 4)
+    """Return the field of the words' log-probabilities, or none if they are not ``asked`` for."""
+    return {"logprobs": token_log_probabilities(segments, space)} if asked else {}
 
 
 def _response(
@@ -209,6 +174,7 @@ def _response(
                 "start": round(word.start_s, 3),
                 "end": round(word.end_s, 3),
                 "confidence": round(word.confidence, 3),
+                **({"uncertain": True} if word.uncertain else {}),
                 **_competing(word),
             }
             for word in transcript.words
@@ -259,9 +225,12 @@ def _segment(segment: Segment) -> dict[str, Any]:
         "end": round(segment.end_s, 3),
         "text": _text(segment),
         **_spoken(segment),
+        **(segment.match.to_dict() if segment.match else {}),
         "confidence": round(confidence, 3),
         **unknown,
-        "avg_logprob": round(sum(map(_log, segment.words)) / max(1, len(segment.words)), 4),
+        "avg_logprob": round(
+            sum(map(log_probability, segment.words)) / max(1, len(segment.words)), 4
+        ),
         "compression_ratio": 1.0,
         "no_speech_prob": 0.0,
         **({"alternatives": found} if found else {}),

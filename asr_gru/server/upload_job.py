@@ -12,10 +12,10 @@ from pathlib import Path
 from fastapi import UploadFile
 
 from asr_gru.audio.discovery import SUFFIXES
-from asr_gru.decoding import AnyDecoder
 from asr_gru.errors import Error
 from asr_gru.results import Segment, Transcript
 from asr_gru.server.context import ServerContext
+from asr_gru.server.decoding_request import StreamOptions
 from asr_gru.server.limits import SHUTTING_DOWN, RefusedError
 
 __all__ = ["UploadJob"]
@@ -36,14 +36,11 @@ class UploadJob:
         self,
         context: ServerContext,
         file: UploadFile,
-        decoder: AnyDecoder | None = None,
-        alternatives: int | None = None,
-        *,
-        written: bool = False,
+        options: StreamOptions,
     ) -> None:
         self.context = context
         self.file = file
-        self._decoder, self._alternatives, self._written = decoder, alternatives, written
+        self._options = options
         self.transcript: Transcript | None = None
         self._gone = threading.Event()
         self._found: queue.SimpleQueue[Segment | None] = queue.SimpleQueue()
@@ -97,11 +94,9 @@ class UploadJob:
                 try:
                     return self.context.recognizer.transcribe(
                         path,
-                        decoder=self._decoder,
-                        written=self._written,
-                        alternatives=self._alternatives,
                         on_progress=self._check,
                         on_segment=self._found.put,
+                        **self._options,
                     )
                 except Error as error:  # where the upload was kept is not the client's business
                     message = str(error).replace(str(path), "the upload")

@@ -1,5 +1,6 @@
 """The examples of docs/server.md, and the plain client, against a server with the bundled model."""
 
+import json
 import re
 import shutil
 import subprocess
@@ -63,8 +64,11 @@ def test_python(number, address, texts):
 
 @pytest.mark.skipif(not shutil.which("curl"), reason="no curl")
 def test_curl(address):
-    text = re.search(r"```bash\n(curl .*?)```", TEXT, re.DOTALL)[1]
-    assert "-->" in run(["bash", "-"], text, address)
+    subtitles, options = re.findall(r"```bash\n(curl .*?)```", TEXT, re.DOTALL)
+    assert "-->" in run(["bash", "-"], subtitles, address)
+    answer = json.loads(run(["bash", "-"], options, address))
+    assert answer["spoken"] == answer["text"].lower()
+    assert answer["segments"][0]["alternatives"][0]["text"] == answer["segments"][0]["spoken"]
 
 
 def test_javascript(address):

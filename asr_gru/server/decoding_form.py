@@ -1,0 +1,81 @@
+"""The decoding options of an upload, as fields of its form."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Annotated, Any, Literal
+
+import msgspec
+from fastapi import Form
+from fastapi.exceptions import RequestValidationError
+
+from asr_gru.results.transcript import MAX_ALTERNATIVES
+from asr_gru.server.decoding_request import DecodingRequest
+
+__all__ = ["decoding_form"]
+
+BARE = "The same, without the brackets."
+
+
+async def decoding_form(
+    decoder: Annotated[
+        Literal["greedy", "beam", "words"] | None,
+        Form(description="How words are found, in place of the model's own way."),
+    ] = None,
+    written: Annotated[
+        bool, Form(description="Write numbers in digits and names with capitals (English).")
+    ] = False,
+    alternatives: Annotated[
+        int | None,
+        Form(ge=1, le=MAX_ALTERNATIVES, description="Hypotheses of each segment, in verbose_json."),
+    ] = None,
+    hot_words: Annotated[
+        list[str],
+        Form(alias="hot_words[]", description="Words to favour; lines of PHRASE [= WEIGHT]."),
+    ] = [],  # noqa: B006  FastAPI copies it
+    bare_hot_words: Annotated[list[str], Form(alias="hot_words", description=BARE)] = [],  # noqa: B006
+    phrases: Annotated[
+        list[str], Form(alias="phrases[]", description="The only phrases to recognise; lines.")
+    ] = [],  # noqa: B006
+    bare_phrases: Annotated[list[str], Form(alias="phrases", description=BARE)] = [],  # noqa: B006
+    grammar: Annotated[
+        str | None, Form(description="Recognise only sentences of this JSGF grammar.")
+    ] = None,
+    rejection: Annotated[
+        float | None,
+        Form(ge=0, le=20, allow_inf_nan=False, description="Of phrases and grammars; nats."),
+    ] = None,
+    minimum_confidence: Annotated[
+        float | None,
+        Form(ge=0, le=1, allow_inf_nan=False, description="Omit words of lower confidence."),
+    ] = None,
+    mark_uncertain: Annotated[
+        bool, Form(description="Mark such words as [word?] instead of omitting them.")
+    ] = False,
+) -> DecodingRequest:
+    """Return the decoding options of a form; lists may also be lines of one field."""
+    fields: dict[str, Any] = {
+        "decoder": decoder,
+        "written": written,
+        "alternatives": alternatives,
+        "hot_words": _lines([*hot_words, *bare_hot_words]),
+        "phrases": _lines([*phrases, *bare_phrases]),
+        "grammar": grammar,
+        "rejection": rejection,
+        "minimum_confidence": minimum_confidence,
+        "mark_uncertain": mark_uncertain,
+    }
+    try:
+        return msgspec.convert(fields, DecodingRequest)
+    except msgspec.ValidationError as error:
+        message, _, path = str(error).partition(" - at `$.")
+        name = path.rstrip("`").partition("[")[0]
+        raise RequestValidationError([{"loc": ("body", name), "msg": message}]) from None
+
+
+def _lines(given: Sequence[str]) -> list[str] | None:
+    """Return the lines of the values of a field, without empty ones and ``#`` comments."""
+    if not given:
+        return None
+    lines = [line.strip() for value in given for line in value.splitlines()]
+    return [line for line in lines if line and not line.startswith("#")]
