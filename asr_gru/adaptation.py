@@ -19,7 +19,7 @@ from asr_gru.language.background import background_estimate
 from asr_gru.language.corpus import blocks_of
 from asr_gru.language.encoded_text import EncodedText, encode_text, split_sentences
 from asr_gru.language.pronounce import load_english
-from asr_gru.language.texts import read_lines
+from asr_gru.language.text_files import read_lines
 from asr_gru.language.word_list import AddedWord, ListedWord, parse_word_list, pronounce_listed
 from asr_gru.model.directory import LANGUAGE, LEXICON, ModelDirectory, write_model_directory
 from asr_gru.recognizer import Recognizer

@@ -173,7 +173,7 @@ class Decoders:
         else:
             source = Grammar(grammar, vocabulary.name, self.normaliser, max_states=max_states)
         words = source.graph.spoken_as
-        table = self.pronunciations(tokens).spoken(words, vocabulary.max_unknown)
+        table = self.pronunciations(tokens).look_up(words, vocabulary.max_unknown)
         graph = build_phone_graph(source.graph, table)
         return GraphSearch(graph, len(tokens.symbols), source.match, parameters=parameters)
 
@@ -200,7 +200,7 @@ class Decoders:
             tokens.kind,
             lexicon or self._own_lexicon(),
             pronouncer=_english_pronouncer if is_english else None,
-            ways=max_generated,
+            max_predicted=max_generated,
         )
 
     @property

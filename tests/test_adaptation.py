@@ -126,7 +126,7 @@ def test_folders_are_replaced_only_when_asked(word_model, tmp_path, notes):
     ("options", "error", "said"),
     [
         ({}, ConfigError, "nothing to adapt to; give a list of words, a text, or both"),
-        ({"words": []}, DataError, "words: no words in it"),
+        ({"words": []}, DataError, "words: no words"),
         ({"words": ["жук"]}, DataError, "'жук' cannot be pronounced: 'ж' 'к' 'у'"),
         ({"words": ["dog"]}, DataError, "'dog' needs the phone"),
         ({"texts": ["absent.txt"]}, DataError, "absent.txt: No such file"),

@@ -60,7 +60,7 @@ class Aligner:
 
     Args:
         pipeline: acoustic model, tokens, times, and a decoder that finds words.
-        sounds: finds pronunciations.
+        pronunciations: finds pronunciations.
         normaliser: how written words become spoken ones.
         penalties: of places where text and recording differ.
     """
@@ -68,12 +68,16 @@ class Aligner:
     def __init__(
         self,
         pipeline: Pipeline,
-        sounds: WordPronunciations,
+        pronunciations: WordPronunciations,
         normaliser: Literal["none", "basic", "english"] = "english",
         *,
         penalties: AlignmentPenalties | None = None,
     ) -> None:
-        self._pipeline, self._sounds, self._normaliser = pipeline, sounds, normaliser
+        self._pipeline, self._pronunciations, self._normaliser = (
+            pipeline,
+            pronunciations,
+            normaliser,
+        )
         self._penalties = penalties or AlignmentPenalties()
 
     def align(
@@ -131,12 +135,12 @@ class Aligner:
         """Return the pronunciations of each spoken word, and the words that have none."""
         words = list(dict.fromkeys(part for word in written for part in word.spoken))
         try:
-            spoken = self._sounds.spoken(words)
+            spoken = self._pronunciations.look_up(words)
         except ConfigError:
             words, refused = self._pronounceable(words)
             if not words:
                 return {}, frozenset(refused)
-            spoken = self._sounds.spoken(words)
+            spoken = self._pronunciations.look_up(words)
         else:
             refused = []
         first, starts, tokens = (array.tolist() for array in spoken)
@@ -153,7 +157,7 @@ class Aligner:
         kept, refused = [], []
         for word in words:
             try:
-                self._sounds.spoken([word])
+                self._pronunciations.look_up([word])
             except ConfigError:
                 refused.append(word)
             else:

@@ -55,13 +55,13 @@ def hot_word_search(
                 raise ConfigError(
                     f"hot word {one.phrase!r} has {len(words)} words; give phones for single words"
                 )
-            given.setdefault(words[0], []).append(pronunciations.known(one.phones, words[0]))
+            given.setdefault(words[0], []).append(pronunciations.token_ids(one.phones, words[0]))
         phrases.append((words, one.weight))
     every = dict.fromkeys(word for words, _ in phrases for word in words)
     unknown = [word for word in every if word not in search.numbers and word not in given]
     spoken: dict[str, Ways] = {word: tuple(ways) for word, ways in given.items()}
     if unknown:
-        found = pronunciations.spoken(unknown, max_unknown)
+        found = pronunciations.look_up(unknown, max_unknown)
         starts, tokens = found.starts.tolist(), tuple(found.tokens.tolist())
         for place, word in enumerate(unknown):
             first, behind = found.first[place : place + 2].tolist()

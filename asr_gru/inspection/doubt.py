@@ -31,7 +31,7 @@ class TextDoubt:
         self._acoustic = recognizer.acoustic
         self._tokenizer = recognizer.tokenizer
         is_phones = self._tokenizer.kind == "phones"
-        self._sounds = recognizer.word_pronunciations() if is_phones else None
+        self._pronunciations = recognizer.word_pronunciations() if is_phones else None
 
     @property
     def sample_rate(self) -> int:
@@ -50,11 +50,11 @@ class TextDoubt:
         rows = self._acoustic.finish(samples[None], self._acoustic.start(1))[0]
         free = float(rows.max(axis=1).sum())
         try:
-            if self._sounds is None:
+            if self._pronunciations is None:
                 tokens = len(encoded := self._tokenizer.encode(text))
                 log_prob = force_align(rows, encoded)[1]
             else:
-                spoken = self._sounds.spoken(words)
+                spoken = self._pronunciations.look_up(words)
                 first, starts, units = (array.tolist() for array in spoken)
                 ways = [
                     [tuple(units[starts[way] : starts[way + 1]]) for way in range(*span)]

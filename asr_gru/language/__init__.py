@@ -1,4 +1,4 @@
-"""From sounds to words: a pronunciation lexicon, grapheme to phoneme, and n-grams (numpy only)."""
+"""Pronunciations, n-gram language models, phrases and grammars (numpy only)."""
 
 from asr_gru.language.arpa import read_arpa, write_arpa
 from asr_gru.language.dictionary import ENGLISH_PHONES
@@ -11,8 +11,8 @@ from asr_gru.language.ngram import LanguageModel
 from asr_gru.language.ngrams import NGrams
 from asr_gru.language.perplexity import Perplexity, perplexity
 from asr_gru.language.phrases import PhraseList
-from asr_gru.language.spoken import PronunciationTable, WordPronunciations
 from asr_gru.language.word_graph import WordGraph, phrase_graph
+from asr_gru.language.word_pronunciations import PronunciationTable, WordPronunciations
 
 __all__ = [
     "ENGLISH_PHONES",

@@ -1,4 +1,4 @@
-"""A language model mixed with one of further texts, and with further words, in seconds."""
+"""Adapts a language model to a text by interpolation, and adds words to it."""
 
 from __future__ import annotations
 
@@ -20,23 +20,23 @@ __all__ = ["AdaptedNGrams", "PerplexityChange", "adapt_ngrams"]
 
 FOLDS = 10
 LARGE = 200_000
-"""Words of a text from which on one fold is held out instead of each in turn."""
-HIGHEST_FOUND = 0.9
-"""Weight of the text that is found at most, so that other speech is still understood."""
-USUAL_WEIGHT = 0.1
-"""Of a text of one sentence, of which nothing can be held out."""
+"""Words; of larger texts a single fold is held out, for speed."""
+MAX_WEIGHT = 0.9
+"""Maximum weight chosen for the text, so that other speech is still recognised."""
+DEFAULT_WEIGHT = 0.1
+"""Weight of a text of one sentence, which cannot be cross-validated."""
 
 
 @dataclass(frozen=True, slots=True)
 class PerplexityChange:
-    """How well a text is predicted before and after.
+    """Perplexity of a text before and after adaptation.
 
     Attributes:
-        before: perplexity of the words that the model knew already, and of the sentence ends.
-        after: the same, of the same words.
-        unknown_before: words outside the vocabulary, percent.
-        unknown_after: the same, with the words added.
-        words: of the text.
+        before: perplexity of the words in the old vocabulary and of the sentence ends.
+        after: perplexity of the same words with the new model.
+        unknown_before: words outside the old vocabulary, in percent.
+        unknown_after: words outside the new vocabulary, in percent.
+        words: number of words of the text.
     """
 
     before: float
@@ -48,13 +48,13 @@ class PerplexityChange:
 
 @dataclass(frozen=True, slots=True)
 class AdaptedNGrams:
-    """The mixture, and how it came about.
+    """An adapted model and statistics of the adaptation.
 
     Attributes:
-        ngrams: the model.
-        weight: of the text in the mixture; 0 without text.
-        held_out: of sentences of the text that the estimate had not seen; None if there were none.
-        development: of the development text, with the model of the whole text.
+        ngrams: the adapted model.
+        weight: weight of the text in the mixture; 0 without a text.
+        held_out: change of perplexity in cross-validation; None if there was none.
+        development: change of perplexity of the development text.
     """
 
     ngrams: NGrams
@@ -73,20 +73,20 @@ def adapt_ngrams(
     weight: float | None = None,
     size: int | None = None,
 ) -> AdaptedNGrams:
-    """Interpolate a model with one of a text.
+    """Interpolate a model with a model of a text.
 
-    The text is estimated with interpolated modified Kneser-Ney smoothing (Chen and Goodman 1999);
-    the weight of the mixture is found by EM (Jelinek and Mercer 1980) on the development text, or
-    else by cross-validation within the text.
+    The model of the text has interpolated modified Kneser-Ney smoothing (Chen and Goodman 1999).
+    Its weight is found by EM (Jelinek and Mercer 1980) on the development text, or by
+    cross-validation within the text if there is none.
 
     Args:
-        vocabulary: from ``background_estimate``.
-        background: the same.
-        known: words of the vocabulary, marks included, that the model had before.
-        text: what to adapt to; without, only words are added.
-        development: what the weight is found on.
-        weight: of the text, 0 to 1, instead.
-        size: bytes of the packed file, the vocabulary included; None leaves out nothing.
+        vocabulary: vocabulary from ``background_estimate``.
+        background: estimate from ``background_estimate``.
+        known: number of words, including marks, in the vocabulary of the original model.
+        text: text to adapt to; None only adds words.
+        development: text on which the weight is chosen.
+        weight: fixed weight of the text, 0 to 1.
+        size: maximum bytes of the packed file, including the vocabulary; None disables pruning.
 
     Raises:
         ConfigError: the size is too small for the words alone.
@@ -105,9 +105,9 @@ def adapt_ngrams(
             pair = _both(whole, background, development.stream)
         if weight is None:
             found = pair if development is not None else np.stack([own, old])
-            weight = USUAL_WEIGHT
+            weight = DEFAULT_WEIGHT
             if found.shape[1]:
-                weight = min(HIGHEST_FOUND, float(mixture_weights([found])[0]))
+                weight = min(MAX_WEIGHT, float(mixture_weights([found])[0]))
         if len(tested):
             held_out = _change(tested, weight * own + (1 - weight) * old, old, known)
         if development is not None:
@@ -124,18 +124,18 @@ def adapt_ngrams(
 
 
 def _both(text: Estimate, background: Estimate, stream: Stream) -> Doubles:
-    """Return how likely each of two models takes the known words, ``(2, words)``."""
+    """Return the probabilities of the known words in two models, ``(2, words)``."""
     return np.stack([word_probs(text.model, stream), word_probs(background.model, stream)])
 
 
 def _held_out(
     background: Estimate, vocabulary: int, stream: Stream
 ) -> tuple[Stream, Doubles, Doubles]:
-    """Predict sentences of a text from the others.
+    """Cross-validate a text.
 
     Returns:
-        The sentences, and the probabilities of their known words in the background and in models
-        that have not seen them; empty for a text of one sentence.
+        The sentences, and the probabilities of their known words in the background model and in
+        models of the other sentences; empty for a text of one sentence.
     """
     order, bits = background.model.order, background.model.bits
     sentence = np.cumsum(stream == BOS_ID) - 1
@@ -144,12 +144,12 @@ def _held_out(
         return stream[:0], np.zeros(0), np.zeros(0)
     tested, old, own = [], [], []
     for fold in range(1 if len(stream) > LARGE else folds):
-        out = sentence % folds == fold
-        seen = kneser_ney(stream[~out], vocabulary, order, bits)
-        one, other = _both(seen, background, stream[out])
-        tested.append(stream[out])
-        own.append(one)
-        old.append(other)
+        is_test = sentence % folds == fold
+        train = kneser_ney(stream[~is_test], vocabulary, order, bits)
+        new_probs, old_probs = _both(train, background, stream[is_test])
+        tested.append(stream[is_test])
+        own.append(new_probs)
+        old.append(old_probs)
     return np.concatenate(tested), np.concatenate(old), np.concatenate(own)
 
 

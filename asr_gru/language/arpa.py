@@ -1,4 +1,4 @@
-"""N-gram models as ARPA text, which SRILM, KenLM and others read and write."""
+"""Reads and writes n-gram models in the ARPA format of SRILM, KenLM and others."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ from asr_gru.language.ngrams import (
     find,
     keys,
 )
-from asr_gru.language.texts import create_text, read_lines
+from asr_gru.language.text_files import create_text, read_lines
 
 __all__ = ["read_arpa", "write_arpa"]
 
@@ -36,7 +36,7 @@ COUNT = re.compile(r"ngram +(\d+) *= *(\d+)")
 
 
 class _Reader:
-    """Numbered lines of a file; ``refuse`` raises an error that names the current one."""
+    """Iterates over the lines of a file; ``refuse`` raises an error with the current line."""
 
     def __init__(self, path: Path) -> None:
         self.path, self.number = path, 0
@@ -56,7 +56,7 @@ def read_arpa(path: str | Path) -> NGrams:
 
     Raises:
         DataError: a truncated file, wrong counts, an order above 5, invalid UTF-8, an invalid
-            number, or an n-gram that is repeated or whose prefix is missing; names the line.
+            number, or an n-gram that is repeated or whose prefix is missing; with the line.
     """
     reader = _Reader(Path(path))
     lines = iter(reader)
@@ -87,7 +87,7 @@ def _counts(reader: _Reader, lines: Iterator[str]) -> list[int]:
         if len(counts) > MAX_ORDER:
             reader.refuse(f"order above {MAX_ORDER}; make a model of order 1 to 5")
     else:
-        reader.refuse("cut before '\\1-grams:'; write the model again")
+        reader.refuse("truncated before '\\1-grams:'; write the model again")
     if not counts:
         reader.refuse("no 'ngram 1=...' in the header; write the model again")
     return counts
@@ -124,7 +124,7 @@ def _section(
         log_probs.append(log_prob)
         backoffs.append(0.0 if last else backoff)
     else:
-        reader.refuse(f"cut before {heading!r}; write the model again")
+        reader.refuse(f"truncated before {heading!r}; write the model again")
     if len(log_probs) != counts[n - 1]:
         reader.refuse(
             f"{len(log_probs)} {n}-grams, but the header says {counts[n - 1]}; "

@@ -1,9 +1,9 @@
-"""Named arrays in one file, memory-mapped: the container of language models and lexicons.
+"""The binary file format of language models and lexicons: named arrays, memory-mapped.
 
 Layout, little-endian: 8 bytes of magic, the kind in 8 ASCII bytes, a version and the length of
 the header as uint32, the header as JSON, then the arrays, each at a multiple of 64 bytes.
-Loading costs the header and no copy. Nothing in it can run code, and every size is checked
-against the file before an array is made.
+Loading parses the header and copies nothing. The format contains no code, and every size is
+checked against the file before an array is created.
 """
 
 from __future__ import annotations
@@ -48,19 +48,19 @@ class _Header(msgspec.Struct, forbid_unknown_fields=True, frozen=True):
 def write_arrays(
     path: Path, kind: str, meta: Mapping[str, Any], arrays: Mapping[str, Array]
 ) -> None:
-    """Write one-dimensional arrays under their names; the file appears whole or not at all.
+    """Write named one-dimensional arrays to a file, atomically.
 
     Args:
-        path: the file.
-        kind: up to 8 ASCII letters; a reader refuses another.
-        meta: small values (JSON).
-        arrays: of dtype uint8, uint16, uint32, int32, int64 or float32.
+        path: path of the file.
+        kind: kind of the file, up to 8 ASCII letters; ``read_arrays`` checks it.
+        meta: small JSON values.
+        arrays: arrays of dtype uint8, uint16, uint32, int32, int64 or float32.
     """
     write_bytes(path, pack_arrays(kind, meta, arrays))
 
 
 def pack_arrays(kind: str, meta: Mapping[str, Any], arrays: Mapping[str, Array]) -> bytes:
-    """Return what ``write_arrays`` writes."""
+    """Return the contents of the file that ``write_arrays`` writes."""
     entries, offset = [], 0
     for name, array in arrays.items():
         code = array.dtype.newbyteorder("<").str[1:]
@@ -81,10 +81,11 @@ def pack_arrays(kind: str, meta: Mapping[str, Any], arrays: Mapping[str, Array])
 
 
 def read_arrays(source: Path | bytes, kind: str) -> tuple[dict[str, Any], dict[str, Array]]:
-    """Map a file (or take bytes) that ``write_arrays`` made; the arrays are read-only.
+    """Memory-map a file of ``write_arrays``, or read its contents; the arrays are read-only.
 
     Raises:
-        ModelError: not there, cut, of another kind or version, or with impossible sizes.
+        ModelError: the file cannot be read, is truncated or damaged, or has another kind or
+            version.
     """
     name = "packed data" if isinstance(source, bytes) else str(source)
     data: Array
@@ -100,13 +101,13 @@ def read_arrays(source: Path | bytes, kind: str) -> tuple[dict[str, Any], dict[s
             reason = error.strerror if isinstance(error, OSError) else str(error)
             raise ModelError(f"{name}: {reason}; give a file that asr-gru wrote") from None
     if len(data) < PREFIX.size:
-        raise ModelError(f"{name}: cut or empty; write it again")
+        raise ModelError(f"{name}: truncated or empty; write it again")
     magic, found, version, length = PREFIX.unpack(data[: PREFIX.size].tobytes())
     if magic != MAGIC:
         raise ModelError(f"{name}: not a binary file of asr-gru; write it again")
     if found != kind.encode().ljust(8, b"\0"):
         shown = found.rstrip(b"\0").decode("ascii", "replace")
-        raise ModelError(f"{name}: holds {shown!r}, not {kind!r}; give the other file")
+        raise ModelError(f"{name}: contains {shown!r}, not {kind!r}; give another file")
     if version != VERSION:
         raise ModelError(
             f"{name}: version {version}; this asr-gru reads version {VERSION}: update it, "
@@ -114,7 +115,7 @@ def read_arrays(source: Path | bytes, kind: str) -> tuple[dict[str, Any], dict[s
         )
     start = PREFIX.size + length
     if length > MAX_HEADER_BYTES or start > len(data):
-        raise ModelError(f"{name}: cut or damaged header; write it again")
+        raise ModelError(f"{name}: truncated or damaged header; write it again")
     try:
         header = msgspec.json.decode(data[PREFIX.size : start].tobytes(), type=_Header)
     except (msgspec.DecodeError, msgspec.ValidationError, UnicodeDecodeError):
@@ -130,5 +131,5 @@ def _array(name: str, data: Array, entry: _Entry) -> Array:
     size = DTYPES.get(entry.dtype, 0) * entry.length
     fits = 0 <= entry.offset <= entry.offset + size <= len(data)
     if entry.dtype not in DTYPES or entry.length < 0 or entry.offset % ALIGNMENT or not fits:
-        raise ModelError(f"{name}: array {entry.name!r} is cut or damaged; write the file again")
+        raise ModelError(f"{name}: array {entry.name!r} is truncated; write the file again")
     return data[entry.offset : entry.offset + size].view(f"<{entry.dtype}")

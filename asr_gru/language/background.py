@@ -1,4 +1,4 @@
-"""A packed language model as one that can be interpolated, over a larger vocabulary."""
+"""Converts a packed language model, with additional words, to one that can be interpolated."""
 
 from __future__ import annotations
 
@@ -15,27 +15,26 @@ from asr_gru.language.ngrams import NGrams
 __all__ = ["background_estimate"]
 
 MAX_NEW_MASS = 0.05
-"""Probability that new words get together at most where no text has them."""
-FULLEST = 1 - 1e-4
-"""Probability of listed words after a context at most; 8-bit codes can add up to more than 1."""
+"""Maximum total probability of new words."""
+MAX_LISTED_MASS = 1 - 1e-4
+"""Maximum total probability of listed words after a context; 8-bit codes can sum to more than 1."""
 DEFAULT_ORDER = 3
 
 
 def background_estimate(
     model: LanguageModel | None, words: Sequence[str]
 ) -> tuple[tuple[str, ...], Estimate]:
-    """Return a model with further words as one that can be interpolated.
+    """Return a model with additional words in a form that can be interpolated.
 
-    A new word is as likely as the median of the others, after any context by back-off. All
-    distributions sum to one, also where 8-bit codes did not quite.
+    A new word has the median probability of the others, and after any context that of back-off.
+    All distributions are normalised, which 8-bit codes are only approximately.
 
     Args:
-        model: what there is; None takes all words for equally likely.
-        words: that the vocabulary is to have as well.
+        model: the original model; None for a uniform distribution over ``words``.
+        words: words to add to the vocabulary.
 
     Returns:
-        The vocabulary: the marks, the words that were there, the new ones; and the estimate,
-        without counts.
+        The vocabulary (marks, words of the model, new words), and the estimate, without counts.
     """
     own = () if model is None else tuple(word for word in model.words if word not in MARKS)
     known = set(own)
@@ -59,7 +58,7 @@ def background_estimate(
 
 
 def _unpacked(ngrams: NGrams, vocabulary: tuple[str, ...], bits: int) -> BackoffModel:
-    """Return n-grams as sorted keys over another vocabulary, and probabilities."""
+    """Return n-grams as probabilities with sorted keys over another vocabulary."""
     places = {word: place for place, word in enumerate(vocabulary)}
     ids = np.array([places[word] for word in ngrams.words], np.uint64)
     unigrams = np.zeros(len(vocabulary))
@@ -78,7 +77,7 @@ def _unpacked(ngrams: NGrams, vocabulary: tuple[str, ...], bits: int) -> Backoff
         starts = np.flatnonzero(np.append(True, contexts[1:] != contexts[:-1])[: len(keys)])
         if len(starts):
             sums = np.add.reduceat(probs.astype(np.float64), starts)
-            scale = np.minimum(1.0, FULLEST / sums)
+            scale = np.minimum(1.0, MAX_LISTED_MASS / sums)
             probs = (probs * np.repeat(scale, np.diff(starts, append=len(keys)))).astype(np.float32)
         model.keys.append(keys)
         model.probs.append(probs)
@@ -86,20 +85,20 @@ def _unpacked(ngrams: NGrams, vocabulary: tuple[str, ...], bits: int) -> Backoff
 
 
 def _add_words(model: BackoffModel, new: int) -> None:
-    """Give the last words of the vocabulary a probability, at the cost of all others."""
+    """Give the last words of the vocabulary a probability, and scale the others down."""
     unigrams = model.unigrams
     if new:
-        usual = float(np.median(unigrams[len(MARKS) : -new])) if len(unigrams) > 3 + new else 1.0
+        median = float(np.median(unigrams[len(MARKS) : -new])) if len(unigrams) > 3 + new else 1.0
         unigrams[-new:] = 0
         unigrams /= unigrams.sum()
-        each = min(usual, MAX_NEW_MASS / new)
+        each = min(median, MAX_NEW_MASS / new)
         unigrams *= 1 - each * new
         unigrams[-new:] = each
     unigrams /= unigrams.sum()
 
 
 def _contexts(model: BackoffModel) -> list[tuple[Keys, Doubles]]:
-    """Return how likely contexts of 1, 2, ... words are, by the model itself."""
+    """Return the probabilities of contexts of 1, 2, ... words in the model itself."""
     frequencies = model.unigrams.copy()
     frequencies[BOS_ID] = frequencies[EOS_ID]
     found = [(np.arange(len(frequencies), dtype=np.uint64), frequencies)]

@@ -1,7 +1,7 @@
-"""Back-off models while they are estimated: n-grams as sorted 64-bit keys.
+"""Back-off models during estimation: n-grams as sorted 64-bit keys.
 
-The words of an n-gram stand in one unsigned integer, the last in the lowest bits, so that a
-context is a shift, an ending is a mask, and counting is a sort.
+A key holds the word ids of an n-gram, the last in the lowest bits, so that a context is a shift,
+a suffix is a mask, and counting is a sort.
 """
 
 from __future__ import annotations
@@ -35,10 +35,10 @@ MIN_PROB = 1e-9
 
 
 def key_bits(words: int, order: int) -> int:
-    """Return the bits of a word id in a key.
+    """Return the number of bits of a word id in a key.
 
     Raises:
-        ConfigError: n-grams of so many words do not fit 64 bits.
+        ConfigError: n-grams of this order do not fit 64 bits.
     """
     bits = max(2, (words - 1).bit_length())
     if bits * order > 64:
@@ -57,14 +57,14 @@ def ending(keys: Keys, n: int, bits: int) -> Keys:
 
 @dataclass(slots=True)
 class BackoffModel:
-    """Probabilities of listed n-grams, and weights of their contexts.
+    """Probabilities of listed n-grams, and back-off weights.
 
     Attributes:
-        bits: of a word id in a key.
+        bits: number of bits of a word id in a key.
         unigrams: probability of each word, ``(words,)``.
-        keys: of orders 2, 3, ..., each sorted.
-        probs: the same, the probability of the last word after the others.
-        backoffs: of orders 1, 2, ...: weight of each n-gram as a context.
+        keys: sorted keys of the n-grams of orders 2, 3, ...
+        probs: probability of the last word of each n-gram of orders 2, 3, ... after the others.
+        backoffs: back-off weight of each n-gram of orders 1, 2, ...
     """
 
     bits: int
@@ -75,7 +75,7 @@ class BackoffModel:
 
     @property
     def order(self) -> int:
-        """Words of the longest n-grams."""
+        """Maximum length of the n-grams."""
         return len(self.keys) + 1
 
     def prob(self, keys: Keys, n: int) -> Doubles:
@@ -95,7 +95,7 @@ class BackoffModel:
         return probs
 
     def backoff(self, contexts: Keys, n: int) -> Doubles:
-        """Return the weight of each context of ``n`` words; 1 where it is not listed."""
+        """Return the back-off weight of each context of ``n`` words; 1 if it is not listed."""
         if n == 1:
             return self.backoffs[0][contexts.astype(np.int64)].astype(np.float64)
         rows = find(self.keys[n - 2], contexts)
@@ -105,20 +105,20 @@ class BackoffModel:
         return weights
 
     def rows(self, keys: Keys, n: int) -> npt.NDArray[np.int64]:
-        """Return the row of each n-gram of order ``n``; -1 where it is not listed."""
+        """Return the row of each n-gram of order ``n``; -1 if it is not listed."""
         return keys.astype(np.int64) if n == 1 else find(self.keys[n - 2], keys)
 
 
 @dataclass(frozen=True, slots=True)
 class Margins:
-    """What the n-grams of one order leave to others, for each context.
+    """The probability mass that the contexts of one order leave to unlisted words.
 
     Attributes:
         parents: row of each n-gram's context in the order below.
         contexts: rows that are contexts, ascending.
-        place: of each n-gram's context in ``contexts``.
-        free: probability that the context leaves to unlisted words.
-        free_below: what the order below gives those words together.
+        place: index of each n-gram's context in ``contexts``.
+        free: probability of unlisted words after each context.
+        free_below: total probability of the same words in the order below.
         below: probability of each n-gram's last word in the order below.
     """
 
@@ -131,7 +131,7 @@ class Margins:
 
 
 def normalise(model: BackoffModel) -> list[Margins]:
-    """Set the back-off weights so that the words after every context sum to one.
+    """Set the back-off weights so that the probabilities after every context sum to one.
 
     Returns:
         The margins of orders 2, 3, ...
@@ -161,7 +161,7 @@ def normalise(model: BackoffModel) -> list[Margins]:
 
 
 def to_ngrams(model: BackoffModel, words: tuple[str, ...]) -> NGrams:
-    """Return the model with logarithms, as it is packed or written as ARPA."""
+    """Return the model with log-probabilities, to be packed or written as ARPA."""
     count = len(words)
     zeros = np.zeros(count, np.int64)
     with np.errstate(divide="ignore"):

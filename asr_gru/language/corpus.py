@@ -1,4 +1,4 @@
-"""Texts as streams of word ids: one pass over each, whatever its size."""
+"""Texts as streams of word ids, read in one pass."""
 
 from __future__ import annotations
 
@@ -12,13 +12,13 @@ import numpy.typing as npt
 from asr_gru.errors import DataError
 from asr_gru.language.mixing import mixture_weights
 from asr_gru.language.ngrams import BOS, EOS, UNK
-from asr_gru.language.texts import read_blocks, read_lines
+from asr_gru.language.text_files import read_blocks, read_lines
 
 __all__ = ["BOS_ID", "EOS_ID", "MARKS", "UNK_ID", "Corpus", "Stream", "blocks_of", "read_words"]
 
 MARKS = (UNK, BOS, EOS)
 UNK_ID, BOS_ID, EOS_ID = range(3)
-"""Ids in every stream and estimated model; words of the vocabulary follow."""
+"""Ids of the marks in every stream and estimated model; those of words follow."""
 
 BETWEEN = f" {EOS} {BOS} "
 MAX_WORD_LIST_BYTES = 1 << 28
@@ -28,40 +28,40 @@ Stream = npt.NDArray[np.uint32]
 
 
 def blocks_of(path: Path) -> Iterator[str]:
-    """Yield the lines of a text, or of all files of a folder in order of their names, in blocks.
+    """Yield blocks of lines of a text, or of all files of a folder in alphabetical order.
 
     Raises:
-        DataError: as ``read_blocks``, or a folder without files.
+        DataError: as ``read_blocks``, or the folder has no files.
     """
     paths = [path]
     if path.is_dir():
         paths = sorted(file for file in path.iterdir() if file.is_file())
         if not paths:
-            raise DataError(f"{path}: no files in it; give texts, one sentence a line")
+            raise DataError(f"{path}: no files; give texts with one sentence per line")
     for file in paths:
         for _, block in read_blocks(file):
             yield block
 
 
 def read_words(path: Path) -> list[str]:
-    """Return the first word of each line of a file (a list of words, or a lexicon), each once.
+    """Return the distinct first words of all lines of a file: a list of words, or a lexicon.
 
     Raises:
-        DataError: as ``read_lines``, or without words.
+        DataError: as ``read_lines``, or there are no words.
     """
     first = (line.split(maxsplit=1) for _, line in read_lines(path, MAX_WORD_LIST_BYTES))
     words = dict.fromkeys(fields[0] for fields in first if fields)
     for mark in MARKS:
         words.pop(mark, None)
     if not words:
-        raise DataError(f"{path}: no words in it; write one on each line")
+        raise DataError(f"{path}: no words; write one per line")
     return list(words)
 
 
 class Corpus:
-    """Texts over one set of word ids, which grows until a vocabulary is chosen.
+    """Texts with common word ids, which are assigned as words occur.
 
-    A text costs four bytes a word, and the sets of its words some hundred bytes each.
+    Memory: four bytes per word of the texts, and about a hundred per distinct word.
     """
 
     def __init__(self) -> None:
@@ -72,10 +72,10 @@ class Corpus:
         self.texts: list[Stream] = []
 
     def add(self, blocks: Iterable[str], name: str) -> None:
-        """Add a text as blocks of whole lines, one sentence a line, words between white space.
+        """Add a text as blocks of whole lines, with one sentence per line.
 
         Raises:
-            DataError: without words.
+            DataError: the text has no words.
         """
         parts = [np.array([BOS_ID], np.uint32)]
         look_up = self._ids.__getitem__
@@ -84,7 +84,7 @@ class Corpus:
             parts.append(np.fromiter(map(look_up, words), np.uint32, len(words)))
             parts.append(np.array([EOS_ID, BOS_ID], np.uint32))
         stream = np.concatenate(parts)[:-1]
-        # Marks that the text itself holds are unknown words; empty sentences go.
+        # Marks in the text itself become unknown words; empty sentences are dropped.
         if len(stream):
             misplaced = (stream[1:] == BOS_ID) & (stream[:-1] != EOS_ID)
             stream[1:][misplaced] = UNK_ID
@@ -96,7 +96,7 @@ class Corpus:
             empty[1:] |= empty[:-1]
             stream = stream[~empty]
         if not len(stream):
-            raise DataError(f"{name}: no words in it; give texts, one sentence a line")
+            raise DataError(f"{name}: no words; give texts with one sentence per line")
         self.texts.append(stream)
 
     def choose(
@@ -105,16 +105,16 @@ class Corpus:
         development: Sequence[Iterable[str]] = (),
         allowed_words: Sequence[str] = (),
     ) -> tuple[str, ...]:
-        """Choose the vocabulary and renumber all texts by it; other words become ``<unk>``.
+        """Choose the vocabulary and map all texts to it; other words become ``<unk>``.
 
-        The words with the highest mean of their relative frequencies are taken, each text with
-        the weight that makes unigrams of the texts likeliest on the development texts (Venkataraman
-        and Wang 2003); without these, texts count by their length.
+        The words with the highest weighted relative frequencies are chosen. The weights of the
+        texts maximise the likelihood of the development texts under a mixture of unigrams
+        (Venkataraman and Wang 2003); without development texts, the texts are concatenated.
 
         Args:
-            size: maximum number of words, without the three marks.
-            development: texts as blocks.
-            allowed_words: the only words that may be chosen; all if empty.
+            size: maximum number of words, not counting the three marks.
+            development: development texts, as blocks.
+            allowed_words: candidates for the vocabulary; all words if empty.
 
         Returns:
             The vocabulary; the words follow the marks in alphabetical order.

@@ -1,9 +1,10 @@
-"""Pronunciation dictionaries as text: a word, white space, its phones; one pronunciation a line.
+"""Pronunciation dictionaries as text: one pronunciation per line, ``WORD PH ON ES``.
 
-The form of the CMU Pronouncing Dictionary and of Sphinx and Kaldi lexicons. A number after the word
-is the probability of the pronunciation, relative to the others of the word (Kaldi's ``lexiconp``);
-``WORD(2)`` marks a further pronunciation, ``# ...`` and lines that begin with ``;;;`` are comments,
-and a digit after a vowel is its stress, which is dropped where the phones have none.
+The format of the CMU Pronouncing Dictionary and of Sphinx and Kaldi lexicons. A number after the
+word is the probability of the pronunciation, relative to the others of the word (Kaldi's
+``lexiconp``); ``WORD(2)`` marks a further pronunciation, ``# ...`` and lines that begin with
+``;;;`` are comments, and a digit after a vowel is its stress, which is dropped if the phones have
+none.
 """
 
 from __future__ import annotations
@@ -13,7 +14,7 @@ from collections.abc import Collection, Iterable, Iterator
 from pathlib import Path
 
 from asr_gru.errors import DataError
-from asr_gru.language.texts import read_lines
+from asr_gru.language.text_files import read_lines
 
 __all__ = ["ENGLISH_PHONES", "Entry", "parse_dictionary", "read_dictionary", "read_weighted"]
 
@@ -31,11 +32,11 @@ MAX_DICTIONARY_BYTES = 1 << 29
 
 
 def read_dictionary(path: Path, phones: Collection[str]) -> Iterator[Entry]:
-    """Yield the entries of a file, which may end in ``.gz`` or ``.xz``.
+    """Yield the entries of a file, which is compressed if its name ends in ``.gz`` or ``.xz``.
 
     Raises:
-        DataError: not there, not UTF-8, a word without phones, or a phone that is not among
-            ``phones``; with the line.
+        DataError: the file cannot be read or is not UTF-8, or a word has no phones or one that
+            is not in ``phones``; with the line.
     """
     return parse_dictionary(read_lines(path, MAX_DICTIONARY_BYTES), phones, str(path))
 

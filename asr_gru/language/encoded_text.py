@@ -1,4 +1,4 @@
-"""Texts as ids of a vocabulary: paragraphs become sentences, unknown words are counted."""
+"""Splits texts into sentences, and maps words to ids of a vocabulary."""
 
 from __future__ import annotations
 
@@ -27,8 +27,8 @@ class EncodedText:
 
     Attributes:
         stream: each sentence is ``BOS_ID``, its words, ``EOS_ID``.
-        words: without the marks.
-        unknown: how often words are there that the vocabulary lacks.
+        words: number of words.
+        unknown: counts of words outside the vocabulary.
     """
 
     stream: Stream
@@ -47,10 +47,10 @@ def split_sentences(line: str) -> Iterator[str]:
 
 
 def encode_text(sentences: Iterable[str], vocabulary: Sequence[str], name: str) -> EncodedText:
-    """Return sentences, words between white space, as ids; other words become ``<unk>``.
+    """Return normalised sentences as ids; words outside the vocabulary become ``<unk>``.
 
     Raises:
-        DataError: without words.
+        DataError: there are no words.
     """
     ids = {word: place for place, word in enumerate(vocabulary)}
     for mark in MARKS:
@@ -69,5 +69,5 @@ def encode_text(sentences: Iterable[str], vocabulary: Sequence[str], name: str) 
         stream.extend(found)
         stream.append(EOS_ID)
     if not words:
-        raise DataError(f"{name}: no words in it; give texts, a sentence or paragraph a line")
+        raise DataError(f"{name}: no words; give texts with one sentence or paragraph per line")
     return EncodedText(np.array(stream, np.uint32), words, unknown)

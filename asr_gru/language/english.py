@@ -1,8 +1,8 @@
-"""How English words are pronounced that a dictionary has in another form.
+"""Rules that derive the pronunciation of an English word from a related word in a dictionary.
 
-Endings and British spellings: each rule names the word it falls back on and what becomes of its
-phones. ``benchmarks/accuracy/pronunciation.py`` compares each with the grapheme-to-phoneme model;
-cutting a word in two that the dictionary has lost to it by far, so there is no such rule.
+They cover endings and British spellings; each names the related word and changes its phones.
+``benchmarks/accuracy/pronunciation.py`` compares each rule with the grapheme-to-phoneme model.
+Splitting compounds was far less accurate than the model, so there is no such rule.
 """
 
 from __future__ import annotations
@@ -14,7 +14,7 @@ __all__ = ["LETTER_NAMES", "Rule", "american_spellings", "endings", "is_spelled_
 
 Phones = tuple[str, ...]
 Rule = tuple[str, Callable[[Phones], Phones], str]
-"""A word that may be known, what becomes of its phones, and the name of the rule."""
+"""A related word, a function that changes its phones, and the name of the rule."""
 
 SIBILANTS = frozenset({"S", "Z", "SH", "ZH", "CH", "JH"})
 VOICELESS = frozenset({"P", "T", "K", "F", "TH", "S", "SH", "CH"})
@@ -56,7 +56,7 @@ REWRITTEN = [
 
 
 def endings(word: str) -> Iterator[Rule]:
-    """Yield what a word with an ending may come from, likeliest first."""
+    """Yield rules for the possible stems of a word, likeliest first."""
     for ending, added in (("'ll", ("AH", "L")), ("'ve", ("AH", "V")), ("'re", ("ER",))):
         if word.endswith(ending):
             yield word[: -len(ending)], _adding(*added), f"{ending} after"
@@ -90,7 +90,7 @@ def endings(word: str) -> Iterator[Rule]:
 
 
 def american_spellings(word: str) -> Iterator[str]:
-    """Yield how a word of British spelling may be written in a dictionary of American English."""
+    """Yield possible American spellings of a word in British spelling."""
     for pattern, replacement in REWRITTEN:
         rewritten, times = pattern.subn(replacement, word)
         if times:
@@ -98,7 +98,7 @@ def american_spellings(word: str) -> Iterator[str]:
 
 
 def is_spelled_out(word: str) -> bool:
-    """Say whether a word in lower case reads as an abbreviation: it has no vowel letter."""
+    """Return whether a lower-case word is read letter by letter because it has no vowel."""
     return (
         1 <= len(word) <= MAX_ABBREVIATION
         and all(letter in LETTER_NAMES for letter in word)

@@ -1,4 +1,4 @@
-"""A language model of texts: vocabulary, counts, smoothing, interpolation, pruning."""
+"""Estimates a language model: vocabulary, counts, smoothing, interpolation, pruning."""
 
 from __future__ import annotations
 
@@ -21,10 +21,10 @@ __all__ = ["EstimateConfig", "EstimatedModel", "bytes_for_ngrams", "estimate"]
 
 FIXED_BYTES = 300
 BYTES_PER_ORDER = 2700
-"""Of a packed file: header, and grids and padding of each order."""
+"""Bytes of a packed file for its header, and for grids and padding of each order."""
 SMALLEST_NGRAM = 3
 CANDIDATES = 6
-"""N-grams of the highest order that pruning may choose from, for each that the size allows."""
+"""N-grams of the highest order kept for pruning, as a multiple of what the size allows."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,7 +32,7 @@ class EstimateConfig:
     """Parameters of the estimation.
 
     Attributes:
-        order: words of the longest n-grams, 1 to 5.
+        order: order of the model, 1 to 5.
         vocabulary: maximum number of words.
         size: size of the packed file in bytes; ``None`` disables pruning.
         allowed_words: words that may enter the vocabulary; all if empty.
@@ -56,9 +56,9 @@ class EstimatedModel:
 
     Attributes:
         ngrams: the model.
-        words: of each text, sentence ends included.
-        weights: of each text in the mixture; one text alone has weight 1.
-        candidates: n-grams of each order before pruning.
+        words: number of words of each text, including sentence ends.
+        weights: mixture weight of each text.
+        candidates: number of n-grams of each order before pruning.
     """
 
     ngrams: NGrams
@@ -76,19 +76,19 @@ def estimate(
 ) -> EstimatedModel:
     """Estimate a back-off model.
 
-    With development texts each text becomes a model of interpolated modified Kneser-Ney
-    smoothing (Chen and Goodman 1999), and these are mixed with the weights that make the
-    development texts likeliest. Without, the texts are taken as one.
+    Smoothing is interpolated modified Kneser-Ney (Chen and Goodman 1999). With development texts,
+    each text gets a model of its own, and these are interpolated with the weights that maximise
+    the likelihood of the development texts. Without, the texts are concatenated.
 
     Args:
-        texts: name, and blocks of whole lines: one sentence a line, words between white space.
-        config: order, vocabulary, size.
-        development: further texts in blocks; each counts the same.
+        texts: name of each text, and its blocks of whole lines, with one sentence per line.
+        config: order, vocabulary and size.
+        development: development texts, as blocks; each has the same weight.
         on_progress: called with a line of text after each step.
 
     Raises:
-        DataError: a text without words, or that cannot be read.
-        ConfigError: an order that does not fit the vocabulary, a size below that of the words.
+        DataError: a text cannot be read or has no words.
+        ConfigError: the order is too high for the vocabulary, or the size too small for its words.
     """
     corpus = Corpus()
     for name, blocks in texts:
@@ -124,10 +124,10 @@ def estimate(
 
 
 def bytes_for_ngrams(size: int, order: int, vocabulary: Sequence[str]) -> int:
-    """Return the bytes that a file of ``size`` leaves for n-grams beside its vocabulary.
+    """Return how many of ``size`` bytes are left for n-grams after the vocabulary.
 
     Raises:
-        ConfigError: too few for the words alone.
+        ConfigError: too few for unigrams.
     """
     listed = sum(len(word.encode()) + 1 for word in vocabulary)
     left = size - listed - FIXED_BYTES - BYTES_PER_ORDER * order
@@ -144,5 +144,5 @@ def _stream(blocks: Iterable[str], vocabulary: Sequence[str]) -> Stream:
     corpus = Corpus()
     corpus.add(blocks, "development text")
     corpus.choose(len(vocabulary), allowed_words=vocabulary[len(MARKS) :])
-    # The same words in the same order: the ids are those of the vocabulary.
+    # The words and their order are the same, so the ids are those of the vocabulary.
     return corpus.texts[0]

@@ -1,4 +1,4 @@
-"""Lexicons and language models from files of any form, made to fit each other."""
+"""Opens lexicons and language models in binary or text formats."""
 
 from __future__ import annotations
 
@@ -16,24 +16,24 @@ BINARY = ".bin"
 
 
 def open_lexicon(path: str | Path, phones: Sequence[str]) -> Lexicon:
-    """Read a lexicon: ``.bin`` as ``Lexicon.save`` writes it, anything else as a dictionary.
+    """Open a lexicon: ``.bin`` from ``Lexicon.save``, anything else as a text dictionary.
 
     Args:
-        path: the file.
-        phones: the inventory of a dictionary, usually the acoustic model's tokens.
+        path: path of the file.
+        phones: phones of a text dictionary, usually the acoustic model's tokens.
 
     Raises:
-        ModelError, DataError: it cannot be read.
+        ModelError, DataError: the file cannot be read.
     """
     path = Path(path)
     return Lexicon.load(path) if path.suffix == BINARY else Lexicon.read_text(path, phones)
 
 
 def open_language_model(path: str | Path) -> LanguageModel:
-    """Read a language model: ``.bin`` as ``LanguageModel.save`` writes it, anything else as ARPA.
+    """Open a language model: ``.bin`` from ``LanguageModel.save``, anything else as ARPA.
 
     Raises:
-        ModelError, DataError: it cannot be read.
+        ModelError, DataError: the file cannot be read.
     """
     path = Path(path)
     if path.suffix == BINARY:
@@ -42,10 +42,10 @@ def open_language_model(path: str | Path) -> LanguageModel:
 
 
 def restrict_lexicon(lexicon: Lexicon, model: LanguageModel) -> Lexicon:
-    """Return the lexicon's words that the language model knows.
+    """Return the part of the lexicon whose words are in the language model's vocabulary.
 
     Raises:
-        DataError: it knows none, or less than half of its words have a pronunciation.
+        DataError: less than half of the language model's words have a pronunciation.
     """
     kept = [entry for entry in lexicon.entries() if entry[0] in model]
     words = len({word for word, _ in kept})

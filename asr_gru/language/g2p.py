@@ -1,9 +1,9 @@
-"""Grapheme to phoneme: how a word that no dictionary has may be pronounced.
+"""Grapheme-to-phoneme conversion: predicts pronunciations of words that no dictionary has.
 
-A joint-sequence model (Bisani and Ney 2008): letters and phones are written together as a
-sequence of graphones, whose n-gram (interpolated modified Kneser-Ney) says which sequences are
-likely. A beam search over the ways to write a word finds its likeliest pronunciations. The model
-is a language model whose words are graphones, ``ch:CH`` or ``x:K_S``.
+A joint-sequence model (Bisani and Ney 2008): a word and its pronunciation are a sequence of
+graphones such as ``ch:CH`` or ``x:K_S``, scored by an n-gram model (interpolated modified
+Kneser-Ney). A beam search over the graphone sequences of a word finds its likeliest
+pronunciations.
 """
 
 from __future__ import annotations
@@ -33,15 +33,15 @@ __all__ = ["GraphemeToPhoneme", "train_g2p"]
 
 BEAM = 24
 MARGIN = 8.0
-"""Nats behind the best at which a way to write a word is given up."""
+"""Hypotheses this many nats below the best are pruned."""
 MAX_FILE_BYTES = 1 << 25
-RAREST = 3
-"""Fewer occurrences of a graphone are taken for errors of the dictionary."""
+MIN_COUNT = 3
+"""Rarer graphones are considered errors in the dictionary."""
 
 
 @dataclass(slots=True)
 class _Beam:
-    """Ways to write the letters of one word so far: states, log-probabilities, graphones."""
+    """Hypotheses for a prefix of a word: n-gram states, log-probabilities, graphones."""
 
     states: list[int]
     scores: list[float]
@@ -49,11 +49,11 @@ class _Beam:
 
 
 class GraphemeToPhoneme:
-    """Pronounces words by their letters.
+    """Predicts pronunciations from spelling.
 
     Attributes:
-        model: the n-gram of graphones.
-        letters: what words may be written with.
+        model: n-gram model of graphones.
+        letters: letters that words can contain.
     """
 
     def __init__(self, model: LanguageModel, name: str = "model") -> None:
@@ -65,7 +65,7 @@ class GraphemeToPhoneme:
                 continue
             letters, separator, phones = graphone.rpartition(":")
             if not separator or not letters:
-                raise ModelError(f"{name}: {graphone!r} is no graphone; give a model of graphones")
+                raise ModelError(f"{name}: {graphone!r} is not a graphone; give another model")
             self._graphones[letters].append(place)
             self._phones[place] = tuple(phones.split("_")) if phones else ()
         self._longest = max(map(len, self._graphones), default=0)
@@ -73,10 +73,10 @@ class GraphemeToPhoneme:
 
     @classmethod
     def load(cls, path: str | Path) -> GraphemeToPhoneme:
-        """Read a model, compressed if its name ends in ``.xz``.
+        """Load a model, which is compressed if its name ends in ``.xz``.
 
         Raises:
-            ModelError: not there, damaged, or no model of graphones.
+            ModelError: the file cannot be read, is damaged, or is not a grapheme-to-phoneme model.
         """
         path = Path(path)
         if path.suffix != ".xz":
@@ -87,9 +87,9 @@ class GraphemeToPhoneme:
         except OSError as error:
             raise ModelError(f"{path}: {error.strerror or error}; give another model") from None
         except (EOFError, lzma.LZMAError):
-            raise ModelError(f"{path}: cut or damaged; write it again") from None
+            raise ModelError(f"{path}: truncated or damaged; write it again") from None
         if len(data) > MAX_FILE_BYTES:
-            raise ModelError(f"{path}: too large to be a model of graphones")
+            raise ModelError(f"{path}: too large for a grapheme-to-phoneme model")
         return cls(LanguageModel.from_bytes(data, str(path)), str(path))
 
     def save(self, path: str | Path) -> None:
@@ -98,28 +98,28 @@ class GraphemeToPhoneme:
         write_bytes(path, lzma.compress(data, preset=9) if Path(path).suffix == ".xz" else data)
 
     def pronounce(self, word: str, n: int = 1) -> list[tuple[tuple[str, ...], float]]:
-        """Return the likeliest pronunciations of one word, as ``pronounce_all`` does."""
+        """Return the likeliest pronunciations of a word; see ``pronounce_all``."""
         return self.pronounce_all([word], n)[0]
 
     def pronounce_all(
         self, words: Sequence[str], n: int = 1
     ) -> list[list[tuple[tuple[str, ...], float]]]:
-        """Return for each word its likeliest pronunciations with their probabilities.
+        """Return the likeliest pronunciations of each word.
 
         Args:
-            words: in lower case.
-            n: the most pronunciations for each.
+            words: words in lower case.
+            n: maximum number of pronunciations per word.
 
         Returns:
-            Phones and their share of the beam, best first; empty where the letters allow none.
+            Phones and their probability within the beam, best first; empty if no graphones match.
 
         Raises:
-            DataError: a character that is no letter of the model.
+            DataError: a character is not a letter of the model.
         """
         for word in words:
             unknown = sorted(set(word) - self.letters)
             if unknown or not word:
-                shown = " ".join(map(repr, unknown)) or "no letters at all"
+                shown = " ".join(map(repr, unknown)) or "no letters"
                 raise DataError(
                     f"{word!r} cannot be pronounced: {shown}; write it with letters, or give its "
                     "phones in a lexicon"
@@ -128,7 +128,7 @@ class GraphemeToPhoneme:
         return [self._best(beam, n) for beam in found]
 
     def _search(self, words: Sequence[str]) -> list[_Beam]:
-        """Return the ways to write each whole word, with the end of the word."""
+        """Return the hypotheses for each word, including the end-of-word probability."""
         start = self.model.start()
         beams = [
             [_Beam([start], [0.0], [()]), *(_Beam([], [], []) for _ in word)] for word in words
@@ -140,7 +140,7 @@ class GraphemeToPhoneme:
             for word, beam in zip(words, beams, strict=True):
                 if place >= len(word):
                     continue
-                beam[place] = self._cut(beam[place])
+                beam[place] = self._prune(beam[place])
                 for length in range(1, min(self._longest, len(word) - place) + 1):
                     for graphone in self._graphones.get(word[place : place + length], ()):
                         here.append(beam[place])
@@ -158,7 +158,7 @@ class GraphemeToPhoneme:
     def _extend(
         self, sources: Sequence[_Beam], targets: Sequence[_Beam], graphones: Sequence[int]
     ) -> None:
-        """Write a graphone after every way of its source, all in one question to the model."""
+        """Extend all hypotheses of each source by a graphone, in one call of the model."""
         states = [state for source in sources for state in source.states]
         sizes = [len(source.states) for source in sources]
         log_probs, following = self.model.score(
@@ -172,21 +172,21 @@ class GraphemeToPhoneme:
                 target.scores.append(score + log_prob)
                 target.paths.append((*path, graphone))
 
-    def _cut(self, beam: _Beam) -> _Beam:
-        """Keep the best ways."""
+    def _prune(self, beam: _Beam) -> _Beam:
+        """Prune to the beam width and margin."""
         if not beam.scores:
             return beam
         least = max(beam.scores) - MARGIN
         kept = heapq.nlargest(BEAM, range(len(beam.scores)), key=beam.scores.__getitem__)
-        kept = [way for way in kept if beam.scores[way] >= least]
+        kept = [i for i in kept if beam.scores[i] >= least]
         return _Beam(
-            [beam.states[way] for way in kept],
-            [beam.scores[way] for way in kept],
-            [beam.paths[way] for way in kept],
+            [beam.states[i] for i in kept],
+            [beam.scores[i] for i in kept],
+            [beam.paths[i] for i in kept],
         )
 
     def _best(self, beam: _Beam, n: int) -> list[tuple[tuple[str, ...], float]]:
-        """Sum the ways that say the same phones."""
+        """Return the best pronunciations; probabilities of equal phones are added."""
         shares: dict[tuple[str, ...], float] = defaultdict(float)
         best = max(beam.scores, default=0.0)
         for score, path in zip(beam.scores, beam.paths, strict=True):
@@ -204,32 +204,32 @@ def train_g2p(
     size: int | None = None,
     on_progress: Callable[[str], None] = lambda _: None,
 ) -> GraphemeToPhoneme:
-    """Train a model of graphones on a dictionary.
+    """Train a grapheme-to-phoneme model on a dictionary.
 
     Args:
-        entries: words and pronunciations; words in lower case.
-        order: graphones of the longest n-grams.
-        size: bytes that the packed n-grams may take; ``None`` keeps all.
-        on_progress: told what was done, in a line.
+        entries: words in lower case, and their pronunciations.
+        order: order of the n-gram model.
+        size: maximum bytes of the packed n-grams; None disables pruning.
+        on_progress: called with a line of text after each step.
 
     Raises:
-        DataError: nothing to learn from.
-        ConfigError: an order that does not fit the number of graphones.
+        DataError: no entry can be used.
+        ConfigError: the order is too high for the number of graphones.
     """
     listed = list(dict.fromkeys(entries))
     for word, phones in listed:
         if any(mark in f"{word} {' '.join(phones)}" for mark in ":_"):
-            raise DataError(f"{word!r}: ':' and '_' have a meaning of their own; leave it out")
+            raise DataError(f"{word!r}: ':' and '_' are reserved; leave it out")
     cuts = [_written(cut) for cut in align(listed)]
     counts: dict[str, int] = defaultdict(int)
     for cut in cuts:
         for graphone in cut:
             counts[graphone] += 1
-    common = {graphone for graphone, count in counts.items() if count >= RAREST} or set(counts)
+    common = {graphone for graphone, count in counts.items() if count >= MIN_COUNT} or set(counts)
     lines = [" ".join(cut) for cut in cuts if cut and common.issuperset(cut)]
     on_progress(f"{len(common)} graphones, {len(lines)} of {len(listed)} entries")
     if not lines:
-        raise DataError("no entry of the dictionary can be learned from; give words with phones")
+        raise DataError("no usable entries in the dictionary; give words with phones")
     corpus = Corpus()
     corpus.add(["\n".join(lines)], "dictionary")
     vocabulary = corpus.choose(len(common))

@@ -7,11 +7,11 @@ from pathlib import Path
 from typing import Any, Literal
 
 from asr_gru.errors import ConfigError
+from asr_gru.language.builtin_rules import FUNCTIONS
 from asr_gru.language.grammar_compiler import compile_grammar
 from asr_gru.language.grammar_network import MAX_STATES, Mark
 from asr_gru.language.jsgf_parser import parse_jsgf
 from asr_gru.language.jsgf_tree import Tag
-from asr_gru.language.ready_rules import FUNCTIONS
 from asr_gru.language.word_graph import WordGraph
 from asr_gru.results import Match
 from asr_gru.text.normaliser import normalise

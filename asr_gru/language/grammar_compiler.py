@@ -12,7 +12,7 @@ from collections.abc import Mapping
 
 from asr_gru.errors import ConfigError
 from asr_gru.language.grammar_network import MAX_STATES, Mark, Network
-from asr_gru.language.grammar_references import check_references, ready_node
+from asr_gru.language.grammar_references import builtin_node, check_references
 from asr_gru.language.jsgf_lexer import refuse
 from asr_gru.language.jsgf_tree import (
     Alternatives,
@@ -145,7 +145,7 @@ class _Compiler:
         """Add the rule of a reference, or a loop to a rule that ends with it."""
         name = reference.name
         if name not in self._rules:
-            self._add(ready_node(reference, self._rules, self._name), first, last, depth)
+            self._add(builtin_node(reference, self._rules, self._name), first, last, depth)
         elif name not in self._open:
             begin = self.network.add_state()
             self.network.add_epsilon(first, begin)

@@ -1,4 +1,4 @@
-"""Which rules of a grammar refer to which: unknown ones and left recursion are refused."""
+"""Checks the references between rules of a grammar for unknown rules and left recursion."""
 
 from __future__ import annotations
 
@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from functools import partial
 
 from asr_gru.errors import ConfigError
+from asr_gru.language.builtin_rules import builtin_rule, unknown_rule
 from asr_gru.language.jsgf_lexer import refuse
 from asr_gru.language.jsgf_tree import (
     Alternatives,
@@ -17,19 +18,18 @@ from asr_gru.language.jsgf_tree import (
     Series,
     Tagged,
 )
-from asr_gru.language.ready_rules import ready_rule, unknown_rule
 
-__all__ = ["check_references", "ready_node"]
+__all__ = ["builtin_node", "check_references"]
 
 
-def ready_node(reference: Reference, rules: Mapping[str, Rule], name: str) -> Node:
-    """Return what a ready rule stands for.
+def builtin_node(reference: Reference, rules: Mapping[str, Rule], name: str) -> Node:
+    """Return the node of a built-in rule.
 
     Raises:
         ConfigError: there is no such rule, with line and column.
     """
     try:
-        node = ready_rule(reference.name)
+        node = builtin_rule(reference.name)
     except ConfigError as error:
         refuse(name, reference.place, str(error))
     if node is None:
@@ -38,71 +38,71 @@ def ready_node(reference: Reference, rules: Mapping[str, Rule], name: str) -> No
 
 
 def check_references(rules: Mapping[str, Rule], name: str) -> None:
-    """Refuse unknown rules and left recursion; goes along the rules without recursion of its own.
+    """Check for unknown rules and left recursion, by an iterative depth-first search.
 
     Args:
-        rules: of the grammar.
-        name: what errors call it.
+        rules: all rules of the grammar.
+        name: name of the grammar in errors.
 
     Raises:
-        ConfigError: what is refused, with line and column.
+        ConfigError: an unknown rule or left recursion, with line and column.
     """
     uses: dict[str, list[Reference]] = {}
     for rule in rules.values():
         found = _references(rule.node)
         for reference, _ in found:
             if reference.name not in rules:
-                ready_node(reference, rules, name)
+                builtin_node(reference, rules, name)
         uses[rule.name] = [one for one, is_first in found if is_first and one.name in rules]
     done: set[str] = set()
     for top in rules:
-        trail: list[tuple[str, int]] = [(top, 0)] if top not in done else []
-        within = {top}
-        while trail:
-            rule_name, position = trail.pop()
+        stack: list[tuple[str, int]] = [(top, 0)] if top not in done else []
+        on_stack = {top}
+        while stack:
+            rule_name, position = stack.pop()
             if position == len(uses[rule_name]):
                 done.add(rule_name)
-                within.discard(rule_name)
+                on_stack.discard(rule_name)
                 continue
-            trail.append((rule_name, position + 1))
+            stack.append((rule_name, position + 1))
             used = uses[rule_name][position]
-            if used.name in within:
-                names = [one for one, _ in trail]
-                way = [*names[names.index(used.name) :], used.name]
+            if used.name in on_stack:
+                names = [one for one, _ in stack]
+                cycle = [*names[names.index(used.name) :], used.name]
                 refuse(
                     name,
                     used.place,
-                    f"left recursion ({_shown(way)}); write a repetition as ( ... )* or ( ... )+",
+                    f"left recursion ({_shown(cycle)}); write a repetition as ( ... )* or ( ... )+",
                 )
             if used.name not in done:
-                trail.append((used.name, 0))
-                within.add(used.name)
+                stack.append((used.name, 0))
+                on_stack.add(used.name)
 
 
-def _shown(way: list[str]) -> str:
-    names = [f"<{one}>" for one in way]
+def _shown(cycle: list[str]) -> str:
+    names = [f"<{one}>" for one in cycle]
     return " to ".join(names if len(names) <= 5 else [*names[:3], "...", names[-1]])
 
 
 def _references(node: Node) -> list[tuple[Reference, bool]]:
-    """Return the rules that a node refers to, and whether each may come first."""
+    """Return the references in a node, and whether each can be at its beginning."""
     found: list[tuple[Reference, bool]] = []
 
-    def look(node: Node, *, is_first: bool) -> bool:
-        """Collect references; return whether the node can be left out."""
+    def visit(node: Node, *, is_first: bool) -> bool:
+        """Collect references; return whether the node is optional."""
         if isinstance(node, Reference):
             found.append((node, is_first))
         elif isinstance(node, Series):
             for part in node.parts:
-                is_first = look(part, is_first=is_first) and is_first
+                is_first = visit(part, is_first=is_first) and is_first
             return is_first
         elif isinstance(node, Alternatives):
-            return any(list(map(partial(look, is_first=is_first), node.options)))
+            return any(list(map(partial(visit, is_first=is_first), node.options)))
         elif isinstance(node, Repeat):
-            return look(node.part, is_first=is_first) or node.least == 0
+            return visit(node.part, is_first=is_first) or node.least == 0
         elif isinstance(node, Tagged | Computed):
-            return look(node.part, is_first=is_first)
+            return visit(node.part, is_first=is_first)
         return False
 
-    look(node, is_first=True)
+    visit(node, is_first=True)
     return found

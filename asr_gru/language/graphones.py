@@ -1,9 +1,8 @@
-"""Which letters of a word stand for which phones: alignment by expectation maximisation.
+"""Aligns the letters and phones of a dictionary by expectation maximisation.
 
-A graphone is one or two letters with the phones they stand for, none to two (Bisani and Ney 2008).
-A word and its pronunciation can be cut into graphones in many ways; the probabilities of single
-graphones that make a whole dictionary likeliest are found by EM over all ways (Dempster et al.
-1977), and each entry is then cut in its likeliest way.
+A graphone is one or two letters with their zero to two phones (Bisani and Ney 2008). The
+probabilities of graphones are estimated by EM over all segmentations of the entries into graphones
+(Dempster et al. 1977); the result is the likeliest segmentation of each entry.
 """
 
 from __future__ import annotations
@@ -35,11 +34,11 @@ class _Batch:
     """Entries of similar length.
 
     Attributes:
-        rows: their places among all entries.
-        letters, phones: how many each has, ``(entries,)``.
-        codes: for each shape the number of the graphone's letters that begin at each letter,
-            ``(entries, positions)``, and of its phones at each phone; the last number stands for
-            a graphone that would reach past the end.
+        rows: indices of the entries.
+        letters, phones: numbers of letters and phones, ``(entries,)``.
+        codes: for each shape, codes of the letters of a graphone at each letter, ``(entries,
+            positions)``, and of its phones at each phone; the last code is that of graphones that
+            would reach past the end.
     """
 
     rows: Codes
@@ -54,7 +53,7 @@ class _Aligner:
         self.inventory = sorted({phone for _, phones in entries for phone in phones})
         self.shapes = shapes
         sizes = [(len(self.alphabet) ** a + 1, len(self.inventory) ** b + 1) for a, b in shapes]
-        # Fewer symbols are likelier at first: a letter for a phone before the rest.
+        # Initially graphones of one letter and one phone are likelier than the rest.
         self.tables = [np.full(size, 1.0) for size in sizes]
         for table, (a, b) in zip(self.tables, shapes, strict=True):
             table /= table.size
@@ -67,7 +66,7 @@ class _Aligner:
         ]
 
     def _close(self) -> None:
-        """Make graphones that reach past an end impossible."""
+        """Set the probability of graphones that reach past the end to zero."""
         for table in self.tables:
             table[-1] = 0
             table[:, -1] = 0
@@ -87,7 +86,7 @@ class _Aligner:
         return _Batch(rows, letters, phones, codes)
 
     def improve(self) -> float:
-        """One round of EM; return the log-likelihood of an entry before it, on average."""
+        """Run one EM iteration; return the mean log-likelihood of an entry before it."""
         counts = [np.zeros_like(table) for table in self.tables]
         total, seen = 0.0, 0
         for batch in self.batches:
@@ -118,7 +117,7 @@ class _Aligner:
         return total / max(1, seen)
 
     def _steps(self, batch: _Batch, i: int) -> Iterator[tuple[int, Doubles]]:
-        """Yield for each shape the probability of its graphones at letter ``i`` and each phone."""
+        """Yield the probabilities of each shape's graphones at letter ``i`` and each phone."""
         for shape, (table, (letters, phones)) in enumerate(
             zip(self.tables, batch.codes, strict=True)
         ):
@@ -126,7 +125,7 @@ class _Aligner:
                 yield shape, table[letters[:, i : i + 1], phones]
 
     def _forward(self, batch: _Batch, join: np.ufunc) -> Doubles:
-        """Return how likely the first i letters and j phones are, summed or at best."""
+        """Return the probabilities of the first i letters and j phones (sum or maximum)."""
         size = len(batch.rows), int(batch.letters.max()) + 1, int(batch.phones.max()) + 1
         forward = np.zeros(size)
         forward[:, 0, 0] = 1
@@ -138,7 +137,7 @@ class _Aligner:
         return forward
 
     def best(self) -> Iterator[tuple[int, list[tuple[int, int]]]]:
-        """Yield the place of each entry that can be cut into graphones, and its likeliest cut."""
+        """Yield the index and the likeliest segmentation of each entry that has one."""
         for batch in self.batches:
             forward = self._forward(batch, np.maximum)
             steps = [dict(self._steps(batch, i)) for i in range(forward.shape[1] - 1)]
@@ -162,9 +161,9 @@ class _Aligner:
 def _codes(
     sequences: Sequence[Sequence[str]], symbols: Sequence[str], length: int, longest: int
 ) -> Codes:
-    """Return the number of the ``length`` symbols that begin at each place, ``(n, places)``.
+    """Return the code of the ``length`` symbols at each position, ``(n, positions)``.
 
-    Numbers past the end are the highest one. No symbols have the number 0 everywhere.
+    The highest code is that of positions past the end. For length 0 all codes are 0.
     """
     if length == 0:
         return np.zeros((len(sequences), longest + 1), np.int64)
@@ -182,15 +181,15 @@ def _codes(
 def align(
     entries: Sequence[Entry], rounds: int = 6, shapes: Sequence[tuple[int, int]] = SHAPES
 ) -> list[list[Graphone]]:
-    """Cut the entries of a dictionary into graphones.
+    """Segment the entries of a dictionary into graphones.
 
     Args:
         entries: words and pronunciations.
-        rounds: of EM.
-        shapes: how many letters and phones a graphone may have.
+        rounds: number of EM iterations.
+        shapes: allowed numbers of letters and phones of a graphone.
 
     Returns:
-        The graphones of each entry, none for one that cannot be cut (an abbreviation).
+        The graphones of each entry, none for an entry that cannot be aligned (an abbreviation).
     """
     if not entries:
         return []

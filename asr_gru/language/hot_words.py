@@ -15,8 +15,8 @@ HotWordsLike = Mapping[str, float] | Mapping[str, float | None] | Iterable[str]
 """Weights by phrase, None for the default, or lines; see ``parse_hot_words``."""
 
 NATS_PER_PHONE, MAX_DEFAULT_WEIGHT = 1.0, 8.0
-"""Chosen on ``dev`` with ``benchmarks/accuracy/hot_words.py``, against equal weights for all words:
-other speech is easily taken for a short word, so a long one can bear more."""
+"""Chosen on ``dev`` with ``benchmarks/accuracy/hot_words.py``; better than equal weights, because
+other speech is easily mistaken for a short word."""
 MAX_WEIGHT = 20.0
 MAX_HOT_WORDS = 5_000
 MAX_CHARACTERS = 100
@@ -41,12 +41,12 @@ class HotWord:
 
 
 def parse_hot_words(given: HotWordsLike) -> tuple[HotWord, ...]:
-    """Return hot words as given by a program or a file.
+    """Parse hot words given by a program or a file.
 
     Args:
-        given: weights by phrase, or lines of which each is a phrase, with ``= WEIGHT`` behind it if
-            it has one of its own. None, and lines without a weight, stand for that of
-            ``default_weight``. Behind a single word and a colon its phones may stand::
+        given: weights by phrase, or lines of a phrase and an optional ``= WEIGHT``. Phrases
+            without a weight get that of ``default_weight``. The phones of a single word can follow
+            it after a colon::
 
                 Kubernetes
                 Frau Öztürk = 8
@@ -54,8 +54,8 @@ def parse_hot_words(given: HotWordsLike) -> tuple[HotWord, ...]:
                 Siobhan: SH AH V AO N = 4
 
     Raises:
-        ConfigError: not a list, a weight that is not a number from 0 to 20, an empty line, too
-            many or too long phrases.
+        ConfigError: not a list, a weight that is not a number from 0 to 20, an empty line, or
+            phrases that are too many or too long.
     """
     if isinstance(given, str | bytes) or not isinstance(given, Iterable):
         raise ConfigError(f"hot_words is {str(given)[:40]!r}; give a list, or weights by phrase")
@@ -86,10 +86,10 @@ def parse_hot_words(given: HotWordsLike) -> tuple[HotWord, ...]:
 
 
 def default_weight(phones: int) -> float:
-    """Return the weight of a phrase that was given none: 1 nat per phone but the first, at most 8.
+    """Return the default weight of a phrase: 1 nat per phone after the first, at most 8.
 
     Args:
-        phones: of the shortest pronunciation of the phrase.
+        phones: number of phones of its shortest pronunciation.
     """
     return min(MAX_DEFAULT_WEIGHT, NATS_PER_PHONE * max(0, phones - 1))
 

@@ -1,4 +1,4 @@
-"""Several models as one back-off model: linear interpolation, listed n-gram by n-gram."""
+"""Linear interpolation of several models into one back-off model."""
 
 from __future__ import annotations
 
@@ -17,19 +17,19 @@ __all__ = ["interpolate", "word_probs"]
 def interpolate(
     estimates: Sequence[Estimate], weights: Doubles, max_ngrams: float
 ) -> tuple[BackoffModel, list[Doubles]]:
-    """Return the mixture for all listed n-grams, without weights for contexts.
+    """Interpolate models.
 
-    N-grams with ``<unk>`` are left out: it is never recognised.
+    N-grams with ``<unk>`` are left out, because it is never recognised.
 
     Args:
-        estimates: of the same order and vocabulary.
-        weights: of each, ``(estimates,)``.
-        max_ngrams: where more n-grams of the highest order would be listed, those that were counted
-            once in the longest texts are left out, text by text, until no more are.
+        estimates: estimates of the same order and vocabulary.
+        weights: weight of each estimate, ``(estimates,)``.
+        max_ngrams: maximum number of n-grams of the highest order; to reach it, n-grams with a
+            count of 1 are dropped, one text after the other, beginning with the longest.
 
     Returns:
-        The model, to be normalised, and how likely each context is, for contexts of 1, 2, ...
-        words: by relative frequencies, as the lower orders of Kneser-Ney models do not say it
+        The model without back-off weights, and the probabilities of contexts of 1, 2, ... words.
+        These are relative frequencies, because lower orders of Kneser-Ney models are not
         (Chelba et al. 2010).
     """
     models = [estimate.model for estimate in estimates]
@@ -69,10 +69,7 @@ def interpolate(
 
 
 def word_probs(model: BackoffModel, stream: Stream) -> Doubles:
-    """Return the probability of each word of a text and of its sentence ends.
-
-    Words outside the vocabulary are left out, ``(known words,)``.
-    """
+    """Return the probabilities of the known words and sentence ends of a text, ``(n,)``."""
     bits = np.uint64(model.bits)
     (begins,) = np.nonzero(stream == BOS_ID)
     sentence = np.cumsum(stream == BOS_ID) - 1
@@ -89,7 +86,7 @@ def word_probs(model: BackoffModel, stream: Stream) -> Doubles:
 
 
 def _left_out(estimates: Sequence[Estimate], max_ngrams: float) -> list[int]:
-    """Return for each estimate the count up to which n-grams are left out: 0 or 1."""
+    """Return the count up to which n-grams of each estimate are dropped: 0 or 1."""
     once = [0] * len(estimates)
     if not estimates[0].counts:
         return once

@@ -1,4 +1,4 @@
-"""The tokens of a JSGF grammar, with their places."""
+"""Splits a JSGF grammar into tokens with their positions."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from typing import NamedTuple, NoReturn
 from asr_gru.errors import ConfigError
 from asr_gru.language.jsgf_tree import Place
 
-__all__ = ["Token", "refuse", "tokens_of"]
+__all__ = ["Token", "refuse", "tokenize"]
 
 HEADER = re.compile(r"\ufeff?#JSGF(?:[ \t]+V1\.0)?(?:[ \t]+[\w.-]+)*[ \t]*;?")
 SKIPPED = re.compile(r"\s+|//[^\n]*|/\*.*?\*/", re.DOTALL)
@@ -23,12 +23,10 @@ TOKEN = re.compile(
     re.VERBOSE | re.DOTALL,
 )
 MAX_CHARACTERS = 1_000_000
-"""Characters of a grammar."""
-SHOWN = 30
 
 
 class Token(NamedTuple):
-    """A piece of a grammar: what kind it is, as ``TOKEN`` names them, its text, where it is."""
+    """A token: its kind (a group of ``TOKEN``), text and position."""
 
     kind: str
     text: str
@@ -36,15 +34,15 @@ class Token(NamedTuple):
 
 
 def refuse(name: str, place: Place, problem: str) -> NoReturn:
-    """Raise a ConfigError that says where in the grammar the problem is."""
+    """Raise a ConfigError with the position of the problem in the grammar."""
     raise ConfigError(f"{name}: {place}: {problem}")
 
 
-def tokens_of(text: str, name: str) -> list[Token]:
-    """Return the tokens behind the header.
+def tokenize(text: str, name: str) -> list[Token]:
+    """Return the tokens after the header.
 
     Raises:
-        ConfigError: no header, too long, or a character that stands where none can.
+        ConfigError: no header, too long, or an unexpected character.
     """
     if len(text) > MAX_CHARACTERS:
         raise ConfigError(f"{name}: {len(text)} characters; a grammar has at most {MAX_CHARACTERS}")
@@ -64,12 +62,12 @@ def _tokens(text: str, first: int, name: str) -> Iterator[Token]:
         found = SKIPPED.match(text, first) or TOKEN.match(text, first)
         if not found:
             problems = {
-                "<": "'<' is not closed; a rule's name stands between < and >",
-                "{": "'{' is not closed; a tag stands between { and }",
+                "<": "'<' is not closed; write a rule's name between < and >",
+                "{": "'{' is not closed; write a tag between { and }",
                 '"': "'\"' is not closed; quoted words end on their line",
                 "/": "'/' is not closed; write a weight as /0.5/, a comment as /* ... */",
             }
-            refuse(name, place, problems.get(text[first], f"{text[first]!r} cannot stand here"))
+            refuse(name, place, problems.get(text[first], f"unexpected {text[first]!r}"))
         if found.lastgroup:
             yield Token(found.lastgroup, found[0], place)
         lines = found[0].count("\n")

@@ -1,7 +1,4 @@
-"""JSGF grammars: the text of W3C's note of 2000, read into rules.
-
-Of the note, ``import`` is refused: a grammar is a single text.
-"""
+"""Parses JSGF grammars (W3C note of 2000); ``import`` is not supported."""
 
 from __future__ import annotations
 
@@ -10,7 +7,7 @@ import re
 from typing import Any, Literal
 
 from asr_gru.errors import ConfigError
-from asr_gru.language.jsgf_lexer import Token, refuse, tokens_of
+from asr_gru.language.jsgf_lexer import Token, refuse, tokenize
 from asr_gru.language.jsgf_tree import (
     Alternatives,
     Node,
@@ -28,7 +25,7 @@ from asr_gru.text.normaliser import normalise
 __all__ = ["parse_jsgf"]
 
 MAX_DEPTH = 50
-"""Brackets within brackets."""
+"""Maximum nesting of brackets."""
 MAX_SUFFIXES = 8
 NAME = re.compile(r"[^\W\d][\w.-]*")
 CLOSING = {"(": ")", "[": "]"}
@@ -39,17 +36,17 @@ CONSTANTS = {"true": True, "false": False, "null": None}
 def parse_jsgf(
     text: str, name: str, normaliser: Literal["none", "basic", "english"] = "english"
 ) -> dict[str, Rule]:
-    """Read the rules of a grammar.
+    """Parse the rules of a grammar.
 
     Args:
         text: the grammar.
-        name: what errors call it.
-        normaliser: how the model's words are written.
+        name: name of the grammar in errors.
+        normaliser: normaliser of the model's words.
 
     Raises:
-        ConfigError: an invalid grammar; names line and column.
+        ConfigError: an invalid grammar, with line and column.
     """
-    return _Parser(tokens_of(text, name), name, normaliser).rules()
+    return _Parser(tokenize(text, name), name, normaliser).rules()
 
 
 class _Parser:
@@ -69,7 +66,7 @@ class _Parser:
             rule = self._rule()
             if rule.name in rules:
                 first = rules[rule.name].place
-                refuse(self._name, rule.place, f"<{rule.name}> is defined already, at {first}")
+                refuse(self._name, rule.place, f"<{rule.name}> is already defined at {first}")
             rules[rule.name] = rule
         if not any(rule.is_public for rule in rules.values()):
             raise ConfigError(
@@ -81,7 +78,7 @@ class _Parser:
         while (token := self._peek()) and token.text in ("grammar", "import"):
             if token.text == "import":
                 refuse(self._name, token.place, "import is not supported; copy the rules here")
-            while (now := self._take("';' behind the grammar's name")).text != ";":
+            while (now := self._take("';' after the grammar's name")).text != ";":
                 if now.kind != "word":
                     refuse(self._name, now.place, "the grammar's name ends with ';'")
 
@@ -95,8 +92,8 @@ class _Parser:
         name = token.text[1:-1].strip()
         if not NAME.fullmatch(name) or name in ("NULL", "VOID"):
             refuse(self._name, token.place, f"<{name}> cannot be defined; use another name")
-        if (sign := self._take("'=' behind the rule's name")).text != "=":
-            refuse(self._name, sign.place, f"{_shown(sign)}: '=' stands behind a rule's name")
+        if (sign := self._take("'=' after the rule's name")).text != "=":
+            refuse(self._name, sign.place, f"{_shown(sign)}: expected '=' after the rule's name")
         node = self._alternatives()
         end = self._take(f"';' at the end of <{name}>")
         if end.text != ";":
@@ -148,7 +145,7 @@ class _Parser:
             parts.append(self._tagged())
         if not parts:
             where = self._peek() or begin or self._tokens[-1]
-            refuse(self._name, where.place, f"nothing stands before {_shown(where)}; write <NULL>")
+            refuse(self._name, where.place, f"nothing before {_shown(where)}; write <NULL>")
         return parts[0] if len(parts) == 1 else Series(tuple(parts))
 
     def _tagged(self) -> Node:
@@ -190,8 +187,8 @@ class _Parser:
             return self._reference(token)
         if token.kind in ("word", "quoted"):
             return self._words(token)
-        what = {"tag": "a tag", "weight": "a weight"}.get(token.kind, _shown(token))
-        return refuse(self._name, token.place, f"{what} cannot stand here")
+        what = {"tag": "tag", "weight": "weight"}.get(token.kind, _shown(token))
+        return refuse(self._name, token.place, f"unexpected {what}")
 
     def _reference(self, token: Token) -> Node:
         name = token.text[1:-1].strip()
@@ -200,7 +197,7 @@ class _Parser:
         if name == "VOID":
             return Void()
         if not NAME.fullmatch(name):
-            refuse(self._name, token.place, f"{_shown(token)} is no rule's name")
+            refuse(self._name, token.place, f"{_shown(token)} is not a name")
         return Reference(name, token.place)
 
     def _words(self, token: Token) -> Node:

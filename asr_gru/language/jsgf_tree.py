@@ -1,4 +1,4 @@
-"""What a grammar consists of once it is read."""
+"""The syntax tree of a JSGF grammar."""
 
 from __future__ import annotations
 
@@ -24,13 +24,13 @@ __all__ = [
 
 
 class Place(NamedTuple):
-    """Where something stands in a grammar, both counted from 1."""
+    """A position in the text of a grammar, counted from 1."""
 
     line: int
     column: int
 
     def __str__(self) -> str:
-        """Return the place as errors name it."""
+        """Return the position as errors show it."""
         return f"line {self.line}, column {self.column}"
 
 
@@ -38,9 +38,9 @@ class Tag(NamedTuple):
     """A tag in braces.
 
     Attributes:
-        slot: the slot that is filled; None for a value alone.
-        has_value: whether the tag gives the value; otherwise what it stands behind does.
-        value: it.
+        slot: name of the slot that is filled; None for a value alone.
+        has_value: whether the tag contains the value; otherwise it is that of the tagged part.
+        value: the value.
     """
 
     slot: str | None
@@ -50,14 +50,14 @@ class Tag(NamedTuple):
 
 @dataclass(frozen=True, slots=True)
 class Words:
-    """Words in a row, as in ``WordGraph.spoken_as``."""
+    """Consecutive words, as in ``WordGraph.spoken_as``."""
 
     words: tuple[str, ...]
 
 
 @dataclass(frozen=True, slots=True)
 class Reference:
-    """A rule by its name, without angle brackets."""
+    """A reference to a rule, by name without angle brackets."""
 
     name: str
     place: Place
@@ -65,17 +65,17 @@ class Reference:
 
 @dataclass(frozen=True, slots=True)
 class Series:
-    """One after the other; without parts it is silence, as ``<NULL>``."""
+    """A sequence of parts; without parts it is ``<NULL>``, which says nothing."""
 
     parts: tuple[Node, ...]
 
 
 @dataclass(frozen=True, slots=True)
 class Alternatives:
-    """One of several.
+    """A choice of one option.
 
     Attributes:
-        options: they.
+        options: the options.
         weights: log-weight of each, in nats.
     """
 
@@ -85,7 +85,7 @@ class Alternatives:
 
 @dataclass(frozen=True, slots=True)
 class Repeat:
-    """Something that may be left out (``least`` 0), or said again (``again``), or both."""
+    """A part that is optional (``least`` 0), can be repeated (``again``), or both."""
 
     part: Node
     least: int
@@ -94,7 +94,7 @@ class Repeat:
 
 @dataclass(frozen=True, slots=True)
 class Tagged:
-    """Something with a tag behind it."""
+    """A part followed by a tag."""
 
     part: Node
     tag: Tag
@@ -102,14 +102,14 @@ class Tagged:
 
 @dataclass(frozen=True, slots=True)
 class Listed:
-    """One of many word sequences, each with a value."""
+    """A choice of one word sequence from a list, each with a value."""
 
     entries: Sequence[tuple[tuple[str, ...], Any]]
 
 
 @dataclass(frozen=True, slots=True)
 class Computed:
-    """Something whose values are made one by a function of this name."""
+    """A part whose values are combined by a function of ``builtin_rules.FUNCTIONS``."""
 
     part: Node
     function: str
@@ -117,7 +117,7 @@ class Computed:
 
 @dataclass(frozen=True, slots=True)
 class Void:
-    """What cannot be said: ``<VOID>``."""
+    """``<VOID>``, which nothing matches."""
 
 
 Node: TypeAlias = (

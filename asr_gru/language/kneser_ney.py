@@ -1,4 +1,4 @@
-"""Interpolated modified Kneser-Ney smoothing (Chen and Goodman 1999) by sorting."""
+"""Interpolated modified Kneser-Ney smoothing (Chen and Goodman 1999), by sorting keys."""
 
 from __future__ import annotations
 
@@ -16,19 +16,19 @@ from asr_gru.language.ngrams import Ints, find
 __all__ = ["Estimate", "count_ngrams", "discounts", "kneser_ney"]
 
 Counts = npt.NDArray[np.int32]
-USUAL_DISCOUNTS = (0.5, 1.0, 1.5)
+DEFAULT_DISCOUNTS = (0.5, 1.0, 1.5)
 
 
 @dataclass(frozen=True, slots=True)
 class Estimate:
-    """A model of one text, with what interpolation and pruning ask beyond it.
+    """A model of one text, with the counts that interpolation and pruning need.
 
     Attributes:
-        model: its probabilities.
-        counts: of each n-gram of orders 2, 3, ...: how often it is there in the highest order,
-            after how many different words below.
-        contexts: for contexts of 1, 2, ... words, keys and how often a word follows each.
-        words: words of the text, sentence ends included.
+        model: the model.
+        counts: counts of the n-grams of orders 2, 3, ...: occurrences in the highest order, numbers
+            of distinct preceding words below.
+        contexts: keys of contexts of 1, 2, ... words, and their numbers of occurrences.
+        words: number of words of the text, including sentence ends.
     """
 
     model: BackoffModel
@@ -38,13 +38,13 @@ class Estimate:
 
 
 def kneser_ney(stream: Stream, vocabulary: int, order: int, bits: int) -> Estimate:
-    """Estimate a model of the given order.
+    """Estimate a model of a text.
 
     Args:
-        stream: a text as ids.
-        vocabulary: words, with the marks.
-        order: words of the longest n-grams.
-        bits: of a word id in a key.
+        stream: the text as word ids.
+        vocabulary: size of the vocabulary, including the marks.
+        order: order of the model.
+        bits: number of bits of a word id in a key.
     """
     words = int(np.count_nonzero(stream != BOS_ID))
     counted = _continuations(stream, order, bits)
@@ -72,7 +72,7 @@ def kneser_ney(stream: Stream, vocabulary: int, order: int, bits: int) -> Estima
 
 
 def count_ngrams(stream: Stream, n: int, bits: int) -> tuple[Keys, Counts]:
-    """Return the n-grams within sentences, sorted, and how often each is there."""
+    """Return the sorted n-grams within sentences, and their counts."""
     length = max(0, len(stream) - n + 1)
     keys = np.zeros(length, np.uint64)
     inside = np.ones(length, bool)
@@ -90,13 +90,13 @@ def count_ngrams(stream: Stream, n: int, bits: int) -> tuple[Keys, Counts]:
 
 
 def discounts(counts: npt.NDArray[Any]) -> Doubles:
-    """Return what is taken from counts of 0, 1, 2, and 3 or more, ``(4,)``.
+    """Return the discounts of counts 0, 1, 2, and 3 or more, ``(4,)``.
 
-    Where a text is too small for the formula, the discounts are 0.5, 1 and 1.5.
+    If a text is too small to estimate them, they are 0, 0.5, 1 and 1.5.
     """
     ones, twos, threes, fours = (int(np.count_nonzero(counts == n)) for n in (1, 2, 3, 4))
     if min(ones, twos, threes, fours) == 0:
-        return np.array([0, *USUAL_DISCOUNTS])
+        return np.array([0, *DEFAULT_DISCOUNTS])
     y = ones / (ones + 2 * twos)
     found = 1 - 2 * y * twos / ones, 2 - 3 * y * threes / twos, 3 - 4 * y * fours / threes
     return np.array([0, *(min(max(d, 0.05), 0.95 * n) for n, d in enumerate(found, start=1))])
@@ -110,7 +110,7 @@ def _runs(keys: Keys) -> tuple[Keys, Counts]:
 
 
 def _by_context(keys: Keys, bits: int) -> tuple[Ints, Ints]:
-    """Return where each context begins in sorted keys, and the number of each key's context."""
+    """Return the start of each context in sorted keys, and the index of each key's context."""
     contexts = keys >> np.uint64(bits)
     first = np.ones(len(keys), bool)
     np.not_equal(contexts[1:], contexts[:-1], out=first[1:])
@@ -118,9 +118,9 @@ def _by_context(keys: Keys, bits: int) -> tuple[Ints, Ints]:
 
 
 def _continuations(stream: Stream, order: int, bits: int) -> list[tuple[Keys, Counts]]:
-    """Return n-grams of orders 1 to ``order``: how often below, after how many words.
+    """Return n-grams of orders 1 to ``order`` with counts; those below ``order`` are continuations.
 
-    What begins with ``<s>`` has no word before it and keeps its number of occurrences.
+    N-grams that begin with ``<s>`` have no preceding word and keep their number of occurrences.
     """
     counted = [count_ngrams(stream, order, bits)]
     (begins,) = np.nonzero(stream == BOS_ID)
@@ -139,7 +139,7 @@ def _continuations(stream: Stream, order: int, bits: int) -> list[tuple[Keys, Co
 
 
 def _started(stream: Stream, begins: Ints, n: int, bits: int) -> tuple[Keys, Counts]:
-    """Return the n-grams at the beginning of sentences, and how often each is there."""
+    """Return the n-grams at the beginning of sentences, and their counts."""
     begins = begins[begins + n <= len(stream)]
     keys = np.zeros(len(begins), np.uint64)
     inside = np.ones(len(begins), bool)
@@ -154,7 +154,7 @@ def _started(stream: Stream, begins: Ints, n: int, bits: int) -> tuple[Keys, Cou
 
 
 def _add_order(model: BackoffModel, keys: Keys, counts: Counts, n: int) -> None:
-    """Discount, and share what was taken by the order below."""
+    """Add an order: discounted counts, interpolated with the order below."""
     size = len(model.unigrams) if n == 2 else len(model.keys[-1])
     weights = np.ones(size, np.float32)
     model.backoffs.append(weights)

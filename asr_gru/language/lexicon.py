@@ -1,4 +1,4 @@
-"""How words are pronounced, for a search: flat arrays in one file, memory-mapped."""
+"""Pronunciation lexicons for decoding: flat arrays in one memory-mapped file."""
 
 from __future__ import annotations
 
@@ -15,31 +15,29 @@ from asr_gru.language.arrays import Array, read_arrays, write_arrays
 from asr_gru.language.dictionary import Entry, read_weighted
 from asr_gru.language.ngrams import Ints
 from asr_gru.language.packing import pack_words, unpack_words
-from asr_gru.language.texts import create_text
+from asr_gru.language.text_files import create_text
 
 __all__ = ["Lexicon"]
 
 KIND = "lexicon"
 MAX_COUNT = 255
-"""Phones of a pronunciation and pronunciations of a word: what eight bits count."""
-
-
+"""Maximum phones per pronunciation and pronunciations per word, which are stored in 8 bits."""
 COST_STEP = 1.0 / 16.0
-"""Nats in a step of the stored log-probabilities, which end at -255 steps."""
+"""Resolution of stored log-probabilities in nats; the lowest is -255 steps."""
 
 
 class Lexicon:
-    """Words with one or more pronunciations each, in the order in which they were given.
+    """Words with one or more pronunciations each, in the order given.
 
     Attributes:
-        phones: the inventory; a phone is a place in it.
-        words: each once.
-        spoken_words: for each pronunciation its place in ``words``, ascending, ``(n,)`` int64.
+        phones: the phone inventory; pronunciations are indices into it.
+        words: distinct words.
+        spoken_words: index into ``words`` of each pronunciation, ascending, ``(n,)`` int64.
         starts: the phones of pronunciation ``i`` are ``units[starts[i]:starts[i + 1]]``,
             ``(n + 1,)`` int64.
         units: phones of all pronunciations, ``(starts[-1],)`` uint8 or uint16.
-        log_probs: log-probability of each pronunciation of its word, in nats, relative to the most
-            probable one, ``(n,)`` float64; 0 where it is not known.
+        log_probs: log-probability of each pronunciation, in nats, relative to the most probable one
+            of its word, ``(n,)`` float64; 0 if unknown.
     """
 
     def __init__(self, meta: dict[str, Any], arrays: dict[str, Array], name: str) -> None:
@@ -71,18 +69,19 @@ class Lexicon:
         phones: Sequence[str],
         log_probs: Mapping[Entry, float] | None = None,
     ) -> Lexicon:
-        """Collect the pronunciations of each word; one that is given twice is kept once.
+        """Build a lexicon; duplicate entries are dropped.
 
         Args:
             entries: pairs of a word and its phones.
-            phones: the inventory, usually that of the acoustic model.
-            log_probs: log-probabilities of entries, in nats; of the pronunciations of a word only
-                their differences count, and one that is not listed has 0.
+            phones: the phone inventory, usually that of the acoustic model.
+            log_probs: log-probabilities of entries in nats, 0 if missing; only differences between
+                pronunciations of the same word matter.
 
         Raises:
-            DataError: a phone that is not in the inventory, an empty or endless pronunciation.
+            DataError: a phone that is not in the inventory, or a pronunciation that is empty or has
+                more than 255 phones.
         """
-        ids = {phone: place for place, phone in enumerate(phones)}
+        ids = {phone: index for index, phone in enumerate(phones)}
         collected: dict[str, dict[tuple[int, ...], None]] = {}
         for word, spoken in entries:
             unknown = [phone for phone in spoken if phone not in ids]
@@ -111,14 +110,14 @@ class Lexicon:
 
     @classmethod
     def of_letters(cls, words: Iterable[str], tokens: Sequence[str]) -> Lexicon:
-        """Return a lexicon in which a word is its characters, for models of characters.
+        """Build a lexicon of spellings, for models of characters.
 
         Args:
-            words: what can be recognised.
-            tokens: the characters that the model knows; a unit is a place among them.
+            words: the words.
+            tokens: tokens of the model, which are the inventory.
 
         Raises:
-            DataError: words with characters that are no tokens.
+            DataError: words with characters that are not tokens.
         """
         entries, refused, known = [], {}, set(tokens)
         for word in words:
@@ -138,21 +137,21 @@ class Lexicon:
 
     @classmethod
     def load(cls, path: str | Path) -> Lexicon:
-        """Map the file that ``save`` wrote.
+        """Memory-map a file written by ``save``.
 
         Raises:
-            ModelError: not there, cut, damaged, or no lexicon.
+            ModelError: the file cannot be read, is truncated or damaged, or is not a lexicon.
         """
         meta, arrays = read_arrays(Path(path), KIND)
         return cls(meta, arrays, str(path))
 
     def save(self, path: str | Path) -> None:
-        """Write the lexicon as one file."""
+        """Write the lexicon to a file."""
         write_arrays(Path(path), KIND, self._meta, self._arrays)
 
     @classmethod
     def read_text(cls, path: str | Path, phones: Sequence[str]) -> Lexicon:
-        """Read lines of ``WORD  PH ON ES``, as ``dictionary.read_weighted`` does."""
+        """Read a text dictionary; see ``dictionary.read_weighted``."""
         entries, log_probs = [], {}
         for word, spoken, probability in read_weighted(Path(path), phones):
             entries.append((word, spoken))
@@ -161,10 +160,10 @@ class Lexicon:
         return cls.build(entries, phones, log_probs)
 
     def write_text(self, path: str | Path) -> None:
-        """Write lines of ``WORD  PH ON ES``, one for each pronunciation, as ``create_text``.
+        """Write a text dictionary, compressed if its name ends in ``.gz`` or ``.xz``.
 
-        Where log-probabilities are known, ``WORD P PH ON ES`` as Kaldi's ``lexiconp.txt``, with P
-        relative to the most probable pronunciation.
+        If log-probabilities are known, lines are ``WORD P PH ON ES`` as in Kaldi's
+        ``lexiconp.txt``, with P relative to the most probable pronunciation of the word.
         """
         known = bool(self.log_probs.any())
         with create_text(Path(path)) as file:
@@ -174,7 +173,7 @@ class Lexicon:
 
     @cached_property
     def _ids(self) -> dict[str, int]:
-        return {word: place for place, word in enumerate(self.words)}
+        return {word: index for index, word in enumerate(self.words)}
 
     def __len__(self) -> int:
         return len(self.words)
@@ -183,27 +182,27 @@ class Lexicon:
         return word in self._ids
 
     def places(self, words: Sequence[str]) -> Ints:
-        """Return the place of each word in ``words``, -1 for those that are not here."""
+        """Return the index in ``self.words`` of each word, -1 for unknown words."""
         ids = self._ids
         return np.array([ids.get(word, -1) for word in words], np.int64)
 
     def pronunciations(self, word: str) -> list[tuple[int, ...]]:
-        """Return the pronunciations of a word as places in ``phones``; none if it is not here."""
-        place = self._ids.get(word)
-        if place is None:
+        """Return the pronunciations of a word as indices into ``phones``; none if unknown."""
+        index = self._ids.get(word)
+        if index is None:
             return []
-        first, end = np.searchsorted(self.spoken_words, [place, place + 1])
+        first, end = np.searchsorted(self.spoken_words, [index, index + 1])
         return [
             tuple(self.units[self.starts[row] : self.starts[row + 1]].tolist())
             for row in range(first, end)
         ]
 
     def spoken(self, word: str) -> list[tuple[str, ...]]:
-        """Return the pronunciations of a word as phones; none if it is not here."""
+        """Return the pronunciations of a word as phones; none if unknown."""
         return [tuple([self.phones[unit] for unit in units]) for units in self.pronunciations(word)]
 
     def entry_log_probs(self) -> dict[Entry, float]:
-        """Return the log-probabilities by entry, as ``build`` takes them; empty if unknown."""
+        """Return the log-probabilities by entry, as for ``build``; empty if unknown."""
         if not self.log_probs.any():
             return {}
         return dict(zip(self.entries(), self.log_probs.tolist(), strict=True))
@@ -212,25 +211,24 @@ class Lexicon:
         """Yield each word with each of its pronunciations, as phones."""
         units = self.units.tolist()
         starts = self.starts.tolist()
-        for row, place in enumerate(self.spoken_words.tolist()):
+        for row, index in enumerate(self.spoken_words.tolist()):
             phones = units[starts[row] : starts[row + 1]]
-            yield self.words[place], tuple([self.phones[phone] for phone in phones])
+            yield self.words[index], tuple([self.phones[phone] for phone in phones])
 
     def token_ids(self, tokens: Sequence[str]) -> Ints:
-        """Return the id that each of ``phones`` has among a model's tokens, ``(phones,)``.
+        """Return the token id of each of ``phones``, ``(phones,)``; -1 for unused phones.
 
         Raises:
-            ModelError: phones that occur in a pronunciation and are no tokens; -1 stands for
-                those that do not occur.
+            ModelError: a phone that occurs in a pronunciation is not a token.
         """
-        ids = {token: place for place, token in enumerate(tokens)}
+        ids = {token: index for index, token in enumerate(tokens)}
         found = np.array([ids.get(phone, -1) for phone in self.phones], np.int64)
         used = np.bincount(self.units, minlength=len(self.phones)) > 0
-        missing = [self.phones[place] for place in np.flatnonzero(used & (found < 0))]
+        missing = [self.phones[index] for index in np.flatnonzero(used & (found < 0))]
         if missing:
             raise ModelError(
-                f"the lexicon's {' '.join(missing[:8])}{' ...' if len(missing) > 8 else ''} "
-                "not among the model's tokens; build the lexicon for this model"
+                f"the lexicon's phones {' '.join(missing[:8])}{' ...' if len(missing) > 8 else ''} "
+                "are not among the model's tokens; build the lexicon for this model"
             )
         return found
 
@@ -240,7 +238,7 @@ def _costs(
     phones: Sequence[str],
     log_probs: Mapping[Entry, float],
 ) -> Array:
-    """Return how far each pronunciation falls behind the best of its word, in steps."""
+    """Return the cost of each pronunciation relative to the best of its word, in steps."""
     costs: list[int] = []
     for word, found in collected.items():
         values = [

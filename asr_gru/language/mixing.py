@@ -1,4 +1,4 @@
-"""Weights of a mixture, found on a text that none of its parts has seen."""
+"""Estimation of mixture weights on held-out texts."""
 
 from __future__ import annotations
 
@@ -11,23 +11,23 @@ import numpy.typing as npt
 __all__ = ["mixture_weights"]
 
 Doubles = npt.NDArray[np.float64]
-ROUNDS = 200
-SETTLED = 1e-6
+MAX_ITERATIONS = 200
+TOLERANCE = 1e-6
 
 
 def mixture_weights(probs: Sequence[npt.NDArray[Any]]) -> Doubles:
-    """Return the weights of models that make texts likeliest (EM; Jelinek and Mercer 1980).
+    """Return maximum-likelihood mixture weights, found by EM (Jelinek and Mercer 1980).
 
     Args:
-        probs: for each text the probability that each model gives each word, ``(models, words)``.
-            Texts count equally, whatever their length.
+        probs: for each text, the probability of each word in each model, ``(models, words)``.
+            Texts have equal weight, regardless of length.
 
     Returns:
-        Weights that sum to one, ``(models,)``; equal ones if there is no text.
+        Weights that sum to one, ``(models,)``; equal weights if there is no text.
     """
     models = probs[0].shape[0] if probs else 1
     weights = np.full(models, 1 / models)
-    for _ in range(ROUNDS):
+    for _ in range(MAX_ITERATIONS):
         shares = np.zeros(models)
         for text in probs:
             joint = weights[:, None] * text
@@ -36,6 +36,6 @@ def mixture_weights(probs: Sequence[npt.NDArray[Any]]) -> Doubles:
             break
         shares /= len(probs)
         change, weights = np.abs(shares - weights).max(), shares
-        if change < SETTLED:
+        if change < TOLERANCE:
             break
     return weights

@@ -1,8 +1,8 @@
-"""The n-gram model that a search asks: flat arrays in one file, memory-mapped.
+"""N-gram language models for decoding: flat arrays in one memory-mapped file.
 
-Log-probabilities and back-off weights are 8-bit codes on a uniform grid for each order. A state is
-one integer, the longest context that can still matter, so that equal states mean equal futures:
-hypotheses are recombined by it. ``trie.py`` has the arrays and how they are asked.
+Log-probabilities and back-off weights are quantised to 8 bits, with a uniform grid per order. A
+state is one integer, the longest context that can still matter, so that hypotheses with equal
+states can be recombined. ``trie.py`` describes the arrays and implements queries.
 """
 
 from __future__ import annotations
@@ -25,14 +25,14 @@ __all__ = ["LanguageModel"]
 
 
 class LanguageModel:
-    """A word n-gram model of any order, for hundreds of questions at once.
+    """A word n-gram model of any order, with vectorised queries.
 
     Attributes:
-        words: the vocabulary; an id is a place in it.
-        order: words of the longest n-grams.
-        counts: how many n-grams of each order there are.
+        words: the vocabulary; word ids are indices into it.
+        order: order of the model.
+        counts: number of n-grams of each order.
         bos, eos, unk: ids of ``<s>``, ``</s>`` and ``<unk>``.
-        unigram_log_probs: natural logarithm for each word without context, ``(words,)`` float32.
+        unigram_log_probs: log-probability of each word without context, ``(words,)`` float32.
     """
 
     def __init__(self, meta: dict[str, Any], arrays: dict[str, Array], name: str) -> None:
@@ -51,39 +51,40 @@ class LanguageModel:
 
     @classmethod
     def load(cls, path: str | Path) -> LanguageModel:
-        """Map the file that ``save`` wrote (milliseconds, whatever its size).
+        """Memory-map a file written by ``save``, which takes milliseconds.
 
         Raises:
-            ModelError: not there, cut, damaged, or no language model.
+            ModelError: the file cannot be read, is truncated or damaged, or is not a language
+                model.
         """
         meta, arrays = read_arrays(Path(path), KIND)
         return cls(meta, arrays, str(path))
 
     @classmethod
     def build(cls, ngrams: NGrams, *, quantise: bool = True) -> LanguageModel:
-        """Pack n-grams.
+        """Build a model from n-grams.
 
         Args:
-            ngrams: the model.
-            quantise: 8-bit codes; otherwise float32, four times as large and exact.
+            ngrams: the n-grams.
+            quantise: whether to store 8-bit codes rather than float32, which is exact but larger.
         """
         return cls(*pack(ngrams, quantise=quantise), "language model")
 
     @classmethod
     def from_bytes(cls, data: bytes, name: str) -> LanguageModel:
-        """Take the contents of a file that ``save`` wrote; ``name`` is for errors."""
+        """Read the contents of a file written by ``save``; ``name`` is its name in errors."""
         return cls(*read_arrays(data, KIND), name)
 
     def save(self, path: str | Path) -> None:
-        """Write the model as one file."""
+        """Write the model to a file."""
         write_bytes(path, self.to_bytes())
 
     def to_bytes(self, *, links: bool = True) -> bytes:
-        """Return what ``save`` writes.
+        """Return the contents of the file that ``save`` writes.
 
         Args:
-            links: with what orders above 3 need beyond the n-grams; it can also be found while
-                loading, at some 0.3 microseconds an n-gram.
+            links: whether to store the links to shorter contexts of orders above 3; without them,
+                they are computed on loading, in about 0.3 microseconds per n-gram.
         """
         arrays = self._arrays
         if links:
@@ -93,13 +94,13 @@ class LanguageModel:
 
     @cached_property
     def _ids(self) -> dict[str, int]:
-        return {word: place for place, word in enumerate(self.words)}
+        return {word: index for index, word in enumerate(self.words)}
 
     def __contains__(self, word: object) -> bool:
         return word in self._ids
 
     def id(self, word: str) -> int:
-        """Return the id of a word, that of ``<unk>`` if it is not in the vocabulary."""
+        """Return the id of a word, or that of ``<unk>`` if it is not in the vocabulary."""
         return self._ids.get(word, self.unk)
 
     def ids(self, words: Iterable[str]) -> Ints:
@@ -111,24 +112,24 @@ class LanguageModel:
         return int(self._trie.longest[self.bos])
 
     def score(self, states: Ints, words: Ints) -> tuple[Floats, Ints]:
-        """Return how likely each word is after its state, and the state after it.
+        """Score words after states.
 
         Args:
-            states: from ``start`` or from here, ``(n,)``.
-            words: ids, ``(n,)``.
+            states: states from ``start`` or earlier calls, ``(n,)``.
+            words: word ids, ``(n,)``.
 
         Returns:
-            Natural logarithms ``(n,)`` float32, and the next states ``(n,)`` int64. Each pair is
-            judged for itself: neighbours change nothing.
+            Log-probabilities ``(n,)`` float32, and the next states ``(n,)`` int64. Each result
+            depends on its state and word only.
         """
         return self._trie.score(states, words)
 
     def end(self, states: Ints) -> Floats:
-        """Return how likely the sentence ends after each state, natural logarithms ``(n,)``."""
+        """Return the log-probability of the end of the sentence after each state, ``(n,)``."""
         return self.score(states, np.full(len(states), self.eos, np.int64))[0]
 
     def sentence(self, words: Iterable[str]) -> Floats:
-        """Return the log-probability of each word and of the end, ``(words + 1,)``."""
+        """Return the log-probabilities of the words and end of a sentence, ``(words + 1,)``."""
         state, log_probs = np.array([self.start()]), []
         for word in [*self.ids(words).tolist(), self.eos]:
             log_prob, state = self.score(state, np.array([word]))
@@ -136,7 +137,7 @@ class LanguageModel:
         return np.array(log_probs, np.float32)
 
     def ngrams(self) -> NGrams:
-        """Return the n-grams as they are after packing (for ARPA)."""
+        """Return the n-grams with their stored, possibly quantised, values."""
         levels = []
         for n, count in enumerate(self.counts, start=1):
             words, parents = np.arange(count), np.zeros(count, np.int64)

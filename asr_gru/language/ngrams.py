@@ -1,8 +1,7 @@
-"""N-grams with their probabilities in memory: what is estimated, pruned, read and written.
+"""N-grams with probabilities in memory, as they are estimated, pruned, read and written.
 
 The n-grams of one order are rows, sorted by (row of the first n-1 words, last word), so that a
-model of any order is a trie of flat arrays. Log-probabilities and back-off weights are natural
-logarithms.
+model of any order is a trie of flat arrays. All logarithms are natural.
 """
 
 from __future__ import annotations
@@ -21,7 +20,7 @@ Floats = npt.NDArray[np.float32]
 BOS, EOS, UNK = "<s>", "</s>", "<unk>"
 MAX_ORDER = 5
 IMPOSSIBLE = float(-99 * np.log(10))
-"""Log-probability of what never comes (-99 in ARPA), such as ``<s>`` after a word."""
+"""Log-probability of impossible events, -99 in ARPA, such as ``<s>`` after a word."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,10 +28,10 @@ class Level:
     """The n-grams of one order, sorted by (parent, word) and without duplicates.
 
     Attributes:
-        parents: row of the first n-1 words in the level below, ``(n,)``; 0 for single words.
+        parents: row of the first n-1 words in the level below, ``(n,)``; 0 for unigrams.
         words: id of the last word, ``(n,)``.
-        log_probs: of the last word after the others, ``(n,)``.
-        backoffs: added where a longer n-gram is not listed, ``(n,)``; 0 in the highest order.
+        log_probs: log-probability of the last word after the others, ``(n,)``.
+        backoffs: log back-off weights, ``(n,)``; 0 in the highest order.
     """
 
     parents: Ints
@@ -45,17 +44,17 @@ class Level:
 
     @property
     def keys(self) -> Ints:
-        """Parent and word in one sorted integer, ``(n,)``."""
+        """Parent and word as one integer, sorted, ``(n,)``."""
         return keys(self.parents, self.words)
 
 
 @dataclass(frozen=True, slots=True)
 class NGrams:
-    """A back-off model (Katz 1987) as in an ARPA file.
+    """A back-off model (Katz 1987), as in an ARPA file.
 
     Attributes:
-        words: the vocabulary; an id is a place in it. It has ``<s>``, ``</s>`` and ``<unk>``.
-        levels: of order 1 (a row for every word of the vocabulary), 2, and so on.
+        words: the vocabulary, with ``<s>``, ``</s>`` and ``<unk>``; word ids are indices into it.
+        levels: n-grams of orders 1 (a row for every word of the vocabulary), 2, ...
     """
 
     words: tuple[str, ...]
@@ -63,12 +62,12 @@ class NGrams:
 
     @property
     def order(self) -> int:
-        """Words of the longest n-grams."""
+        """Order of the model."""
         return len(self.levels)
 
     @property
     def counts(self) -> tuple[int, ...]:
-        """How many n-grams of each order there are."""
+        """Number of n-grams of each order."""
         return tuple(map(len, self.levels))
 
     def grams(self, order: int) -> Ints:
@@ -90,13 +89,13 @@ class NGrams:
 
 
 def keys(parents: npt.NDArray[Any], words: npt.NDArray[Any]) -> Ints:
-    """Return one integer for each pair; it sorts as the pairs do."""
+    """Return an integer for each pair, in the order of the pairs."""
     return (parents.astype(np.int64) << 32) | words.astype(np.int64)
 
 
 def find(known: npt.NDArray[Any], wanted: npt.NDArray[Any]) -> Ints:
-    """Return the place of each ``wanted`` value in the sorted array ``known``, or -1."""
+    """Return the index of each ``wanted`` value in the sorted array ``known``, or -1."""
     if not len(known):
         return np.full(len(wanted), -1, np.int64)
-    places = np.minimum(np.searchsorted(known, wanted), len(known) - 1)
-    return np.where(known[places] == wanted, places, -1).astype(np.int64)
+    indices = np.minimum(np.searchsorted(known, wanted), len(known) - 1)
+    return np.where(known[indices] == wanted, indices, -1).astype(np.int64)

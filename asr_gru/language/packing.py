@@ -1,9 +1,8 @@
-"""N-grams as the arrays of a file: 8-bit codes, short word ids, offsets of two bytes.
+"""Packs n-grams into arrays: 8-bit codes, short word ids and 16-bit offsets.
 
-A language model spends most bytes on n-grams that no longer one begins with, and on saying so.
-Where the longer ones of a row begin is stored as a 32-bit number for a block of rows and a 16-bit
-step for each, and word ids take 16 bits where the vocabulary allows: 3 bytes for an n-gram of the
-highest order, about 6 for one below.
+The offset of the longer n-grams that begin with a row is stored as a 32-bit base per block of rows
+and a 16-bit step per row; word ids take 16 bits if the vocabulary allows. An n-gram of the highest
+order then takes 3 bytes, and one of a lower order about 6.
 """
 
 from __future__ import annotations
@@ -21,12 +20,12 @@ __all__ = ["KIND", "pack", "pack_words", "packed_bytes", "unpack_words"]
 
 KIND = "ngram"
 MAX_SHIFT = 6
-BARELY = np.float32(1e-30)
-"""Stands for a back-off weight of 0 where longer n-grams follow, as plain 0 says none does."""
+TINY = np.float32(1e-30)
+"""Replaces a back-off weight of 0 if longer n-grams follow, because 0 means that none does."""
 
 
 def pack(ngrams: NGrams, *, quantise: bool) -> tuple[dict[str, Any], dict[str, Array]]:
-    """Return the meta data and arrays of a model's file.
+    """Return the metadata and arrays of a model's file.
 
     Raises:
         DataError: the vocabulary has no ``<s>``, ``</s>`` or ``<unk>``.
@@ -46,7 +45,7 @@ def pack(ngrams: NGrams, *, quantise: bool) -> tuple[dict[str, Any], dict[str, A
         if n == ngrams.order:
             break
         longer = np.bincount(ngrams.levels[n].parents, minlength=len(level))
-        weights = np.where((longer > 0) & (level.backoffs == 0), BARELY, level.backoffs)
+        weights = np.where((longer > 0) & (level.backoffs == 0), TINY, level.backoffs)
         arrays[f"backoffs.{n}"], arrays[f"backoff_grid.{n}"] = _codes(
             weights, 0.0, weights == 0, quantise=quantise
         )
@@ -58,12 +57,12 @@ def pack(ngrams: NGrams, *, quantise: bool) -> tuple[dict[str, Any], dict[str, A
 
 
 def packed_bytes(words: int, counts: tuple[int, ...], *, links: bool = True) -> int:
-    """Return about how many bytes a packed, quantised model takes, without its list of words.
+    """Estimate the size in bytes of a packed, quantised model, without its list of words.
 
     Args:
         words: size of the vocabulary.
-        counts: n-grams of each order, from 1.
-        links: with the links to shorter contexts that orders above 3 have.
+        counts: number of n-grams of each order, from 1.
+        links: whether to include the links to shorter contexts of orders above 3.
     """
     word_bytes = _word_type(words)().itemsize
     total = 0.0
@@ -92,11 +91,11 @@ def _word_type(words: int) -> type[np.uint8 | np.uint16 | np.uint32]:
 def _codes(
     values: Floats, special: float, is_special: Array, *, quantise: bool
 ) -> tuple[Array, Floats]:
-    """Return 8-bit codes and their grid: code 0 for ``special``, 255 equal steps for the rest."""
+    """Return 8-bit codes and their grid: code 0 for ``special``, then 255 uniform values."""
     if not quantise:
         return np.where(is_special, special, values).astype(np.float32), np.zeros(0, np.float32)
-    usual = values[~is_special]
-    low, high = (float(usual.min()), float(usual.max())) if len(usual) else (0.0, 0.0)
+    others = values[~is_special]
+    low, high = (float(others.min()), float(others.max())) if len(others) else (0.0, 0.0)
     step = (high - low) / 254 or 1.0
     codes = np.where(is_special, 0, 1 + np.round((values - low) / step).clip(0, 254))
     grid = np.concatenate([[special], low + step * np.arange(255)])
@@ -104,7 +103,7 @@ def _codes(
 
 
 def _offsets(firsts: Ints) -> tuple[Array, Array, int]:
-    """Split ascending offsets into 32 bits for a block of rows and 16 bits for each row."""
+    """Split ascending offsets into a 32-bit base per block of rows and a 16-bit step per row."""
     rows = np.arange(len(firsts))
     for shift in range(MAX_SHIFT, -1, -1):
         base = firsts[:: 1 << shift]

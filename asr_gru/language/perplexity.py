@@ -1,4 +1,4 @@
-"""How well a language model predicts a text."""
+"""Perplexity of a language model on a text."""
 
 from __future__ import annotations
 
@@ -21,11 +21,10 @@ class Perplexity:
     """The score of a text.
 
     Attributes:
-        sentences: lines with words.
-        words: words, without sentence ends.
-        unknown: words outside the vocabulary; they are contexts, but their own probability does
-            not count.
-        log_prob: natural logarithm of the probability of all known words and sentence ends.
+        sentences: number of lines with words.
+        words: number of words, without sentence ends.
+        unknown: number of words outside the vocabulary, which are not scored.
+        log_prob: log-probability of all known words and sentence ends.
     """
 
     sentences: int
@@ -35,20 +34,20 @@ class Perplexity:
 
     @property
     def perplexity(self) -> float:
-        """Of a known word or a sentence end."""
+        """Perplexity per known word or sentence end."""
         return math.exp(-self.log_prob / (self.words - self.unknown + self.sentences))
 
     @property
     def unknown_percent(self) -> float:
-        """Words outside the vocabulary, of a hundred words."""
+        """Percentage of words outside the vocabulary."""
         return 100 * self.unknown / self.words
 
 
 def perplexity(model: LanguageModel, blocks: Iterable[str], name: str = "text") -> Perplexity:
-    """Score a text in blocks of whole lines: one sentence a line, words between white space.
+    """Score a text, given as blocks of whole lines with one sentence per line.
 
     Raises:
-        DataError: without words.
+        DataError: the text has no words.
     """
     sentences = words = unknown = 0
     log_prob = 0.0
@@ -61,12 +60,12 @@ def perplexity(model: LanguageModel, blocks: Iterable[str], name: str = "text") 
             unknown += sum(int(np.count_nonzero(ids == model.unk)) for ids in part)
             log_prob += _score(model, part)
     if not words:
-        raise DataError(f"{name}: no words in it; give a text, one sentence a line")
+        raise DataError(f"{name}: no words; give a text with one sentence per line")
     return Perplexity(sentences, words, unknown, log_prob)
 
 
 def _score(model: LanguageModel, sentences: list[np.typing.NDArray[np.int64]]) -> float:
-    """Return the log-probability of all known words and of the ends, all sentences at once."""
+    """Return the log-probability of all known words and sentence ends, batched over sentences."""
     sentences = sorted(sentences, key=len, reverse=True)
     lengths = np.array([len(ids) for ids in sentences])
     padded = np.full((len(sentences), lengths[0] + 1), model.eos, np.int64)
@@ -74,9 +73,9 @@ def _score(model: LanguageModel, sentences: list[np.typing.NDArray[np.int64]]) -
         padded[row, : len(ids)] = ids
     states = np.full(len(sentences), model.start(), np.int64)
     total = 0.0
-    for place in range(padded.shape[1]):
-        going = int(np.count_nonzero(lengths >= place))
-        asked = padded[:going, place]
-        log_probs, states = model.score(states[:going], asked)
-        total += float(log_probs[asked != model.unk].astype(np.float64).sum())
+    for position in range(padded.shape[1]):
+        active = int(np.count_nonzero(lengths >= position))
+        words = padded[:active, position]
+        log_probs, states = model.score(states[:active], words)
+        total += float(log_probs[words != model.unk].astype(np.float64).sum())
     return total

@@ -1,4 +1,4 @@
-"""A list of phrases, of which one is said or none."""
+"""A closed list of phrases."""
 
 from __future__ import annotations
 
@@ -17,18 +17,18 @@ MAX_PHRASE_CHARACTERS = 1_000
 
 
 class PhraseList:
-    """Phrases as a program wrote them, and as their words are recognised.
+    """Phrases as given, and the word sequences they are recognised as.
 
     Args:
-        phrases: each as people write it; digits are read as numbers, case and punctuation do not
-            matter. Of two that have the same words the first is taken.
-        normaliser: how the model's words are written.
+        phrases: phrases in written form; digits are read as numbers, case and punctuation do not
+            matter. Of several phrases with the same words, the first is returned.
+        normaliser: normaliser of the model's words.
 
     Attributes:
-        graph: the words.
+        graph: the phrases as a graph of words.
 
     Raises:
-        ConfigError: no phrases, or one that has no words or is too long.
+        ConfigError: no phrases, or a phrase without words or too long.
     """
 
     def __init__(
@@ -54,6 +54,6 @@ class PhraseList:
         self.graph: WordGraph = phrase_graph(self._index)
 
     def match(self, words: Sequence[str]) -> Match | None:
-        """Return the phrase with these words."""
+        """Return the phrase with these words, or None."""
         index = self._index.get(tuple(words))
         return None if index is None else Match(phrase=self.phrases[index], index=index)

@@ -1,4 +1,4 @@
-"""Where a pronunciation comes from: a dictionary, a rule, or the letters of the word."""
+"""Pronunciations of English words from a dictionary, rules and grapheme-to-phoneme conversion."""
 
 from __future__ import annotations
 
@@ -36,11 +36,11 @@ IN_DICTIONARY = "dictionary"
 
 @dataclass(frozen=True, slots=True)
 class Pronunciation:
-    """One way to say a word.
+    """A pronunciation of a word.
 
     Attributes:
-        phones: of the word.
-        source: where they come from, such as ``dictionary`` or ``plural of 'dog'``.
+        phones: the phones.
+        source: source of the pronunciation, such as ``dictionary`` or ``plural of 'dog'``.
     """
 
     phones: Phones
@@ -48,66 +48,65 @@ class Pronunciation:
 
     @property
     def kind(self) -> str:
-        """The source without the word it falls back on."""
+        """The source without the related word."""
         return self.source.split(" '", 1)[0]
 
 
 class Pronouncer:
     """Finds pronunciations of English words.
 
-    Asked in turn: the dictionary, endings, British spellings, letters spelled out, words joined
-    by hyphens; last the grapheme-to-phoneme model. Case and accents do not matter, but
-    a short word in capitals that no dictionary has is spelled out.
+    Tries in turn the dictionary, endings, British spellings, abbreviations, compounds with hyphens,
+    and grapheme-to-phoneme conversion. Case and accents are ignored, except that a short word in
+    capitals that is not in the dictionary is spelled out.
     """
 
     def __init__(self, dictionary: Lexicon, g2p: GraphemeToPhoneme | None = None) -> None:
         self.dictionary, self.g2p = dictionary, g2p
 
     def pronounce(self, word: str, n: int = 1) -> list[Pronunciation]:
-        """Return the pronunciations of one word, as ``pronounce_all`` does."""
+        """Return the pronunciations of a word; see ``pronounce_all``."""
         return self.pronounce_all([word], n)[0]
 
     def pronounce_all(self, words: Sequence[str], n: int = 1) -> list[list[Pronunciation]]:
-        """Return the pronunciations of each word, the commonest first.
+        """Return the pronunciations of each word, the most common first.
 
         Args:
-            words: without white space.
-            n: the most pronunciations from letters alone; a dictionary's are all given.
+            words: words without white space.
+            n: maximum number of predicted pronunciations; those of the dictionary are all returned.
 
         Raises:
             DataError: words that cannot be pronounced, with their characters.
         """
         found = [self.by_rule(word) for word in words]
-        rest = [place for place, known in enumerate(found) if not known]
+        rest = [index for index, known in enumerate(found) if not known]
         refused: dict[str, str] = {}
         for first in range(0, len(rest), BATCH):
-            asked = {}
-            for place in rest[first : first + BATCH]:
-                plain = _plain(words[place])
-                strange = sorted(set(plain) - (self.g2p.letters if self.g2p else frozenset()))
-                if strange or not plain:
-                    refused[words[place]] = " ".join(map(repr, strange)) or "no letters"
+            batch = {}
+            for index in rest[first : first + BATCH]:
+                plain = _plain(words[index])
+                unknown = sorted(set(plain) - (self.g2p.letters if self.g2p else frozenset()))
+                if unknown or not plain:
+                    refused[words[index]] = " ".join(map(repr, unknown)) or "no letters"
                 else:
-                    asked[place] = plain
-            if not asked or self.g2p is None:
+                    batch[index] = plain
+            if not batch or self.g2p is None:
                 continue
-            for place, ways in zip(
-                asked, self.g2p.pronounce_all(list(asked.values()), n), strict=True
-            ):
-                found[place] = [Pronunciation(phones, FROM_LETTERS) for phones, _ in ways]
+            predicted = self.g2p.pronounce_all(list(batch.values()), n)
+            for index, ways in zip(batch, predicted, strict=True):
+                found[index] = [Pronunciation(phones, FROM_LETTERS) for phones, _ in ways]
                 if not ways:
-                    refused[words[place]] = " ".join(map(repr, sorted(set(asked[place]))))
+                    refused[words[index]] = " ".join(map(repr, sorted(set(batch[index]))))
         if refused:
-            word, strange_shown = next(iter(refused.items()))
+            word, characters = next(iter(refused.items()))
             others = f" and {len(refused) - 1} more" if len(refused) > 1 else ""
             raise DataError(
-                f"{word!r}{others} cannot be pronounced: {strange_shown}; leave it out, or give "
+                f"{word!r}{others} cannot be pronounced: {characters}; leave it out, or give "
                 "its phones in a dictionary"
             )
         return found
 
     def by_rule(self, word: str) -> list[Pronunciation]:
-        """Return what dictionary and rules say without the model of letters, or nothing."""
+        """Return pronunciations from the dictionary and rules only; may be empty."""
         plain = _plain(word)
         if found := self._by_rule(plain, MAX_DEPTH):
             return found
@@ -143,7 +142,7 @@ class Pronouncer:
         return []
 
     def _concatenate(self, parts: Sequence[str], name: str) -> list[Pronunciation]:
-        """Concatenate pronunciations of words, if the dictionary, a rule or the model has each."""
+        """Concatenate the pronunciations of words; empty if one has none."""
         spoken: list[list[Phones]] = []
         for part in parts:
             known = [one.phones for one in self._by_rule(part, MAX_DEPTH - 1)]
@@ -163,7 +162,7 @@ class Pronouncer:
     def lexicon(
         self, words: Sequence[str], phones: Sequence[str] = ENGLISH_PHONES, n: int = 1
     ) -> tuple[Lexicon, dict[str, str]]:
-        """Return a lexicon of words, and the kind of source that each word's first came from.
+        """Return a lexicon of words, and the source of the first pronunciation of each word.
 
         Raises:
             DataError: words that cannot be pronounced, or a phone that is not in ``phones``.
@@ -179,13 +178,13 @@ class Pronouncer:
 
 @lru_cache(maxsize=1)
 def load_english() -> Pronouncer:
-    """Return the pronouncer of the CMU Pronouncing Dictionary and a model trained on it."""
+    """Return the pronouncer with the CMU Pronouncing Dictionary and a model trained on it."""
     dictionary = Lexicon.read_text(DATA / "cmudict.txt.xz", ENGLISH_PHONES)
     return Pronouncer(dictionary, GraphemeToPhoneme.load(DATA / "g2p.bin.xz"))
 
 
 def _plain(word: str) -> str:
-    """Return a word in lower case, without accents, with the usual apostrophe."""
+    """Return a word in lower case, without accents, with ASCII apostrophes."""
     decomposed = unicodedata.normalize("NFKD", word.lower().replace("’", "'"))
     return "".join(c for c in decomposed if not unicodedata.combining(c))
 

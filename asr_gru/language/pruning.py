@@ -1,4 +1,4 @@
-"""Entropy pruning (Stolcke 1998) to a size in bytes."""
+"""Entropy pruning (Stolcke 1998) of language models to a size in bytes."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ __all__ = ["prune"]
 Mask = npt.NDArray[np.bool_]
 STEPS = 50
 RANGE = 1e-16, 1.0
-"""Of the threshold, in nats a word: from nothing pruned to everything."""
+"""Range of the threshold, in nats per word: from nothing pruned to everything."""
 
 
 def prune(
@@ -26,18 +26,18 @@ def prune(
     *,
     links: bool = True,
 ) -> BackoffModel:
-    """Leave out the n-grams whose loss changes the model least, until it packs into ``size``.
+    """Prune the n-grams that change the model least, until it packs into ``size`` bytes.
 
-    An n-gram is judged by how far the distribution after its context moves, in relative entropy,
-    if it alone is left out and the weight of the context follows; all orders share a threshold.
-    Prefixes of what stays stay.
+    The criterion is the relative entropy between the model and the model without the n-gram, with
+    its back-off weight adjusted. All orders share a threshold. Prefixes of remaining n-grams
+    remain.
 
     Args:
-        model: normalised.
-        margins: of orders 2, 3, ..., from ``normalise``.
-        contexts: how likely contexts of 1, 2, ... words are.
-        size: bytes of the packed n-grams; single words always stay.
-        links: count the links of orders above 3.
+        model: a normalised model.
+        margins: margins of orders 2, 3, ..., from ``normalise``.
+        contexts: probabilities of contexts of 1, 2, ... words.
+        size: maximum bytes of the packed n-grams; unigrams are never pruned.
+        links: whether to count the links of orders above 3.
     """
     words = len(model.unigrams)
     costs = [
@@ -79,11 +79,11 @@ def prune(
 
 
 def _costs(probs: npt.NDArray[np.float32], margins: Margins, contexts: Doubles) -> Doubles:
-    """Return the relative entropy, in nats a word, that leaving out each n-gram alone costs."""
+    """Return the relative entropy, in nats per word, of removing each n-gram alone."""
     own = probs.astype(np.float64)
     free, below = margins.free[margins.place], margins.below
     log_weight = np.log(free / margins.free_below[margins.place])
     new_weight = np.log((free + own) / (margins.free_below[margins.place] + below))
-    moved = own * (np.log(below) + new_weight - np.log(own)) + free * (new_weight - log_weight)
-    costs: Doubles = -contexts[margins.parents] * moved
+    change = own * (np.log(below) + new_weight - np.log(own)) + free * (new_weight - log_weight)
+    costs: Doubles = -contexts[margins.parents] * change
     return costs

@@ -1,9 +1,8 @@
-"""N-grams as a trie of sorted arrays, asked about hundreds of (context, word) pairs at once.
+"""N-grams as a trie of sorted arrays, with vectorised queries.
 
-An n-gram of order n is a row among those that share its first n-1 words, sorted by its last word,
-so a query is a bisection for each order (Whittaker and Raj 2001, Heafield 2011). A state is one
-integer: 0 is the empty context, then come the n-grams of order 1, those of order 2 and so on below
-the highest, row by row.
+The n-grams that share their first n-1 words are consecutive rows, sorted by last word, so a query
+is a binary search per order (Whittaker and Raj 2001, Heafield 2011). A state is one integer: 0 is
+the empty context; the n-grams below the highest order follow, order by order and row by row.
 """
 
 from __future__ import annotations
@@ -23,13 +22,13 @@ MAX_STORED_ORDER = 9
 
 @dataclass(frozen=True, slots=True)
 class _Values:
-    """Numbers as codes on a grid, or as they are where the grid is empty."""
+    """Numbers as codes on a grid, or as float32 if the grid is empty."""
 
     codes: Array
     grid: Floats
 
     def take(self, rows: Ints) -> Floats:
-        """Return the numbers of some rows; one beyond an end is that of the end."""
+        """Return the numbers of some rows; rows out of range are clipped."""
         codes = self.codes.take(rows, mode="clip")
         values: Floats = self.grid.take(codes) if len(self.grid) else codes
         return values
@@ -41,30 +40,30 @@ class _Values:
 
     @property
     def sound(self) -> bool:
-        """Whether every code is on the grid, and every number finite."""
+        """Whether all codes are on the grid, and all numbers finite."""
         numbers = self.grid if len(self.grid) else self.codes
         types = self.codes.dtype == (np.uint8 if len(self.grid) else np.float32)
         return types and len(self.grid) in (0, 256) and bool(np.all(np.isfinite(numbers)))
 
 
 class Trie:
-    """What the arrays of a file say, and what can be asked about them.
+    """A trie of n-grams.
 
     Args:
-        meta: of the file.
-        arrays: of the file.
+        meta: metadata of the file.
+        arrays: arrays of the file.
         words: size of the vocabulary.
 
     Attributes:
-        order: words of the longest n-grams.
-        counts: how many n-grams of each order there are.
-        unigram_log_probs: ``(words,)`` natural logarithms.
-        longest: ``(words,)`` state after each word where what was before does not matter.
-        links: for each order below the highest but the first, the state of the longest listed
-            n-gram that ends each of its own; None where it is a word.
+        order: order of the model.
+        counts: number of n-grams of each order.
+        unigram_log_probs: log-probabilities of words without context, ``(words,)``.
+        longest: state after each word without context, ``(words,)``.
+        links: for each order below the highest, the state of the longest listed proper suffix of
+            each n-gram; None if it is a single word.
 
     Raises:
-        KeyError, TypeError, ValueError, IndexError: the arrays do not fit together.
+        KeyError, TypeError, ValueError, IndexError: the arrays are inconsistent.
     """
 
     def __init__(self, meta: dict[str, Any], arrays: dict[str, Array], words: int) -> None:
@@ -81,7 +80,7 @@ class Trie:
         self._starts: list[int] = starts[: self.order]
         """The state of the first n-gram of each order."""
         self._last_starts: list[int] = [start - starts[1] for start in starts[1:]]
-        """Where the n-grams of each order from 2 begin in ``_last``."""
+        """Start of the n-grams of each order from 2 in ``_last``."""
         _check_words(self._last, self.counts, words)
         backoffs = [
             _Values(arrays[f"backoffs.{n}"], arrays[f"backoff_grid.{n}"]) for n in orders[:-1]
@@ -91,7 +90,7 @@ class Trie:
         zero = np.zeros(1, np.float32)
         self._backoffs = np.concatenate([zero, *(values.all() for values in backoffs)])
         self._goes_on = np.concatenate([[False], *(values.codes != 0 for values in backoffs)])
-        """Code 0 marks an n-gram that no longer one begins with; its weight is 0."""
+        """Code 0 marks an n-gram that is not a prefix of a longer one; its weight is 0."""
         self._first = self._firsts(meta, arrays)
         self.unigram_log_probs = self._log_probs[0].all()
         self.longest = np.zeros(words, np.int64)
@@ -105,21 +104,12 @@ class Trie:
             self.links.append(self._find_links(n) if links is None else links)
 
     def score(self, states: Ints, words: Ints) -> tuple[Floats, Ints]:
-        """Return how likely each word is after its state, and the state after it.
-
-        Args:
-            states: ``(n,)``.
-            words: ids, ``(n,)``.
-
-        Returns:
-            Natural logarithms ``(n,)`` float32, and the next states ``(n,)`` int64. Each pair is
-            judged for itself: neighbours change nothing.
-        """
+        """Score words after states; see ``LanguageModel.score``."""
         log_probs, following = self.unigram_log_probs.take(words), self.longest.take(words)
         if self.order == 1:
             return log_probs, following
         contexts = self._contexts_of(states)
-        # One bisection for all orders: its cost is the number of numpy calls.
+        # One binary search for all orders: its cost is the number of numpy calls.
         found = self._find(contexts, words)
         first_state = self._starts[1]
         for n, (context, place) in enumerate(zip(contexts, found, strict=True), start=1):
@@ -133,7 +123,7 @@ class Trie:
         return log_probs, following
 
     def parents(self, n: int) -> Ints:
-        """Return for each n-gram of order ``n`` the row of its first words."""
+        """Return the row of the first n-1 words of each n-gram of order ``n``."""
         start, count = self._starts[n - 2], self.counts[n - 2]
         return np.repeat(np.arange(count), np.diff(self._first[start : start + count + 1]))
 
@@ -147,38 +137,35 @@ class Trie:
         return self._log_probs[n - 1].all()
 
     def backoffs(self, n: int) -> Floats:
-        """Return the back-off weight of each n-gram of order ``n``."""
+        """Return the log back-off weight of each n-gram of order ``n``."""
         count = self.counts[n - 1]
         if n == self.order:
             return np.zeros(count, np.float32)
         return self._backoffs[self._starts[n - 1] : self._starts[n - 1] + count]
 
     def _contexts_of(self, states: Ints) -> Ints:
-        """States of the contexts of 1, 2, ... words that end each, ``(order - 1, n)``.
-
-        0 where there is none.
-        """
+        """Return the states of the last 1, 2, ... words of each, ``(order - 1, n)``; 0 if none."""
         contexts = np.empty((self.order - 1, len(states)), np.int64)
         for n in range(self.order - 1, 1, -1):
-            here = states >= self._starts[n - 1]
-            np.multiply(states, here, out=contexts[n - 1])
+            is_order = states >= self._starts[n - 1]
+            np.multiply(states, is_order, out=contexts[n - 1])
             shorter = self._link(n, states - self._starts[n - 1])
-            states = states + (shorter - states) * here
+            states = states + (shorter - states) * is_order
         contexts[0] = states
         return contexts
 
     def _link(self, n: int, rows: Ints) -> Ints:
-        """State of the longest listed n-gram that ends each of order ``n`` (2 or more)."""
+        """Return the state of the longest listed suffix of n-grams of order ``n`` (2 or more)."""
         links = self.links[n - 1]
         ends, offset = (self._last, 1) if links is None else (links, 0)
         return np.add(ends.take(rows, mode="clip"), offset, dtype=np.int64)
 
     def _find(self, contexts: Ints, words: Ints) -> Ints:
-        """Return where in ``_last`` each word stands behind its contexts, or -1.
+        """Return the index in ``_last`` of each word after its contexts, or -1.
 
         Args:
             contexts: states, ``(..., n)``.
-            words: ids, ``(n,)``.
+            words: word ids, ``(n,)``.
         """
         before = np.subtract(self._first.take(contexts), 1, dtype=np.int64)
         final = np.subtract(self._first.take(contexts + 1), 1, dtype=np.int64)
@@ -201,7 +188,7 @@ class Trie:
         return np.where(right, place, -1)
 
     def _firsts(self, meta: dict[str, Any], arrays: dict[str, Array]) -> Array:
-        """Return where the n-grams behind each state begin in ``_last``, and the end of all."""
+        """Return the start in ``_last`` of the n-grams after each state, and the end of all."""
         parts: list[Array] = [np.zeros(1, np.int64)]
         for n in range(1, self.order):
             base, steps = arrays[f"base.{n}"], arrays[f"steps.{n}"]
@@ -217,7 +204,7 @@ class Trie:
         return np.concatenate(parts).astype(np.int32 if len(self._last) < 2**31 else np.int64)
 
     def _find_links(self, n: int) -> Array:
-        """Return the links of order ``n`` from those below: context by context, longest first."""
+        """Compute the links of order ``n`` from those of lower orders."""
         words = self.words(n)
         links = words + 1
         states = self._link(n - 1, self.parents(n))
@@ -235,13 +222,13 @@ class Trie:
 
 
 def _check_words(last: Array, counts: tuple[int, ...], words: int) -> None:
-    """Refuse words that are not in the vocabulary."""
+    """Raise ValueError for words that are not in the vocabulary."""
     if counts[0] != words or len(last) != sum(counts[1:]) or last.max(initial=0) >= words:
         raise ValueError("n-grams of another vocabulary")
 
 
 def _check_links(links: Array, counts: tuple[int, ...], n: int) -> None:
-    """Refuse links that lead to no state of a lower order."""
+    """Raise ValueError for links that are not states of a lower order."""
     low, high = links.min(initial=0), links.max(initial=0)
     if len(links) != counts[n - 1] or low < 0 or high > sum(counts[: n - 1]):
         raise ValueError("links that lead out of the arrays")

@@ -1,4 +1,4 @@
-"""How often each pronunciation of a word is used, counted in aligned recordings."""
+"""Probabilities of pronunciations, estimated from aligned recordings."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from asr_gru.language.lexicon import Lexicon
 __all__ = ["VariantCounts", "count_variants", "weighted"]
 
 PRIOR, PRIOR_OTHER = 2.0, 0.6
-"""Added to the counts of the first pronunciation of a word and of each other one."""
+"""Pseudo-counts of the first pronunciation of a word, and of each other one."""
 
 
 @dataclass(slots=True)
@@ -22,10 +22,10 @@ class VariantCounts:
     """Counts of pronunciations.
 
     Attributes:
-        counts: how often each word was spoken in each way.
-        utterances: how many were counted.
-        left_out: how many have a word that the lexicon lacks, or phones that are not those of
-            their words.
+        counts: count of each word with each pronunciation.
+        utterances: number of utterances counted.
+        left_out: number of utterances with a word that is not in the lexicon, or with phones that
+            are not a sequence of its pronunciations.
     """
 
     counts: Counter[Entry] = field(default_factory=Counter)
@@ -36,19 +36,19 @@ class VariantCounts:
 def count_variants(
     lexicon: Lexicon, utterances: Iterable[tuple[Sequence[str], Sequence[str]]]
 ) -> VariantCounts:
-    """Count the pronunciations of words in utterances whose phones are known.
+    """Count the pronunciations of words in aligned utterances.
 
     Args:
-        lexicon: the pronunciations of each word.
-        utterances: words and phones of each, without silence.
+        lexicon: the lexicon.
+        utterances: words and phones of each utterance, without silence.
     """
     found = VariantCounts()
-    spoken: dict[str, list[tuple[str, ...]]] = {}
+    known: dict[str, list[tuple[str, ...]]] = {}
     for words, phones in utterances:
         for word in words:
-            if word not in spoken:
-                spoken[word] = lexicon.spoken(word)
-        ways = _split([spoken[word] for word in words], tuple(phones))
+            if word not in known:
+                known[word] = lexicon.spoken(word)
+        ways = _split([known[word] for word in words], tuple(phones))
         if ways is None:
             found.left_out += 1
         else:
@@ -60,8 +60,8 @@ def count_variants(
 def _split(
     words: Sequence[Sequence[tuple[str, ...]]], phones: tuple[str, ...]
 ) -> list[tuple[str, ...]] | None:
-    """Return the pronunciation of each word, which make ``phones`` together; None if none do."""
-    reached: list[dict[int, tuple[str, ...]]] = [{0: ()}]  # end of each word: its pronunciation
+    """Return pronunciations of the words that concatenate to ``phones``, or None."""
+    reached: list[dict[int, tuple[str, ...]]] = [{0: ()}]  # per word: pronunciation by end
     for ways in words:
         ends: dict[int, tuple[str, ...]] = {}
         for start in reached[-1]:
@@ -84,8 +84,8 @@ def _split(
 def weighted(lexicon: Lexicon, counts: Counter[Entry]) -> Lexicon:
     """Return the lexicon with log-probabilities relative to the most probable pronunciation.
 
-    Counts are smoothed as if the first pronunciation of a word had been heard ``PRIOR`` times and
-    each other one ``PRIOR_OTHER`` times.
+    Counts are smoothed by adding ``PRIOR`` to the first pronunciation of a word and
+    ``PRIOR_OTHER`` to each other one.
     """
     entries = list(lexicon.entries())
     first = np.diff(lexicon.spoken_words, prepend=-1) > 0

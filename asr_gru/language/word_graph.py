@@ -1,4 +1,4 @@
-"""Which words may follow which: the finite graph of a list of phrases or of a grammar."""
+"""Word graphs: the word sequences of a list of phrases or of a grammar."""
 
 from __future__ import annotations
 
@@ -17,16 +17,16 @@ Floats = npt.NDArray[np.float64]
 
 @dataclass(frozen=True, slots=True)
 class WordGraph:
-    """States joined by words; what leads from state 0 to a final one can be said.
+    """A weighted finite-state acceptor of words, with start state 0.
 
     Attributes:
-        words: the spelling of each word number.
-        spoken_as: what stands for each in a lexicon; ``a.`` is the letter, for example.
-        source: ``(arcs,)`` the state that an arc leaves.
-        target: ``(arcs,)`` the state that it enters.
-        word: ``(arcs,)`` its word.
-        weight: ``(arcs,)`` its log-weight, in nats.
-        final: ``(states,)`` log-weight of ending at a state; minus infinity where nothing ends.
+        words: spelling of each word id.
+        spoken_as: lexicon entry of each word id; ``a.`` is the name of the letter, for example.
+        source: source state of each arc, ``(arcs,)``.
+        target: target state of each arc, ``(arcs,)``.
+        word: word id of each arc, ``(arcs,)``.
+        weight: log-weight of each arc in nats, ``(arcs,)``.
+        final: log-weight of ending at each state, ``(states,)``; minus infinity if not final.
     """
 
     words: Sequence[str]
@@ -39,7 +39,7 @@ class WordGraph:
 
 
 def phrase_graph(phrases: Iterable[Sequence[str]]) -> WordGraph:
-    """Return the graph of a list of phrases, each given as its words; beginnings are shared."""
+    """Return the prefix tree of phrases, each given as its words."""
     words: dict[str, int] = {}
     arcs: dict[tuple[int, int], int] = {}
     finals = []

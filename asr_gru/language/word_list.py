@@ -1,4 +1,4 @@
-"""Lists of words to add to a lexicon, and where the pronunciations of these come from."""
+"""Lists of words to add to a lexicon, and their pronunciations."""
 
 from __future__ import annotations
 
@@ -17,21 +17,21 @@ MAX_WORDS = 100_000
 MAX_WORD_LENGTH = 64
 """Characters."""
 MAX_PHONES = 100
-WAYS = 2
-"""Pronunciations that a word gets from its letters."""
+MAX_PREDICTED = 2
+"""Pronunciations predicted per word."""
 GIVEN = "given"
 SPELLED = "letters"
 
 
 @dataclass(frozen=True, slots=True)
 class ListedWord:
-    """A line of a list.
+    """A line of a word list.
 
     Attributes:
-        text: the word as it was written.
-        word: the word as the model writes it.
-        phones: its pronunciation; empty where that is to be found out.
-        place: list and line, for errors.
+        text: the word as written in the list.
+        word: the normalised word.
+        phones: its pronunciation; empty to look it up or predict it.
+        place: name of the list and line number, for errors.
     """
 
     text: str
@@ -42,13 +42,13 @@ class ListedWord:
 
 @dataclass(frozen=True, slots=True)
 class AddedWord:
-    """A word that a lexicon lacked, or a pronunciation that it lacked of a word it has.
+    """New pronunciations of a word, which may be new itself.
 
     Attributes:
-        word: as the model writes it.
-        pronunciations: phones of each.
-        source: where they come from: ``given``, ``dictionary``, a rule such as ``plural of 'dog'``,
-            ``grapheme to phoneme``, or ``letters`` for models of characters.
+        word: the normalised word.
+        pronunciations: the phones of each pronunciation.
+        source: source of the pronunciations: ``given``, ``dictionary``, a rule such as
+            ``plural of 'dog'``, ``grapheme to phoneme``, or ``letters`` for models of characters.
     """
 
     word: str
@@ -61,21 +61,22 @@ def parse_word_list(
     name: str,
     normaliser: Literal["none", "basic", "english"] = "none",
 ) -> list[ListedWord]:
-    """Read a list of words: one on a line, with its phones behind a colon where they are known.
+    """Parse a word list: one word per line, optionally followed by a colon and its phones.
 
-    Empty lines and lines that begin with ``#`` do not count. A word may be there several times,
-    each time with another pronunciation::
+    Empty lines and lines that begin with ``#`` are skipped. A word with several pronunciations
+    has several lines::
 
         Kubernetes
         Siobhan: SH AH V AO N
 
     Args:
-        lines: each with its number.
-        name: of the list, for errors.
-        normaliser: of the model, whose form of writing the words get.
+        lines: numbered lines.
+        name: name of the list in errors.
+        normaliser: normaliser of the model's words.
 
     Raises:
-        DataError: no words, too many, a word that is several or too long, a colon without phones.
+        DataError: no words, too many words, a line with several words, a word that is too long,
+            or a colon without phones.
     """
     found = []
     for number, line in lines:
@@ -97,14 +98,14 @@ def parse_word_list(
                 f"{place}: {text!r} is several words to the model ({word}); write each on its own "
                 "line, or WORD: PH ON ES"
             )
-        spoken = tuple(phones.split())
-        if len(spoken) > MAX_PHONES:
-            raise DataError(f"{place}: {len(spoken)} phones; a word has at most {MAX_PHONES}")
-        found.append(ListedWord(text, word, spoken, place))
+        given = tuple(phones.split())
+        if len(given) > MAX_PHONES:
+            raise DataError(f"{place}: {len(given)} phones; a word has at most {MAX_PHONES}")
+        found.append(ListedWord(text, word, given, place))
         if len(found) > MAX_WORDS:
             raise DataError(f"{name}: more than {MAX_WORDS} words; leave some out")
     if not found:
-        raise DataError(f"{name}: no words in it; write one on each line")
+        raise DataError(f"{name}: no words; write one per line")
     return found
 
 
@@ -115,13 +116,13 @@ def pronounce_listed(
     characters: bool = False,
     pronouncer: Callable[[], Pronouncer] | None = None,
 ) -> list[AddedWord]:
-    """Return what a list adds to a lexicon.
+    """Return the words and pronunciations of a list that a lexicon lacks.
 
     Args:
-        listed: the list.
-        lexicon: what is there already, and the phones.
-        characters: the lexicon spells its words.
-        pronouncer: returns what is asked for words without phones; called when there are any.
+        listed: the parsed list.
+        lexicon: the lexicon to extend.
+        characters: whether the units of the lexicon are characters rather than phones.
+        pronouncer: returns the pronouncer of words without phones; called only if there are any.
 
     Raises:
         DataError: a word that cannot be pronounced, or a phone that the lexicon does not have.
@@ -135,37 +136,37 @@ def pronounce_listed(
             unknown.setdefault(one.word, one)
     missing = [one for word, one in unknown.items() if word not in given]
     added = []
-    for word, ways in given.items():
-        fresh = tuple(way for way in ways if way not in lexicon.spoken(word))
-        if fresh:
-            added.append(AddedWord(word, fresh, GIVEN))
+    for word, pronunciations in given.items():
+        new = tuple(one for one in pronunciations if one not in lexicon.spoken(word))
+        if new:
+            added.append(AddedWord(word, new, GIVEN))
     if characters:
         spelled = Lexicon.of_letters([one.word for one in missing], lexicon.phones)
-        return [*added, *(AddedWord(word, (way,), SPELLED) for word, way in spelled.entries())]
+        return [*added, *(AddedWord(word, (one,), SPELLED) for word, one in spelled.entries())]
     if not missing:
         return added
     if pronouncer is None:
         raise DataError(
-            f"{missing[0].place}: {missing[0].text!r} has no pronunciation, and rules are there "
-            "for English only; write WORD: PH ON ES"
+            f"{missing[0].place}: {missing[0].text!r} has no pronunciation, and only English words "
+            "can be predicted; write WORD: PH ON ES"
         )
-    # A short word in capitals is spelled out, so these keep them.
-    asked = [one.text if one.text.lower() == one.word else one.word for one in missing]
-    for one, found in zip(missing, pronouncer().pronounce_all(asked, WAYS), strict=True):
-        sayable = [way for way in found if set(way.phones) <= set(lexicon.phones)]
-        if not sayable:
+    # Keep the case of the list: a short word in capitals is spelled out.
+    texts = [one.text if one.text.lower() == one.word else one.word for one in missing]
+    for one, found in zip(missing, pronouncer().pronounce_all(texts, MAX_PREDICTED), strict=True):
+        usable = [way for way in found if set(way.phones) <= set(lexicon.phones)]
+        if not usable:
             lacking = sorted(set(found[0].phones) - set(lexicon.phones))
             raise DataError(
                 f"{one.place}: {one.text!r} needs the phone {lacking[0]}, which the model lacks; "
                 "write WORD: PH ON ES"
             )
-        phones = tuple(dict.fromkeys(way.phones for way in sayable))
-        added.append(AddedWord(one.word, phones, sayable[0].source))
+        phones = tuple(dict.fromkeys(way.phones for way in usable))
+        added.append(AddedWord(one.word, phones, usable[0].source))
     return added
 
 
 def _known(one: ListedWord, phones: Sequence[str]) -> tuple[str, ...]:
-    """Return the phones of a word, without stress where the lexicon has none."""
+    """Return the phones of a word, without stress if the lexicon has none."""
     known = []
     for phone in one.phones:
         plain = phone if phone in phones else phone.rstrip("012")

@@ -70,7 +70,7 @@ def test_allowed_words(run, texts, tmp_path):
         (["train", "ONE", "--out", "l.bin", "--size", "8 apples"], "'8 apples' is not a size"),
         (["train", "ONE", "--out", "l.bin", "--size", "8"], "too small for"),
         (["train", "NONE", "--out", "l.bin"], "none.txt: No such file"),
-        (["train", "EMPTY", "--out", "l.bin"], "no files in it"),
+        (["train", "EMPTY", "--out", "l.bin"], "no files"),
         (["train", "LATIN", "--out", "l.bin"], "latin.txt: line 3: not UTF-8"),
         (["train", "ONE", "--out", "l.bin", "--development", "BLANK"], "no words"),
         (["train", "ONE", "--out", "l.bin", "--words", "BLANK"], "no words"),

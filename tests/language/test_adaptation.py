@@ -155,5 +155,5 @@ def test_unknown_words_are_counted_and_marks_are_no_words():
     assert text.words == 6
     assert text.unknown == {"b": 1, UNK: 1, EOS: 1, "c": 1}
     assert text.stream.tolist() == [1, 3, 0, 3, 2, 1, 0, 0, 0, 2]
-    with pytest.raises(DataError, match="notes: no words in it"):
+    with pytest.raises(DataError, match="notes: no words"):
         encode_text(["", " "], ("<unk>", "<s>", "</s>", "a"), "notes")

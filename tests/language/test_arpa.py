@@ -57,8 +57,8 @@ def test_spaces_for_tabs_no_unk_and_windows_line_ends(tmp_path, arpa):
 
 REFUSED = [
     (lambda text: text[:200], "line 19: expected a number, 2 words"),
-    (lambda text: text.replace("\\end\\", ""), "cut before"),
-    (lambda text: text.split("\\2-grams")[0], "cut before"),
+    (lambda text: text.replace("\\end\\", ""), "truncated before"),
+    (lambda text: text.split("\\2-grams")[0], "truncated before"),
     (lambda text: text.replace("ngram 2=5", "ngram 2=6"), "5 2-grams, but the header says 6"),
     (lambda text: text.replace("ngram 1=6", "ngram 1=600000000000"), "header says 600000000000"),
     (lambda text: text.replace("ngram 2=5", "ngram 7=5"), "line 3: expected 'ngram 2="),

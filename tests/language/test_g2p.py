@@ -131,9 +131,9 @@ def test_pruning_makes_it_smaller():
 def test_refusals(model, tmp_path):
     with pytest.raises(DataError, match=r"'bé3' cannot be pronounced: '3' 'é'"):
         model.pronounce("bé3")
-    with pytest.raises(DataError, match="no letters at all"):
+    with pytest.raises(DataError, match="no letters"):
         model.pronounce("")
-    with pytest.raises(DataError, match="no entry of the dictionary"):
+    with pytest.raises(DataError, match="no usable entries in the dictionary"):
         train_g2p([])
     with pytest.raises(DataError, match="'a:b'"):
         train_g2p([("a:b", ("AA",))])
@@ -142,7 +142,7 @@ def test_refusals(model, tmp_path):
     with pytest.raises(ConfigError, match="size 10 bytes"):
         train_g2p(regular(0), 2, 10)
     LanguageModel.build(random_ngrams(np.random.default_rng(0))).save(tmp_path / "words.bin")
-    with pytest.raises(ModelError, match="'w0' is no graphone"):
+    with pytest.raises(ModelError, match="'w0' is not a graphone"):
         GraphemeToPhoneme.load(tmp_path / "words.bin")
     model.save(tmp_path / "g.bin.xz")
     data = (tmp_path / "g.bin.xz").read_bytes()

@@ -126,7 +126,7 @@ def test_a_slot_that_is_filled_again_is_a_list():
         ("date", "tomorrow", "tomorrow"),
     ],
 )
-def test_ready_rules(rule, said, value):
+def test_builtin_rules(rule, said, value):
     assert meaning(f"public <say> = say <{rule}> {{it}};", f"say {said}") == ("say", {"it": value})
 
 
@@ -140,11 +140,11 @@ def test_ready_rules(rule, said, value):
         ("time", "thirteen o'clock"),
     ],
 )
-def test_what_ready_rules_leave_out(rule, said):
+def test_what_builtin_rules_leave_out(rule, said):
     assert meaning(f"public <say> = say <{rule}> {{it}};", f"say {said}") is None
 
 
-def test_a_grammar_may_define_a_ready_rule_itself():
+def test_a_grammar_may_define_a_builtin_rule_itself():
     text = "public <at> = at <time> {at}; <time> = tea time;"
     assert meaning(text, "at tea time") == ("at", {"at": "tea time"})
     assert meaning(text, "at noon") is None
@@ -270,15 +270,15 @@ def test_a_grammar_says_what_a_regular_expression_says(both):
         ("public <a> = /nan/ b;", "a weight is a number"),
         ("public <a> = /-1/ b;", "a weight is a number"),
         ("public <a> = /1/ b | c;", "either all alternatives have a weight or none"),
-        ("public <a> = b /1/;", "a weight cannot stand here"),
-        ("public <a> = b | ;", "nothing stands before ';'"),
-        ("public <a> = {x} b;", "a tag cannot stand here"),
+        ("public <a> = b /1/;", "unexpected weight"),
+        ("public <a> = b | ;", "nothing before ';'"),
+        ("public <a> = {x} b;", "unexpected tag"),
         ("public <a> = b {x y};", "write {slot}, {slot=value} or {=value}"),
         ("public <a> = b {x;", "'{' is not closed"),
         ("public <a> = <b;", "'<' is not closed"),
         ('public <a> = "b;', "quoted words end on their line"),
         ("public <a> = b; /* c", "line 2, column 17: '/*' is not closed"),
-        ("public <a> = b; public <a> = c;", "<a> is defined already, at line 2, column 8"),
+        ("public <a> = b; public <a> = c;", "<a> is already defined at line 2, column 8"),
         ("public <NULL> = b;", "<NULL> cannot be defined"),
         ("import <com.acme.*>; public <a> = b;", "line 2, column 1: import is not supported"),
         ("public <a> = ?;", "has no words"),

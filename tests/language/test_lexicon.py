@@ -140,7 +140,9 @@ def test_the_tokens_of_a_model():
     tokens = ["<blank>", *reversed(ENGLISH_PHONES)]
     ids = lexicon().token_ids(tokens)
     assert [tokens[token] for token in ids] == list(ENGLISH_PHONES)
-    with pytest.raises(ModelError, match="the lexicon's AH DH not among the model's tokens"):
+    with pytest.raises(
+        ModelError, match="the lexicon's phones AH DH are not among the model's tokens"
+    ):
         lexicon().token_ids([token for token in tokens if token not in ("AH", "DH", "ZH")])
     without = lexicon().token_ids([token for token in tokens if token != "ZH"])
     assert without[ENGLISH_PHONES.index("ZH")] == -1
@@ -188,5 +190,5 @@ def test_altered_and_other_files_are_refused(tmp_path):
             refused += 1
     assert refused > 30
     LanguageModel.build(random_ngrams(np.random.default_rng(0))).save(path)
-    with pytest.raises(ModelError, match="holds 'ngram', not 'lexicon'"):
+    with pytest.raises(ModelError, match="contains 'ngram', not 'lexicon'"):
         Lexicon.load(path)

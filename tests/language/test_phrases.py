@@ -21,7 +21,7 @@ def lexicon(**spoken: str) -> Lexicon:
 
 
 def ways_of(words, sounds):
-    spoken = sounds.spoken(words)
+    spoken = sounds.look_up(words)
     return [
         [
             " ".join(SYMBOLS[i] for i in spoken.tokens[spoken.starts[way] : spoken.starts[way + 1]])
@@ -78,7 +78,7 @@ def test_without_a_lexicon_all_words_are_pronounced_by_rule():
 
 def test_characters_spell_words_with_and_without_a_space_behind():
     sounds = WordPronunciations(["<blank>", " ", "a", "b"], "characters")
-    spoken = sounds.spoken(["ab", "a."])
+    spoken = sounds.look_up(["ab", "a."])
     assert spoken.first.tolist() == [0, 2, 4]
     assert spoken.tokens.tolist() == [2, 3, 2, 3, 1, 2, 2, 1]
     assert spoken.starts.tolist() == [0, 2, 5, 6, 8]
@@ -87,23 +87,23 @@ def test_characters_spell_words_with_and_without_a_space_behind():
 def test_words_that_cannot_be_pronounced_are_named():
     sounds = WordPronunciations(SYMBOLS, "phones", pronouncer=load_english)
     with pytest.raises(ConfigError, match="'жук' cannot be pronounced: 'ж' 'к' 'у'; use other"):
-        sounds.spoken(["go", "жук"])
+        sounds.look_up(["go", "жук"])
     with pytest.raises(ConfigError, match="'zebra' is not in the model's lexicon, and there are"):
-        WordPronunciations(SYMBOLS, "phones", lexicon(go="G OW")).spoken(["go", "zebra"])
+        WordPronunciations(SYMBOLS, "phones", lexicon(go="G OW")).look_up(["go", "zebra"])
     with pytest.raises(ConfigError, match="'read' needs the phone R, which the model lacks"):
-        WordPronunciations(SYMBOLS[:28], "phones", lexicon(read="R EH D", go="G OW")).spoken(
+        WordPronunciations(SYMBOLS[:28], "phones", lexicon(read="R EH D", go="G OW")).look_up(
             ["go", "read"]
         )
     with pytest.raises(ConfigError, match="'zebra' needs the phone Z, which the model lacks"):
-        WordPronunciations(SYMBOLS[:-3], "phones", pronouncer=load_english).spoken(["go", "zebra"])
+        WordPronunciations(SYMBOLS[:-3], "phones", pronouncer=load_english).look_up(["go", "zebra"])
     with pytest.raises(ConfigError, match=r"'ac' cannot be spelled .* 'c'; change it"):
-        WordPronunciations(["<blank>", "a", "b"], "characters").spoken(["ab", "ac"])
+        WordPronunciations(["<blank>", "a", "b"], "characters").look_up(["ab", "ac"])
     with pytest.raises(ConfigError, match="tokens are pieces"):
         WordPronunciations(["<blank>", "▁a"], "pieces")
 
 
 def test_unknown_words_are_counted():
     sounds = WordPronunciations(SYMBOLS, "phones", lexicon(go="G OW"), pronouncer=load_english)
-    sounds.spoken(["go", "zebra"], max_unknown=1)
+    sounds.look_up(["go", "zebra"], max_unknown=1)
     with pytest.raises(ConfigError, match="2 words that are not in the lexicon, such as 'zebra'"):
-        sounds.spoken(["go", "zebra", "lamp"], max_unknown=1)
+        sounds.look_up(["go", "zebra", "lamp"], max_unknown=1)

@@ -59,8 +59,8 @@ def test_models_of_characters_spell():
 @pytest.mark.parametrize(
     ("text", "said"),
     [
-        ("", "list: no words in it; write one on each line"),
-        ("# a\n\n", "list: no words in it"),
+        ("", "list: no words; write one per line"),
+        ("# a\n\n", "list: no words"),
         ("cat\nжук", "'жук' cannot be pronounced: 'ж' 'к' 'у'"),
         ("cat:", "line 1: 'cat:' has no phones"),
         (": K", "line 1: ': K' has no word"),
@@ -82,6 +82,6 @@ def test_refusals_of_models():
     few = Lexicon.build([("a", ("AA",))], ["AA", "B"])
     with pytest.raises(DataError, match=r"line 1: 'dog' needs the phone A[AO], which"):
         added("dog", few)
-    with pytest.raises(DataError, match="'hund' has no pronunciation, and rules are there for En"):
+    with pytest.raises(DataError, match="'hund' has no pronunciation, and only English words"):
         added("hund", pronouncer=None)
     assert added("hund: HH UH N T", pronouncer=None)

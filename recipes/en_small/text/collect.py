@@ -20,7 +20,7 @@ from pathlib import Path
 
 from asr_gru.data.manifest import read_manifest
 from asr_gru.files import write_bytes
-from asr_gru.language.texts import create_text
+from asr_gru.language.text_files import create_text
 from asr_gru.text import normalise
 from recipes.en_small.text.clauses import split_clauses
 from recipes.en_small.text.leaks import LeakFilter

@@ -1,4 +1,4 @@
-"""Texts in plain files, gzip or xz: read in bounded memory and checked, written whole or not."""
+"""Reads text files (plain, gzip or xz) in bounded memory, and writes them atomically."""
 
 from __future__ import annotations
 
@@ -19,27 +19,28 @@ __all__ = ["create_text", "read_blocks", "read_lines"]
 BLOCK_BYTES = 1 << 23
 MAX_LINE_BYTES = 1 << 20
 MAX_TEXT_BYTES = 1 << 36
-"""64 GiB after decompression: far above any text here, far below an endless one."""
+"""64 GiB after decompression, which no text here reaches but a decompression bomb does."""
 
 
-def read_blocks(path: Path, largest: int = MAX_TEXT_BYTES) -> Iterator[tuple[int, str]]:
+def read_blocks(path: Path, max_bytes: int = MAX_TEXT_BYTES) -> Iterator[tuple[int, str]]:
     """Yield blocks of whole lines, each with the number of its first line (from 1).
 
     Args:
-        path: a text; compressed if its name ends in ``.gz`` or ``.xz``.
-        largest: bytes after decompression that are too many.
+        path: path of a text, which is compressed if its name ends in ``.gz`` or ``.xz``.
+        max_bytes: maximum number of bytes after decompression.
 
     Raises:
-        DataError: not there, cut, not UTF-8 (with its line), or too large.
+        DataError: the file cannot be read, is truncated or too large, or is not UTF-8 (with the
+            line).
     """
     number, total, rest = 1, 0, b""
     try:
         with _open(path) as file:
             while data := file.read(BLOCK_BYTES):
                 total += len(data)
-                if total > largest:
+                if total > max_bytes:
                     raise DataError(
-                        f"{path}: more than {largest >> 20} MiB after decompression; split it"
+                        f"{path}: more than {max_bytes >> 20} MiB after decompression; split it"
                     )
                 end = data.rfind(b"\n") + 1
                 if not end:
@@ -52,16 +53,16 @@ def read_blocks(path: Path, largest: int = MAX_TEXT_BYTES) -> Iterator[tuple[int
                 if len(rest) > BLOCK_BYTES + MAX_LINE_BYTES:
                     raise DataError(f"{path}: line {number}: longer than 8 MiB; break it up")
     except (EOFError, lzma.LZMAError, zlib.error, gzip.BadGzipFile):
-        raise DataError(f"{path}: cut or damaged; compress it again") from None
+        raise DataError(f"{path}: truncated or damaged; compress it again") from None
     except OSError as error:
         raise DataError(f"{path}: {error.strerror or error}; give a text file") from None
     if rest:
         yield number, _decode(path, rest, number)
 
 
-def read_lines(path: Path, largest: int = MAX_TEXT_BYTES) -> Iterator[tuple[int, str]]:
-    """Yield each line without its end, with its number (from 1); errors as ``read_blocks``."""
-    for first, block in read_blocks(path, largest):
+def read_lines(path: Path, max_bytes: int = MAX_TEXT_BYTES) -> Iterator[tuple[int, str]]:
+    """Yield numbered lines (from 1) without line ends; errors as ``read_blocks``."""
+    for first, block in read_blocks(path, max_bytes):
         lines = block.split("\n")
         if not lines[-1]:
             lines.pop()
@@ -71,7 +72,7 @@ def read_lines(path: Path, largest: int = MAX_TEXT_BYTES) -> Iterator[tuple[int,
 
 @contextmanager
 def create_text(path: Path) -> Iterator[IO[str]]:
-    """Open a text for writing, compressed by its name; it appears whole or not at all."""
+    """Open a text for atomic writing, compressed if its name ends in ``.gz`` or ``.xz``."""
     with replace_file(path) as file:
         packed: IO[bytes] | gzip.GzipFile | lzma.LZMAFile = file
         if path.suffix == ".gz":

@@ -1,4 +1,4 @@
-"""Rules that every grammar has: numbers, ordinals, digits, letters, times and dates."""
+"""Built-in rules of grammars: numbers, ordinals, digits, letters, times and dates."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from asr_gru.language.english import LETTER_NAMES
 from asr_gru.language.jsgf_tree import Alternatives, Computed, Listed, Node, Repeat, Series
 from asr_gru.text.numerals import cardinal, ordinal, year
 
-__all__ = ["FUNCTIONS", "NAMES", "ready_rule", "unknown_rule"]
+__all__ = ["FUNCTIONS", "NAMES", "builtin_rule", "unknown_rule"]
 
 RANGE = re.compile(r"(number|ordinal)\.(\d{1,9})-(\d{1,9})")
 MAX_RANGE = 10_000
@@ -28,11 +28,11 @@ YEARS = range(1900, 2100)
 Entries = list[tuple[tuple[str, ...], Any]]
 
 
-def ready_rule(name: str) -> Node | None:
-    """Return a rule by its name, or None if there is none of this name.
+def builtin_rule(name: str) -> Node | None:
+    """Return the node of a built-in rule, or None if there is none of this name.
 
     Raises:
-        ConfigError: numbers in an impossible range.
+        ConfigError: an invalid range of numbers.
     """
     if name in RULES:
         return RULES[name]()
@@ -53,7 +53,7 @@ def ready_rule(name: str) -> Node | None:
 
 
 def unknown_rule(name: str, defined: Sequence[str]) -> str:
-    """Return what is to be spelled of a name that nothing has."""
+    """Return the error message for a name that is not defined."""
     return f"<{name}> is not defined{did_you_mean(name, [*defined, *NAMES])}"
 
 
@@ -181,4 +181,4 @@ FUNCTIONS: dict[str, Callable[[list[Any]], Any]] = {
     "time": _as_time,
     "date": _as_date,
 }
-"""What makes one value of several, by the names that ``Computed`` has."""
+"""Functions that combine values, by the names in ``Computed``."""

@@ -1,4 +1,4 @@
-"""The pronunciations of a graph's words, as the tokens of an acoustic model."""
+"""Looks up or predicts pronunciations of words as tokens of an acoustic model."""
 
 from __future__ import annotations
 
@@ -25,11 +25,11 @@ class PronunciationTable(NamedTuple):
     """Pronunciations of words as token ids.
 
     Attributes:
-        first: ``(words + 1,)`` the pronunciations of word ``i`` are ``first[i]`` up to
-            ``first[i + 1]``; each word has one.
-        starts: ``(n + 1,)`` the tokens of pronunciation ``j`` are
-            ``tokens[starts[j]:starts[j + 1]]``; none is empty.
-        tokens: ids above 0.
+        first: word ``i`` has the pronunciations ``first[i]`` up to ``first[i + 1]``, at least
+            one, ``(words + 1,)``.
+        starts: the tokens of pronunciation ``j`` are ``tokens[starts[j]:starts[j + 1]]``, at least
+            one, ``(n + 1,)``.
+        tokens: token ids, without blanks.
     """
 
     first: Ints
@@ -38,14 +38,14 @@ class PronunciationTable(NamedTuple):
 
 
 class WordPronunciations:
-    """Looks up or predicts pronunciations of words, as a model's tokens.
+    """Looks up or predicts pronunciations of words as tokens of a model.
 
     Args:
-        symbols: the token of each column of the log-probabilities, the blank first.
-        kind: what they are: phones or characters.
-        lexicon: asked first, usually the model's own.
-        pronouncer: returns what is asked for the other words; called when there are any.
-        ways: the most pronunciations of a word by its letters alone.
+        symbols: the tokens, the blank first.
+        kind: kind of the tokens: ``phones`` or ``characters``.
+        lexicon: lexicon to look up words in, usually the model's own.
+        pronouncer: returns the pronouncer of other words; called only if there are any.
+        max_predicted: maximum number of predicted pronunciations per word.
     """
 
     def __init__(
@@ -55,27 +55,27 @@ class WordPronunciations:
         lexicon: Lexicon | None = None,
         *,
         pronouncer: Callable[[], Pronouncer] | None = None,
-        ways: int = 1,
+        max_predicted: int = 1,
     ) -> None:
         if kind not in {"phones", "characters"}:
             raise ConfigError(
                 f"pronunciations need a model of phones or characters; this one's tokens are {kind}"
             )
-        self._ids = {symbol: place for place, symbol in enumerate(symbols) if place}
+        self._ids = {symbol: index for index, symbol in enumerate(symbols) if index}
         self._kind = kind
         self._lexicon = lexicon
         self._pronouncer = pronouncer
-        self._ways = ways
+        self._max_predicted = max_predicted
 
-    def spoken(self, words: Sequence[str], max_unknown: int | None = None) -> PronunciationTable:
+    def look_up(self, words: Sequence[str], max_unknown: int | None = None) -> PronunciationTable:
         """Return the pronunciations of words.
 
         Args:
-            words: as in ``WordGraph.spoken_as``.
-            max_unknown: maximum number of words missing from the lexicon, as predicting is slow.
+            words: words as in ``WordGraph.spoken_as``.
+            max_unknown: maximum number of words missing from the lexicon, as prediction is slow.
 
         Raises:
-            ConfigError: a word that cannot be pronounced, or more unknown ones than allowed.
+            ConfigError: a word that cannot be pronounced, or too many unknown words.
         """
         for word in words:
             if len(word) > MAX_WORD_CHARACTERS:
@@ -84,7 +84,7 @@ class WordPronunciations:
                     f"{MAX_WORD_CHARACTERS}"
                 )
         if self._kind == "characters":
-            return _flat([self._letters(word) for word in words])
+            return _flat([self._spell(word) for word in words])
         places = np.full(len(words), -1)
         if self._lexicon is not None:
             places = self._lexicon.places(words)
@@ -97,23 +97,23 @@ class WordPronunciations:
         listed = self._listed(words, places)
         if not unknown:
             return listed
-        guessed = self._guessed([words[place] for place in unknown])
+        predicted = self._predict([words[place] for place in unknown])
         both = PronunciationTable(
             listed.first,
-            np.concatenate((listed.starts, listed.starts[-1] + guessed.starts[1:])),
-            np.concatenate((listed.tokens, guessed.tokens)),
+            np.concatenate((listed.starts, listed.starts[-1] + predicted.starts[1:])),
+            np.concatenate((listed.tokens, predicted.tokens)),
         )
         order = np.argsort(
             np.concatenate(
                 (
                     np.repeat(np.arange(len(words)), np.diff(listed.first)),
-                    np.repeat(unknown, np.diff(guessed.first)),
+                    np.repeat(unknown, np.diff(predicted.first)),
                 )
             ),
             kind="stable",
         )
         count = np.diff(listed.first)
-        count[unknown] = np.diff(guessed.first)
+        count[unknown] = np.diff(predicted.first)
         lengths = np.diff(both.starts)[order]
         return PronunciationTable(
             np.concatenate(([0], np.cumsum(count))),
@@ -121,7 +121,7 @@ class WordPronunciations:
             both.tokens[ranges(both.starts[:-1][order], lengths)],
         )
 
-    def _letters(self, word: str) -> list[tuple[int, ...]]:
+    def _spell(self, word: str) -> list[tuple[int, ...]]:
         word = word.rstrip(".")
         missing = sorted(set(word) - self._ids.keys())
         if missing or not word:
@@ -133,7 +133,7 @@ class WordPronunciations:
         return [spelled, (*spelled, self._ids[SPACE])] if SPACE in self._ids else [spelled]
 
     def _listed(self, words: Sequence[str], places: Ints) -> PronunciationTable:
-        """Return the lexicon's pronunciations; none for words that it lacks."""
+        """Return the lexicon's pronunciations; none for missing words."""
         lexicon = self._lexicon
         if lexicon is None:
             nothing = np.zeros(0, np.int64)
@@ -154,26 +154,30 @@ class WordPronunciations:
         first = np.concatenate(([0], np.cumsum(high - low)))
         return PronunciationTable(first, np.concatenate(([0], np.cumsum(lengths))), ids[units])
 
-    def known(self, phones: Sequence[str], word: str) -> tuple[int, ...]:
-        """Return the tokens of phones; ConfigError names one that the model lacks."""
+    def token_ids(self, phones: Sequence[str], word: str) -> tuple[int, ...]:
+        """Return the token ids of the phones of a word.
+
+        Raises:
+            ConfigError: the model lacks a phone.
+        """
         for phone in phones:
             if phone not in self._ids:
                 raise _lacks(word, phone)
         return tuple([self._ids[phone] for phone in phones])
 
-    def _guessed(self, words: Sequence[str]) -> PronunciationTable:
+    def _predict(self, words: Sequence[str]) -> PronunciationTable:
         if self._pronouncer is None:
             raise ConfigError(
                 f"{words[0]!r} is not in the model's lexicon, and there are no rules to "
                 "pronounce it; use another word"
             )
         try:
-            found = self._pronouncer().pronounce_all(words, self._ways)
+            found = self._pronouncer().pronounce_all(words, self._max_predicted)
         except DataError as error:
             raise ConfigError(str(error).partition(";")[0] + "; use other words") from None
         return _flat(
             [
-                [self.known(way.phones, word) for way in ways]
+                [self.token_ids(way.phones, word) for way in ways]
                 for word, ways in zip(words, found, strict=True)
             ]
         )
@@ -194,7 +198,7 @@ def _flat(ways: Sequence[Sequence[tuple[int, ...]]]) -> PronunciationTable:
 
 
 def ranges(first: Ints, count: Ints) -> Ints:
-    """Return ``first[i], first[i] + 1, ...``, ``count[i]`` of them, one range after the other."""
-    behind = np.cumsum(count)
-    total = int(behind[-1]) if len(behind) else 0
-    return np.repeat(first - behind + count, count) + np.arange(total)
+    """Return the concatenation of all ``range(first[i], first[i] + count[i])``."""
+    ends = np.cumsum(count)
+    total = int(ends[-1]) if len(ends) else 0
+    return np.repeat(first - ends + count, count) + np.arange(total)
