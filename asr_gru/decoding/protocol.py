@@ -117,6 +117,14 @@ class Decoder(Protocol[S]):
         """
         return before is after
 
+    def words_key(self, state: S) -> object | None:  # noqa: ARG002
+        """Return a value that tells whether the words of the best hypothesis have changed.
+
+        States of one stream with equal keys have the same words, and as many of them settled. None,
+        the default, tells nothing.
+        """
+        return None
+
     def end_probability(self, state: S) -> float | None:  # noqa: ARG002
         """Return the probability of a sentence end; None if the decoder has none."""
         return None

@@ -40,6 +40,7 @@ from asr_gru.decoding.tree_state import (
     PARENT,
     PHONE,
     SCORE,
+    T_WORD,
     TRACE,
     TRACED,
     WORD,
@@ -238,6 +239,15 @@ class TreeSearch(FrameSearch[TreeState]):
     def reads_alike(self, before: TreeState, after: TreeState) -> bool:
         """Return whether only skipped frames are between the states."""
         return before.hypotheses is after.hypotheses
+
+    def words_key(self, state: TreeState) -> tuple[int, int]:
+        """Return the hash of the best hypothesis's words, and how many words are settled."""
+        ints, floats = state.hypotheses
+        rank = floats[SCORE]
+        if not state.finished:
+            rank = rank + self._net.below_of(state.hypotheses)
+        settled = np.count_nonzero(state.trace.ints[T_WORD, : state.settled] >= 0)
+        return int(ints[WORDS_HASH, rank.argmax()]), int(settled)
 
     def end_probability(self, state: TreeState) -> float | None:
         """Return the language model's probability of a sentence end.

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import math
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, NamedTuple
@@ -10,6 +11,8 @@ from asr_gru.decoding.confidence import weighted_confidence, word_confidence
 from asr_gru.results import Word
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from asr_gru.decoding.protocol import Hypothesis
     from asr_gru.model.config import ConfidenceWeights
     from asr_gru.text import Tokenizer
@@ -64,6 +67,7 @@ def words_of(
     *,
     first_frame: int = 0,
     latest_s: float = math.inf,
+    known: tuple[Hypothesis, Sequence[Word]] | None = None,
 ) -> tuple[Word, ...]:
     """Return the words of a hypothesis.
 
@@ -78,15 +82,18 @@ def words_of(
         times: parameters of times and confidences.
         first_frame: frame of the stream at which the decoder started.
         latest_s: upper bound of the end of words, in seconds.
+        known: an earlier hypothesis of the same words' beginning and what this returned for it,
+            with the same arguments but for ``latest_s``; unchanged words are taken from there.
     """
-    words: list[Word] = []
     spans = word_spans(hypothesis, tokens)
+    words = [] if known is None else list(known[1][: _unchanged(known[0], hypothesis)])
     ends = hypothesis.ends or [frame + 1 for frame in hypothesis.frames]
     starts = [
         _within(times.seconds(first_frame + hypothesis.frames[first]), 0.0, latest_s)
         for _, first, _ in spans
     ]
-    for index, (text, first, behind) in enumerate(spans):
+    for index in range(len(words), len(spans)):
+        text, first, behind = spans[index]
         last_s = times.seconds(first_frame + hypothesis.frames[behind - 1])
         end = max(
             times.seconds(first_frame + ends[behind - 1]),
@@ -102,6 +109,26 @@ def words_of(
             )
         )
     return tuple(words)
+
+
+def _unchanged(before: Hypothesis, after: Hypothesis) -> int:
+    """Return how many words of a word search are the same in every respect.
+
+    The end of a word depends on the start of the next one, which has to be the same, too.
+    """
+    if before.words is None or after.words is None:
+        return 0
+    pairs = zip(before.words, after.words, strict=False)
+    same = sum(1 for _ in itertools.takewhile(lambda pair: pair[0] == pair[1], pairs))
+    if same < 2:
+        return 0
+    next_first = after.words[same - 1].start
+    columns = ("token_log_probs", "ends")
+    if before.frames[: next_first + 1] != after.frames[: next_first + 1]:
+        return 0
+    if any(getattr(before, c)[:next_first] != getattr(after, c)[:next_first] for c in columns):
+        return 0
+    return same - 1
 
 
 def _confidence(

@@ -288,7 +288,13 @@ def advance_engines(
         the events of each engine.
     """
     closed = advance_segmenters([engine._segmenter for engine in engines], log_probs)
-    update_partials([engine._segmenter for engine in engines if engine.partials])
+    update_partials(
+        [
+            engine._segmenter
+            for engine in engines
+            if engine.partials and not engine._segmenter.reads_alike(engine._shown)
+        ]
+    )
     events = []
     for engine, state, segments in zip(engines, states, closed, strict=True):
         engine.state = state

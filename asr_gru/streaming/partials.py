@@ -35,6 +35,7 @@ class Partial(NamedTuple):
         spans: the words of that hypothesis.
         settled: number of its tokens that can no longer change.
         shown: number of its tokens that are likely enough to be shown.
+        key: what the decoder's ``words_key`` returned for the state.
     """
 
     beam: Any
@@ -42,6 +43,7 @@ class Partial(NamedTuple):
     spans: list[WordSpan]
     settled: int
     shown: int
+    key: object | None
 
 
 def partials_of(
@@ -61,7 +63,14 @@ def partials_of(
     for place, count in zip(worded, counts, strict=True):
         shown[place] = count
     return [
-        Partial(beam, one, word_spans(one, tokens), decoder.settled(beam), count)
+        Partial(
+            beam,
+            one,
+            word_spans(one, tokens),
+            decoder.settled(beam),
+            count,
+            decoder.words_key(beam),
+        )
         for beam, one, tokens, count in zip(beams, best, tokenizers, shown, strict=True)
     ]
 

@@ -73,9 +73,13 @@ class Segmenter:
         self._endpoint = EndpointState()
         self._id = 0
         self._frames = 0
+        self._partial: Partial | None = None
         self._certain = False
         self._shown: list[str] = []
-        self._partial: Partial | None = None
+        self._text = "", ""
+        self._key: object | None = None
+        self._alike: Any = None
+        self._known: tuple[Hypothesis, tuple[Word, ...]] | None = None
         self._beam: Any = None
         self._restart()
 
@@ -98,7 +102,7 @@ class Segmenter:
     def __getstate__(self) -> dict[str, Any]:
         """Return the state without the parts that streams share; ``attach`` restores them."""
         own = {key: value for key, value in vars(self).items() if key not in SHARED}
-        return own | {"_partial": None}
+        return own | dict.fromkeys(("_partial", "_key", "_alike", "_known"))
 
     def attach(self, decoder: AnyDecoder, tokens: Tokenizer, times: WordTimes) -> None:
         """Restore the shared parts of an unpickled segmenter."""
@@ -108,7 +112,7 @@ class Segmenter:
         """Switch to a decoder that differs in hot words only."""
         if decoder is not self.decoder:
             self._beam = decoder.adopt(self._beam, self.decoder)
-            self.decoder = decoder
+            self.decoder, self._partial, self._key = decoder, None, None
 
     def fits(self, decoder: AnyDecoder) -> bool:
         """Return whether ``decoder`` can continue from this segmenter's state."""
@@ -120,14 +124,12 @@ class Segmenter:
         Args:
             known: its last text and stable part; the result is None if neither has changed.
         """
-        if self.decoder.whole_utterances:
+        if self.decoder.whole_utterances or not self._speech.is_shown or self.reads_alike(known):
             return None
         update_partials([self])
         assert self._partial is not None
-        _, best, spans, settled, shown = self._partial
+        _, best, spans, settled, shown, key = self._partial
         if not spans:
-            return None
-        if best.words is not None and not self._speech.is_shown:
             return None
         whole = sum(span.stop < settled + (best.words is not None) for span in spans)
         self._certain = self._certain or spans[0].start < settled or self._is_certain()
@@ -138,9 +140,25 @@ class Segmenter:
             return None
         self._shown = [span.text for span in spans[:count]]
         text, stable = " ".join(self._shown), " ".join(self._shown[:whole])
-        if (text, stable) == known:
+        self._text, self._key = (text, stable), key if count == len(spans) else None
+        if self._text == known:
             return None
-        return OpenSegment(self._id, text, stable, self._words(best)[:count])
+        words = self._words(best, known=self._known)
+        self._known = best, words
+        return OpenSegment(self._id, text, stable, words[:count])
+
+    def reads_alike(self, known: tuple[str, str]) -> bool:
+        """Return whether the open segment certainly still has the text and stable part ``known``.
+
+        This is so when all words of the best hypothesis were shown and the decoder has the same.
+        """
+        if self._key is None or self._text != known:
+            return False
+        if self._alike is not self._beam:
+            if self._key != self.decoder.words_key(self._beam):
+                return False
+            self._alike = self._beam
+        return True
 
     def _is_certain(self) -> bool:
         hypotheses = self.decoder.best(self.decoder.finish(self._beam), sys.maxsize)
@@ -153,7 +171,8 @@ class Segmenter:
         self._first_frame = self._frames
         self._kept: list[LogProbs] = []
         self._certain = False
-        self._shown = []
+        self._shown, self._text = [], ("", "")
+        self._key = self._known = None
 
     def _until_endpoint(self, log_probs: LogProbs) -> tuple[int, Endpoint | None]:
         """Return how many of the rows come before a rule applies, and which."""
@@ -175,12 +194,23 @@ class Segmenter:
         """Return the best hypothesis, given that the sentence ends here."""
         return self.decoder.best(self.decoder.finish(self._beam))[0]
 
-    def _words(self, best: Hypothesis, latest_s: float | None = None) -> tuple[Word, ...]:
+    def _words(
+        self,
+        best: Hypothesis,
+        latest_s: float | None = None,
+        *,
+        known: tuple[Hypothesis, tuple[Word, ...]] | None = None,
+    ) -> tuple[Word, ...]:
         """Return the words; none ends after ``latest_s``, by default the end of the frames."""
         if latest_s is None:
             latest_s = max(0.0, self._times.seconds(self._frames))
         return words_of(
-            best, self._tokens, self._times, first_frame=self._first_frame, latest_s=latest_s
+            best,
+            self._tokens,
+            self._times,
+            first_frame=self._first_frame,
+            latest_s=latest_s,
+            known=known,
         )
 
     def _end(self, end: Endpoint, closed: list[Segment]) -> LogProbs | None:
@@ -281,13 +311,14 @@ def advance_segmenters(
 def update_partials(segmenters: Sequence[Segmenter]) -> None:
     """Update the partial results of many streams, with one call per decoder.
 
-    Streams whose hypotheses have not changed since the last call cost almost nothing.
+    Streams whose words have not changed since the last call cost almost nothing.
     """
     changed = defaultdict(list)
     for one in segmenters:
         before, decoder = one._partial, one.decoder
-        unchanged = before is not None and decoder.reads_alike(before.beam, one._beam)
-        if not unchanged and not decoder.whole_utterances:
+        if decoder.whole_utterances or not one._speech.is_shown:
+            continue
+        if before is None or not decoder.reads_alike(before.beam, one._beam):
             changed[id(decoder)].append(one)
     for group in changed.values():
         beams, tokens = [one._beam for one in group], [one._tokens for one in group]

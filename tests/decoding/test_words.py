@@ -1,14 +1,17 @@
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
+import numpy as np
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from asr_gru.decoding import Hypothesis, WordTimes, word_confidence, words_of
-from asr_gru.text import CharacterTokenizer
+from asr_gru.decoding import Hypothesis, WordScore, WordTimes, word_confidence, words_of
+from asr_gru.results import Word
+from asr_gru.text import CharacterTokenizer, PhoneTokenizer
+from tests.decoding.words import Bigrams, tree_search
 
 TOKENS = CharacterTokenizer(" abc")
 A, B, SPACE = 2, 3, 1
@@ -97,3 +100,37 @@ def test_temperature_draws_confidences_towards_one_half():
     assert 0.1 < word_confidence([unsure], 2.0) < 0.5
     assert word_confidence([0.0], 2.0) == 1.0
     assert word_confidence([-math.inf], 2.0) < 1e-9
+
+
+@settings(max_examples=50, deadline=None)
+@given(st.integers(0, 10_000), st.integers(1, 9))
+def test_words_known_from_an_earlier_hypothesis_are_the_same(random_rows, seed, step):
+    decoder, tokens, times = (
+        tree_search(Bigrams()),
+        PhoneTokenizer(["A", "B", "C"]),
+        WordTimes(0.04),
+    )
+    state, known = decoder.start(), None
+    for rows in np.split(random_rows(seed, 60, 4, 6.0), range(step, 60, step)):
+        (state,) = decoder.advance([state], [rows])
+        (best,) = decoder.best(state)
+        words = words_of(best, tokens, times, latest_s=0.04 * state.frame, known=known)
+        assert words == words_of(best, tokens, times, latest_s=0.04 * state.frame)
+        known = best, words
+
+
+def test_known_words_are_taken_over():
+    scores = [WordScore("a", 0, 1, -1.0, -2.0), WordScore("b", 1, 2, -1.0, -2.0)]
+    now = Hypothesis((1, 2), (3, 9), 0.0, (-0.1, -0.1), ends=(4, 10), words=tuple(scores))
+    own = Word("known", 0.0, 0.1, 1.0)
+    tokens = PhoneTokenizer(["A", "B", "C"])
+    words = words_of(now, tokens, WordTimes(0.04), known=(now, (own, own)))
+    assert [word.text for word in words] == ["known", "b"]
+    for other in (
+        replace(now, frames=(3, 8)),  # the start of the next word limits the end
+        replace(now, ends=(5, 10)),
+        replace(now, token_log_probs=(-0.2, -0.1)),
+        replace(now, words=(scores[0]._replace(language=-3.0), scores[1])),
+    ):
+        words = words_of(now, tokens, WordTimes(0.04), known=(other, (own, own)))
+        assert [word.text for word in words] == ["a", "b"]

@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import itertools
+import pickle
 import random
 from dataclasses import replace
 
@@ -193,6 +194,29 @@ def test_unchanged_words_are_not_sent_again():
     grown = segmenter.open(("a", "a"))
     assert grown is not None
     assert (grown.text, grown.stable) == ("a b", "a")
+
+
+@settings(max_examples=60, deadline=None)
+@given(st.integers(0, 10_000), st.sampled_from([0.0, 0.5]), st.integers(1, 4))
+def test_what_is_remembered_between_partials_changes_none(seed, share, step):
+    """A pickled segmenter remembers nothing and works everything out again."""
+    decoder = tree_search(Bigrams(), shown_share=share)
+    letters, times = PhoneTokenizer(["A", "B", "C"]), WordTimes(0.04)
+    segmenter = Segmenter(decoder, letters, times, LONGEST)
+    known, shown = ("", ""), 0
+    rows = np.log(np.random.default_rng(seed).dirichlet([0.2] * 4, 60) + 1e-9).astype(np.float32)
+    for piece in np.split(rows, range(step, 60, step)):
+        if segmenter.advance(piece):
+            known = "", ""
+        fresh = pickle.loads(pickle.dumps(segmenter))  # noqa: S301
+        fresh.attach(decoder, letters, times)
+        spoken = segmenter.open(known)
+        assert spoken == fresh.open(known)
+        if spoken is not None:
+            known, shown = (spoken.text, spoken.stable), shown + 1
+        if segmenter.reads_alike(known):
+            assert fresh.open(known) is None
+    assert shown
 
 
 class EndModel(Bigrams):
