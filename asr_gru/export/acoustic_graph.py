@@ -13,7 +13,8 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from asr_gru.export.calibrate import Ranges
+from asr_gru.export.calibrate import Calibration
+from asr_gru.export.equalise import equalise
 from asr_gru.export.feature_graph import FeatureGraph
 from asr_gru.export.onnx_builder import Graph, Quantised, Range
 from asr_gru.nn.net import AcousticNet
@@ -38,15 +39,17 @@ def state_shapes(net: AcousticNet) -> dict[str, tuple[int, ...]]:
     return dict(zip(names, shapes, strict=True))
 
 
-def acoustic_graph(net: AcousticNet, ranges: Ranges | None) -> bytes:
-    """Return the ONNX file of ``net``: int8 with ``ranges``, float32 without."""
-    return _Writer(net, ranges).write()
+def acoustic_graph(net: AcousticNet, seen: Calibration | None) -> bytes:
+    """Return the ONNX file of ``net``: int8 with a calibration, float32 without."""
+    if seen is not None:
+        net, seen = equalise(net, seen)
+    return _Writer(net, seen).write()
 
 
 class _Writer:
-    def __init__(self, net: AcousticNet, ranges: Ranges | None) -> None:
+    def __init__(self, net: AcousticNet, seen: Calibration | None) -> None:
         self.net = net
-        self.ranges = ranges
+        self.seen = seen
         self.graph = Graph()
         self.encoder = net.config.encoder
         self.weights = {name: value.numpy() for name, value in net.state_dict().items()}
@@ -55,7 +58,7 @@ class _Writer:
     def write(self) -> bytes:
         graph, config = self.graph, self.net.config
         shapes = state_shapes(self.net)
-        x = self._subsampled(FeatureGraph(graph, self.net, self.ranges, self.next).write())
+        x = self._subsampled(FeatureGraph(graph, self.net, self.seen, self.next).write())
         x = self._chunk(x) if self.encoder.direction == "chunked" else self._layers(x, None)
         x = self._norm("encoder.norm", x)
         if self.encoder.lookahead:
@@ -85,9 +88,7 @@ class _Writer:
         """Write all layers; with ``keep``, the next states are those after that many frames."""
         graph = self.graph
         for index in range(self.encoder.layers):
-            width = self.encoder.width
-            plain = [graph.constant(np.ones(width)), graph.constant(np.zeros(width))]
-            normed = graph.op("LayerNormalization", x, *plain, axis=-1, epsilon=1e-5)
+            normed = self._norm(f"encoder.norms.{index}", x)
             names = [f"layer{index}", f"memory{index}"][: 2 if self.encoder.cell == "lstm" else 1]
             first = normed if keep is None else graph.slice(normed, 0, keep, 0)
             last, y = self._recurrent("forwards", index, first, names)
@@ -105,23 +106,22 @@ class _Writer:
     def _recurrent(
         self, side: str, index: int, x: str, start: list[str], *, backward: bool = False
     ) -> tuple[list[str], str]:
-        """Write one layer; the layer norm's affine part is folded into the input product."""
+        """Write one layer."""
         graph, width, cell = self.graph, self.encoder.width, self.encoder.cell
         tag = f"encoder.{side}.{index}.rnn"
         w_in, w_h, b_in, b_h = (
             self.weights[f"{tag}.{name}_l0"]
             for name in ("weight_ih", "weight_hh", "bias_ih", "bias_hh")
         )
-        b_in = b_in + w_in @ self.weights[f"encoder.norms.{index}.bias"]
-        w_in = w_in * self.weights[f"encoder.norms.{index}.weight"]
         within = b_h.copy()  # only the new gate's bias has to stay inside the recurrence
         within[: 2 * width if cell == "gru" else None] = 0.0
-        span = self.ranges[f"encoder.norms.{index}"] if self.ranges else None
+        normed = self.seen[f"encoder.norms.{index}"] if self.seen else None
         from_input = graph.linear(
             x,
             w_in.T,
             b_in + b_h - within,
-            span,
+            normed.span if normed else None,
+            seen=normed,
             names=(f"{tag}.weight_ih_l0", f"{tag}.bias_ih_l0"),
         )
         body = Graph(graph)
@@ -130,7 +130,8 @@ class _Writer:
             f"{prefix}_h",
             w_h.T,
             within,
-            HIDDEN if self.ranges else None,
+            HIDDEN if self.seen else None,
+            seen=self.seen[f"encoder.{side}.{index}"] if self.seen else None,
             names=(f"{tag}.weight_hh_l0", f"{tag}.bias_hh_l0"),
         )
         states = [(start[0], f"{prefix}_h", width)]
@@ -177,11 +178,13 @@ class _Writer:
 
     def _linear(self, name: str, x: str | Quantised) -> str:
         weight, bias = f"{name}.weight", f"{name}.bias"
+        seen = self.seen[name] if self.seen else None
         return self.graph.linear(
             x,
             self.weights[weight].T,
             self.weights[bias],
-            self.ranges[name] if self.ranges else None,
+            seen.span if seen else None,
+            seen=seen,
             names=(weight, bias),
         )
 

@@ -22,7 +22,7 @@ from asr_gru.decoding import (
 )
 from asr_gru.errors import ModelError
 from asr_gru.export.acoustic_graph import acoustic_graph
-from asr_gru.export.calibrate import measure_ranges
+from asr_gru.export.calibrate import calibrate
 from asr_gru.language import LanguageModel, Lexicon
 from asr_gru.model.config import (
     ConfidenceWeights,
@@ -135,7 +135,7 @@ def export_model(
     info = acoustic_info(net)
     graphs = {
         "float32": acoustic_graph(net, None),
-        "int8": acoustic_graph(net, measure_ranges(net, calibration)),
+        "int8": acoustic_graph(net, calibrate(net, calibration)),
     }
     figures, paths = {}, {}
     for name, graph in graphs.items():

@@ -13,7 +13,7 @@ import math
 import numpy as np
 import numpy.typing as npt
 
-from asr_gru.export.calibrate import Ranges
+from asr_gru.export.calibrate import Calibration
 from asr_gru.export.onnx_builder import Graph, Quantised
 from asr_gru.nn.frontend import SAMPLE_LIMIT
 from asr_gru.nn.net import AcousticNet
@@ -26,11 +26,11 @@ class FeatureGraph:
     """Writes nodes into ``graph``; ``following`` collects the values of the next states by name."""
 
     def __init__(
-        self, graph: Graph, net: AcousticNet, ranges: Ranges | None, following: dict[str, str]
+        self, graph: Graph, net: AcousticNet, seen: Calibration | None, following: dict[str, str]
     ) -> None:
         self.graph = graph
         self.net = net
-        self.ranges = ranges
+        self.seen = seen
         self.following = following
         self.mels = net.config.frontend.mels
         self.factor = net.config.encoder.subsampling
@@ -197,23 +197,23 @@ class FeatureGraph:
         return graph.op("Transpose", self._taps(x, 2, 1, axis=2), perm=[1, 0, 2])
 
     def _convolved(self, features: str) -> str | Quantised:
-        """Both convolutions as products over gathered patches, in bytes with ``ranges``."""
+        """Both convolutions as products over gathered patches, in bytes with statistics."""
         graph, conv = self.graph, self.net.encoder.conv
         frames = graph.op("Reshape", features, graph.integers(0, -1, self.mels))
         x: str | Quantised = graph.op("Concat", "block", frames, axis=1)
         self.following["block"] = graph.slice(_value(x), -conv.history, None, 1)
-        if self.ranges is not None:
-            x = graph.quantise(_value(x), self.ranges["encoder.conv"])
+        if self.seen is not None:
+            x = graph.quantise(_value(x), self.seen["encoder.conv"].span)
         x = self._convolution("first", conv, x, 1)
-        if self.ranges is None:
+        if self.seen is None:
             x = graph.op("Relu", x)
         else:  # bytes that begin at zero are a ReLU
-            x = graph.quantise(x, (0.0, self.ranges["encoder.conv.second"][1]))
+            x = graph.quantise(x, (0.0, self.seen["encoder.conv.second"].span[1]))
         y = self._convolution("second", conv, x, conv.first.out_channels)
         y = graph.op("Reshape", y, graph.integers(0, -1, conv.outputs))
-        if self.ranges is None:
+        if self.seen is None:
             return graph.op("Transpose", graph.op("Relu", y), perm=[1, 0, 2])
-        after = graph.quantise(y, (0.0, self.ranges["encoder.subsample"][1]))
+        after = graph.quantise(y, (0.0, self.seen["encoder.subsample"].span[1]))
         return after._replace(value=graph.op("Transpose", after.value, perm=[1, 0, 2]))
 
     def _convolution(
@@ -241,8 +241,13 @@ class FeatureGraph:
         inputs = x._replace(value=patches) if isinstance(x, Quantised) else patches
         tag = f"encoder.conv.{name}"
         matrix = weight_to_matrix(layer.weight.detach().numpy())
+        observed = "encoder.conv" if name == "first" else tag
         return graph.linear(
-            inputs, matrix, layer.bias.detach().numpy(), names=(f"{tag}.weight", f"{tag}.bias")
+            inputs,
+            matrix,
+            layer.bias.detach().numpy(),
+            seen=self.seen[observed] if self.seen else None,
+            names=(f"{tag}.weight", f"{tag}.bias"),
         )
 
 

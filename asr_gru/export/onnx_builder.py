@@ -11,14 +11,12 @@ import numpy.typing as npt
 import onnx
 from onnx import helper, numpy_helper
 
+from asr_gru.export.rounding import InputStatistics, round_weight
+
 __all__ = ["SCALE", "Graph", "Quantised", "Range"]
 
 Range = tuple[float, float]
 """Lowest and highest value of a product's input."""
-
-LARGEST = 63
-"""Magnitude of the largest int8 weight. An x86 without VNNI adds pairs of products in 16 bits,
-where 2 * 255 * 63 still fits, so that every processor finds the same sums."""
 
 SCALE = "_scale"
 """Suffix of the initialiser that holds the scales of an int8 weight."""
@@ -108,20 +106,21 @@ class Graph:
         bias: npt.NDArray[np.float32],
         span: Range | None = None,
         *,
+        seen: InputStatistics | None = None,
         names: tuple[str, str] = ("", ""),
     ) -> str:
         """Multiply by ``weight (inputs, outputs)`` and add ``bias``.
 
         Given a ``span``, or an input that is quantised, the product is taken in int8: weights are
         symmetric with a scale per output, the input has one fixed scale, so each row of the result
-        depends on its own row of the input alone. Weights use seven of the eight bits, see
-        ``LARGEST``.
+        depends on its own row of the input alone.
 
         Args:
             x: float32, or quantised.
             weight: the matrix.
             bias: one value per output.
             span: range of ``x`` to quantise it with; None for float32.
+            seen: statistics of ``x``, for the rounding of the weights.
             names: of the parameters, which become the initialisers' names.
         """
         if isinstance(x, str) and span is not None:
@@ -129,17 +128,16 @@ class Graph:
         if isinstance(x, str):
             product = self.op("MatMul", x, self.constant(weight, name=names[0]))
             return self.op("Add", product, self.constant(bias, name=names[1]))
-        scales = np.maximum(np.abs(weight).max(axis=0), 1e-8) / LARGEST
-        whole = np.clip(np.rint(weight / scales), -LARGEST, LARGEST)
+        rounded = round_weight(weight, seen)
         return self.op(
             "MatMulIntegerToFloat",
             x.value,
-            self.constant(whole, np.int8, names[0]),
+            self.constant(rounded.whole, np.int8, names[0]),
             x.scale,
-            self.constant(scales, name=names[0] and names[0] + SCALE),
+            self.constant(rounded.scales, name=names[0] and names[0] + SCALE),
             x.zero,
-            self.constant(np.zeros(len(scales)), np.int8),
-            self.constant(bias, name=names[1]),
+            self.constant(np.zeros(len(rounded.scales)), np.int8),
+            self.constant(bias + rounded.bias, name=names[1]),
             domain=MICROSOFT,
         )
 

@@ -27,8 +27,8 @@ def net_from_directory(directory: ModelDirectory) -> AcousticNet:
     """Return the network of a model directory, in evaluation mode.
 
     With ``weights.npz`` it is the network that was exported. Without it, the int8 weights are
-    multiplied by their scales: the same function up to quantisation error, with the affine parts
-    of the layer norms folded into the layers behind them.
+    multiplied by their scales: the same function up to quantisation error, with the units of some
+    layers scaled and shifted (``export/equalise.py``).
 
     Raises:
         ModelError: the graph was not written by ``asr-gru export``.
@@ -62,8 +62,8 @@ def _weights(path: Path, net: AcousticNet) -> dict[str, Tensor]:
     arrays = {c.name: numpy_helper.to_array(c) for c in graph.initializer}
     weights: dict[str, Tensor] = {}
     for name, value in net.state_dict().items():
-        if name.startswith("encoder.norms."):
-            continue  # folded into the layers behind them
+        if name.startswith("encoder.norms.") and name not in arrays:
+            continue  # in graphs of earlier exports, folded into the layers behind them
         if name == "encoder.lookahead":
             array = np.stack([arrays[f"{name}.{k}"] for k in range(len(value))])
         elif name.startswith("level."):

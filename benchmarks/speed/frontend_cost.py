@@ -16,7 +16,7 @@ import numpy as np
 import torch
 
 from asr_gru.export.acoustic_graph import acoustic_graph
-from asr_gru.export.calibrate import measure_ranges
+from asr_gru.export.calibrate import calibrate
 from asr_gru.model.net_config import EncoderConfig, FrontendConfig, LevelConfig, NetConfig
 from asr_gru.model.onnx import OnnxAcousticModel
 from asr_gru.nn.net import AcousticNet
@@ -47,7 +47,7 @@ def make_model(subsampler: str, cmvn: str, args: argparse.Namespace) -> OnnxAcou
     )
     net = AcousticNet(config, 40).eval()
     noise = np.random.default_rng(0).standard_normal(64_000).astype(np.float32) * 0.05
-    return OnnxAcousticModel(acoustic_graph(net, measure_ranges(net, [noise])), acoustic_info(net))
+    return OnnxAcousticModel(acoustic_graph(net, calibrate(net, [noise])), acoustic_info(net))
 
 
 def main(argv: Sequence[str] | None = None) -> None:

@@ -60,12 +60,7 @@ def test_the_weights_come_back_to_within_the_rounding(tmp_path, kind):
     assert back.config == net.config
     wanted = TorchAcousticModel(net).finish(noise(), TorchAcousticModel(net).start())
     found = TorchAcousticModel(back).finish(noise(), TorchAcousticModel(back).start())
-    assert 0 < np.sqrt(np.mean((found - wanted) ** 2)) < 0.05
-    for name, value in net.state_dict().items():
-        if value.ndim > 1 and not name.endswith("weight_ih_l0") and "lookahead" not in name:
-            step = value.abs().flatten(1).max(dim=1).values / 63
-            off = (back.state_dict()[name] - value).abs().flatten(1).max(dim=1).values
-            assert (off <= 0.51 * step).all(), name
+    assert 0 < np.sqrt(np.mean((found - wanted) ** 2)) < 0.02
     np.testing.assert_array_equal(back.level.mean, net.level.mean)
     np.testing.assert_array_equal(back.level.scale, net.level.scale)
 
@@ -78,15 +73,30 @@ def test_stored_weights_come_back_exactly(tmp_path):
 
 
 def test_the_order_of_nodes_does_not_matter(tmp_path):
-    net = exported(tmp_path / "model", "look-ahead x2")
+    exported(tmp_path / "model", "look-ahead x2")
     directory = ModelDirectory.open(tmp_path / "model")
+    wanted = net_from_directory(directory).state_dict()
     graph = onnx.load(directory.acoustic_path)
     shuffled = list(graph.graph.initializer)[::-1]
     del graph.graph.node[:], graph.graph.initializer[:]
     graph.graph.initializer.extend(shuffled)
     back = net_from_directory(with_graph(directory, tmp_path / "shuffled", graph))
-    torch.testing.assert_close(back.encoder.lookahead, net.encoder.lookahead)
-    torch.testing.assert_close(back.encoder.head.bias, net.encoder.head.bias)
+    for name, value in back.state_dict().items():
+        torch.testing.assert_close(value, wanted[name], rtol=0, atol=0)
+
+
+def test_a_graph_with_norms_folded_into_the_layers_is_read(tmp_path):
+    """Graphs of earlier exports hold no affine parts of the norms before the layers."""
+    exported(tmp_path / "model")
+    directory = ModelDirectory.open(tmp_path / "model")
+    graph = onnx.load(directory.acoustic_path)
+    kept = [c for c in graph.graph.initializer if not c.name.startswith("encoder.norms.")]
+    del graph.graph.initializer[:]
+    graph.graph.initializer.extend(kept)
+    back = net_from_directory(with_graph(directory, tmp_path / "earlier", graph))
+    for norm in back.encoder.norms:
+        torch.testing.assert_close(norm.weight, torch.ones(32))
+        torch.testing.assert_close(norm.bias, torch.zeros(32))
 
 
 @pytest.mark.parametrize("lost", ["encoder.head.weight", "encoder.head.weight_scale", "level.mean"])
