@@ -168,18 +168,19 @@ def _response(
     if "segment" in granularities or not granularities:
         body["segments"] = [_segment(segment) for segment in transcript.segments]
     if "word" in granularities:
-        body["words"] = [
-            {
-                "word": word.text,
-                "start": round(word.start_s, 3),
-                "end": round(word.end_s, 3),
-                "confidence": round(word.confidence, 3),
-                **({"uncertain": True} if word.uncertain else {}),
-                **_competing(word),
-            }
-            for word in transcript.words
-        ]
+        body["words"] = [_word(word) for word in transcript.words]
     return body
+
+
+def _word(word: Word) -> dict[str, Any]:
+    return {
+        "word": word.text,
+        "start": round(word.start_s, 3),
+        "end": round(word.end_s, 3),
+        "confidence": round(word.confidence, 3),
+        **({"uncertain": True} if word.uncertain else {}),
+        **_competing(word),
+    }
 
 
 def _competing(word: Word) -> dict[str, Any]:
@@ -209,9 +210,13 @@ def _text(result: Transcript | Segment) -> str:
     return result.written or result.text
 
 
-def _spoken(result: Transcript | Segment) -> dict[str, str]:
+def _spoken(result: Transcript | Segment) -> dict[str, Any]:
     """Return the additional fields of a written text."""
-    return {} if result.written is None else {"spoken": result.text}
+    if result.written is None:
+        return {}
+    if isinstance(result, Transcript):
+        return {"spoken": result.text}
+    return {"spoken": result.text, "written_words": [_word(word) for word in result.written_words]}
 
 
 def _segment(segment: Segment) -> dict[str, Any]:

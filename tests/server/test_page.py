@@ -18,6 +18,9 @@ from tests.server.pages import CHROMIUM, opened, saved, wait_for
 
 ROOT = Path(__file__).parents[2]
 KEY = "a-key-of-more-than-sixteen-letters"
+GRAMMAR = """#JSGF V1.0;
+public <leave> = the <vehicle> to the coast leaves at <number.1-12> {hour} in the morning;
+<vehicle> = (train | bus) {vehicle};"""
 SAID = "document.querySelector('#log').innerText.length > 0"
 
 
@@ -204,6 +207,39 @@ def test_uncertain_words_are_marked(page, address):
     )
     assert page.inner_text("#log time") == "1:01"
     assert "Dotted" in page.inner_text("#legend")
+
+
+def test_options_apply_to_files_and_to_the_microphone(page, expect, address):
+    page.goto(address)
+    page.click("summary")
+    page.check("#written")
+    page.check("#alternatives")
+    page.set_input_files("#file", ROOT / "audio_samples" / "accent.opus")
+    expect(page.locator("#log .others li")).not_to_have_count(0)
+    assert page.inner_text("#log .said").startswith("Mandy ")
+    (segment,) = json.loads(saved(page, "json"))["segments"]
+    assert segment["written"] == page.inner_text("#log .said")
+    assert segment["alternatives"][0]["text"] == segment["text"]
+    assert all(word["alternatives"] for word in segment["words"])
+
+    page.click("#clear")
+    page.uncheck("#alternatives")
+    page.fill("#only", GRAMMAR)
+    assert page.is_disabled("#hot-words")
+    assert page.is_disabled("#omit-uncertain")
+    page.click("#toggle")
+    expect(page.locator("#log .parse").first).to_have_text('[leave vehicle="train" hour=9]')
+    assert page.locator("#log .others").count() == 0
+    page.fill("#only", "")
+    page.press("#only", "Tab")  # other options while it listens
+    wait_for(
+        page, "[...document.querySelectorAll('#log li')].some((li) => !li.querySelector('.parse'))"
+    )
+    page.fill("#only", "#JSGF V1.0; public <a> = <b>;")
+    page.press("#only", "Tab")
+    expect(page.locator("#notice")).to_contain_text("<b> is not defined")
+    until(page, "idle")
+    assert page.problems == []
 
 
 def test_a_refused_microphone_is_explained(playwright, expect, microphone, address):

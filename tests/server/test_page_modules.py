@@ -4,12 +4,14 @@ import json
 import random
 import shutil
 import subprocess
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
 from asr_gru.formats import writer
-from asr_gru.results import Segment, Transcript, Word
+from asr_gru.results import Alternative, Match, Segment, Transcript, Word
+from asr_gru.streaming.writing import with_written
 
 ROOT = Path(__file__).parents[2]
 PAGE = ROOT / "asr_gru" / "server" / "page"
@@ -50,6 +52,7 @@ def _transcript(seed):
     rng = random.Random(seed)
     texts = ["a", "the", "<b>", "R&D", "naïve", "𝒳𝒴", "w" * 50, "considerable", "it's", "nine"]
     now, segments = rng.uniform(0, 4000), []
+    match = rng.choice([Match("the", 1), Match(intent="on", slots={"light": True})])
     for number in range(rng.randrange(5)):
         words = []
         for _ in range(rng.randrange(1, 30)):
@@ -60,26 +63,18 @@ def _transcript(seed):
         text = " ".join(word.text for word in words)
         span = words[0].start_s, words[-1].end_s
         segments.append(Segment(number, text, *span, tuple(words)))
+        if seed % 3 == 0:
+            segments[-1] = with_written(segments[-1])
+        if seed % 3 == 1:
+            other = Alternative("or", (replace(words[0], text="or"),), -3.5, 0.25)
+            segments[-1] = replace(segments[-1], alternatives=(other,), match=match)
     return Transcript(tuple(segments), round(now + rng.choice([0, 0.4, 2.0]), 3))
 
 
 def _part(transcript):
-    return {
-        "name": "talk",
-        "duration_s": transcript.duration_s,
-        "segments": [
-            {
-                "id": segment.id,
-                "text": segment.text,
-                "start_s": segment.start_s,
-                "end_s": segment.end_s,
-                "words": [
-                    {name: getattr(word, name) for name in Word.__slots__} for word in segment.words
-                ],
-            }
-            for segment in transcript.segments
-        ],
-    }
+    """Return a transcript as the page has it: segments as events have them."""
+    segments = [segment.to_dict() for segment in transcript.segments]
+    return {"name": "talk", "duration_s": transcript.duration_s, "segments": segments}
 
 
 def test_formats_are_those_of_the_package(node):
@@ -142,6 +137,96 @@ def test_words_of_an_upload_go_to_their_segments(node):
     ]
     assert part["segments"][0]["words"][0]["confidence"] == 0.25
     assert part["duration_s"] == 9.0
+
+
+def test_what_options_bring_goes_to_the_segments_of_an_upload(node):
+    answer = {
+        "duration": 9.0,
+        "segments": [
+            {
+                "start": 1.0,
+                "end": 2.0,
+                "text": "5%",
+                "spoken": "five percent",
+                "written_words": [{"word": "5%", "start": 1.0, "end": 2.0, "confidence": 0.5}],
+                "unit": "phrase",
+                "parse": {"intent": "set", "slots": {"to": 5}},
+                "alternatives": [
+                    {"text": "five", "log_prob": -1.0, "probability": 0.4, "words": []}
+                ],
+            }
+        ],
+        "words": [
+            {
+                "word": "five",
+                "start": 1.0,
+                "end": 1.4,
+                "confidence": 0.7,
+                "alternatives": [{"word": "nine", "probability": 0.3}],
+            },
+        ],
+    }
+    script = (
+        "import { toPart } from './uploads.js'; console.log(JSON.stringify(toPart('a', given)))"
+    )
+    (segment,) = node(READ + script, answer)["segments"]
+    assert (segment["text"], segment["written"]) == ("five percent", "5%")
+    assert segment["written_words"][0] == {
+        "text": "5%",
+        "start_s": 1.0,
+        "end_s": 2.0,
+        "confidence": 0.5,
+    }
+    assert segment["words"][0]["alternatives"] == [{"text": "nine", "probability": 0.3}]
+    assert segment["alternatives"][0]["text"] == "five"
+    assert segment["parse"] == {"intent": "set", "slots": {"to": 5}}
+
+
+NOTHING = {
+    "written": False,
+    "alternatives": False,
+    "omitUncertain": False,
+    "hotWords": "",
+    "only": " \n# none\n",
+}
+GRAMMAR = "#JSGF V1.0;\npublic <light> = turn it on;"
+CHOSEN: list[tuple[dict[str, object], dict[str, object]]] = [
+    ({}, {}),
+    ({"written": True, "alternatives": True}, {"written": True, "alternatives": 5}),
+    ({"omitUncertain": True}, {"minimum_confidence": 0.5}),
+    ({"hotWords": " Siobhan \n# a comment\n\nbob = 9"}, {"hot_words": ["Siobhan", "bob = 9"]}),
+    ({"only": "a cat\ntack", "hotWords": "bob"}, {"phrases": ["a cat", "tack"]}),
+    ({"only": f"\n{GRAMMAR}\n", "omitUncertain": True}, {"grammar": GRAMMAR}),
+]
+
+
+@pytest.mark.parametrize(("chosen", "options"), CHOSEN)
+def test_options_are_those_of_the_server(node, chosen, options):
+    request = pytest.importorskip("asr_gru.server.decoding_request").DecodingRequest
+    found, form = node(
+        READ + "import { appendOptions, decodingOptions } from './options.js';"
+        "const options = decodingOptions(given); const form = [];"
+        "appendOptions({ append: (...field) => form.push(field) }, options);"
+        "console.log(JSON.stringify([options, form]))",
+        NOTHING | chosen,
+    )
+    assert found == options
+    assert set(found) <= set(request.__struct_fields__)
+    lists = [name for name, value in found.items() if isinstance(value, list)]
+    assert {name for name, _ in form} == {
+        f"{name}[]" if name in lists else name for name in options
+    }
+    assert len(form) == sum(len(found[name]) if name in lists else 1 for name in found)
+
+
+def test_options_are_in_the_start_message(node):
+    log = node(
+        SOCKET + "globalThis.WebSocket.prototype.send = (text) => log.push(JSON.parse(text));"
+        "new Connection({ rate: 100, endpoint: 'normal', key: null, options: { written: true },"
+        " on: { state: () => {} } }); socket.onopen();" + SHOW
+    )
+    assert log[-1]["written"] is True
+    assert log[-1]["type"] == "start"
 
 
 def test_every_error_of_the_server_has_a_sentence(node):

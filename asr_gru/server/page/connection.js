@@ -28,6 +28,7 @@ export class Timeline {
 /**
  * Sends blocks and receives events.
  *
+ * `options` are further fields of the start message (see options.js).
  * `on` holds: `state(name, problem)` with connecting, listening, reconnecting, closed;
  * `event(message)` for partial and final, in times of the page; `lag(seconds)`; `cut()` when the
  * open segment will have no final; `dropped(seconds)` when kept sound had to go.
@@ -36,6 +37,7 @@ export class Timeline {
 export class Connection {
   #rate;
   #endpoint;
+  #options;
   #key;
   #on;
   #socket = null;
@@ -53,9 +55,10 @@ export class Connection {
   #closed;
   #resolve;
 
-  constructor({ rate, endpoint, key, on }) {
+  constructor({ rate, endpoint, options = {}, key, on }) {
     this.#rate = rate;
     this.#endpoint = endpoint;
+    this.#options = options;
     this.#key = key;
     this.#on = on;
     this.#closed = new Promise((resolve) => { this.#resolve = resolve; });
@@ -109,6 +112,7 @@ export class Connection {
       encoding: 'pcm16',
       channels: 1,
       endpoint: this.#endpoint,
+      ...this.#options,
       ...(this.#key ? { key: this.#key } : {}),
     });
     socket.onmessage = ({ data }) => this.#receive(JSON.parse(data));
@@ -215,6 +219,11 @@ export class Connection {
       start_s: this.#timeline.toPage(thing.start_s),
       end_s: this.#timeline.toPage(thing.end_s),
     });
-    return { ...move(message), words: (message.words ?? []).map(move) };
+    const moved = { ...move(message), words: (message.words ?? []).map(move) };
+    if (message.written_words) moved.written_words = message.written_words.map(move);
+    if (message.alternatives) {
+      moved.alternatives = message.alternatives.map((one) => ({ ...one, words: one.words.map(move) }));
+    }
+    return moved;
   }
 }

@@ -1,7 +1,9 @@
 // Transcripts as files, by the rules of asr_gru/formats.
 //
 // A part is {name, duration_s, segments: [{id, start_s, end_s, text, words}]}, and a word is
-// {text, start_s, end_s, confidence}. Nothing here touches the page.
+// {text, start_s, end_s, confidence}. A segment may also have what its options brought: written and
+// written_words; alternatives; unit with phrase and phrase_index, or with parse. Nothing here
+// touches the page.
 
 const LINE = 42;
 const LINES = 2;
@@ -18,7 +20,7 @@ export const FORMATS = {
 };
 
 function writeTxt(part) {
-  return part.segments.map((segment) => `${segment.text}\n`).join('');
+  return part.segments.map((segment) => `${shownText(segment)}\n`).join('');
 }
 
 function writeSrt(part) {
@@ -42,25 +44,39 @@ function writeJson(part) {
     name: part.name,
     duration_s: rounded(part.duration_s),
     text: part.segments.map((segment) => segment.text).join(' '),
-    segments: part.segments.map((segment) => ({
-      id: segment.id,
-      start_s: rounded(segment.start_s),
-      end_s: rounded(segment.end_s),
-      text: segment.text,
-      words: segment.words.map((word) => ({
-        text: word.text,
-        start_s: rounded(word.start_s),
-        end_s: rounded(word.end_s),
-        confidence: rounded(word.confidence),
-      })),
+    ...writtenText(part),
+    segments: part.segments.map(({ id, start_s: startS, end_s: endS, text, words, ...brought }) => ({
+      id,
+      start_s: rounded(startS),
+      end_s: rounded(endS),
+      text,
+      words: words.map(wordFields),
+      ...brought,
+      ...(brought.written_words ? { written_words: brought.written_words.map(wordFields) } : {}),
     })),
   };
   return `${JSON.stringify(file, null, 2)}\n`;
 }
 
+/** The text of a segment as it is shown, and its words. */
+export const shownText = ({ text, written }) => written ?? text;
+export const shownWords = ({ words, written_words: written }) => written ?? words;
+
+function writtenText({ segments }) {
+  const texts = segments.map(({ written }) => written).filter((text) => text !== undefined);
+  return texts.length ? { written: texts.join(' ') } : {};
+}
+
+const wordFields = (word) => ({
+  ...word,
+  start_s: rounded(word.start_s),
+  end_s: rounded(word.end_s),
+  confidence: rounded(word.confidence),
+});
+
 /** Cut a part into cues {start_s, end_s, lines} that never overlap and hold every word. */
 export function cues(part) {
-  const groups = part.segments.flatMap((segment) => grouped(segment.words));
+  const groups = part.segments.flatMap((segment) => grouped(shownWords(segment)));
   return groups.map((group, index) => {
     const startS = group[0].start_s;
     const spokenS = group.at(-1).end_s;

@@ -1,6 +1,7 @@
 // The page: its elements, and what happens when they are used.
 
 import { FORMATS, clock } from './formats.js';
+import { decodingOptions } from './options.js';
 import { microphoneAllowed, microphones } from './microphone.js';
 import { insecure, ofServer } from './sentences.js';
 import { Session } from './session.js';
@@ -27,6 +28,9 @@ const toggle = byId('toggle');
 const device = byId('device');
 const endpoint = byId('endpoint');
 const notice = byId('notice');
+const hotWords = byId('hot-words');
+const only = byId('only');
+const omitUncertain = byId('omit-uncertain');
 
 const transcript = new Transcript({
   paper: byId('paper'),
@@ -40,7 +44,7 @@ const transcript = new Transcript({
 
 const session = new Session({
   settings: () => (
-    { device: device.value, endpoint: endpoint.value, key: sessionStorage.getItem(KEY) }
+    { device: device.value, endpoint: endpoint.value, options: options(), key: sessionStorage.getItem(KEY) }
   ),
   on: {
     state: showState,
@@ -56,6 +60,7 @@ const session = new Session({
 
 const uploads = new Uploads({
   key: () => sessionStorage.getItem(KEY),
+  options,
   on: {
     begun: (name) => showWork(`Transcribing ${name}…`),
     idle: () => showWork(''),
@@ -64,6 +69,24 @@ const uploads = new Uploads({
     unauthorized: (error, again) => { say(ofServer(error)); askForKey(again); },
   },
 });
+
+// ---- options
+
+function options() {
+  return decodingOptions({
+    written: byId('written').checked,
+    alternatives: byId('alternatives').checked,
+    omitUncertain: omitUncertain.checked,
+    hotWords: hotWords.value,
+    only: only.value,
+  });
+}
+
+/** Words to favour and uncertain words have no meaning where only some phrases are recognised. */
+function showWhatApplies() {
+  hotWords.disabled = Boolean(only.value.trim());
+  omitUncertain.disabled = hotWords.disabled;
+}
 
 // ---- what is shown
 
@@ -229,6 +252,10 @@ function begin() {
   toggle.onclick = () => (session.state === 'idle' ? session.start() : session.stop());
   endpoint.onchange = () => session.changeEndpoint();
   device.onchange = () => session.changeDevice();
+  for (const id of ['written', 'alternatives', 'omit-uncertain', 'hot-words', 'only']) {
+    byId(id).onchange = () => session.changeOptions();
+  }
+  only.oninput = showWhatApplies;
   byId('key-form').onsubmit = useKey;
   byId('clear').onclick = clear;
   byId('choose').onclick = () => byId('file').click();
@@ -239,6 +266,7 @@ function begin() {
   }
   acceptDrops();
   showState('idle');
+  showWhatApplies(); // browsers fill in what was there before a reload
   if (microphoneAllowed()) {
     navigator.mediaDevices.ondevicechange = async () => {
       await listMicrophones();

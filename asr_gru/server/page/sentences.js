@@ -4,7 +4,7 @@ const AGAIN = 'Trying again; the text so far stays.';
 
 const OF_SERVER = {
   unauthorized: () => 'The server asks for a key, or the key was wrong. Enter it below.',
-  bad_message: (message) => `The server does not understand this page; reload it. (${message})`,
+  bad_message: (message) => `The server refuses what this page asks for; check the options, or reload the page. (${message})`,
   bad_audio: (message) => `The server cannot read the sound of this microphone; choose another one. (${message})`,
   message_too_big: () => 'A block of sound was larger than the server takes. Its option --message-bytes sets that.',
   too_many_clients: () => `All places at the server are taken. ${AGAIN}`,

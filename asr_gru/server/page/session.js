@@ -8,7 +8,7 @@ import { ofMicrophone, ofServer } from './sentences.js';
  * Listens, from `start` to `stop`.
  *
  * `state` is one of idle, opening, connecting, listening, reconnecting, finishing, and waiting
- * (for a microphone that was pulled out). `settings()` returns {device, endpoint, key}. `on` holds:
+ * (for a microphone that was pulled out). `settings()` returns {device, endpoint, options, key}. `on` holds:
  * `state(name)`; `say(sentence)`, empty when all is well again; `sound(samples, seconds)` for each
  * block; `event(message)`, `cut()` and `lag(seconds)` of the connection; `opened()`;
  * `unauthorized()`.
@@ -32,7 +32,7 @@ export class Session {
     this.#on.say('');
     this.#set('opening');
     this.#dropped = 0;
-    const { device, endpoint, key } = this.#settings();
+    const { device } = this.#settings();
     let opened;
     try {
       opened = await openMicrophone(device, (...block) => this.#heard(...block), () => this.#vanished());
@@ -46,16 +46,7 @@ export class Session {
       return;
     }
     this.#microphone = opened;
-    this.#connection = new Connection({
-      rate: opened.rate,
-      endpoint,
-      key,
-      on: {
-        ...this.#on,
-        state: (name, problem) => this.#connected(name, problem),
-        dropped: (seconds) => this.#lost(seconds),
-      },
-    });
+    this.#connection = this.#connect();
     this.#on.opened();
     await this.#stayAwake();
   }
@@ -82,6 +73,14 @@ export class Session {
     this.#connection?.change(this.#settings().endpoint);
   }
 
+  /** Go on with other options: what is heard from here on goes to another connection. */
+  async changeOptions() {
+    if (!this.#connection || this.state === 'finishing') return;
+    const ending = this.#connection;
+    this.#connection = this.#connect();
+    await ending.finish();
+  }
+
   async changeDevice() {
     if (!this.#connection || this.state === 'finishing') return;
     await this.stop();
@@ -91,6 +90,28 @@ export class Session {
   /** Devices have come or gone. */
   async devicesChanged() {
     if (this.state === 'waiting' && (await microphones()).length) await this.start();
+  }
+
+  #connect() {
+    const { endpoint, options, key } = this.#settings();
+    let made = null;
+    const isCurrent = () => this.#connection === made;
+    made = new Connection({
+      rate: this.#microphone.rate,
+      endpoint,
+      options,
+      key,
+      on: {
+        ...this.#on,
+        // one that others have followed still has finals, and nothing else to say
+        event: (message) => { if (isCurrent() || message.type === 'final') this.#on.event(message); },
+        lag: (seconds) => { if (isCurrent()) this.#on.lag(seconds); },
+        cut: () => { if (isCurrent()) this.#on.cut(); },
+        state: (name, problem) => { if (isCurrent()) this.#connected(name, problem); },
+        dropped: (seconds) => this.#lost(seconds),
+      },
+    });
+    return made;
   }
 
   #set(state) {

@@ -1,9 +1,10 @@
 // The transcript on the page: its parts, the finished segments, the line that is being said.
 
-import { clock } from './formats.js';
+import { clock, shownText, shownWords } from './formats.js';
 
 const UNSURE = 0.5;
 const NEAR_PX = 80;
+const FIELDS = ['start_s', 'end_s', 'text', 'unit', 'phrase', 'phrase_index', 'parse', 'words', 'written', 'written_words', 'alternatives'];
 
 /** `nodes` holds the page's elements: paper, log, empty, partial, stable, unstable, legend. */
 export class Transcript {
@@ -51,12 +52,12 @@ export class Transcript {
   }
 
   /** Add a finished segment of the microphone. */
-  final({ text, words, start_s: startS, end_s: endS }) {
+  final(event) {
     this.#live ??= { name: 'Microphone', duration_s: 0, segments: [] };
     const { segments } = this.#live;
-    const segment = { id: segments.length, start_s: startS, end_s: endS, text, words };
+    const segment = { id: segments.length, ...pick(event, FIELDS) };
     segments.push(segment);
-    this.#live.duration_s = Math.max(this.#live.duration_s, endS);
+    this.#live.duration_s = Math.max(this.#live.duration_s, segment.end_s);
     this.#keepingPlace(() => {
       this.#hidePartial();
       // A recording may have come in between: then the microphone's text goes on below it.
@@ -99,6 +100,8 @@ export class Transcript {
     said.append(...pieces(segment));
     said.normalize();
     item.append(time, ' ', said);
+    if (segment.parse) said.append(' ', element('span', 'parse', parseText(segment.parse)));
+    if (segment.alternatives?.length > 1) item.append(others(segment.alternatives));
     this.#last.list.append(item);
     if (said.querySelector('.unsure')) this.#nodes.legend.hidden = false;
   }
@@ -119,10 +122,11 @@ export class Transcript {
 }
 
 /** The text of a segment as nodes, with each uncertain word marked. */
-function pieces({ text, words }) {
+function pieces(segment) {
+  const text = shownText(segment);
   const nodes = [];
   let place = 0;
-  for (const word of words) {
+  for (const word of shownWords(segment)) {
     const start = text.indexOf(word.text, place);
     if (start < 0) continue;
     const end = start + word.text.length;
@@ -137,6 +141,25 @@ function marked({ text, confidence }) {
   const mark = element('span', 'unsure', text);
   mark.title = `uncertain: confidence ${confidence.toFixed(2)}`;
   return mark;
+}
+
+/** What a segment may have been instead, with probabilities. */
+function others([, ...alternatives]) {
+  const list = element('ul', 'others');
+  list.setAttribute('aria-label', 'Alternatives');
+  list.append(...alternatives.map(({ text, probability }) => (
+    element('li', '', `${probability.toFixed(2)} ${text || '(nothing)'}`)
+  )));
+  return list;
+}
+
+function parseText({ intent, slots }) {
+  const values = Object.entries(slots).map(([name, value]) => `${name}=${JSON.stringify(value)}`);
+  return `[${[intent, ...values].join(' ')}]`;
+}
+
+function pick(object, names) {
+  return Object.fromEntries(names.filter((name) => name in object).map((name) => [name, object[name]]));
 }
 
 function element(tag, className, text = '') {

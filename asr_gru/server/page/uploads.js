@@ -1,19 +1,24 @@
 // Recordings that are sent as a whole, one after the other.
 
+import { appendOptions } from './options.js';
+
 /**
  * Recordings waiting to be transcribed.
  *
  * `on` holds: `begun(name)`, `part(part)` for a transcript, `problem(name, error)`, `idle()`, and
- * `unauthorized(error, again)`, where `again` goes on with what is left. `key` returns the key.
+ * `unauthorized(error, again)`, where `again` goes on with what is left. `key` returns the key, `options`
+ * the decoding options (see options.js).
  */
 export class Uploads {
   #key;
+  #options;
   #on;
   #files = [];
   #working = null; // the AbortController of the one in work
 
-  constructor({ key, on }) {
+  constructor({ key, options, on }) {
     this.#key = key;
+    this.#options = options;
     this.#on = on;
   }
 
@@ -36,7 +41,7 @@ export class Uploads {
   async #one(file) {
     this.#on.begun(file.name);
     try {
-      this.#on.part(await transcribe(file, this.#key(), this.#working.signal));
+      this.#on.part(await transcribe(file, this.#options(), this.#key(), this.#working.signal));
     } catch (error) {
       if (error.name === 'AbortError') return;
       if (error.code === 'unauthorized') {
@@ -58,7 +63,7 @@ export class UploadError extends Error {
 }
 
 /** Transcribe a File; returns a part (see formats.js). */
-export async function transcribe(file, key, signal) {
+export async function transcribe(file, options, key, signal) {
   const headers = key ? { Authorization: `Bearer ${key}` } : {};
   const models = await ask('/v1/models', { headers, signal });
   const form = new FormData();
@@ -66,6 +71,7 @@ export async function transcribe(file, key, signal) {
   form.append('response_format', 'verbose_json');
   form.append('timestamp_granularities[]', 'word');
   form.append('timestamp_granularities[]', 'segment');
+  appendOptions(form, options);
   form.append('file', file);
   const answer = await ask('/v1/audio/transcriptions', { method: 'POST', headers, body: form, signal });
   return toPart(file.name, answer);
@@ -89,15 +95,41 @@ async function ask(address, options) {
 export function toPart(name, { duration, segments = [], words = [] }) {
   const shares = segments.map(() => []);
   let current = 0;
-  for (const { word, start, end, confidence } of words) {
-    while (current + 1 < segments.length && start >= segments[current + 1].start) current += 1;
-    shares[current]?.push({ text: word, start_s: start, end_s: end, confidence: confidence ?? 1 });
+  for (const word of words) {
+    while (current + 1 < segments.length && word.start >= segments[current + 1].start) current += 1;
+    shares[current]?.push(toWord(word));
   }
   return {
     name,
     duration_s: duration,
-    segments: segments.map(({ start, end, text }, id) => (
-      { id, start_s: start, end_s: end, text: text.trim(), words: shares[id] }
-    )),
+    segments: segments.map((segment, id) => toSegment(segment, id, shares[id])),
+  };
+}
+
+function toSegment({ start, end, text, spoken, ...answer }, id, words) {
+  const segment = { id, start_s: start, end_s: end, text: (spoken ?? text).trim() };
+  for (const name of ['unit', 'phrase', 'phrase_index', 'parse']) {
+    if (name in answer) segment[name] = answer[name];
+  }
+  segment.words = words;
+  if (spoken !== undefined) {
+    segment.written = text;
+    segment.written_words = answer.written_words.map(toWord);
+  }
+  if (answer.alternatives) {
+    segment.alternatives = answer.alternatives.map((one) => ({ ...one, words: one.words.map(toWord) }));
+  }
+  return segment;
+}
+
+function toWord({ word, start, end, confidence, alternatives }) {
+  return {
+    text: word,
+    start_s: start,
+    end_s: end,
+    confidence: confidence ?? 1,
+    ...(alternatives ? {
+      alternatives: alternatives.map(({ word: text, probability }) => ({ text, probability })),
+    } : {}),
   };
 }
