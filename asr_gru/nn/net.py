@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 import torch
 from torch import Tensor, nn
 
@@ -11,7 +13,7 @@ from asr_gru.nn.frontend import Frontend
 from asr_gru.nn.level import LevelNormaliser
 from asr_gru.nn.recurrent import State
 
-__all__ = ["AcousticNet", "pad_to_frames"]
+__all__ = ["AcousticNet", "NetBuilder", "pad_to_frames"]
 
 
 class AcousticNet(nn.Module):
@@ -75,6 +77,10 @@ class AcousticNet(nn.Module):
         features, carried = self.features(samples, state)
         log_probs, encoded = self.encoder(features, state[self.feature_states :], lengths)
         return log_probs, carried + encoded
+
+
+NetBuilder = Callable[[NetConfig, int, torch.dtype | None], AcousticNet]
+"""Builds a network from its configuration, ``vocab_size`` and ``kernel_dtype``."""
 
 
 def pad_to_frames(samples: Tensor, config: NetConfig) -> Tensor:

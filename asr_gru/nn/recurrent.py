@@ -34,9 +34,9 @@ class RecurrentLayer(nn.Module):
         self.width = width
         self.kernel_dtype = kernel_dtype
         self.rnn: Any = CLASSES[cell](width, width)
-        self._reset_parameters()
+        self.init_orthogonal()
 
-    def _reset_parameters(self) -> None:
+    def init_orthogonal(self) -> None:
         """Orthogonal recurrent weights per gate (Saxe et al. 2014); LSTM forget bias 1."""
         for gate in self.rnn.weight_hh_l0.data.chunk(GATES[self.cell]):
             nn.init.orthogonal_(gate)
@@ -46,6 +46,10 @@ class RecurrentLayer(nn.Module):
         nn.init.zeros_(self.rnn.bias_hh_l0)
         if self.cell == "lstm":
             self.rnn.bias_ih_l0.data[self.width : 2 * self.width] = 1.0
+
+    def init_uniform(self) -> None:
+        """All weights and biases uniform in ``1 / sqrt(width)``, torch's default."""
+        self.rnn.reset_parameters()
 
     @torch.no_grad()
     def zero_output(self) -> None:

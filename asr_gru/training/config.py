@@ -167,6 +167,8 @@ class TrainConfig(_Strict, frozen=True, kw_only=True, forbid_unknown_fields=True
             (CR-CTC, Yao et al. 2024); 0 for a single view and plain CTC.
         ctc_crf_weight: weight of the log-partition of a CTC-CRF (Xiang and Ou 2019): 0 for CTC,
             1 for a CTC-CRF; see ``training/ctc_crf.py``.
+        recurrent_init: random initialisation of recurrent layers: orthogonal for each gate (Saxe et
+            al. 2014), or uniform, which is torch's default.
         seed: seed of all randomness.
         gru_kernel: GRU implementation: ``nn.GRU``, the package's own in float32 or bfloat16, or
             the fastest of them.
@@ -183,6 +185,7 @@ class TrainConfig(_Strict, frozen=True, kw_only=True, forbid_unknown_fields=True
     curriculum_epochs: Count = 1
     cr_ctc_weight: NotNegative = 0.0
     ctc_crf_weight: Fraction = 0.0
+    recurrent_init: Literal["orthogonal", "uniform"] = "orthogonal"
     seed: Count = 1
     gru_kernel: GruKernel = "auto"
 

@@ -13,14 +13,20 @@ from torch import Tensor
 from asr_gru.errors import ConfigError
 from asr_gru.model.directory import ModelDirectory
 from asr_gru.model.net_config import NetConfig
-from asr_gru.nn.net import AcousticNet
+from asr_gru.nn.net import AcousticNet, NetBuilder
 from asr_gru.text import TOKENS, Tokenizer, find_tokens, load_tokenizer
 from asr_gru.training.checkpoint import NAME, Checkpoint, load_checkpoint, net_from_checkpoint
 from asr_gru.training.config import TrainConfig
 from asr_gru.training.dataset import TrainingSet
 from asr_gru.training.from_model import net_from_directory
 
-__all__ = ["initial_checkpoint", "load_net", "load_net_tokenizer", "measure_statistics"]
+__all__ = [
+    "initial_checkpoint",
+    "load_net",
+    "load_net_tokenizer",
+    "measure_statistics",
+    "random_net",
+]
 
 STATISTICS_UTTERANCES = 400
 
@@ -51,6 +57,7 @@ def initial_checkpoint(
     *,
     new_head: bool = False,
     log: Callable[[str], None] = lambda _line: None,
+    build_net: NetBuilder = AcousticNet,
 ) -> Checkpoint:
     """Return the checkpoint before the first step.
 
@@ -67,13 +74,13 @@ def initial_checkpoint(
         training_set: feature statistics are measured on it.
         new_head: initialise the head at random.
         log: receives a line that says which weights were loaded.
+        build_net: builds the network.
 
     Raises:
         ConfigError: the weights of ``start_from`` do not fit the configuration.
         ModelError: ``start_from`` is neither a run nor a model.
     """
-    torch.manual_seed(config.seed)
-    net = AcousticNet(config.net, len(tokenizer))
+    net = random_net(config, len(tokenizer), build_net)
     if start_from is None:
         measure_statistics(net, sample_recordings(training_set))
     else:
@@ -110,6 +117,16 @@ def initial_checkpoint(
         weights=weights,
         ema=ema if config.optimiser.ema else {},
     )
+
+
+def random_net(config: TrainConfig, vocab_size: int, build_net: NetBuilder) -> AcousticNet:
+    """Return a network with the random weights of ``config``; feature statistics are not set."""
+    torch.manual_seed(config.seed)
+    net = build_net(config.net, vocab_size, None)
+    if config.recurrent_init == "uniform":
+        for layer in (*net.encoder.forwards, *net.encoder.backwards):
+            layer.init_uniform()
+    return net
 
 
 def _is_run(path: Path) -> bool:

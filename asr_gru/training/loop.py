@@ -13,7 +13,7 @@ import torch
 from asr_gru.errors import ConfigError
 from asr_gru.nn.fast_gru import bf16_available
 from asr_gru.nn.gru_loops import compiled_loops
-from asr_gru.nn.net import AcousticNet
+from asr_gru.nn.net import AcousticNet, NetBuilder
 from asr_gru.text import Tokenizer
 from asr_gru.training.ahead import map_ahead, usable_cpus
 from asr_gru.training.audio_cache import Corpus
@@ -34,40 +34,61 @@ from asr_gru.training.schedule import Schedule
 from asr_gru.training.step import TrainStep
 from asr_gru.training.validate import RATE_NAMES, validate
 
-__all__ = ["Run", "train"]
+__all__ = ["DivergedError", "Run", "train"]
 
 MAX_NONFINITE_STEPS = 100
 """A run ends after this many consecutive steps whose gradient was not finite."""
 
 
+class DivergedError(ConfigError):
+    """No gradient was finite for ``MAX_NONFINITE_STEPS`` steps."""
+
+
 def train(
-    config: TrainConfig, run: Run, processes: Processes, log: Callable[[str], None]
+    config: TrainConfig,
+    run: Run,
+    processes: Processes,
+    log: Callable[[str], None],
+    *,
+    build_net: NetBuilder = AcousticNet,
 ) -> Checkpoint:
     """Train the run in ``run.folder`` to its last epoch, resuming from its checkpoint if any.
 
     All randomness derives from the seed, the epoch and the step, so a run that was killed resumes
     exactly as if it had not been interrupted.
 
+    Args:
+        config: configuration of the run.
+        run: its folder and options.
+        processes: the processes that train together.
+        log: receives progress, line by line.
+        build_net: builds the network; for experiments with one that cannot be exported.
+
     Raises:
-        ConfigError: another process trains in the folder, its checkpoint does not fit the
-            configuration, or no gradient was finite for ``MAX_NONFINITE_STEPS`` steps.
+        ConfigError: another process trains in the folder, or its checkpoint does not fit the
+            configuration.
+        DivergedError: no gradient was finite for ``MAX_NONFINITE_STEPS`` steps.
         DataError: the manifests or texts cannot be trained on.
         OSError: the final checkpoint cannot be written; the previous one stays intact.
     """
     with locked(run.folder) if processes.is_main else nullcontext():
-        return _train(config, run, processes, log)
+        return _train(config, run, processes, log, build_net)
 
 
 def _train(
-    config: TrainConfig, run: Run, processes: Processes, log: Callable[[str], None]
+    config: TrainConfig,
+    run: Run,
+    processes: Processes,
+    log: Callable[[str], None],
+    build_net: NetBuilder,
 ) -> Checkpoint:
     is_main = processes.is_main
     report = Report(run.folder if is_main else None, log if is_main else None)
     schedule = Schedule(config.epochs, run.minutes, processes)
     tokenizer, training_set, validation_sets = prepare(config, run, processes, report)
-    state = _load_state(config, run, tokenizer, training_set, report)
+    state = _load_state(config, run, tokenizer, training_set, report, build_net)
     kernel_dtype = _choose_kernel(state, processes, report)
-    net = AcousticNet(config.net, len(tokenizer), kernel_dtype).to(processes.device)
+    net = build_net(config.net, len(tokenizer), kernel_dtype).to(processes.device)
     net.load_state_dict(state.weights)
     head = _phone_head(config, state, training_set, processes)
     optimiser = build_optimiser(net, config.optimiser, head, processes)
@@ -129,7 +150,7 @@ def _train(
             report.step(state.epoch, state.step_in_epoch, len(steps), state.global_step, result)
             nonfinite = 0 if result.finite else nonfinite + 1
             if nonfinite == MAX_NONFINITE_STEPS:
-                raise ConfigError(
+                raise DivergedError(
                     f"no finite gradient in {nonfinite} steps; resume from the last checkpoint "
                     "with a lower learning rate"
                 )
@@ -149,7 +170,7 @@ def _train(
         else:
             state.epoch, state.step_in_epoch = state.epoch + 1, 0
             epochs_done = float(state.epoch)
-        averaged = AcousticNet(config.net, len(tokenizer)).to(processes.device)
+        averaged = build_net(config.net, len(tokenizer), None).to(processes.device)
         averaged.load_state_dict(ema or net.state_dict())
         metrics = {"epoch": epochs_done, "step": float(state.global_step)}
         metrics |= _validate(averaged, validation_sets, tokenizer, processes, report)
@@ -181,12 +202,23 @@ def _batches(
 
 
 def _load_state(
-    config: TrainConfig, run: Run, tokenizer: Tokenizer, training_set: TrainingSet, report: Report
+    config: TrainConfig,
+    run: Run,
+    tokenizer: Tokenizer,
+    training_set: TrainingSet,
+    report: Report,
+    build_net: NetBuilder,
 ) -> Checkpoint:
     """Load the checkpoint of the run, or return an initial one."""
     if not (run.folder / NAME).exists():
         return initial_checkpoint(
-            config, run.start_from, tokenizer, training_set, new_head=run.new_head, log=report.note
+            config,
+            run.start_from,
+            tokenizer,
+            training_set,
+            new_head=run.new_head,
+            log=report.note,
+            build_net=build_net,
         )
     state = load_checkpoint(run.folder, report.note)
     if not state.config.net.same_weights(config.net):

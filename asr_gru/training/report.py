@@ -77,6 +77,7 @@ class Report:
         for name, value in metrics.items():
             self._sums[name] = self._sums.get(name, 0.0) + value
             self._add_scalar(name, value, global_step)
+        self._add_scalar("gradient norm", result.gradient_norm, global_step)
         self._steps += 1
         self._nonfinite += not result.finite
         if self._due():

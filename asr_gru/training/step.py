@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 
 import numpy as np
@@ -29,13 +30,18 @@ class StepResult:
         ctc_loss: nats per token, the terms of CR-CTC and CTC-CRF included.
         phone_loss: nats per frame, or None without a phone head.
         learning_rate: learning rate of the step.
-        finite: False if the gradient was not finite and the weights were left unchanged.
+        gradient_norm: norm of the gradient of all weights, before it is clipped.
     """
 
     ctc_loss: float
     phone_loss: float | None
     learning_rate: float
-    finite: bool = True
+    gradient_norm: float
+
+    @property
+    def finite(self) -> bool:
+        """Whether the gradient was finite; if not, the weights were left unchanged."""
+        return math.isfinite(self.gradient_norm)
 
 
 @dataclass(frozen=True, slots=True)
@@ -107,7 +113,7 @@ class TrainStep:
             ctc_loss=float(ctc_loss.detach()),
             phone_loss=None if phone_loss is None else float(phone_loss.detach()),
             learning_rate=lr,
-            finite=self._update(lr),
+            gradient_norm=self._update(lr),
         )
 
     @property
@@ -132,14 +138,13 @@ class TrainStep:
         phones = self.config.phones
         return phones.weight * (1.0 - (1.0 - phones.final_weight_ratio) * progress)
 
-    def _update(self, lr: float) -> bool:
-        """Average, clip and apply the gradients; return whether they were finite."""
+    def _update(self, lr: float) -> float:
+        """Average, clip and apply the gradients; return their norm, which may not be finite."""
         parameters = [*self.net.parameters(), *(self.head.parameters() if self.head else ())]
         self.processes.average_gradients(parameters)
-        norm = nn.utils.clip_grad_norm_(parameters, self.config.optimiser.clip)
+        norm = float(nn.utils.clip_grad_norm_(parameters, self.config.optimiser.clip))
         for group in self.optimiser.param_groups:
             group["lr"] = lr
-        finite = bool(torch.isfinite(norm))
-        if finite:
+        if math.isfinite(norm):
             self.optimiser.step()
-        return finite
+        return norm

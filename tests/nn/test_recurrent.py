@@ -25,6 +25,14 @@ def test_the_lstm_forgets_late():
 
 
 @pytest.mark.parametrize("cell", CELLS)
+def test_uniform_weights_are_bounded_by_the_width(cell):
+    layer = RecurrentLayer(cell, 25)
+    layer.init_uniform()
+    for parameter in layer.parameters():
+        assert 0.15 < parameter.abs().max() <= 0.2
+
+
+@pytest.mark.parametrize("cell", CELLS)
 def test_cuts_do_not_matter(cell):
     torch.manual_seed(0)
     layer = RecurrentLayer(cell, 12)

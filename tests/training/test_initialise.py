@@ -57,6 +57,20 @@ def test_another_subsampling_keeps_the_newest_frames(earlier, tmp_path, wanted):
     assert not after[:, :-kept].any()
 
 
+def test_recurrent_layers_start_orthogonal_or_uniform():
+    recordings = Recordings()
+    largest = {}
+    for name in ("orthogonal", "uniform"):
+        made = msgspec.structs.replace(config(direction="bi", width=24), recurrent_init=name)
+        state = initial_checkpoint(made, None, TOKENS, recordings)
+        for part in ("forwards", "backwards"):
+            gate = state.weights[f"encoder.{part}.1.rnn.weight_hh_l0"][:24]
+            distance = (gate @ gate.T - torch.eye(24)).abs().max()
+            largest[name, part] = float(distance)
+    assert max(largest["orthogonal", part] for part in ("forwards", "backwards")) < 1e-5
+    assert min(largest["uniform", part] for part in ("forwards", "backwards")) > 0.3
+
+
 @pytest.mark.parametrize("cell", ["gru", "lstm", "rnn"])
 @pytest.mark.parametrize("direction", ["uni", "bi"])
 def test_added_layers_output_zero_at_first_and_learn(earlier, tmp_path, cell, direction):

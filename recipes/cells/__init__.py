@@ -1,0 +1,1 @@
+"""Recurrent cells compared on the same speech: ``python -m recipes.cells``."""

@@ -1,0 +1,81 @@
+"""Train the rows, measure them and write the report: ``python -m recipes.cells --help``."""
+
+from __future__ import annotations
+
+import argparse
+import datetime as dt
+import json
+import shlex
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+
+from asr_gru.errors import Error
+from asr_gru.files import write_bytes
+from asr_gru.training.run import Run
+from recipes.cells.figures import Measurement, measure
+from recipes.cells.report import render
+from recipes.cells.rows import choose_rows, load_rows, slice_lists, train_rows
+
+__all__ = ["main"]
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    """Train, measure and write; return the exit status."""
+    parser = argparse.ArgumentParser(
+        prog="python -m recipes.cells",
+        description="Compare recurrent cells on the same speech and write report.md.",
+    )
+    parser.add_argument("--train", type=Path, required=True, help="manifest to train on")
+    parser.add_argument("--dev", type=Path, required=True, help="manifest to compare on")
+    parser.add_argument("--hours", type=positive, default=2.0, help="hours of --train to use")
+    parser.add_argument("--dev-hours", type=positive, default=0.25, help="hours of --dev to use")
+    parser.add_argument("--longest-s", type=positive, default=6.0, help="longest utterance")
+    parser.add_argument("--output", type=Path, default=Path("runs/cells"), help="folder of runs")
+    parser.add_argument("--report", type=Path, help="folder of the report (default: --output)")
+    parser.add_argument("--rows", nargs="+", default=[], metavar="ROW", help="only these rows")
+    parser.add_argument(
+        "--set", action="append", default=[], metavar="KEY=VALUE", dest="changes",
+        help="override a key of cells.toml in every row",
+    )  # fmt: skip
+    parser.add_argument("--frames", type=int, default=200, help="frames to follow gradients back")
+    parser.add_argument("--repeats", type=int, default=15, help="rounds of each speed measurement")
+    options = parser.parse_args(argv)
+    if min(options.frames, options.repeats) < 1:
+        parser.error("--frames and --repeats have to be 1 or more")
+    folder = options.report or options.output
+    try:
+        rows = choose_rows(load_rows(options.changes), options.rows)
+        data = options.output / "data"
+        hours = (options.hours, options.dev_hours)
+        slice_lists(data, (options.train, options.dev), hours, options.longest_s)
+        run = Run(options.output / "rows", data, options.output / "cache")
+        train_rows(rows, run, log)
+        plan = Measurement(rows, run, folder / "pictures", options.frames, options.repeats)
+        arguments = sys.argv[1:] if argv is None else argv
+        command = shlex.join(["python", "-m", "recipes.cells", *arguments])
+        figures = {"command": command, **measure(plan, log)}
+        write_bytes(folder / "results.json", (json.dumps(figures, indent=1) + "\n").encode())
+        write_bytes(folder / "report.md", render(figures).encode())
+    except (Error, OSError) as error:
+        print(f"error: {error}", file=sys.stderr)
+        return 1
+    print(f"{folder / 'report.md'} written")
+    return 0
+
+
+def positive(text: str) -> float:
+    """Parse a positive number of an option."""
+    value = float(text)
+    if not 0.0 < value < float("inf"):
+        raise argparse.ArgumentTypeError(f"{text} is not above 0")
+    return value
+
+
+def log(line: str) -> None:
+    """Print a line of progress."""
+    print(f"{dt.datetime.now():%H:%M:%S}  {line}", file=sys.stderr)
+
+
+if __name__ == "__main__":
+    sys.exit(main())

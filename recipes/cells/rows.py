@@ -1,0 +1,111 @@
+"""The rows of the comparison: their configurations, training, and trained networks."""
+
+from __future__ import annotations
+
+import random
+from collections.abc import Callable, Sequence
+from dataclasses import replace
+from pathlib import Path
+
+from asr_gru.data.audio import duration_of
+from asr_gru.data.manifest import Utterance, read_manifest, write_manifest
+from asr_gru.errors import ConfigError, did_you_mean
+from asr_gru.nn.net import AcousticNet, NetBuilder
+from asr_gru.training.checkpoint import NAME, load_checkpoint
+from asr_gru.training.distributed import init_processes
+from asr_gru.training.loop import DivergedError, train
+from asr_gru.training.recipe import Stage, load_recipe, mark_finished
+from asr_gru.training.run import Run
+from asr_gru.training.stages import plan_stages
+from recipes.cells.attention import AttentionNet
+
+__all__ = ["ATTENTION", "choose_rows", "load_rows", "load_trained", "slice_lists", "train_rows"]
+
+RECIPE = Path(__file__).with_name("cells.toml")
+ATTENTION = "gru-attention"
+"""The row whose network is an ``AttentionNet``; all else is that of the first row."""
+LISTS = ("train.tsv", "dev.tsv")
+
+
+def load_rows(changes: Sequence[str] = ()) -> list[Stage]:
+    """Return the stages of ``cells.toml`` and the row with self-attention.
+
+    ``changes`` are ``table.key=value``, applied to every row.
+    """
+    stages = load_recipe(RECIPE, changes)
+    return [*stages, replace(stages[0], name=ATTENTION)]
+
+
+def choose_rows(rows: Sequence[Stage], names: Sequence[str]) -> list[Stage]:
+    """Return the rows called ``names``, or all of them without names.
+
+    Raises:
+        ConfigError: there is no such row.
+    """
+    known = {row.name: row for row in rows}
+    for name in names:
+        if name not in known:
+            raise ConfigError(f"no row {name!r}{did_you_mean(name, known)}")
+    return [row for row in rows if not names or row.name in names]
+
+
+def net_builder(name: str) -> NetBuilder:
+    """Return what builds the network of the row called ``name``."""
+    return AttentionNet if name == ATTENTION else AcousticNet
+
+
+def slice_lists(
+    folder: Path, lists: Sequence[Path], hours: Sequence[float], longest_s: float
+) -> None:
+    """Write ``train.tsv`` and ``dev.tsv``: random utterances of ``lists``, up to ``hours`` each.
+
+    Utterances longer than ``longest_s`` are left out: with short ones, more of them fit in a batch
+    and recurrent layers take fewer sequential steps.
+    """
+    for name, source, limit in zip(LISTS, lists, hours, strict=True):
+        utterances = read_manifest(source)
+        random.Random(1).shuffle(utterances)
+        chosen: list[Utterance] = []
+        total_s = 0.0
+        for utterance in utterances:
+            duration_s = duration_of(utterance)
+            if duration_s > longest_s:
+                continue
+            total_s += duration_s
+            if total_s > 3600.0 * limit:
+                break
+            chosen.append(replace(utterance, duration_s=duration_s))
+        if not chosen:
+            raise ConfigError(
+                f"{source}: no utterance of at most {longest_s:g} s within {limit:g} hours; "
+                "raise --longest-s or the hours"
+            )
+        write_manifest(folder / name, chosen)
+
+
+def train_rows(rows: Sequence[Stage], run: Run, log: Callable[[str], None]) -> None:
+    """Train the rows that are not finished, each in a folder of its own under ``run.folder``.
+
+    A row that diverges is finished as well: ``load_trained`` returns None for it.
+    """
+    processes = init_processes()
+    for planned in plan_stages(rows, run, None, log):
+        stage = planned.stage
+        log(f"row {stage.name}")
+        try:
+            train(stage.config, planned.run, processes, log, build_net=net_builder(stage.name))
+        except DivergedError as error:
+            log(f"row {stage.name} diverged: {error}")
+        mark_finished(planned.run.folder, stage.config)
+
+
+def load_trained(folder: Path, name: str) -> AcousticNet | None:
+    """Load the network of a finished row, with its averaged weights; None if it diverged."""
+    if not (folder / name / NAME).exists():
+        return None
+    checkpoint = load_checkpoint(folder / name)
+    if checkpoint.epoch < checkpoint.config.epochs:
+        return None
+    net = net_builder(name)(checkpoint.config.net, checkpoint.vocab_size, None)
+    net.load_state_dict(checkpoint.ema or checkpoint.weights)
+    return net.eval()

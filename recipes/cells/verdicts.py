@@ -1,0 +1,263 @@
+"""Claims about recurrent cells, each with a verdict from the measured figures."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+from recipes.cells.gradients import VISIBLE, horizon
+
+__all__ = ["CLAIMS", "Verdict", "baseline", "judge", "seed_spread"]
+
+Figures = Mapping[str, Any]
+HOLDS, FAILS, NO_DIFFERENCE = "holds", "does not hold", "no difference here"
+NOT_MEASURED = "not measured"
+CELLS = ("gru", "lstm", "rnn")
+CLEAR_CORRELATION = 0.3
+EXPLODES = 10.0
+"""Growth of a gradient on its way back from which it counts as exploding."""
+
+
+@dataclass(frozen=True, slots=True)
+class Verdict:
+    """What the figures say about a claim, and the figures."""
+
+    claim: str
+    verdict: str
+    evidence: str
+
+
+def baseline(name: str) -> str:
+    """Return the row that the row called ``name`` is compared with."""
+    if name.endswith("-sgd-no-clip"):
+        return name.removesuffix("-no-clip")
+    if "-" not in name or name in ("lstm-narrow", "rnn-wide"):
+        return "gru"
+    return name.split("-")[0]
+
+
+def seed_spread(figures: Figures) -> float:
+    """Return the largest difference of error rates between seeds of one row, in points."""
+    spreads = [0.0]
+    for cell in CELLS:
+        rates = _seed_rates(figures, cell)
+        spreads.append(max(rates) - min(rates) if rates else 0.0)
+    return max(spreads)
+
+
+def _seed_rates(figures: Figures, cell: str) -> list[float]:
+    rows = figures["rows"]
+    return [
+        row["rate"]
+        for name, row in rows.items()
+        if name == cell or name.startswith(f"{cell}-seed-")
+    ]
+
+
+def _matters(figures: Figures, name: str) -> int:
+    """Return 1 if row ``name`` is worse than its baseline, -1 if better, 0 if neither is certain.
+
+    A difference has to be larger than between seeds, and significant in the paired bootstrap.
+    """
+    versus = figures["rows"][name]["versus"]
+    certain = versus["significant"] and abs(versus["difference"]) > seed_spread(figures)
+    return int(np.sign(versus["difference"])) if certain else 0
+
+
+def _difference(figures: Figures, name: str) -> str:
+    versus = figures["rows"][name]["versus"]
+    low, high = versus["interval"]
+    return f"`{name}` {versus['difference']:+.1f} points ({low:+.1f} to {high:+.1f})"
+
+
+def _fewer_parameters(figures: Figures) -> Verdict:
+    rows = figures["rows"]
+    gru, lstm = (rows[cell]["parameters"] for cell in ("gru", "lstm"))
+    ratio = gru["recurrent"] / lstm["recurrent"]
+    return Verdict(
+        "A GRU has three quarters of the recurrent parameters of an LSTM.",
+        HOLDS if ratio == 0.75 else FAILS,
+        f"{gru['recurrent']:,} of {lstm['recurrent']:,}: {100 * ratio:.1f} %; of all parameters "
+        f"{100 * gru['all'] / lstm['all']:.1f} %",
+    )
+
+
+def _comparable(figures: Figures) -> Verdict:
+    gru, lstm = (_seed_rates(figures, cell) for cell in ("gru", "lstm"))
+    if not gru or not lstm:
+        raise KeyError("lstm" if gru else "gru")
+    difference = float(np.mean(gru) - np.mean(lstm))
+    spread = seed_spread(figures)
+    return Verdict(
+        "A GRU makes as few errors as an LSTM of the same width.",
+        HOLDS if difference <= spread else FAILS,
+        f"mean of {len(gru)} and {len(lstm)} seeds: {np.mean(gru):.1f} and {np.mean(lstm):.1f} %; "
+        f"seeds differ by up to {spread:.1f} points",
+    )
+
+
+def _at_equal_parameters(figures: Figures) -> Verdict:
+    worse = _matters(figures, "lstm-narrow")
+    return Verdict(
+        "At equal parameters, a GRU makes fewer errors than an LSTM.",
+        {1: HOLDS, 0: NO_DIFFERENCE, -1: FAILS}[worse],
+        _difference(figures, "lstm-narrow"),
+    )
+
+
+def _less_compute(figures: Figures) -> Verdict:
+    rows, speed = figures["rows"], figures["speed"]
+    ratio = rows["gru"]["parameters"]["matrices"] / rows["lstm"]["parameters"]["matrices"]
+    faster = {
+        form: speed["gru"][form] / speed["lstm"][form]
+        for form in ("training torch", "float32", "int8")
+    }
+    training = speed["gru"]["training float32"] / speed["lstm"]["training torch"]
+    listed = ", ".join(f"{form} {value:.2f}" for form, value in faster.items())
+    return Verdict(
+        "A GRU needs less compute than an LSTM.",
+        HOLDS if ratio < 1 and faster["int8"] > 1 else FAILS,
+        f"{100 * ratio:.0f} % of the multiplications of the recurrent layers; speed relative to "
+        f"the LSTM: {listed}; training with the package's own GRU kernel {training:.2f}",
+    )
+
+
+def _rnn_worse(figures: Figures) -> Verdict:
+    worse = [_matters(figures, name) for name in ("rnn", "rnn-wide")]
+    return Verdict(
+        "Gates are worth their parameters: a plain RNN makes more errors than a GRU.",
+        HOLDS if min(worse) > 0 else FAILS if max(worse) < 0 else NO_DIFFERENCE,
+        "; ".join(_difference(figures, name) for name in ("rnn", "rnn-wide")),
+    )
+
+
+def _vanishes(figures: Figures) -> Verdict:
+    reach = figures["reach"]
+    before, after = (
+        {cell: horizon(np.array(reach[kind][cell])) for cell in CELLS}
+        for kind in ("initial", "trained")
+    )
+    uniform = horizon(np.array(reach["initial"]["rnn-uniform"]))
+    others = min(after["gru"], after["lstm"])
+    return Verdict(
+        "In a plain RNN the gradient vanishes sooner than in gated cells.",
+        HOLDS if after["rnn"] < others else FAILS,
+        f"frames back at which {VISIBLE:.0%} of the largest norm is left, before and after "
+        "training: "
+        + ", ".join(f"`{cell}` {before[cell]} and {after[cell]}" for cell in CELLS)
+        + f"; `rnn-uniform` {uniform} before",
+    )
+
+
+def _explodes(figures: Figures) -> Verdict:
+    scaled = figures["reach"]["scaled"]
+    growth = {name: max(norms) / norms[0] for name, norms in scaled.items()}
+    largest = {cell: figures["rows"][f"{cell}-no-clip"]["gradient"]["largest"] for cell in CELLS}
+    plain = max(value for name, value in growth.items() if name.startswith("rnn"))
+    return Verdict(
+        "In a plain RNN the gradient can explode.",
+        HOLDS if plain >= EXPLODES else FAILS,
+        "growth on the way back with scaled recurrent matrices: "
+        + ", ".join(f"`{name}` {value:.2g}" for name, value in growth.items())
+        + "; largest gradient norm of a step in training without clipping: "
+        + ", ".join(f"`{cell}` {value:.3g}" for cell, value in largest.items()),
+    )
+
+
+def _worth(what: str, suffix: str, rows: Sequence[str]) -> Callable[[Figures], Verdict]:
+    def verdict(figures: Figures) -> Verdict:
+        names = [f"{row}-{suffix}" for row in rows]
+        found = [name for name in names if name in figures["rows"]]
+        if not found:
+            raise KeyError(names[0])
+        worse = [name for name in found if _matters(figures, name) > 0]
+        better = [name for name in found if _matters(figures, name) < 0]
+        named = HOLDS if worse and not better else FAILS if better else NO_DIFFERENCE
+        if 0 < len(worse) < len(found) and not better:
+            named = "holds for " + ", ".join(f"`{baseline(name)}`" for name in worse)
+        return Verdict(
+            f"{what} lowers the error rate.",
+            named,
+            "without it " + "; ".join(_difference(figures, name) for name in found),
+        )
+
+    return verdict
+
+
+def _hybrid(what: str, name: str) -> Callable[[Figures], Verdict]:
+    def verdict(figures: Figures) -> Verdict:
+        rows = figures["rows"]
+        more = rows[name]["parameters"]["all"] - rows["gru"]["parameters"]["all"]
+        matters = _matters(figures, name)
+        return Verdict(
+            f"{what} lowers the error rate of a GRU.",
+            {1: FAILS, 0: NO_DIFFERENCE, -1: HOLDS}[matters],
+            f"{_difference(figures, name)} for {more:+,} parameters",
+        )
+
+    return verdict
+
+
+def _adam(figures: Figures) -> Verdict:
+    rows = figures["rows"]
+    names = {"Adam": "gru", "RMSProp": "gru-rmsprop", "SGD": "gru-sgd", "Muon": "gru-muon"}
+    rates = {label: rows[name]["rate"] for label, name in names.items()}
+    better = [
+        label for label, name in names.items() if name != "gru" and _matters(figures, name) < 0
+    ]
+    return Verdict(
+        "Adam is the optimiser to choose for a GRU.",
+        f"{FAILS}: {', '.join(better)} is better" if better else HOLDS,
+        ", ".join(f"{label} {rate:.1f} %" for label, rate in rates.items())
+        + f", {figures['epochs']} epochs each",
+    )
+
+
+def _gates(figures: Figures) -> Verdict:
+    best: dict[str, tuple[float, str]] = {}
+    for number, layer in enumerate(figures["gates"], 1):
+        for gate, events in layer.items():
+            for event, values in events.items():
+                where = f"{gate} gate of layer {number}"
+                best[event] = max(
+                    best.get(event, (0.0, "")), (values["mean"], where), key=lambda one: abs(one[0])
+                )
+    clear = [event for event, (value, _) in best.items() if abs(value) >= CLEAR_CORRELATION]
+    named = HOLDS if len(clear) == len(best) else f"holds for {', '.join(clear)}"
+    return Verdict(
+        "The gates can be interpreted: on average they follow silence, word ends and long vowels.",
+        named if clear else FAILS,
+        "; ".join(f"{event} {value:+.2f} ({where})" for event, (value, where) in best.items())
+        + f"; a correlation of {CLEAR_CORRELATION} counts",
+    )
+
+
+CLAIMS: dict[str, Callable[[Figures], Verdict]] = {
+    "three quarters of an LSTM's recurrent parameters": _fewer_parameters,
+    "as few errors as an LSTM": _comparable,
+    "fewer errors than an LSTM at equal parameters": _at_equal_parameters,
+    "less compute than an LSTM": _less_compute,
+    "fewer errors than a plain RNN": _rnn_worse,
+    "the plain RNN's gradient vanishes": _vanishes,
+    "the plain RNN's gradient explodes": _explodes,
+    "clipping": _worth("Clipping the gradient", "no-clip", [*CELLS, "gru-sgd", "rnn-sgd"]),
+    "orthogonal initialisation": _worth("Orthogonal initialisation", "uniform", CELLS),
+    "dropout": _worth("Dropout", "no-dropout", CELLS),
+    "a convolutional front end": _hybrid("A convolutional front end", "gru-conv"),
+    "self-attention on top": _hybrid("Self-attention on top", "gru-attention"),
+    "Adam": _adam,
+    "interpretable gates": _gates,
+}
+"""Judges of the claims, by what they are about."""
+
+
+def judge(figures: Figures) -> Iterator[Verdict]:
+    """Yield a verdict for each claim; those whose rows were left out are not measured."""
+    for about, claim in CLAIMS.items():
+        try:
+            yield claim(figures)
+        except KeyError as missing:
+            yield Verdict(about, NOT_MEASURED, f"needs {missing}")
