@@ -13,7 +13,7 @@ from asr_gru.decoding.tree_network import Network
 from asr_gru.decoding.tree_paths import on_paths
 from asr_gru.decoding.tree_state import (
     ACOUSTIC,
-    BLANK,
+    LAST,
     PARENT,
     SCORE,
     TRACE,
@@ -76,12 +76,12 @@ class TreeBatch(StreamBatch[TreeState]):
             if any_blank:
                 floats[SCORE] += score
                 floats[ACOUSTIC] += score
-                ints[BLANK] = 1
+                ints[LAST] = 0
         elif any(any_blank for _, any_blank in blanks):
             scores = np.array([score for score, _ in blanks]).take(self._stream)
             floats[SCORE] += scores
             floats[ACOUSTIC] += scores
-            ints[BLANK] |= np.array([any_blank for _, any_blank in blanks]).take(self._stream)
+            ints[LAST] *= np.array([not any_blank for _, any_blank in blanks]).take(self._stream)
 
     def step(self, rows: Floats, frames: Ints) -> None:
         """Search one frame of each stream."""

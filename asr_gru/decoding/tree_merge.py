@@ -16,19 +16,22 @@ MOST = 2**63
 Hashes = npt.NDArray[np.uint64]
 
 
-def distinct(place: Ints, lm_state: Ints, words_hash: Ints, rank: Floats, histories: int) -> Ints:
+def distinct(
+    place: Ints, places: int, lm_state: Ints, words_hash: Ints, rank: Floats, histories: int
+) -> Ints:
     """Return the best hypotheses of each place and language model state, in order of places.
 
     With several histories, the best of that many different word sequences; ties keep the first.
 
     Args:
         place: ``(n,)`` where each stands, of which stream and in the tree; not negative.
+        places: upper bound of ``place``.
         lm_state: ``(n,)`` state of its language model.
         words_hash: ``(n,)`` hash of its words.
         rank: ``(n,)`` how they compare.
         histories: number of word sequences kept per place and state.
     """
-    key = _pair(place, lm_state)
+    key = _pair(place, places, lm_state)
     if histories == 1:
         return _best_of_groups(key, rank)
     order = np.lexsort((-rank, words_hash, key))
@@ -73,10 +76,11 @@ def mix(a: Ints, b: Ints) -> Ints:
     return hashed
 
 
-def _pair(place: Ints, lm_state: Ints) -> Ints:
+def _pair(place: Ints, places: int, lm_state: Ints) -> Ints:
     """Return one number for each pair, in the order of pairs."""
-    low, high = int(lm_state.min()), int(lm_state.max())
-    if low < 0 or (int(place.max()) + 1) * (high + 1) > MOST:
+    unsigned = lm_state.view(np.uint64)  # a negative state is a huge one
+    high = unsigned.item(unsigned.argmax())
+    if places * (high + 1) > MOST:
         lm_state = np.unique(lm_state, return_inverse=True)[1]
         high = len(lm_state)
     return place * (high + 1) + lm_state

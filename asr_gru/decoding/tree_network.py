@@ -26,13 +26,15 @@ class Network:
         model: the language model, or None.
         parameters: parameters of the search.
         tokens: columns of the log-probabilities.
-        places: a place is a node and a newest token, 0 where a blank came last; how many there
-            are.
+        shift: a place is a node, shifted left by so many bits, plus the last token, 0 for a blank.
+        mask: of the token of a place.
+        places: upper bound of all places.
         look: ``(nodes,)`` weighted look-ahead of each node, words that end at it included.
         below: ``(nodes,)`` the same without these: what a hypothesis at the node may become;
             minus infinity for a leaf.
-        child_count: ``(nodes,)`` children of each node, none for the root, whose own are
-            ``root_children`` with ``root_phones``.
+        first_child: ``(nodes,)`` where the children of each node begin in ``children``.
+        child_count: ``(nodes,)`` children of each node.
+        children: places of all nodes but the root, each with its own phone.
         word_count: ``(nodes,)`` words that end at each node.
         floor: log-probability below which no phone begins.
         weighted_pronunciations: whether the pronunciations of some word differ in probability.
@@ -52,14 +54,18 @@ class Network:
     ) -> None:
         self.tree, self.model, self.parameters = tree, model, parameters
         self.tokens, self.look = tokens, look
-        self.places = len(tree) * tokens
+        self.shift = (tokens - 1).bit_length()
+        self.mask = (1 << self.shift) - 1
+        self.places = len(tree) << self.shift
         self.below = np.full(len(tree), -np.inf)
         np.maximum.at(self.below, tree.parent[1:], look[1:])
-        self.child_count = np.diff(tree.first_child)
         self.word_count = np.diff(tree.first_word)
-        self.root_children = (tree.parent == 0).nonzero()[0]
-        self.root_phones = tree.phone[self.root_children]
-        self.child_count[0] = 0
+        # Those of the root are listed once more at the end, where those of hot words join them.
+        (of_root,) = (tree.parent == 0).nonzero()
+        children = np.concatenate((tree.children, of_root))
+        self.children = (children << self.shift) | tree.phone.take(children)
+        self.first_child, self.child_count = tree.first_child[:-1].copy(), np.diff(tree.first_child)
+        self.first_child[0], self.child_count[0] = len(tree.children), len(of_root)
         with np.errstate(divide="ignore"):
             self.floor = float(np.log(parameters.phone_floor))
         self.weighted_pronunciations = bool(tree.log_probs.any())
@@ -158,9 +164,6 @@ class Network:
 
 def ranges(first: Ints, count: Ints) -> Ints:
     """Return ``first[i], first[i] + 1, ...``, ``count[i]`` of them, one range after the other."""
-    behind = count.cumsum()
-    total = int(behind[-1]) if len(behind) else 0
-    behind -= count
-    places: Ints = (first - behind).repeat(count)
-    places += np.arange(total)
+    places: Ints = (first + count - count.cumsum()).repeat(count)
+    places += np.arange(len(places))
     return places

@@ -32,8 +32,8 @@ from asr_gru.decoding.tree_parameters import TreeSearchParameters
 from asr_gru.decoding.tree_share import likely_tokens
 from asr_gru.decoding.tree_state import (
     ACOUSTIC,
-    BLANK,
     CHARGED,
+    LAST,
     LM_SCORE,
     LM_STATE,
     NODE,
@@ -178,7 +178,7 @@ class TreeSearch(FrameSearch[TreeState]):
     def start(self) -> TreeState:
         """Return the state before the first frame."""
         ints = np.full((9, 1), -1)
-        ints[[NODE, BLANK, WORDS_HASH, PHONE], 0] = 0, 1, 0, 0
+        ints[[NODE, LAST, WORDS_HASH, PHONE]] = 0
         ints[LM_STATE] = self._net.first_state()
         trace = Trace(np.zeros((5, 0), np.int64), np.zeros((3, 0)))
         extra = self.hot.extra if self.hot else ()

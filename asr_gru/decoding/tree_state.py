@@ -13,7 +13,7 @@ __all__ = ["Floats", "Hypotheses", "Ints", "Trace", "TreeState"]
 Ints = npt.NDArray[np.int64]
 Floats = npt.NDArray[np.float64]
 
-NODE, BLANK, LM_STATE, WORDS_HASH, TRACE, PHONE, WORD, ONSET, END = range(9)
+NODE, LAST, LM_STATE, WORDS_HASH, TRACE, PHONE, WORD, ONSET, END = range(9)
 """Rows of ``Hypotheses.ints``; those from TRACE on become an entry of the trace."""
 SCORE, ACOUSTIC, PEAK, LM_SCORE, SHORTFALL, CHARGED = range(6)
 """Rows of ``Hypotheses.floats``; ACOUSTIC to LM_SCORE become an entry of the trace."""
@@ -26,7 +26,7 @@ class Hypotheses(NamedTuple):
     """One column per hypothesis.
 
     Attributes:
-        ints: ``(9, n)``: node of the tree; 1 when the path ends in blank; state of the language
+        ints: ``(9, n)``: node of the tree; the last token, 0 for a blank; state of the language
             model; hash of the completed words; newest entry of the trace, or -1; the newest phone,
             0 before the first; the word that it completed, or -1; its first and last frame, -1
             before the first.

@@ -4,14 +4,25 @@ from __future__ import annotations
 
 import numpy as np
 
-from asr_gru.decoding.tree_grow import complete, grow
+from asr_gru.decoding.tree_candidates import (
+    LOG_PROB,
+    NEW_SCORE,
+    NEW_SHORTFALL,
+    RANK,
+    SOURCE,
+    Candidates,
+    Frame,
+    complete,
+    grow,
+    stay,
+)
 from asr_gru.decoding.tree_merge import distinct, mix, narrow
 from asr_gru.decoding.tree_network import Network
 from asr_gru.decoding.tree_state import (
     ACOUSTIC,
-    BLANK,
     CHARGED,
     END,
+    LAST,
     LM_SCORE,
     LM_STATE,
     NODE,
@@ -56,82 +67,69 @@ def step(
         stream's hypotheses does not depend on the others.
     """
     ints, floats = hypotheses
-    count, tokens, alone = len(stream), net.tokens, len(rows) == 1
-    score, node, phone = floats[SCORE], ints[NODE], ints[PHONE]
-    flat, base = rows.ravel(), stream * tokens
+    alone = len(rows) == 1
+    frame = Frame(net, hypotheses, stream, rows, alone)
+    beam, best = net.parameters.beam, np.full(len(rows), -np.inf)
 
-    # Stay at the node: a blank, or the newest phone again.
-    look = net.below_of(hypotheses)
-    stay_log_prob, again_log_prob = flat.take(base), flat.take(base + phone)
-    stay = score + stay_log_prob
-    again = np.where(ints[BLANK], -np.inf, score + again_log_prob)
-
-    # Extend by a phone, perhaps to the end of a word; prune against the best.
-    grown = grow(net, hypotheses, rows, base, stream)
-    best = np.full(len(rows), -np.inf)
-    _raise(best, stream, stay + look)
-    _raise(best, stream, again + look)
-    owner = stream.take(grown.source)
-    _raise(best, owner, grown.rank)
-    limit = best - net.parameters.beam
-    lm_state = ints[LM_STATE].take(grown.source) if net.hot else grown.node
-    rank = grown.score + net.look_at(grown.node, lm_state, grown.shortfall)
-    grown = grown.at((rank >= (limit if alone else limit.take(owner))).nonzero()[0])
-    words = complete(net, grown, hypotheses)
-
-    # All candidates, pruned against the best.
-    source = np.concatenate(
-        (np.arange(count), np.arange(count), grown.source, grown.source.take(words.grown))
+    # Candidates: first those that stay, then those that repeat, are extended, end a word. Of the
+    # extended ones only those that may be near the best are completed to words.
+    staying = stay(frame)
+    _raise(best, stream, staying.floats[RANK])
+    grown, look = grow(frame)
+    owner = stream if alone else stream.take(grown.ints[SOURCE])
+    _raise(best, owner, grown.floats[RANK])
+    limit = best - beam
+    grown = grown.at((look >= (limit if alone else limit.take(owner))).nonzero()[0])
+    words = complete(frame, grown)
+    kinds = (staying, grown, words.candidates)
+    all_of = Candidates(
+        np.concatenate([kind.ints for kind in kinds], axis=1),
+        np.concatenate([kind.floats for kind in kinds], axis=1),
     )
-    owner = stream.take(source)
-    first_grown = 2 * count
-    first_word = first_grown + len(grown.node)
-    ranks = np.concatenate((stay + look, again + look, grown.rank, words.score))
-    _raise(best, owner[first_word:], words.score)
-    limit = best - net.parameters.beam
+    first_grown = staying.ints.shape[1]
+    first_word = first_grown + grown.ints.shape[1]
+    count = first_grown // 2
+
+    # Prune against the best; recombine hypotheses at the same place in the same state.
+    owner = stream if alone else stream.take(all_of.ints[SOURCE])
+    _raise(best, owner[first_word:], words.candidates.floats[RANK])
+    limit = best - beam
+    ranks = all_of.floats[RANK]
     (near,) = (ranks >= (limit if alone else limit.take(owner))).nonzero()
-    # Recombine hypotheses at the same place in the same state.
-    here = node * tokens
-    place = np.concatenate(
-        (here, here + phone, grown.node * tokens + grown.phone, grown.phone.take(words.grown))
-    ).take(near)
-    source, owner, ranks = source.take(near), owner.take(near), ranks.take(near)
-    lm_state, words_hash = ints[LM_STATE].take(source), ints[WORDS_HASH].take(source)
+    source, place = all_of.ints.take(near, axis=1)
+    ranks = ranks.take(near)
+    history = ints[LM_STATE : WORDS_HASH + 1].take(source, axis=1)
     behind = int(near.searchsorted(first_word))
-    ended = near[behind:] - first_word
-    lm_state[behind:] = words.lm_state.take(ended)
-    words_hash[behind:] = mix(words_hash[behind:], words.word.take(ended) + 1)
-    spread = place if alone else owner * net.places + place
-    kept = distinct(spread, lm_state, words_hash, ranks, net.parameters.histories)
+    if behind < len(near):
+        ended = near[behind:] - first_word
+        history[0, behind:] = words.lm_state.take(ended)
+        history[1, behind:] = mix(history[1, behind:], words.word.take(ended) + 1)
+    spread, places = place, net.places
+    if not alone:
+        owner = owner.take(near)
+        spread, places = owner * net.places + place, net.places * len(rows)
+    kept = distinct(spread, places, history[0], history[1], ranks, net.parameters.histories)
     kept = narrow(kept, owner, ranks, net.parameters.width, len(rows))
     kept.sort()
 
-    # Columns of the kept hypotheses: staying, repeating, extended, at the end of a word.
-    source, owner, origin = source.take(kept), owner.take(kept), near.take(kept)
-    log_prob = np.concatenate(
-        (stay_log_prob, again_log_prob, grown.log_prob, grown.log_prob.take(words.grown))
-    ).take(origin)
+    # Columns of the kept hypotheses.
+    origin, source, place = near.take(kept), source.take(kept), place.take(kept)
+    owner = np.zeros(len(kept), np.int64) if alone else owner.take(kept)
+    values = all_of.floats.take(origin, axis=1)
+    log_prob = values[LOG_PROB]
     new_ints, new_floats = ints.take(source, axis=1), floats.take(source, axis=1)
-    new_ints[NODE], last = np.divmod(place.take(kept), tokens)
-    new_ints[BLANK] = last == 0
-    new_ints[LM_STATE], new_ints[WORDS_HASH] = lm_state.take(kept), words_hash.take(kept)
-    new_floats[SCORE] = np.concatenate((stay, again, grown.score, words.score)).take(origin)
+    np.right_shift(place, net.shift, out=new_ints[NODE])
+    last = np.bitwise_and(place, net.mask, out=new_ints[LAST])
+    history.take(kept, axis=1, out=new_ints[LM_STATE : WORDS_HASH + 1], mode="clip")
+    new_floats[SCORE] = values[NEW_SCORE]
     new_floats[ACOUSTIC] += log_prob
-
     repeated, longer, whole = origin.searchsorted((count, first_grown, first_word)).tolist()
     if net.hot is not None:
-        new_floats[SHORTFALL] += rows.max(axis=1).take(owner) - log_prob
-        new_floats[SHORTFALL, longer:] = np.concatenate(
-            (grown.shortfall, grown.shortfall.take(words.grown))
-        ).take(origin[longer:] - first_grown)
+        new_floats[SHORTFALL] = values[NEW_SHORTFALL]
         new_floats[CHARGED, whole:] = words.charged.take(origin[whole:] - first_word)
-    now = frames if alone else frames.take(owner[repeated:])
-    new_ints[END, repeated:] = now
-    np.maximum(
-        new_floats[PEAK, repeated:longer],
-        log_prob[repeated:longer],
-        out=new_floats[PEAK, repeated:longer],
-    )
+    new_ints[END, repeated:] = frames if alone else frames.take(owner[repeated:])
+    peak = new_floats[PEAK, repeated:longer]
+    np.maximum(peak, log_prob[repeated:longer], out=peak)
     number, parents = _left_behind(ints, source[longer:], next_entry)
     new_ints[TRACE, longer:] = number
     new_ints[PHONE, longer:] = last[longer:]
@@ -147,11 +145,14 @@ def step(
 
 
 def _raise(best: Floats, owner: Ints, values: Floats) -> None:
-    """Update the best score of each stream in place."""
-    if len(best) > 1:
-        np.maximum.at(best, owner, values)
-    elif len(values):
-        best[0] = max(best[0], values.max())
+    """Update the best score of each stream in place; ``owner`` may repeat itself."""
+    if len(best) == 1:
+        if len(values):
+            best[0] = max(best.item(), values.item(values.argmax()))
+        return
+    if len(owner) < len(values):
+        owner = np.concatenate((owner, owner))
+    np.maximum.at(best, owner, values)
 
 
 def _left_behind(ints: Ints, left: Ints, next_entry: int) -> tuple[Ints, Ints]:
@@ -159,9 +160,10 @@ def _left_behind(ints: Ints, left: Ints, next_entry: int) -> tuple[Ints, Ints]:
 
     Hypotheses that grew from the same one share its entry; one without a phone leaves none.
     """
-    number = np.full(ints.shape[1], -1)
-    number[left] = 0
-    (parents,) = ((number == 0) & (ints[ONSET] >= 0)).nonzero()
-    number[left] = -1
+    grew = np.zeros(ints.shape[1], bool)
+    grew[left] = True
+    grew &= ints[ONSET] >= 0
+    (parents,) = grew.nonzero()
+    number = np.full(len(grew), -1)
     number[parents] = np.arange(next_entry, next_entry + len(parents))
     return number.take(left), parents
