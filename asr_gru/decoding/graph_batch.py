@@ -34,7 +34,7 @@ class GraphBatch(StreamBatch[GraphState]):
         self._tokens = Tokens(
             np.concatenate([part.ints for part in parts], axis=1),
             np.concatenate([part.floats for part in parts], axis=1),
-            np.concatenate([part.passed for part in parts]),
+            np.concatenate([part.history for part in parts]),
         )
         self._other = np.stack([state.other for state in states])
         self._done: list[tuple[Tokens, Floats]] = []  # the last stream first
@@ -47,7 +47,7 @@ class GraphBatch(StreamBatch[GraphState]):
         ends = np.searchsorted(self._stream, np.arange(count, active + 1)).tolist()
         for place in reversed(range(count, active)):
             part = self._tokens.at(slice(ends[place - count], ends[place - count + 1]))
-            tokens = Tokens(part.ints.copy(), part.floats.copy(), part.passed.copy())
+            tokens = Tokens(part.ints.copy(), part.floats.copy(), part.history.copy())
             self._done.append((tokens, self._other[place].copy()))
         rest = slice(0, ends[0])
         self._tokens, self._stream = self._tokens.at(rest), self._stream[rest]
@@ -64,7 +64,7 @@ class GraphBatch(StreamBatch[GraphState]):
         floats[[SCORE, ACOUSTIC]] += score[self._stream]
         blank_only = np.full_like(self._other, -np.inf)
         blank_only[:, 0] = self._other.max(axis=1) + score
-        self._tokens = Tokens(ints, floats, self._tokens.passed)
+        self._tokens = Tokens(ints, floats, self._tokens.history)
         self._other = np.where(after[:, None], blank_only, self._other)
 
     def step(self, rows: Floats, frames: Ints) -> None:

@@ -104,14 +104,14 @@ class GraphSearch(FrameSearch[GraphState]):
         rejected = float(state.other.max()) + state.blank_score
         found: list[Hypothesis] = []
         seen: set[tuple[Any, ...]] = set()
-        nothing = Hypothesis((), (), rejected, token_log_probs=(), words=())
+        rejection = Hypothesis((), (), rejected, token_log_probs=(), words=())
         for column in np.argsort(-scores, kind="stable").tolist():
             if len(found) == n:
                 return found
             one = self._hypothesis(state, column, float(scores[column]))
             if scores[column] < rejected and () not in seen:
                 seen.add(())
-                found.append(nothing)
+                found.append(rejection)
                 if len(found) == n:
                     return found
             key = tuple(word.text for word in one.words or ()) if state.finished else one.tokens
@@ -119,7 +119,7 @@ class GraphSearch(FrameSearch[GraphState]):
                 seen.add(key)
                 found.append(one)
         if () not in seen and len(found) < n:
-            found.append(nothing)
+            found.append(rejection)
         return found
 
     def settled(self, state: GraphState) -> int:  # noqa: ARG002
@@ -132,13 +132,13 @@ class GraphSearch(FrameSearch[GraphState]):
             return state
         final = self.graph.final[state.tokens.ints[NODE]]
         kept = np.flatnonzero(final > -np.inf)
-        ints, floats, passed = state.tokens.at(kept)
+        ints, floats, history = state.tokens.at(kept)
         floats = floats.copy()
         floats[SCORE] += state.blank_score + final[kept]
         floats[ACOUSTIC] += state.blank_score
         return replace(
             state,
-            tokens=Tokens(ints, floats, passed),
+            tokens=Tokens(ints, floats, history),
             other=state.other + state.blank_score,
             blank_score=0.0,
             after_blank=False,
@@ -151,36 +151,36 @@ class GraphSearch(FrameSearch[GraphState]):
         floats = [tuple(tokens.floats[:, column].tolist())]
         if ints[0][ONSET] < 0:
             ints, floats = [], []
-        before = tokens.passed[column]
+        before = tokens.history[column]
         while before is not None:
             ints.append(before.ints)
             floats.append(before.floats)
             before = before.before
         ints.reverse()
         floats.reverse()
-        spoken, first, heard, weighed = [], 0, 0.0, 0.0
-        for position, (whole, part) in enumerate(zip(ints, floats, strict=True)):
-            if whole[WORD] >= 0:
-                language = part[SCORE] - part[ACOUSTIC]
-                spoken.append(
+        words, start, last_acoustic, last_language = [], 0, 0.0, 0.0
+        for index, (phone, scores) in enumerate(zip(ints, floats, strict=True)):
+            if phone[WORD] >= 0:
+                acoustic, language = scores[ACOUSTIC], scores[SCORE] - scores[ACOUSTIC]
+                words.append(
                     WordScore(
-                        self.graph.words[whole[WORD]],
-                        first,
-                        position + 1,
-                        part[ACOUSTIC] - heard,
-                        language - weighed,
+                        self.graph.words[phone[WORD]],
+                        start,
+                        index + 1,
+                        acoustic - last_acoustic,
+                        language - last_language,
                     )
                 )
-                first, heard, weighed = position + 1, part[ACOUSTIC], language
+                start, last_acoustic, last_language = index + 1, acoustic, language
         match = None
         if state.finished and self.matcher is not None:
-            match = self.matcher([word.text for word in spoken])
+            match = self.matcher([word.text for word in words])
         return Hypothesis(
             tuple([int(self.graph.phone[one[NODE]]) for one in ints]),
             tuple([one[ONSET] for one in ints]),
             log_prob,
             token_log_probs=tuple([one[PEAK] for one in floats]),
             ends=tuple([one[END] + 1 for one in ints]),
-            words=tuple(spoken),
+            words=tuple(words),
             match=match,
         )

@@ -10,7 +10,7 @@ import numpy.typing as npt
 
 from asr_gru.decoding.tree_state import Floats, Ints
 
-__all__ = ["GraphState", "PassedPhone", "Tokens"]
+__all__ = ["CompletedPhone", "GraphState", "Tokens"]
 
 NODE, BLANK, WORD, ONSET, END = range(5)
 """Rows of ``Tokens.ints``."""
@@ -18,7 +18,7 @@ SCORE, ACOUSTIC, PEAK = range(3)
 """Rows of ``Tokens.floats``."""
 
 
-class PassedPhone(NamedTuple):
+class CompletedPhone(NamedTuple):
     """A completed phone of a path.
 
     Attributes:
@@ -27,7 +27,7 @@ class PassedPhone(NamedTuple):
         floats: score and acoustic score up to the next phone, highest log-probability of the phone.
     """
 
-    before: PassedPhone | None
+    before: CompletedPhone | None
     ints: tuple[int, ...]
     floats: tuple[float, ...]
 
@@ -40,16 +40,16 @@ class Tokens(NamedTuple):
             newest phone completed, or -1; its first and last frame, -1 before the first.
         floats: ``(3, n)``: score; its acoustic part; the newest phone's highest
             log-probability in a frame.
-        passed: ``(n,)`` the phone before the newest, a ``PassedPhone`` or None.
+        history: ``(n,)`` the phone before the newest, a ``CompletedPhone`` or None.
     """
 
     ints: Ints
     floats: Floats
-    passed: npt.NDArray[Any]
+    history: npt.NDArray[Any]
 
     def at(self, index: Any) -> Tokens:
         """Return the columns at ``index``."""
-        return Tokens(self.ints[:, index], self.floats[:, index], self.passed[index])
+        return Tokens(self.ints[:, index], self.floats[:, index], self.history[index])
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,19 +74,19 @@ class GraphState:
 
     def __reduce__(self) -> tuple[Any, ...]:
         """Pickle chains of phones as flat rows, as long chains exceed the recursion limit."""
-        place: dict[int, int] = {id(None): -1}
+        index: dict[int, int] = {id(None): -1}
         before, ints, floats = [], [], []
-        for head in self.tokens.passed.tolist():
+        for head in self.tokens.history.tolist():
             chain = []
-            while id(head) not in place:
+            while id(head) not in index:
                 chain.append(head)
                 head = head.before
             for phone in reversed(chain):
-                before.append(place[id(phone.before)])
+                before.append(index[id(phone.before)])
                 ints.append(phone.ints)
                 floats.append(phone.floats)
-                place[id(phone)] = len(before) - 1
-        heads = [place[id(head)] for head in self.tokens.passed.tolist()]
+                index[id(phone)] = len(before) - 1
+        heads = [index[id(head)] for head in self.tokens.history.tolist()]
         rest = self.other, self.blank_score, self.after_blank, self.finished
         tokens = self.tokens.ints, self.tokens.floats, heads
         return _restored, (self.frame, tokens, (before, ints, floats), rest)
@@ -98,13 +98,14 @@ def _restored(
     phones: tuple[list[int], list[tuple[int, ...]], list[tuple[float, ...]]],
     rest: tuple[Floats, float, bool, bool],
 ) -> GraphState:
-    made: list[PassedPhone | None] = []
+    completed: list[CompletedPhone | None] = []
     for before, ints, floats in zip(*phones, strict=True):
-        made.append(PassedPhone(made[before] if before >= 0 else None, ints, floats))
-    passed = np.full(len(tokens[2]), None, object)
+        previous = completed[before] if before >= 0 else None
+        completed.append(CompletedPhone(previous, ints, floats))
+    history = np.full(len(tokens[2]), None, object)
     for column, head in enumerate(tokens[2]):
-        passed[column] = made[head] if head >= 0 else None
-    return GraphState(frame, Tokens(tokens[0], tokens[1], passed), *rest)
+        history[column] = completed[head] if head >= 0 else None
+    return GraphState(frame, Tokens(tokens[0], tokens[1], history), *rest)
 
 
 def start_tokens() -> Tokens:

@@ -14,7 +14,7 @@ from asr_gru.decoding.graph_state import (
     PEAK,
     SCORE,
     WORD,
-    PassedPhone,
+    CompletedPhone,
     Tokens,
 )
 from asr_gru.decoding.phone_graph import PhoneGraph, ranges
@@ -35,10 +35,10 @@ def step_other(other: Floats, rows: Floats, penalty: float) -> Floats:
     newest = phones.argmax(axis=1)
     stream = np.arange(len(other))
     top = phones[stream, newest]
-    rest = phones.copy()
-    rest[stream, newest] = -np.inf
+    others = phones.copy()
+    others[stream, newest] = -np.inf
     entered = np.broadcast_to(top[:, None], phones.shape).copy()
-    entered[stream, newest] = rest.max(axis=1)
+    entered[stream, newest] = others.max(axis=1)
     entered = np.maximum(entered, other[:, :1]) - penalty
     after = np.empty_like(other)
     after[:, 0] = rows[:, 0] + np.maximum(other[:, 0], top)
@@ -69,15 +69,15 @@ def step(
     Returns:
         tokens and their streams.
     """
-    ints, floats, passed = tokens
+    ints, floats, history = tokens
     node, score = ints[NODE], floats[SCORE]
     phone = graph.phone[node]
 
     # Stay at the node: a blank (between words also a stray phone), or the phone again.
     idle = np.maximum(rows[:, 0], rows[:, 1:].max(axis=1) - parameters.stray)
     stay_log_prob = np.where(graph.between_words[node], idle[stream], rows[stream, 0])
-    going = np.flatnonzero(ints[BLANK] == 0)
-    again_log_prob = rows[stream[going], phone[going]]
+    in_phone = np.flatnonzero(ints[BLANK] == 0)
+    repeat_log_prob = rows[stream[in_phone], phone[in_phone]]
 
     # Follow an arc; a repeated phone needs a blank before it.
     count = graph.first_arc[node + 1] - graph.first_arc[node]
@@ -89,11 +89,11 @@ def step(
     source, arc, target = source[possible], arc[possible], target[possible]
     arc_log_prob = rows[stream[source], next_phone[possible]]
 
-    origin = np.concatenate((np.arange(len(node)), going, source))
-    place = np.concatenate((2 * node + 1, 2 * node[going], 2 * target))
-    log_prob = np.concatenate((stay_log_prob, again_log_prob, arc_log_prob))
+    origin = np.concatenate((np.arange(len(node)), in_phone, source))
+    position = np.concatenate((2 * node + 1, 2 * node[in_phone], 2 * target))
+    log_prob = np.concatenate((stay_log_prob, repeat_log_prob, arc_log_prob))
     scores = score[origin] + log_prob
-    first_arc = len(node) + len(going)
+    first_arc = len(node) + len(in_phone)
     scores[first_arc:] += graph.weight[arc]
     owner = stream[origin]
     best = rival.copy()
@@ -101,7 +101,7 @@ def step(
     near = np.flatnonzero(scores >= (best - parameters.beam)[owner])
 
     # Keep the best token at each node and kind of path end.
-    key = owner[near] * (2 * len(graph)) + place[near]
+    key = owner[near] * (2 * len(graph)) + position[near]
     order = np.lexsort((-scores[near], key))
     key = key[order]
     is_first = np.ones(len(key), bool)
@@ -110,38 +110,37 @@ def step(
     kept = _narrow(kept, owner[kept], scores[kept], parameters.width, len(rows))
 
     # Columns of the kept tokens.
-    left, owner, log_prob = origin[kept], owner[kept], log_prob[kept]
-    new_ints, new_floats, new_passed = ints[:, left], floats[:, left], passed[left]
-    new_ints[NODE], new_ints[BLANK] = place[kept] >> 1, place[kept] & 1
+    source, owner, log_prob = origin[kept], owner[kept], log_prob[kept]
+    new_ints, new_floats, new_history = ints[:, source], floats[:, source], history[source]
+    new_ints[NODE], new_ints[BLANK] = position[kept] >> 1, position[kept] & 1
     new_floats[SCORE] = scores[kept]
     new_floats[ACOUSTIC] += log_prob
     repeated = np.flatnonzero((kept >= len(node)) & (kept < first_arc))
     new_ints[END, repeated] = frames[owner[repeated]]
     new_floats[PEAK, repeated] = np.maximum(new_floats[PEAK, repeated], log_prob[repeated])
-    longer = np.flatnonzero(kept >= first_arc)
-    if len(longer):
-        parents = left[longer]
-        new_passed[longer] = _pass(tokens, parents)
-        new_ints[WORD, longer] = graph.word[arc[kept[longer] - first_arc]]
-        new_ints[ONSET, longer] = new_ints[END, longer] = frames[owner[longer]]
-        new_floats[PEAK, longer] = log_prob[longer]
-    return Tokens(new_ints, new_floats, new_passed), owner
+    extended = np.flatnonzero(kept >= first_arc)
+    if len(extended):
+        new_history[extended] = _complete(tokens, source[extended])
+        new_ints[WORD, extended] = graph.word[arc[kept[extended] - first_arc]]
+        new_ints[ONSET, extended] = new_ints[END, extended] = frames[owner[extended]]
+        new_floats[PEAK, extended] = log_prob[extended]
+    return Tokens(new_ints, new_floats, new_history), owner
 
 
-def _pass(tokens: Tokens, parents: Ints) -> np.ndarray[tuple[int], np.dtype[np.object_]]:
+def _complete(tokens: Tokens, parents: Ints) -> np.ndarray[tuple[int], np.dtype[np.object_]]:
     """Return the newest phones of tokens that follow an arc, as completed phones."""
-    distinct, again = np.unique(parents, return_inverse=True)
+    distinct, inverse = np.unique(parents, return_inverse=True)
     columns = zip(
-        tokens.passed[distinct].tolist(),
+        tokens.history[distinct].tolist(),
         tokens.ints[:, distinct].T.tolist(),
         tokens.floats[:, distinct].T.tolist(),
         strict=True,
     )
-    left = np.empty(len(distinct), object)
-    for place, (before, ints, floats) in enumerate(columns):
+    completed = np.empty(len(distinct), object)
+    for index, (before, ints, floats) in enumerate(columns):
         if ints[ONSET] >= 0:
-            left[place] = PassedPhone(before, tuple(ints), tuple(floats))
-    return left[again.ravel()]
+            completed[index] = CompletedPhone(before, tuple(ints), tuple(floats))
+    return completed[inverse.ravel()]
 
 
 def _narrow(kept: Ints, owner: Ints, scores: Floats, width: int, streams: int) -> Ints:

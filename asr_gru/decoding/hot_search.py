@@ -18,7 +18,7 @@ CAUTION = 0.25
 """Part of a phrase's acoustic shortfall that is taken off its weight. Chosen on ``dev`` with
 ``benchmarks/accuracy/hot_words.py``."""
 
-Ways = tuple[tuple[int, ...], ...]
+Pronunciations = tuple[tuple[int, ...], ...]
 
 
 def hot_word_search(
@@ -57,37 +57,38 @@ def hot_word_search(
                 )
             given.setdefault(words[0], []).append(pronunciations.token_ids(one.phones, words[0]))
         phrases.append((words, one.weight))
-    every = dict.fromkeys(word for words, _ in phrases for word in words)
-    unknown = [word for word in every if word not in search.numbers and word not in given]
-    spoken: dict[str, Ways] = {word: tuple(ways) for word, ways in given.items()}
+    distinct = dict.fromkeys(word for words, _ in phrases for word in words)
+    unknown = [word for word in distinct if word not in search.numbers and word not in given]
+    added: dict[str, Pronunciations] = {word: tuple(ways) for word, ways in given.items()}
     if unknown:
         found = pronunciations.look_up(unknown, max_unknown)
         starts, tokens = found.starts.tolist(), tuple(found.tokens.tolist())
-        for place, word in enumerate(unknown):
-            first, behind = found.first[place : place + 2].tolist()
-            spoken[word] = tuple(tokens[starts[i] : starts[i + 1]] for i in range(first, behind))
+        for index, word in enumerate(unknown):
+            first, stop = found.first[index : index + 2].tolist()
+            added[word] = tuple(tokens[starts[i] : starts[i + 1]] for i in range(first, stop))
     numbers = dict(search.numbers)
     extra: list[str] = []
-    for word in spoken:
+    for word in added:
         if word not in numbers:
             numbers[word] = len(search.words) + len(extra)
             extra.append(word)
-    own = {numbers[word]: ways for word, ways in spoken.items()}
-    earning: list[Phrase] = []
+    by_number = {numbers[word]: ways for word, ways in added.items()}
+    weighted: list[Phrase] = []
     for words, weight in phrases:
-        said = tuple([numbers[word] for word in words])
+        word_numbers = tuple([numbers[word] for word in words])
         if weight is None:
-            weight = default_weight(sum(_phones(search, own, word) for word in said))
+            phones = sum(_shortest(search, by_number, word) for word in word_numbers)
+            weight = default_weight(phones)
         if weight:
-            earning.append((said, weight))
+            weighted.append((word_numbers, weight))
     return search.with_hot_words(
-        HotWords(tuple(earning), len(search.words), own, tuple(extra), CAUTION)
+        HotWords(tuple(weighted), len(search.words), by_number, tuple(extra), CAUTION)
     )
 
 
-def _phones(search: TreeSearch, own: Mapping[int, Ways], word: int) -> int:
-    """Return how many phones the shortest pronunciation of a word has."""
-    lengths = [len(way) for way in own.get(word, ())]
+def _shortest(search: TreeSearch, added: Mapping[int, Pronunciations], word: int) -> int:
+    """Return the number of phones of the shortest pronunciation of a word."""
+    lengths = [len(way) for way in added.get(word, ())]
     if word < len(search.words) and search.shortest[word]:
         lengths.append(int(search.shortest[word]))
     return min(lengths)

@@ -55,17 +55,17 @@ def word_search(
                 f"{unknown[0]!r}{more} of the lexicon; build both from one list of words"
             )
     phones, starts, log_probs = ids[lexicon.units], lexicon.starts, lexicon.log_probs
-    spoken = word_ids[lexicon.spoken_words]
+    word_of = word_ids[lexicon.spoken_words]
     if spaced:
         phones, starts = _with_spaces(phones, starts, symbols.index(SPACE))
-        spoken, log_probs = np.tile(spoken, 2), np.tile(log_probs, 2)
+        word_of, log_probs = np.tile(word_of, 2), np.tile(log_probs, 2)
     words = model.words if model is not None else lexicon.words
-    tree = build_tree(spoken, phones, starts, log_probs=log_probs)
+    tree = build_tree(word_of, phones, starts, log_probs=log_probs)
     return TreeSearch(tree, words, len(symbols), model=model, parameters=parameters)
 
 
 def _with_spaces(phones: Ints, starts: Ints, space: int) -> tuple[Ints, Ints]:
-    """Return every pronunciation as it is, then every one with a space behind it."""
+    """Return all pronunciations, followed by all pronunciations with a space appended."""
     spaced = np.insert(phones, starts[1:], space)
-    behind = starts[-1] + starts[1:] + np.arange(1, len(starts))
-    return np.concatenate((phones, spaced)), np.concatenate((starts, behind))
+    spaced_starts = starts[-1] + starts[1:] + np.arange(1, len(starts))
+    return np.concatenate((phones, spaced)), np.concatenate((starts, spaced_starts))

@@ -82,8 +82,8 @@ def words_of(
         times: parameters of times and confidences.
         first_frame: frame of the stream at which the decoder started.
         latest_s: upper bound of the end of words, in seconds.
-        known: an earlier hypothesis of the same words' beginning and what this returned for it,
-            with the same arguments but for ``latest_s``; unchanged words are taken from there.
+        known: an earlier hypothesis and its words, from a call with the same arguments except
+            ``latest_s``; words that have not changed are reused.
     """
     spans = word_spans(hypothesis, tokens)
     words = [] if known is None else list(known[1][: _unchanged(known[0], hypothesis)])
@@ -93,11 +93,11 @@ def words_of(
         for _, first, _ in spans
     ]
     for index in range(len(words), len(spans)):
-        text, first, behind = spans[index]
-        last_s = times.seconds(first_frame + hypothesis.frames[behind - 1])
+        text, first, stop = spans[index]
+        last_s = times.seconds(first_frame + hypothesis.frames[stop - 1])
         end = max(
-            times.seconds(first_frame + ends[behind - 1]),
-            last_s + max(SOUND_S, LETTER_S * len(text) / (behind - first)),
+            times.seconds(first_frame + ends[stop - 1]),
+            last_s + max(SOUND_S, LETTER_S * len(text) / (stop - first)),
         )
         limit = starts[index + 1] if index + 1 < len(spans) else latest_s
         words.append(
@@ -105,14 +105,14 @@ def words_of(
                 text=text,
                 start_s=starts[index],
                 end_s=_within(end, starts[index], limit),
-                confidence=_confidence(hypothesis, index, (first, behind), times),
+                confidence=_confidence(hypothesis, index, (first, stop), times),
             )
         )
     return tuple(words)
 
 
 def _unchanged(before: Hypothesis, after: Hypothesis) -> int:
-    """Return how many words of a word search are the same in every respect.
+    """Return the number of first words that are equal in all respects, for a word search.
 
     The end of a word depends on the start of the next one, which has to be the same, too.
     """

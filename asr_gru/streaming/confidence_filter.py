@@ -48,9 +48,9 @@ class MinimumConfidence:
 class ConfidenceFilter:
     """Applies a minimum confidence to the segments of one stream.
 
-    The confidence of a word can change until the word after it is settled. A word becomes stable
-    only then, and what was decided about it holds for the rest of its segment, so text that is
-    stable never changes. Segments without a word left are dropped and not counted.
+    The confidence of a word can change until the next word is settled. Only then does the word
+    become stable, and the decision about it is kept until the segment ends, so stable text never
+    changes. Segments without remaining words are dropped and get no number.
 
     Args:
         minimum: the minimum confidence.
@@ -58,22 +58,22 @@ class ConfidenceFilter:
 
     def __init__(self, minimum: MinimumConfidence) -> None:
         self.minimum = minimum
-        self._passed: tuple[bool, ...] = ()
+        self._accepted: tuple[bool, ...] = ()
         self._shown = ("", "")
         self._id = 0
 
-    def partial(self, spoken: OpenSegment) -> OpenSegment | None:
+    def partial(self, segment: OpenSegment) -> OpenSegment | None:
         """Return the filtered open segment, or None if it has not changed.
 
-        Nothing is shown before a word is certain to stay, so every segment shown has a final.
+        Returns None before the first word is stable, so that every segment shown gets a final.
         """
-        decided = max(len(self._passed), _count(spoken.words, spoken.stable) - 1)
-        passed = self._passes(spoken.words)
-        self._passed = passed[:decided]
-        stable = self._applied(spoken.words[:decided], self._passed)
+        decided = max(len(self._accepted), _count(segment.words, segment.stable) - 1)
+        accepted = self._accept(segment.words)
+        self._accepted = accepted[:decided]
+        stable = self._apply(segment.words[:decided], self._accepted)
         if not stable:
             return None
-        words = self._applied(spoken.words, passed)
+        words = self._apply(segment.words, accepted)
         shown = (_text(words), _text(stable))
         if shown == self._shown:
             return None
@@ -81,31 +81,31 @@ class ConfidenceFilter:
         return OpenSegment(self._id, *shown, words)
 
     def final(self, segment: Segment) -> Segment | None:
-        """Return the filtered segment, or None if no word is left."""
-        words = self._applied(segment.words, self._passes(segment.words))
-        self._passed, self._shown = (), ("", "")
+        """Return the filtered segment, or None if no word remains."""
+        words = self._apply(segment.words, self._accept(segment.words))
+        self._accepted, self._shown = (), ("", "")
         if not words:
             return None
         self._id += 1
-        left = Segment.from_words(self._id - 1, words, segment.match)
-        return replace(left, alternatives=segment.alternatives)
+        filtered = Segment.from_words(self._id - 1, words, segment.match)
+        return replace(filtered, alternatives=segment.alternatives)
 
     def copy(self) -> ConfidenceFilter:
         """Return an independent filter in the same state."""
-        twin = object.__new__(ConfidenceFilter)
-        vars(twin).update(vars(self))
-        return twin
+        copied = object.__new__(ConfidenceFilter)
+        vars(copied).update(vars(self))
+        return copied
 
-    def _passes(self, words: Sequence[Word]) -> tuple[bool, ...]:
-        undecided = words[len(self._passed) :]
-        least = self.minimum.probability
-        return self._passed + tuple([word.confidence >= least for word in undecided])
+    def _accept(self, words: Sequence[Word]) -> tuple[bool, ...]:
+        undecided = words[len(self._accepted) :]
+        minimum = self.minimum.probability
+        return self._accepted + tuple([word.confidence >= minimum for word in undecided])
 
-    def _applied(self, words: Sequence[Word], passed: Sequence[bool]) -> tuple[Word, ...]:
-        pairs = zip(words, passed, strict=False)
+    def _apply(self, words: Sequence[Word], accepted: Sequence[bool]) -> tuple[Word, ...]:
+        pairs = zip(words, accepted, strict=False)
         if self.minimum.mark:
-            return tuple([word if good else replace(word, uncertain=True) for word, good in pairs])
-        return tuple([word for word, good in pairs if good])
+            return tuple([word if keep else replace(word, uncertain=True) for word, keep in pairs])
+        return tuple([word for word, keep in pairs if keep])
 
 
 def _text(words: Sequence[Word]) -> str:
@@ -113,10 +113,10 @@ def _text(words: Sequence[Word]) -> str:
 
 
 def _count(words: Sequence[Word], stable: str) -> int:
-    """Return how many words the stable text has."""
+    """Return the number of words of the stable text."""
     length = -1
-    for number, word in enumerate(words):
+    for index, word in enumerate(words):
         length += 1 + len(word.text)
         if length > len(stable):
-            return number
+            return index
     return len(words)

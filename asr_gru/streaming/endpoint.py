@@ -1,4 +1,4 @@
-"""When an utterance is over: rules in seconds, decided frame by frame.
+"""Endpoint detection: rules in seconds, applied frame by frame.
 
     speech  ██████ ███ ████            ███████ ████ ██ ████ ████ ██████
     silence       ·   ·    ············       ·    ·  ·    ··    ·
@@ -31,8 +31,8 @@ __all__ = ["MODES", "Endpoint", "EndpointRules", "EndpointState", "find_endpoint
 Reason = Literal["silence", "pause", "length", "nothing"]
 EASED = 0.8
 LIKELY_END, UNLIKELY_END = 1e-3, 1e-4
-"""Probabilities of the end of the sentence at which ``trailing_s`` and ``incomplete_s`` are needed;
-between them the silence that is needed is linear in the logarithm."""
+"""Probabilities of the sentence end at which ``trailing_s`` and ``incomplete_s`` apply; between
+them, the silence needed is linear in the log-probability."""
 SHORTEST_S, LONGEST_S = 0.1, 60.0
 """Seconds of trailing silence that ``EndpointRules.parse`` accepts."""
 
@@ -43,8 +43,8 @@ class EndpointRules:
 
     Attributes:
         trailing_s: silence after speech that ends the utterance.
-        incomplete_s: silence that ends it where the sentence is probably incomplete; None for
-            ``trailing_s`` in any case. Only a tree search with a language model can tell.
+        incomplete_s: silence that ends it if the sentence is probably incomplete, which needs a
+            tree search with a language model; None for ``trailing_s`` in any case.
         longest_s: longest utterance, from its first speech on.
         leading_s: silence before any speech after which the decoder is restarted.
         pause_s: pause that ends an utterance of more than four fifths of ``longest_s``.
@@ -130,26 +130,26 @@ MODES = {
 
 @dataclass(frozen=True, slots=True)
 class EndpointState:
-    """What the rules need to know of the frames so far.
+    """State of endpoint detection.
 
     Attributes:
-        length: frames since the first speech of the utterance, 0 before it.
+        length: number of frames since the first speech of the utterance, 0 before it.
         silent: length of the current run of silent frames.
-        needed: how long this run must become, once that was decided by ``waits``; before, 0.
+        needed: length at which this run ends the utterance, 0 until set by ``with_needed``.
     """
 
     length: int = 0
     silent: int = 0
     needed: int = 0
 
-    def waits(
+    def with_needed(
         self, probability: float | None, rules: EndpointRules, frame_s: float
     ) -> EndpointState:
-        """Return the state of a run of ``trailing_s`` that is to go on for as long as it needs.
+        """Return the state with the length of silence needed after ``trailing_s`` of it.
 
         Args:
-            probability: that the sentence ends here; None if the decoder cannot tell.
-            rules: those of the utterance.
+            probability: probability that the sentence ends here; None if unknown.
+            rules: rules of the utterance.
             frame_s: seconds per frame.
         """
         trailing, incomplete = _in_frames(rules, frame_s)[:2]
@@ -166,8 +166,8 @@ class Endpoint:
     """A frame at which a rule applies.
 
     Attributes:
-        frames: how many of the given frames come before the endpoint.
-        reason: ``"silence"`` after speech; ``"pause"``, to be used if it falls between two words;
+        frames: number of given frames before the endpoint.
+        reason: ``"silence"`` after speech; ``"pause"``, an endpoint only if it is between words;
             ``"length"``, to be moved to the last word boundary; ``"nothing"``, no speech at all.
     """
 
@@ -178,18 +178,18 @@ class Endpoint:
 def find_endpoint(
     state: EndpointState, silence: Sequence[bool], rules: EndpointRules, frame_s: float
 ) -> tuple[EndpointState, Endpoint | None]:
-    """Go through frames until a rule applies.
+    """Return the first frame at which a rule applies.
 
     Args:
-        state: the state that the last call returned; ``EndpointState()`` begins an utterance.
+        state: state from the last call; ``EndpointState()`` begins an utterance.
         silence: whether each frame is silent.
-        rules: may differ from call to call.
+        rules: endpoint rules; may differ between calls.
         frame_s: seconds per frame.
 
     Returns:
         The state after the last frame used, and the endpoint, or None if no rule applied.
-        ``"silence"`` is also returned once when no frame was loud, because a decoder may find a
-        word in frames in each of which blank is likelier.
+        ``"silence"`` is also returned once without speech, because a decoder may find a word in
+        frames in which blank is likelier.
     """
     trailing, incomplete, longest, leading, pause = _in_frames(rules, frame_s)
     eased = EASED * longest

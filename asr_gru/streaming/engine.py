@@ -1,4 +1,4 @@
-"""The engine of a stream, driven by a scheduler: buffers audio, yields steps, takes results.
+"""The engine of a stream, which a scheduler advances together with others.
 
 Applications with a single stream use ``Stream`` instead.
 """
@@ -16,7 +16,7 @@ from asr_gru.errors import Error, ModelError
 from asr_gru.results import Event, Segment
 from asr_gru.streaming.confidence_filter import ConfidenceFilter
 from asr_gru.streaming.segmenter import Segmenter, advance_segmenters, update_partials
-from asr_gru.streaming.writing import with_written
+from asr_gru.streaming.written_form import with_written
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -31,7 +31,7 @@ if TYPE_CHECKING:
 __all__ = ["Pipeline", "StreamEngine", "advance_engines"]
 
 FINAL_SILENCE_S = 0.2
-"""Silence added to the end of a stream, without which a word at the very end may be lost."""
+"""Silence appended to a stream, because a word at its very end could be lost without it."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,14 +39,14 @@ class Pipeline:
     """The loaded parts of a recogniser, shared by all of its streams.
 
     Attributes:
-        acoustic: samples to log-probabilities.
-        tokenizer: maps token ids to text.
-        decoder: log-probabilities to tokens.
-        times: frames to seconds.
-        speech: evidence of speech that a tree search's words need; None accepts all words.
-        minimum_confidence: of words in results; None keeps all words.
-        written: whether finals are written as people write them, too.
-        alternatives: how many hypotheses segments come with; None for no n-best list.
+        acoustic: acoustic model.
+        tokenizer: tokenizer.
+        decoder: decoder.
+        times: converts frames to seconds.
+        speech: thresholds of the speech detector for a tree search; None accepts all words.
+        minimum_confidence: minimum confidence of words; None keeps all words.
+        written: whether finals also have their written form.
+        alternatives: maximum length of n-best lists; None for no lists.
     """
 
     acoustic: AcousticModel
@@ -75,19 +75,14 @@ class StreamEngine:
     The finals are bit-identical however audio is chunked and whichever engines share a call.
 
     Attributes:
-        state: the acoustic model's state, batch size 1.
+        state: state of the acoustic model, with batch size 1.
         partials: whether ``advance`` returns partials.
-        alternatives: how many hypotheses finals come with; None for no n-best list.
-        written: whether finals have their written words.
+        alternatives: maximum length of n-best lists; None for no lists.
+        written: whether finals have their written form.
     """
 
     def __init__(
-        self,
-        pipeline: Pipeline,
-        sample_rate: int,
-        rules: EndpointRules,
-        *,
-        partials: bool = True,
+        self, pipeline: Pipeline, sample_rate: int, rules: EndpointRules, *, partials: bool = True
     ) -> None:
         self.pipeline = pipeline
         self._resampler = Resampler(sample_rate, pipeline.acoustic.info.sample_rate)
@@ -95,8 +90,8 @@ class StreamEngine:
             pipeline.decoder, pipeline.tokenizer, pipeline.times, rules, pipeline.speech
         )
         self._segmenter.alternatives = self.alternatives = pipeline.alternatives
-        least = pipeline.minimum_confidence
-        self._filter = None if least is None else ConfidenceFilter(least)
+        minimum = pipeline.minimum_confidence
+        self._filter = None if minimum is None else ConfidenceFilter(minimum)
         self.partials, self.written = partials, pipeline.written
         self._blocks: list[Samples] = []
         self._buffered = 0
@@ -143,7 +138,7 @@ class StreamEngine:
         """Resample and buffer a block ``(n,)`` or ``(n, channels)``.
 
         Raises:
-            AudioError: samples that are not sound; nothing of the block is buffered.
+            AudioError: invalid samples; nothing of the block is buffered.
             Error: the stream is finished.
         """
         self._refuse_if_finished()
@@ -159,21 +154,21 @@ class StreamEngine:
         return joined[:count]
 
     def put_back(self, samples: Samples) -> None:
-        """Put samples back in front of the buffer."""
+        """Put samples back at the front of the buffer."""
         self._blocks.insert(0, samples)
         self._buffered += len(samples)
 
     def advance(self, log_probs: npt.NDArray[np.float32], state: State) -> list[Event]:
-        """Decode the rows ``(frames, tokens)`` of the samples last taken.
+        """Decode the output of the acoustic model for the samples last taken.
 
         Args:
-            log_probs: what the acoustic model returned for those samples.
-            state: the acoustic model's state after them.
+            log_probs: log-probabilities ``(frames, tokens)``.
+            state: state of the acoustic model after the samples.
         """
         return advance_engines([self], [log_probs], [state])[0]
 
     def finish(self) -> list[Event]:
-        """Recognise what is buffered and what the look-ahead held back; close the open segment.
+        """Recognise the remaining audio and close the open segment.
 
         Raises:
             Error: the stream is finished already.
@@ -193,33 +188,32 @@ class StreamEngine:
     def copy(self) -> StreamEngine:
         """Return an independent engine in the same state, with the same pipeline.
 
-        States of the acoustic model and of decoders are never altered in place, so they are
-        shared; only buffers are copied.
+        Only buffers are copied; states of the acoustic model and of decoders are immutable.
         """
-        twin = object.__new__(StreamEngine)
-        vars(twin).update(vars(self))
-        twin._resampler = self._resampler.copy()
-        twin._segmenter = self._segmenter.copy()
-        twin._filter = self._filter and self._filter.copy()
-        twin._blocks = list(self._blocks)
-        return twin
+        copied = object.__new__(StreamEngine)
+        vars(copied).update(vars(self))
+        copied._resampler = self._resampler.copy()
+        copied._segmenter = self._segmenter.copy()
+        copied._filter = self._filter and self._filter.copy()
+        copied._blocks = list(self._blocks)
+        return copied
 
     def __deepcopy__(self, memo: dict[int, Any]) -> StreamEngine:
         return self.copy()
 
     def __getstate__(self) -> dict[str, Any]:
-        """Return all but the pipeline; ``attach`` brings it back."""
+        """Return the state without the pipeline; ``attach`` restores it."""
         return {key: value for key, value in vars(self).items() if key != "pipeline"}
 
     def attach(self, pipeline: Pipeline) -> None:
-        """Give a pipeline to an engine that was pickled.
+        """Restore the pipeline of an unpickled engine.
 
         Raises:
-            ModelError: the pipeline's model or decoder is of another kind.
+            ModelError: the pipeline has another model or another kind of decoder.
         """
         own, other = ([a.shape for a in s] for s in (self.state, pipeline.acoustic.start(1)))
         if own != other or self._resampler.to_rate != pipeline.acoustic.info.sample_rate:
-            raise ModelError("this state is of another model; resume it with the one it came from")
+            raise ModelError("this state is of another model; resume it with its own")
         if not self._segmenter.fits(pipeline.decoder):
             raise ModelError(
                 "this state is of another decoder; name the one of its stream with decoder="
@@ -251,23 +245,23 @@ class StreamEngine:
         return [Event.final(segment) for segment in segments]
 
     def _partial(self) -> list[Event]:
-        spoken = self._segmenter.open(self._shown)
-        if spoken is None:
+        segment = self._segmenter.open_segment(self._shown)
+        if segment is None:
             return []
-        self._shown = (spoken.text, spoken.stable)
+        self._shown = (segment.text, segment.stable)
         if self._filter is not None:
-            spoken = self._filter.partial(spoken)
-            if spoken is None:
+            segment = self._filter.partial(segment)
+            if segment is None:
                 return []
         return [
             Event(
                 kind="partial",
-                segment=spoken.id,
-                text=spoken.text,
-                stable=spoken.stable,
-                words=spoken.words,
-                start_s=spoken.words[0].start_s,
-                end_s=spoken.words[-1].end_s,
+                segment=segment.id,
+                text=segment.text,
+                stable=segment.stable,
+                words=segment.words,
+                start_s=segment.words[0].start_s,
+                end_s=segment.words[-1].end_s,
             )
         ]
 
@@ -277,12 +271,12 @@ def advance_engines(
     log_probs: Sequence[npt.NDArray[np.float32]],
     states: Sequence[State],
 ) -> list[list[Event]]:
-    """Call ``advance`` on many engines at once; those with the same decoder share its calls.
+    """Advance many engines; those with the same decoder share its calls.
 
     Args:
         engines: distinct engines.
-        log_probs: the rows ``(frames, tokens)`` of each.
-        states: the acoustic model's state after them, of each.
+        log_probs: log-probabilities ``(frames, tokens)`` of each engine.
+        states: state of the acoustic model of each engine after them.
 
     Returns:
         the events of each engine.

@@ -1,10 +1,10 @@
-"""Partial results: the words of open segments, for many streams at once."""
+"""Partial results: the words of open segments, computed for many streams in one call."""
 
 from __future__ import annotations
 
 import itertools
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from asr_gru.decoding import AnyDecoder, Hypothesis, WordSpan, word_spans
@@ -13,12 +13,15 @@ from asr_gru.results import Word
 if TYPE_CHECKING:
     from asr_gru.text import Tokenizer
 
-__all__ = ["OpenSegment", "Partial", "count_to_show", "partials_of"]
+__all__ = ["OpenSegment", "Partial", "ShownPartial", "TimedWords", "partials_of", "words_to_show"]
+
+TimedWords = tuple[Hypothesis, tuple[Word, ...]]
+"""A hypothesis and its words, with times."""
 
 
 @dataclass(frozen=True, slots=True)
 class OpenSegment:
-    """The segment that is being spoken; ``stable`` is the beginning that will not change."""
+    """A segment that has not ended; ``stable`` is the beginning of its text that is final."""
 
     id: int
     text: str
@@ -32,10 +35,10 @@ class Partial(NamedTuple):
     Attributes:
         beam: state of the decoder.
         best: its best hypothesis.
-        spans: the words of that hypothesis.
+        spans: words of the hypothesis.
         settled: number of its tokens that can no longer change.
-        shown: number of its tokens that are likely enough to be shown.
-        key: what the decoder's ``words_key`` returned for the state.
+        shown: number of its tokens that are probable enough to be shown.
+        key: value of the decoder's ``words_key`` for the state.
     """
 
     beam: Any
@@ -52,39 +55,78 @@ def partials_of(
     """Return the partial results of many states of one decoder.
 
     Args:
-        decoder: the decoder of all of them.
-        beams: its states.
-        tokenizers: one per state; they give the words of decoders that emit tokens only.
+        decoder: the decoder.
+        beams: states of the decoder.
+        tokenizers: tokenizer of each state, for decoders that emit only tokens.
     """
     best = [decoder.best(beam)[0] for beam in beams]
     shown = [len(one.tokens) for one in best]
-    worded = [place for place, one in enumerate(best) if one.words is not None]
-    counts = decoder.shown([beams[place] for place in worded])
-    for place, count in zip(worded, counts, strict=True):
-        shown[place] = count
+    with_words = [index for index, one in enumerate(best) if one.words is not None]
+    counts = decoder.shown([beams[index] for index in with_words])
+    for index, count in zip(with_words, counts, strict=True):
+        shown[index] = count
     return [
         Partial(
             beam,
             one,
-            word_spans(one, tokens),
+            word_spans(one, tokenizer),
             decoder.settled(beam),
             count,
             decoder.words_key(beam),
         )
-        for beam, one, tokens, count in zip(beams, best, tokenizers, shown, strict=True)
+        for beam, one, tokenizer, count in zip(beams, best, tokenizers, shown, strict=True)
     ]
 
 
-def count_to_show(spans: Sequence[WordSpan], shown: int, before: Sequence[str]) -> int:
+@dataclass(frozen=True, slots=True)
+class ShownPartial:
+    """What the partials of an open segment have shown.
+
+    Attributes:
+        is_certain: whether the segment is certain to contain a word.
+        words: the words shown.
+        text: the text and its stable part.
+        key: ``words_key`` of the decoder's state if all words of the best hypothesis are shown.
+        beam: the newest state of the decoder known to have this key.
+        timed: the best hypothesis and its words.
+    """
+
+    is_certain: bool = False
+    words: tuple[str, ...] = ()
+    text: tuple[str, str] = ("", "")
+    key: object | None = None
+    beam: Any = None
+    timed: TimedWords | None = None
+
+    def after(self, partial: Partial) -> tuple[ShownPartial, int]:
+        """Return what is shown of a partial that is certain to have words, and how many words."""
+        spans = partial.spans
+        whole = sum(
+            span.stop < partial.settled + (partial.best.words is not None) for span in spans
+        )
+        count = max(whole, words_to_show(spans, partial.shown, self.words))
+        if not count:
+            return replace(self, is_certain=True), 0
+        words = tuple([span.text for span in spans[:count]])
+        text = " ".join(words), " ".join(words[:whole])
+        key = partial.key if count == len(spans) else None
+        return replace(self, is_certain=True, words=words, text=text, key=key), count
+
+    def without_cache(self) -> ShownPartial:
+        """Return it without what depends on the decoder."""
+        return replace(self, key=None, beam=None, timed=None)
+
+
+def words_to_show(spans: Sequence[WordSpan], shown: int, before: Sequence[str]) -> int:
     """Return how many words to show.
 
     Args:
-        spans: the words of the best hypothesis.
-        shown: number of its tokens that are likely enough to be shown.
-        before: the words shown so far, which stay while they begin the best hypothesis.
+        spans: words of the best hypothesis.
+        shown: number of its tokens that are probable enough to be shown.
+        before: words shown so far; those that the best hypothesis still begins with remain.
     """
-    likely = sum(span.stop <= shown for span in spans)
-    same = itertools.takewhile(
+    probable = sum(span.stop <= shown for span in spans)
+    unchanged = itertools.takewhile(
         lambda pair: pair[0] == pair[1].text, zip(before, spans, strict=False)
     )
-    return max(likely, sum(1 for _ in same))
+    return max(probable, sum(1 for _ in unchanged))

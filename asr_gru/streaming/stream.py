@@ -1,4 +1,4 @@
-"""A stream of audio that is recognised while it comes in."""
+"""Recognition of a stream of audio in real time."""
 
 from __future__ import annotations
 
@@ -29,16 +29,17 @@ __all__ = ["Stream", "StreamState"]
 
 @dataclass(frozen=True, slots=True)
 class StreamState:
-    """A stream at a moment, without the model; it can be pickled, copied and resumed many times.
+    """A snapshot of a stream without the model, which can be pickled.
 
-    Made by ``Stream.state``, and turned into a stream by ``Recognizer.resume``, in this process or
-    in another with the same model and version of this package. Unpickle only what you trust.
+    Created by ``Stream.state``. ``Recognizer.resume`` turns it into a stream any number of times,
+    also in another process with the same model and version of this package. As always with pickle,
+    load only data you trust.
 
     Attributes:
         engine: buffered audio and the states of resampler, acoustic model and decoder.
-        finals: the texts of the closed segments.
-        open: the text of the segment being spoken.
-        hot_words: those of the stream.
+        finals: texts of the closed segments.
+        open: text of the open segment.
+        hot_words: hot words of the stream.
     """
 
     engine: StreamEngine
@@ -48,7 +49,7 @@ class StreamState:
 
 
 class Stream:
-    r"""Feed blocks of audio, receive events. Made by ``Recognizer.stream``.
+    r"""A stream that is fed blocks of audio and returns events. Created by ``Recognizer.stream``.
 
         stream = recognizer.stream(48_000)
         for block in blocks:
@@ -57,17 +58,17 @@ class Stream:
         stream.finish()
         print(stream.text)
 
-    Blocks may have any length. What the events promise is written at ``Event``.
+    Blocks may have any length. ``Event`` documents the guarantees of events.
 
     Args:
-        new_engine: returns an engine at the beginning of a stream, with the given rules.
-        rules: where segments end.
-        hot_words: those of the engine.
-        with_hot_words: returns a decoder with other hot words than the given one's.
+        new_engine: returns a new engine with the given rules.
+        rules: endpoint rules.
+        hot_words: hot words of the engine.
+        with_hot_words: returns a copy of a decoder with other hot words.
 
     Attributes:
-        engine: the stream as a scheduler drives it that steps many streams in one call of the
-            model; see ``streaming.batching``.
+        engine: interface for schedulers that step many streams in one call of the model; see
+            ``streaming.batching``.
     """
 
     def __init__(
@@ -86,9 +87,9 @@ class Stream:
 
     @property
     def endpoint(self) -> EndpointRules:
-        """The endpoint rules. They may be replaced while the stream runs.
+        """The endpoint rules, which can be changed at any time.
 
-        Rules, a mode (``"short"``) and seconds of silence (``1.2``) can be assigned.
+        Accepts rules, a mode (``"short"``) or seconds of silence (``1.2``).
         """
         return self.engine.rules
 
@@ -98,11 +99,11 @@ class Stream:
 
     @property
     def hot_words(self) -> dict[str, float | None]:
-        """Weights of the hot words, None for the default; may be replaced while the stream runs.
+        """Weights of the hot words, None for the default; can be changed at any time.
 
-        What ``Recognizer.stream`` takes can be assigned, ``None`` for no hot words. It holds from
-        the next frame on; words already said stay, and so does a word being said that both lists
-        have, while one that only the old list has is dropped or completed.
+        Accepts the same values as ``Recognizer.stream``, or ``None`` for no hot words. A change
+        applies from the next frame on. Recognised words stay, and so does a partly recognised word
+        that is in both lists; one that is only in the old list is dropped or completed.
         """
         return {one.phrase: one.weight for one in self._hot_words}
 
@@ -114,17 +115,17 @@ class Stream:
         self.use(self.decoder_with(listed), listed)
 
     def decoder_with(self, listed: tuple[HotWord, ...]) -> AnyDecoder:
-        """Return this stream's decoder with other hot words, which takes a while to make.
+        """Return this stream's decoder with other hot words, which takes a while to build.
 
         Raises:
-            ConfigError: the stream does not search for words, or the words cannot be.
+            ConfigError: the decoder has no word search, or a hot word is invalid.
         """
         if self._with_hot_words is None:
-            raise ConfigError("this stream cannot take hot words; start it with a recogniser")
+            raise ConfigError("this stream has no hot words; create it with Recognizer.stream")
         return self._with_hot_words(listed, self.engine.pipeline.decoder)
 
     def use(self, decoder: AnyDecoder, listed: tuple[HotWord, ...]) -> None:
-        """Go on with what ``decoder_with`` returned for these hot words."""
+        """Switch to a decoder from ``decoder_with`` and its hot words."""
         self.engine.use(decoder)
         self._hot_words = listed
 
@@ -135,9 +136,9 @@ class Stream:
 
     @property
     def text(self) -> str:
-        """All text so far: of the closed segments, then of the one being spoken.
+        """The text of all closed segments and of the open one.
 
-        A stream without partials shows closed segments only.
+        A stream without partials has no text of the open segment.
         """
         return " ".join(filter(None, [*self._finals, self._open]))
 
@@ -149,10 +150,10 @@ class Stream:
                 bits; or bytes, which are read as mono 16-bit little-endian PCM.
 
         Returns:
-            the events that the block brought about, often none.
+            events caused by the block, often none.
 
         Raises:
-            AudioError: samples that are not sound; nothing of the block is recognised.
+            AudioError: invalid samples; nothing of the block is recognised.
             Error: the stream is finished.
         """
         self.engine.accept(_samples(block))
@@ -160,17 +161,17 @@ class Stream:
         return self._note(events)
 
     def finish(self) -> list[Event]:
-        """End the stream: recognise what is still buffered and close the open segment.
+        """End the stream: recognise the buffered audio and close the open segment.
 
         Raises:
-            Error: the stream is finished already.
+            Error: the stream is already finished.
         """
         return self._note(self.engine.finish())
 
     def reset(self) -> None:
-        """Begin again, as a new stream with the same settings, current endpoint and hot words.
+        """Start again, with the current endpoint rules and hot words.
 
-        What is buffered or not yet final is dropped; call ``finish`` first to keep it.
+        Buffered audio and the open segment are dropped; call ``finish`` first to keep them.
         """
         decoder = self.engine.pipeline.decoder
         self.engine = self._new_engine(self.engine.rules)
@@ -178,10 +179,10 @@ class Stream:
         self._finals, self._open = [], ""
 
     def state(self) -> StreamState:
-        """Return the stream's state, which can be pickled; ``Recognizer.resume`` goes on with it.
+        """Return a snapshot of the stream that can be pickled; see ``Recognizer.resume``.
 
-        Events and text go on as if nothing had happened. At rates other than the model's the
-        resampler's filter is filled again, which alters samples by rounding (below -120 dB).
+        A resumed stream returns the same events as the original one. At sample rates other than the
+        model's, the resampler is primed again, which changes samples by less than -120 dB.
         """
         return StreamState(self.engine.copy(), tuple(self._finals), self._open, self._hot_words)
 
@@ -194,7 +195,7 @@ class Stream:
         *,
         with_hot_words: WithHotWords | None = None,
     ) -> Stream:
-        """Return a stream that goes on from a state; see ``Recognizer.resume``."""
+        """Return a stream that continues from a snapshot; see ``Recognizer.resume``."""
         engine = state.engine.copy()
         engine.attach(pipeline)
         return cls._of(

@@ -54,7 +54,7 @@ def shown_in(
     whole = int(end_s / frame_s + 1e-6) // step * step
     for behind in range(step, whole + 1, step):
         segmenter.advance(rows[behind - step : behind])
-        spoken = segmenter.open()
+        spoken = segmenter.open_segment()
         if spoken is None:
             continue
         words = spoken.text.split()

@@ -130,7 +130,7 @@ def test_rejection_is_a_threshold():
 def test_silence_behind_other_speech_does_not_bring_a_phrase_back():
     decoder = graph_search(beam=5.0, rejection=0.5)
     (state,) = decoder.advance([decoder.start()], [spell(3, 0, 3, 0, 3, 0, 3, 0, 3, 0, 3, 0, 3)])
-    assert not len(state.tokens.passed)
+    assert not len(state.tokens.history)
     (state,) = decoder.advance([state], [spell(0, 0, 1, 2, 0)])
     assert words_of(decoder.best(decoder.finish(state))[0]) == ()
 

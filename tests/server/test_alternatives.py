@@ -11,7 +11,7 @@ import pytest
 
 from asr_gru import Recognizer
 from asr_gru.results import Segment, Transcript, Word
-from asr_gru.streaming.writing import with_written
+from asr_gru.streaming.written_form import with_written
 from tests.server.clients import RATE, speech_like
 from tests.server.test_upload_endings import flac, upload
 

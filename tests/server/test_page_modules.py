@@ -11,7 +11,7 @@ import pytest
 
 from asr_gru.formats import writer
 from asr_gru.results import Alternative, Match, Segment, Transcript, Word
-from asr_gru.streaming.writing import with_written
+from asr_gru.streaming.written_form import with_written
 
 ROOT = Path(__file__).parents[2]
 PAGE = ROOT / "asr_gru" / "server" / "page"

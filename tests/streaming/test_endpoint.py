@@ -42,7 +42,7 @@ def test_an_unlikely_end_needs_more_silence(probability, needed):
     pause = "#" + "." * 10
     state, end = find(pause, PATIENT)
     assert end is not None
-    state = state.waits(probability, PATIENT, FRAME_S)
+    state = state.with_needed(probability, PATIENT, FRAME_S)
     assert state.needed == needed
     _, end = find("." * (needed - 10), PATIENT, state)
     assert needed == 10 or (end is not None and end.frames == needed - 10)

@@ -56,9 +56,9 @@ def test_cuts_for_length_lose_and_double_nothing(seed, frames, tokens):
     cut, whole = (segments_of(rows, rules, tokens) for rules in (LONGEST, EndpointRules.off()))
     assert text_of(cut) == text_of(whole)
     pairs = zip((w for s in cut for w in s.words), (w for s in whole for w in s.words), strict=True)
-    at_seams = [segment.words[-1] for segment in cut]
+    at_splits = [segment.words[-1] for segment in cut]
     for word, uncut in pairs:
-        if word in at_seams:  # no word reaches beyond the seam
+        if word in at_splits:  # no word reaches beyond the split
             assert word.start_s <= word.end_s <= uncut.end_s
             uncut = replace(uncut, end_s=word.end_s)
         assert word == uncut
@@ -117,7 +117,7 @@ def test_one_endless_token_ends():
 def test_silence_gives_nothing_and_restarts_the_decoder():
     segmenter = Segmenter(GreedyDecoder(), CHARACTERS, WordTimes(0.04), LONGEST)
     assert segmenter.advance(rows_of([0] * 1000)) == []
-    assert segmenter.open() is None
+    assert segmenter.open_segment() is None
     assert segmenter._first_frame == 1000
     assert segmenter.finish(40.0) == []
 
@@ -147,7 +147,7 @@ def test_an_open_segment_closes_with_its_stable_text(seed, sure):
     finals = []
     for row in rows:
         finals += segmenter.advance(row[None])
-        if spoken := segmenter.open():
+        if spoken := segmenter.open_segment():
             assert spoken.text
             assert spoken.text.startswith(spoken.stable)
             assert spoken.stable.startswith(stable.get(spoken.id, ""))
@@ -162,12 +162,12 @@ def test_an_open_segment_closes_with_its_stable_text(seed, sure):
 def test_stable_is_what_stands_before_the_growing_word(path, stable):
     segmenter = Segmenter(GreedyDecoder(), CHARACTERS, WordTimes(0.04), LONGEST)
     segmenter.advance(rows_of(path))
-    spoken = segmenter.open()
+    spoken = segmenter.open_segment()
     assert spoken is not None
     assert spoken.stable == stable
 
 
-def test_a_pause_inside_a_word_is_no_seam():
+def test_a_pause_inside_a_word_is_not_between_words():
     """Past four fifths of the longest, a pause between the letters of a word is passed over."""
     path = [2, 1, *[3, 0, 0] * 21, *[0] * 3, 4, 0, 1, 5]
     assert [s.text for s in segments_of(rows_of(path), LONGEST)] == ["a " + "b" * 21 + "c d"]
@@ -177,21 +177,21 @@ def test_nothing_opens_while_a_reading_has_no_word():
     rows = np.log(np.array([[0.3, 0.02, 0.62, 0.02, 0.02, 0.02]], np.float32))
     segmenter = Segmenter(BeamDecoder(8), CHARACTERS, WordTimes(0.04), LONGEST)
     segmenter.advance(rows)
-    assert segmenter.open() is None
+    assert segmenter.open_segment() is None
     segmenter.advance(rows_of([0, 3, 0, 4, 0, 2], 0.9999))
-    assert segmenter.open() is not None
+    assert segmenter.open_segment() is not None
 
 
 def test_unchanged_words_are_not_sent_again():
     segmenter = Segmenter(GreedyDecoder(), CHARACTERS, WordTimes(0.04), LONGEST)
     segmenter.advance(rows_of([2, 0, 1]))
-    spoken = segmenter.open()
+    spoken = segmenter.open_segment()
     assert spoken is not None
     assert (spoken.text, spoken.stable) == ("a", "a")
-    assert segmenter.open((spoken.text, spoken.stable)) is None
-    assert segmenter.open(("a", "")) == spoken
+    assert segmenter.open_segment((spoken.text, spoken.stable)) is None
+    assert segmenter.open_segment(("a", "")) == spoken
     segmenter.advance(rows_of([0, 3]))
-    grown = segmenter.open(("a", "a"))
+    grown = segmenter.open_segment(("a", "a"))
     assert grown is not None
     assert (grown.text, grown.stable) == ("a b", "a")
 
@@ -210,12 +210,12 @@ def test_what_is_remembered_between_partials_changes_none(seed, share, step):
             known = "", ""
         fresh = pickle.loads(pickle.dumps(segmenter))  # noqa: S301
         fresh.attach(decoder, letters, times)
-        spoken = segmenter.open(known)
-        assert spoken == fresh.open(known)
+        spoken = segmenter.open_segment(known)
+        assert spoken == fresh.open_segment(known)
         if spoken is not None:
             known, shown = (spoken.text, spoken.stable), shown + 1
         if segmenter.reads_alike(known):
-            assert fresh.open(known) is None
+            assert fresh.open_segment(known) is None
     assert shown
 
 

@@ -131,7 +131,7 @@ def test_words_of_noise_are_neither_shown_nor_kept():
     one = segmenter(STRICT)
     for row in noise[:9]:
         one.advance(row[None])
-        assert one.open() is None
+        assert one.open_segment() is None
     spoken = rows_of([0, 1, 0, 2, 0, 0, 3, 1, 0, *[0] * 20], 0.97)
     assert segments_of(spoken, STRICT) == segments_of(spoken, None)
 
@@ -163,7 +163,7 @@ def test_what_was_shown_is_kept_and_no_cut_matters(seed, cuts, shown, kept):
     one, finals, opened = segmenter(rules), [], {}
     for row in rows:
         finals += one.advance(row[None])
-        if spoken := one.open():
+        if spoken := one.open_segment():
             assert spoken.text
             assert spoken.stable.startswith(opened.get(spoken.id, ""))
             opened[spoken.id] = spoken.stable

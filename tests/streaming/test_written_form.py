@@ -12,7 +12,7 @@ import pytest
 from asr_gru import ConfigError, Event, Recognizer, Segment, Transcript, Word
 from asr_gru.audio import read_recording
 from asr_gru.formats import writer
-from asr_gru.streaming.writing import with_written
+from asr_gru.streaming.written_form import with_written
 from asr_gru.text import inverse_normalise
 
 RATE = 16_000

@@ -1,4 +1,4 @@
-"""Final segments as people write them, with times."""
+"""Adds the written form, with times, to final segments."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ __all__ = ["with_written"]
 def with_written(segment: Segment) -> Segment:
     """Return the segment with its written words.
 
-    Each spans the spoken words that it stands for, and has the confidence of the least sure.
+    A written word spans its spoken words, and has the lowest of their confidences.
     """
     written = []
     for word in write_words([word.text for word in segment.words]):
