@@ -29,12 +29,14 @@ from recipes.cells.gates import net_gates
 from recipes.cells.gradients import features_of, net_reach, scale_recurrence
 from recipes.cells.measure import (
     align_words,
+    bundled_search,
     gate_figures,
     inference_speed,
     parameters,
     read_curves,
     training_speeds,
     utterance_scores,
+    word_score,
 )
 from recipes.cells.pictures import draw_errors, draw_gates, draw_gradients, draw_training
 from recipes.cells.rows import ATTENTION, load_trained, net_builder
@@ -42,7 +44,7 @@ from recipes.cells.verdicts import baseline
 
 __all__ = ["Measurement", "measure"]
 
-SPEED_ROWS = ("gru", "lstm", "rnn", "lstm-narrow", "rnn-wide", "gru-conv", ATTENTION)
+MAIN_ROWS = ("gru", "lstm", "rnn", "lstm-narrow", "rnn-wide", "gru-conv", ATTENTION)
 REACH_ROWS = (
     *("gru", "lstm", "rnn", "gru-uniform", "lstm-uniform", "rnn-uniform", "gru-conv"),
     ATTENTION,
@@ -87,6 +89,15 @@ def measure(plan: Measurement, log: Callable[[str], None]) -> dict[str, Any]:
     nets = {name: net for name, net in loaded.items() if net is not None}
     rows = _rows(plan, nets, corpus, tokenizer, log)
     rate = RATE_NAMES[tokenizer.kind]
+    spoken = read_utterances(config.data.validation, run.root, config.data)
+    by_key = {utterance.key: utterance.text for utterance in spoken}
+    texts = [by_key[utterance.key] for utterance in corpus.utterances]
+    if tokenizer.kind == "phones":
+        search = bundled_search(tokenizer)
+        for name in (name for name in MAIN_ROWS if name in nets):
+            log(f"word errors of {name}")
+            score = word_score(nets[name], corpus, texts, search, tokenizer)
+            rows[name]["WER"] = round(score.rate, 3)
     log("gradients")
     reach = _reach(plan, nets, corpus)
     log("speed")
@@ -109,7 +120,7 @@ def measure(plan: Measurement, log: Callable[[str], None]) -> dict[str, Any]:
     }
     if "gru" in nets:
         log("gates")
-        figures |= _gates(plan, nets["gru"], corpus, config, log)
+        figures |= _gates(plan, nets["gru"], corpus, texts, log)
     draw_errors(rows, rate, plan.pictures / "errors.png")
     draw_training(rows, plan.pictures / "training.png")
     draw_gradients(reach, plan.pictures / "gradients.png")
@@ -223,7 +234,7 @@ def _speed(
 ) -> dict[str, dict[str, float]]:
     torch.set_num_threads(1)
     configs = {row.name: row.config for row in plan.rows}
-    names = [name for name in SPEED_ROWS if name in nets]
+    names = [name for name in MAIN_ROWS if name in nets]
     jobs: list[tuple[str, TrainConfig, GruKernel]] = []
     for name in names:
         jobs.append((name, configs[name], "torch"))
@@ -256,12 +267,10 @@ def _gates(
     plan: Measurement,
     net: AcousticNet,
     corpus: Corpus,
-    config: TrainConfig,
+    texts: Sequence[str],
     log: Callable[[str], None],
 ) -> dict[str, Any]:
-    spoken = read_utterances(config.data.validation, plan.run.root, config.data)
-    texts = {utterance.key: utterance.text for utterance in spoken}
-    words = align_words(corpus, [texts[one.key] for one in corpus.utterances], log)
+    words = align_words(corpus, texts, log)
     index = max(range(len(corpus)), key=lambda i: _interest(words[i], corpus.duration_s(i)))
     samples = corpus.samples(index)
     samples = samples[: len(samples) // net.config.frame_samples * net.config.frame_samples]
@@ -272,5 +281,5 @@ def _gates(
     draw_gates(mel, net_gates(net, samples), words[index], seconds, picture)
     return {
         "gates": gate_figures(net, corpus, words),
-        "sentence": texts[corpus.utterances[index].key],
+        "sentence": texts[index],
     }

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
@@ -19,7 +20,17 @@ from asr_gru.nn.net import AcousticNet
 from asr_gru.nn.recurrent import RecurrentLayer
 from asr_gru.results import Word
 
-__all__ = ["EVENTS", "Gates", "correlate", "event_frames", "gru_gates", "net_gates"]
+__all__ = [
+    "EVENTS",
+    "LAGS",
+    "Gates",
+    "correlate",
+    "event_frames",
+    "gru_gates",
+    "net_gates",
+    "shifted",
+    "strongest",
+]
 
 Array = npt.NDArray[np.float32]
 Flags = npt.NDArray[np.bool_]
@@ -27,6 +38,8 @@ Flags = npt.NDArray[np.bool_]
 EVENTS = ("silence", "word ends", "long vowels")
 VOWELS = frozenset(phone for phone in ENGLISH_PHONES if phone[0] in "AEIOU")
 LONG_VOWEL_S = 0.12
+LAGS = (-2, -1, 0, 1, 2, 3, 4, 5, 6)
+"""Frames by which the gates may trail an event."""
 WORD_END_S = 0.06
 """A frame belongs to the end of a word if its middle is at most this far from it."""
 
@@ -85,41 +98,52 @@ def event_frames(words: Sequence[Word], frames: int, frame_s: float) -> dict[str
     return dict(zip(EVENTS, (silence, ends, vowels), strict=True))
 
 
-def correlate(
-    gate: Array, events: Mapping[str, Flags], halves: Flags
-) -> dict[str, dict[str, float]]:
+def shifted(flags: Flags) -> Flags:
+    """Return ``(frames, lags)``: the flags, later by each of ``LAGS``; their ends are repeated."""
+    frames = np.arange(len(flags))
+    return flags[np.clip(frames[:, None] - np.array(LAGS)[None], 0, len(flags) - 1)]
+
+
+def correlate(gate: Array, events: Mapping[str, Flags], halves: Flags) -> dict[str, dict[str, Any]]:
     """Correlate activations with events, over the frames of many recordings.
 
     Args:
         gate: ``(frames, width)``.
-        events: flags of each frame.
+        events: flags of each frame, as ``shifted`` returns them.
         halves: which frames are for choosing the unit; its correlation is that of the others.
 
     Returns:
         for each event that some frames have and others lack: ``mean``, the correlation of the mean
-        over all units; ``inside`` and ``outside``, that mean in frames with and without the event;
-        ``unit``, the correlation of the one unit that follows the event most closely, and
-        ``index``, which one it is.
+        over all units for each of ``LAGS``; ``inside`` and ``outside``, that mean in frames with
+        and without the event; ``unit``, the correlation of the one unit that follows the event most
+        closely, and ``index``, which one it is; all but the first without a lag.
     """
     average = gate.mean(axis=1)
-    result = {}
-    for name, flags in events.items():
+    result: dict[str, dict[str, Any]] = {}
+    for name, lagged in events.items():
+        flags = lagged[:, LAGS.index(0)]
         if flags.all() or not flags.any():
             continue
         chosen = int(np.argmax(np.abs(_correlations(gate[halves], flags[halves]))))
         result[name] = {
-            "mean": float(_correlations(average[:, None], flags)[0]),
+            "mean": _correlations(lagged.astype(np.float32), average).tolist(),
             "inside": float(average[flags].mean()),
             "outside": float(average[~flags].mean()),
             "unit": float(_correlations(gate[~halves, chosen, None], flags[~halves])[0]),
-            "index": float(chosen),
+            "index": chosen,
         }
     return result
 
 
-def _correlations(columns: Array, flags: Flags) -> npt.NDArray[np.float64]:
-    """Return Pearson's correlation of each column with ``flags``; 0 where one is constant."""
+def strongest(correlations: Sequence[float]) -> tuple[float, int]:
+    """Return the strongest of the correlations at ``LAGS``, and its lag in frames."""
+    at = int(np.argmax(np.abs(correlations)))
+    return correlations[at], LAGS[at]
+
+
+def _correlations(columns: Array, other: Array | Flags) -> npt.NDArray[np.float64]:
+    """Return Pearson's correlation of each column with ``other``; 0 where one is constant."""
     x = columns.astype(np.float64) - columns.mean(axis=0, dtype=np.float64)
-    y = flags - flags.mean()
+    y = other - other.mean(dtype=np.float64)
     scale = np.sqrt((x * x).sum(axis=0) * (y * y).sum())
     return np.asarray(np.where(scale > 0.0, y @ x / np.where(scale > 0.0, scale, 1.0), 0.0))

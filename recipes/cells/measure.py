@@ -3,20 +3,24 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
 import numpy as np
+import numpy.typing as npt
 import torch
 from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
 from torch import nn
 
 from asr_gru import Recognizer
+from asr_gru.decoding import TreeSearch, word_search, word_spans
 from asr_gru.decoding.alignment import collapse
 from asr_gru.errors import DataError
 from asr_gru.export.acoustic_graph import acoustic_graph
 from asr_gru.export.calibrate import calibrate
+from asr_gru.language import LanguageModel, Lexicon
+from asr_gru.model.directory import LANGUAGE, LEXICON, ModelDirectory
 from asr_gru.model.onnx import OnnxAcousticModel
 from asr_gru.nn.net import AcousticNet
 from asr_gru.nn.torch_model import TorchAcousticModel, acoustic_info
@@ -31,17 +35,19 @@ from asr_gru.training.distributed import init_processes
 from asr_gru.training.optimiser import build_optimiser
 from asr_gru.training.sampler import split_batches
 from asr_gru.training.step import TrainStep
-from recipes.cells.gates import correlate, event_frames, net_gates
+from recipes.cells.gates import correlate, event_frames, net_gates, shifted
 from recipes.cells.rows import net_builder
 
 __all__ = [
     "align_words",
+    "bundled_search",
     "gate_figures",
     "inference_speed",
     "parameters",
     "read_curves",
     "training_speeds",
     "utterance_scores",
+    "word_score",
 ]
 
 BATCH_S = 60.0
@@ -66,15 +72,49 @@ def parameters(net: AcousticNet) -> dict[str, int]:
 def utterance_scores(net: AcousticNet, corpus: Corpus, tokenizer: Tokenizer) -> list[Score]:
     """Return the errors of greedy decoding for each utterance: phones, or words."""
     scores = [Score()] * len(corpus)
+    for index, log_probs in _log_probs(net, corpus):
+        found = tokenizer.decode(collapse(log_probs.argmax(axis=1).tolist()))
+        scores[index] = word_errors(corpus.utterances[index].text, found)
+    return scores
+
+
+def bundled_search(tokenizer: Tokenizer) -> TreeSearch:
+    """Return a search for words with the lexicon and the language model of the bundled model."""
+    path = ModelDirectory.open("en-small").path
+    lexicon, model = Lexicon.load(path / LEXICON), LanguageModel.load(path / LANGUAGE)
+    return word_search(tokenizer.symbols, lexicon, model)
+
+
+def word_score(
+    net: AcousticNet, corpus: Corpus, texts: Sequence[str], search: TreeSearch, tokens: Tokenizer
+) -> Score:
+    """Return the word errors of a network of phones with a search for words.
+
+    Args:
+        net: the network.
+        corpus: recordings.
+        texts: the words spoken in each.
+        search: from ``bundled_search``.
+        tokens: tokenizer of the network.
+    """
+    total = Score()
+    for index, log_probs in _log_probs(net, corpus):
+        (state,) = search.advance([search.start()], [log_probs])
+        best = search.best(search.finish(state))[0]
+        found = " ".join(span.text for span in word_spans(best, tokens))
+        total += word_errors(texts[index], found)
+    return total
+
+
+def _log_probs(net: AcousticNet, corpus: Corpus) -> Iterator[tuple[int, npt.NDArray[np.float32]]]:
+    """Yield the index and the log-probabilities ``(frames, tokens)`` of each utterance."""
     order = sorted(range(len(corpus)), key=corpus.duration_s)
     for indices in split_batches(order, corpus.duration_s, BATCH_S):
         batch = collate([corpus.samples(i) for i in indices], [[] for _ in indices], net.config)
         with torch.no_grad():
-            best = net(batch.samples, None, batch.frames)[0].argmax(dim=-1)
+            log_probs = net(batch.samples, None, batch.frames)[0].numpy()
         for row, index in enumerate(indices):
-            found = tokenizer.decode(collapse(best[row, : int(batch.frames[row])].tolist()))
-            scores[index] = word_errors(corpus.utterances[index].text, found)
-    return scores
+            yield index, log_probs[row, : int(batch.frames[row])]
 
 
 def read_curves(folder: Path) -> dict[str, list[float]]:
@@ -173,7 +213,7 @@ def align_words(
 
 def gate_figures(
     net: AcousticNet, corpus: Corpus, words: Sequence[Sequence[Word]]
-) -> list[dict[str, dict[str, dict[str, float]]]]:
+) -> list[dict[str, dict[str, dict[str, Any]]]]:
     """Correlate the gates of each layer with silence, word ends and long vowels.
 
     Returns:
@@ -189,7 +229,7 @@ def gate_figures(
         layers = net_gates(net, corpus.samples(index))
         frames = len(layers[0].reset)
         for name, flags in event_frames(words[index], frames, frame_s).items():
-            events.setdefault(name, []).append(flags)
+            events.setdefault(name, []).append(shifted(flags))
         halves.append(np.full(frames, number % 2 == 0))
         for layer, one in enumerate(layers):
             gates.setdefault((layer, "reset"), []).append(one.reset[:, 0].numpy())

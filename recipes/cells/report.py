@@ -7,6 +7,7 @@ from typing import Any
 
 import numpy as np
 
+from recipes.cells.gates import LAGS, strongest
 from recipes.cells.gradients import horizon
 from recipes.cells.verdicts import baseline, judge, seed_spread
 
@@ -31,9 +32,10 @@ relative to `k` = 0; the horizon is the largest `k` at which 1 % of the largest 
 most {frames}). A frame is {frame_ms:.0f} ms."""
 GATES_TEXT = """\
 Correlations over the frames of the second list, aligned by the bundled model. `mean` is that of the
-average over all units, `unit` that of the one unit that follows the event most closely, chosen on
-one half of the recordings and measured on the other. An update gate of 1 keeps the state, one of 0
-replaces it; a reset gate of 0 hides the state from the candidate."""
+average over all units, `with a lag` the strongest if the gates may trail the event (or precede it,
+-), `unit` that of the one unit that follows the event most closely, chosen on one half of the
+recordings and measured on the other. An update gate of 1 keeps the state, one of 0 replaces it; a
+reset gate of 0 hides the state from the candidate."""
 SENTENCE_TEXT = """\
 The sentence: *{sentence}*. Units are sorted by their mean; the line is the mean over all units.
 Words begin at dotted lines and end at solid ones."""
@@ -42,7 +44,8 @@ INTRO_TEXT = """\
 ({dev_hours:.2f} h) to compare on; {epochs} epochs. {rate} is the {unit} error rate of greedy
 decoding, without a language model. Differences are to the row named beside them, with the 95 %
 interval of a paired bootstrap over utterances. Seeds alone differ by up to {spread:.1f} points, and
-a smaller difference is not counted as one."""
+a smaller difference is not counted as one. Words are found with the lexicon and the language model
+of the bundled model, at the default parameters of the search."""
 
 
 def render(figures: Figures) -> str:
@@ -81,7 +84,7 @@ def render(figures: Figures) -> str:
         parts += [
             "## What the gates do",
             GATES_TEXT,
-            _gates(figures["gates"]),
+            _gates(figures["gates"], figures["frame_ms"]),
             "![gates over the spectrogram of a sentence](pictures/gates.png)",
             SENTENCE_TEXT.format(sentence=figures["sentence"]),
         ]
@@ -110,6 +113,7 @@ def _rows(figures: Figures) -> str:
             f"{parameters['recurrent']:,}",
             f"{row['rate']:.1f}",
             difference,
+            f"{row['WER']:.1f}" if "WER" in row else "",
             f"{gradient['median']:.2g}",
             f"{gradient['largest']:.3g}",
         ]
@@ -121,6 +125,7 @@ def _rows(figures: Figures) -> str:
         "recurrent",
         f"{figures['rate']} (%)",
         "difference (points)",
+        "WER with a language model (%)",
         "median gradient norm",
         "largest",
     )
@@ -156,9 +161,14 @@ def horizon_of(norms: Sequence[float]) -> int:
     return horizon(np.array(norms))
 
 
-def _gates(layers: Sequence[Mapping[str, Mapping[str, Mapping[str, float]]]]) -> str:
+def _gates(layers: Sequence[Mapping[str, Mapping[str, Mapping[str, Any]]]], frame_ms: float) -> str:
+    def strong(correlations: Sequence[float]) -> str:
+        value, lag = strongest(correlations)
+        return f"{value:+.2f} at {lag * frame_ms:+.0f} ms"
+
+    head = ("layer", "gate", "event", "mean in it", "elsewhere", "mean", "with a lag", "unit")
     return _table(
-        ("layer", "gate", "event", "mean in it", "elsewhere", "correlation: mean", "unit"),
+        head,
         (
             (
                 str(number),
@@ -166,8 +176,9 @@ def _gates(layers: Sequence[Mapping[str, Mapping[str, Mapping[str, float]]]]) ->
                 event,
                 f"{values['inside']:.3f}",
                 f"{values['outside']:.3f}",
-                f"{values['mean']:+.2f}",
-                f"{values['unit']:+.2f} (unit {values['index']:.0f})",
+                f"{values['mean'][LAGS.index(0)]:+.2f}",
+                strong(values["mean"]),
+                f"{values['unit']:+.2f} (unit {values['index']})",
             )
             for number, layer in enumerate(layers, 1)
             for gate, events in layer.items()

@@ -132,12 +132,20 @@ def test_correlations_find_the_unit_that_follows():
     gate = random.random((400, 6)).astype("f4")
     gate[:, 4] = 0.9 - 0.6 * flags
     halves = np.arange(400) < 200
-    found = gates.correlate(gate, {"silence": flags, "never": np.zeros(400, bool)}, halves)
+    events = {"silence": flags, "never": np.zeros(400, bool)}
+    found = gates.correlate(
+        gate, {name: gates.shifted(one) for name, one in events.items()}, halves
+    )
     assert found["silence"]["index"] == 4
     assert found["silence"]["unit"] == pytest.approx(-1.0, abs=1e-6)
     mean = gate.mean(axis=1)
     expected = np.corrcoef(mean, flags)[0, 1]
-    assert found["silence"]["mean"] == pytest.approx(expected, abs=1e-5)
+    lags = found["silence"]["mean"]
+    assert lags[gates.LAGS.index(0)] == pytest.approx(expected, abs=1e-5)
+    assert lags[gates.LAGS.index(1)] == pytest.approx(
+        np.corrcoef(mean[1:], flags[:-1])[0, 1], abs=0.02
+    )
+    assert gates.strongest(lags) == (lags[gates.LAGS.index(0)], 0)
     assert found["silence"]["inside"] == pytest.approx(float(mean[flags].mean()))
     assert "never" not in found
 
