@@ -30,6 +30,12 @@ LETTER = r"[^\W_]"
 POWER = re.compile(r"(?<=[0-9A-Za-z])([²³])(?![⁰²³¹⁴-⁹])")
 TITLES = {"mr": "mister", "mrs": "missus", "dr": "doctor"}
 TITLE = re.compile(rf"(?<!{LETTER})(mrs?|dr)(?= {LETTER})")
+TIME_WORD = (
+    "one|two|three|four|five|six|seven|eight|nine|ten|eleven|twelve|thirteen|fourteen|fifteen|"
+    "sixteen|seventeen|eighteen|nineteen|twenty|thirty|forty|fifty|o'clock"
+)
+MERIDIEM = re.compile(rf"(?<!{LETTER})({TIME_WORD}) ([ap])m(?!{LETTER}| i(?: |$))")
+"""``pm`` after a time in words; ``which one am i`` is not one."""
 
 WITHIN_WORD = re.compile(rf"(?<={LETTER})'(?={LETTER})")
 ELIDED = r"(?:em|til|tis|twas|twere|twill|cause|bout)\b"
@@ -69,7 +75,7 @@ def _simple_english(text: str) -> str:
     """Normalise lower-case ASCII text that has no character of ``SPECIAL``."""
     if "'" in text:
         text = _mark_apostrophes(text)
-    return _spell_titles(" ".join(text.encode().translate(SIMPLE_TABLE).decode().split()))
+    return _spell_abbreviations(" ".join(text.encode().translate(SIMPLE_TABLE).decode().split()))
 
 
 def _english(text: str) -> str:
@@ -84,7 +90,7 @@ def _english(text: str) -> str:
     if text.isascii():
         return _simple_english(text)
     text = _without_punctuation(_mark_apostrophes(text), keep=KEPT).replace(KEPT, "'")
-    return _spell_titles(text)
+    return _spell_abbreviations(text)
 
 
 def _folded(text: str) -> str:
@@ -124,10 +130,19 @@ def _power(match: re.Match[str]) -> str:
     return " squared " if match[1] == "²" else " cubed "
 
 
-def _spell_titles(text: str) -> str:
-    """Spell out titles before a word; expects ``text`` without punctuation."""
+def _spell_abbreviations(text: str) -> str:
+    """Spell out titles before a word, and ``am`` and ``pm`` after a time.
+
+    ``three pm`` becomes ``three p m``, as ``3 pm`` does: letters that are read one by one are
+    words of their own in lexicons and language models.
+
+    Args:
+        text: text without punctuation.
+    """
     if "mr" in text or "dr" in text:
-        return TITLE.sub(lambda match: TITLES[match[1]], text)
+        text = TITLE.sub(lambda match: TITLES[match[1]], text)
+    if " am" in text or " pm" in text:
+        text = MERIDIEM.sub(r"\1 \2 m", text)
     return text
 
 

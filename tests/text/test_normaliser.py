@@ -1,10 +1,16 @@
+from pathlib import Path
+
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+import asr_gru
+from asr_gru.language import open_lexicon
+from asr_gru.language.english import LETTER_NAMES
 from asr_gru.text import normalise
 from asr_gru.text.normaliser import SPECIAL, _english
 
+MODEL = Path(asr_gru.__file__).parent / "models" / "en-small"
 WORDS = {
     "Mr. O’Brien paid $20 - TWICE!": "mister o'brien paid twenty dollars twice",
     "Mrs. Hale saw Dr Smith": "missus hale saw doctor smith",
@@ -14,6 +20,14 @@ WORDS = {
     "a _'b": "a b",
     "Café, naïve, Ægir, façade": "cafe naive aegir facade",
     "R&D @ home": "r and d at home",
+}
+TIMES_IN_WORDS = {
+    "at three PM, half past ten a.m.": "at three p m half past ten a m",
+    "seven o'clock am": "seven o'clock a m",
+    "twenty three forty five pm": "twenty three forty five p m",
+    "which one am I, the PM": "which one am i the pm",
+    "I am three; everyone am": "i am three everyone am",
+    "one ampere": "one ampere",
 }
 APOSTROPHES = ["don´t", "don`t", "don’t", "don‘t", "donʼt", "don′t", "don＇t", "don ́t", "don᾽t"]
 FORMAT = [
@@ -28,6 +42,20 @@ FORMAT = [
 @pytest.mark.parametrize("written", WORDS)
 def test_english_words(written):
     assert normalise(written, "english") == WORDS[written]
+
+
+@pytest.mark.parametrize("written", TIMES_IN_WORDS)
+def test_am_and_pm_after_a_time_in_words(written):
+    assert normalise(written, "english") == TIMES_IN_WORDS[written]
+
+
+@pytest.mark.parametrize("written", ["3:45 pm", "3.45 P.M.", "three forty five PM"])
+def test_am_and_pm_are_letters_as_in_the_lexicon_of_the_bundled_model(written):
+    lexicon = open_lexicon(MODEL / "lexicon.bin", ())
+    words = normalise(written, "english").split()
+    assert words == ["three", "forty", "five", "p", "m"]
+    for letter in "apm":
+        assert LETTER_NAMES[letter] in lexicon.spoken(letter)
 
 
 @pytest.mark.parametrize("written", APOSTROPHES)
