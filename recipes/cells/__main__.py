@@ -57,9 +57,15 @@ def main(argv: Sequence[str] | None = None) -> int:
         figures = {"command": command, **measure(plan, log)}
         write_bytes(folder / "results.json", (json.dumps(figures, indent=1) + "\n").encode())
         write_bytes(folder / "report.md", render(figures).encode())
-    except (Error, OSError) as error:
+    except Error as error:
         print(f"error: {error}", file=sys.stderr)
         return 1
+    except OSError as error:
+        print(f"error: {error.filename}: {error.strerror}", file=sys.stderr)
+        return 1
+    except KeyboardInterrupt:
+        print("stopped; the same command goes on from the last checkpoint", file=sys.stderr)
+        return 130
     print(f"{folder / 'report.md'} written")
     return 0
 

@@ -50,6 +50,7 @@ REACH_ROWS = (
     ATTENTION,
 )
 SCALES = (0.5, 1.5, 2.0)
+"""Factors of recurrent matrices; ``pictures.STYLES`` has a line for each."""
 SEQUENCES = 16
 """Strings of recordings along which gradients are followed back."""
 POINTS = 100

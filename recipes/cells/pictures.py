@@ -20,9 +20,10 @@ from recipes.cells.gates import Gates
 __all__ = ["draw_errors", "draw_gates", "draw_gradients", "draw_training"]
 
 Array = npt.NDArray[np.float32]
-COLOURS = 40
-"""Size of the palette, so that the pictures of gates stay small."""
-SMOOTH_STEPS = 25
+COLOURS, GATE_COLOURS = 128, 48
+"""Sizes of the palette; a picture of gates is noise, which is large in PNG."""
+STYLES = {"": "-", "0.5": ":", "1.5": "--", "2": "-"}
+"""Line by the factor of recurrent matrices."""
 REACH_TITLES = {
     "initial": "before training",
     "trained": "after training",
@@ -30,13 +31,13 @@ REACH_TITLES = {
 }
 
 
-def save(figure: Figure, path: Path) -> None:
+def save(figure: Figure, path: Path, colours: int = COLOURS) -> None:
     """Write a figure as a PNG file with a palette."""
     raw = io.BytesIO()
     figure.savefig(raw, dpi=100)
     small = io.BytesIO()
     with Image.open(raw) as image:
-        image.convert("RGB").quantize(COLOURS).save(small, "PNG", optimize=True)
+        image.convert("RGB").quantize(colours).save(small, "PNG", optimize=True)
     path.parent.mkdir(parents=True, exist_ok=True)
     write_bytes(path, small.getvalue())
 
@@ -80,13 +81,21 @@ def draw_gradients(reach: Mapping[str, Mapping[str, Sequence[float]]], path: Pat
     figure = Figure(figsize=(12, 4.5), layout="constrained")
     axes: Sequence[Axes] = figure.subplots(1, len(shown), sharey=True, squeeze=False)[0]
     for axis, kind in zip(axes, shown, strict=True):
+        cells = list(dict.fromkeys(name.partition(" x ")[0] for name in reach[kind]))
         for name, norms in reach[kind].items():
-            axis.plot(np.maximum(np.array(norms) / norms[0], 1e-30), label=name, linewidth=1)
+            cell, _, scale = name.partition(" x ")
+            axis.plot(
+                np.maximum(np.array(norms) / norms[0], 1e-30),
+                label=name,
+                linewidth=1,
+                color=f"C{cells.index(cell)}",
+                linestyle=STYLES[scale],
+            )
         axis.set_yscale("log")
-        axis.set_ylim(1e-16, 1e6)
+        axis.set_ylim(1e-16, 1e10)
         axis.set_xlabel("frames back")
         axis.set_title(REACH_TITLES[kind], fontsize=10)
-        axis.legend(fontsize=7)
+        axis.legend(fontsize=7, loc="upper center", ncols=3)
     axes[0].set_ylabel("gradient norm relative to frame 0")
     save(figure, path)
 
@@ -131,4 +140,4 @@ def draw_gates(
             axis.axvline(word.start_s, color="w", linewidth=0.5, linestyle=":")
             axis.axvline(word.end_s, color="w", linewidth=0.7)
     axes[-1].set_xlabel("seconds")
-    save(figure, path)
+    save(figure, path, GATE_COLOURS)
