@@ -28,6 +28,9 @@ DECODER_VERSION = 2
 class Corpus:
     """Utterances and their samples, read through a memory map.
 
+    Raises:
+        ValueError, OSError: the files are not whole.
+
     Attributes:
         utterances: the utterances that could be read.
         unreadable: the error for each of the others, by path.
@@ -43,7 +46,10 @@ class Corpus:
         self.sample_rate = sample_rate
         self.bounds: npt.NDArray[np.int64] = np.load(stem.with_suffix(".npy"), allow_pickle=False)
         size = int(self.bounds[-1])
-        self._samples = np.memmap(stem.with_suffix(".i16"), np.int16, "r") if size else np.empty(0)
+        path = stem.with_suffix(".i16")
+        if len(self.bounds) != len(self.utterances) + 1 or path.stat().st_size != 2 * size:
+            raise ValueError(f"{path}: of another length than its bounds say")
+        self._samples = np.memmap(path, np.int16, "r") if size else np.empty(0)
 
     def __len__(self) -> int:
         return len(self.utterances)
@@ -68,8 +74,9 @@ def pack_corpus(
 
     The cache key covers the resolved path, size and modification time of each recording, the
     times of segments, the sample rate and ``DECODER_VERSION``, so recordings that changed are
-    decoded again and projects with equal relative paths share nothing. Recordings that cannot be
-    read are left out and listed in ``Corpus.unreadable``.
+    decoded again and projects with equal relative paths share nothing. They are also decoded again
+    if a file of the cache is missing or damaged. Recordings that cannot be read are left out and
+    listed in ``Corpus.unreadable``.
 
     Raises:
         OSError: the folder cannot be written; names it.
@@ -82,7 +89,9 @@ def pack_corpus(
             entry += [utterance.start_s, utterance.duration_s]
         digest.update(json.dumps(entry).encode())
     stem = folder / digest.hexdigest()[:16]
-    if not stem.with_suffix(".npy").exists():
+    try:
+        return Corpus(utterances, stem, sample_rate)
+    except (OSError, ValueError, EOFError, AttributeError, IndexError):
         _decode(utterances, stem, sample_rate, on_progress)
     return Corpus(utterances, stem, sample_rate)
 

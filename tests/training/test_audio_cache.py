@@ -88,6 +88,22 @@ def test_what_did_not_change_is_not_decoded_again(tmp_path, monkeypatch):
     assert np.array_equal(first.samples(0), again.samples(0))
 
 
+@pytest.mark.parametrize("suffix", [".i16", ".json", ".npy"])
+@pytest.mark.parametrize("content", [None, b"", b"[7]", b'{"9": "x"}'])
+def test_a_cache_that_lost_a_file_or_part_of_one_is_decoded_again(tmp_path, suffix, content):
+    utterances = [write(tmp_path / "a.wav", 1), write(tmp_path / "b.wav", 2)]
+    first = pack_corpus(utterances, tmp_path / "cache", RATE)
+    expected = [first.samples(0).copy(), first.samples(1).copy()]
+    (path,) = (tmp_path / "cache").glob(f"*{suffix}")
+    path.unlink()
+    if content is not None:
+        path.write_bytes(content)
+    again = pack_corpus(utterances, tmp_path / "cache", RATE)
+    assert len(again) == 2
+    assert all(np.array_equal(again.samples(i), expected[i]) for i in range(2))
+    assert not again.unreadable
+
+
 def test_recordings_that_cannot_be_read_are_left_out_and_named(tmp_path):
     broken = Utterance(path=tmp_path / "broken.wav", text="b")
     broken.path.write_bytes(b"no sound at all")
