@@ -8,16 +8,20 @@ the empty context; the n-grams below the highest order follow, order by order an
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import cached_property
 from typing import Any
 
 import numpy as np
 
 from asr_gru.language.arrays import Array
+from asr_gru.language.buckets import Buckets
 from asr_gru.language.ngrams import Floats, Ints
 
 __all__ = ["Trie"]
 
 MAX_STORED_ORDER = 9
+MANY_PAIRS = 4000
+"""Number of pairs of states and words from which on a query avoids unpredictable branches."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -92,6 +96,7 @@ class Trie:
         self._goes_on = np.concatenate([[False], *(values.codes != 0 for values in backoffs)])
         """Code 0 marks an n-gram that is not a prefix of a longer one; its weight is 0."""
         self._first = self._firsts(meta, arrays)
+        self._words = words
         self.unigram_log_probs = self._log_probs[0].all()
         self.longest = np.zeros(words, np.int64)
         if self.order > 1:
@@ -111,15 +116,18 @@ class Trie:
         contexts = self._contexts_of(states)
         # One binary search for all orders: its cost is the number of numpy calls.
         found = self._find(contexts, words)
-        first_state = self._starts[1]
-        for n, (context, place) in enumerate(zip(contexts, found, strict=True), start=1):
-            listed = place >= 0
-            there = self._log_probs[n].take(place - self._last_starts[n - 1])
-            log_probs = np.where(listed, there, log_probs + self._backoffs.take(context))
+        backoffs = self._backoffs.take(contexts)
+        for n, place in enumerate(found, start=1):
+            log_probs = log_probs + backoffs[n - 1]
+            (listed,) = (place >= 0).nonzero()
+            if not len(listed):
+                continue
+            place = place.take(listed)
+            log_probs.put(listed, self._log_probs[n].take(place - self._last_starts[n - 1]))
             if n + 1 < self.order:
-                state = place + first_state
-                listed &= self._goes_on.take(state)
-                following = np.where(listed, state, following)
+                state = place + self._starts[1]
+                goes_on = self._goes_on.take(state)
+                np.put(following, listed[goes_on], state[goes_on])
         return log_probs, following
 
     def parents(self, n: int) -> Ints:
@@ -142,6 +150,10 @@ class Trie:
         if n == self.order:
             return np.zeros(count, np.float32)
         return self._backoffs[self._starts[n - 1] : self._starts[n - 1] + count]
+
+    @cached_property
+    def _buckets(self) -> Buckets:
+        return Buckets(self._first, self._last, self._words)
 
     def _contexts_of(self, states: Ints) -> Ints:
         """Return the states of the last 1, 2, ... words of each, ``(order - 1, n)``; 0 if none."""
@@ -167,20 +179,26 @@ class Trie:
             contexts: states, ``(..., n)``.
             words: word ids, ``(n,)``.
         """
-        before = np.subtract(self._first.take(contexts), 1, dtype=np.int64)
-        final = np.subtract(self._first.take(contexts + 1), 1, dtype=np.int64)
+        first, end = self._first.take(contexts), self._first.take(contexts + 1)
+        self._buckets.narrow(contexts, words, first, end)
+        before = np.subtract(first, 1, dtype=np.int64)
+        final = np.subtract(end, 1, dtype=np.int64)
+        size = end - first
+        step = 1 << size.item(size.argmax()).bit_length() >> 1 if size.size else 0
         place, wanted = before.copy(), words.astype(self._last.dtype)
         further, there = np.empty_like(place), np.empty(place.shape, self._last.dtype)
         right = np.empty(place.shape, bool)
-        step = 1 << int((final - before).max(initial=0)).bit_length() >> 1
         while step:
             np.add(place, step, out=further)
             np.minimum(further, final, out=further)
             self._last.take(further, mode="clip", out=there)
             np.less_equal(there, wanted, out=right)
-            np.subtract(further, place, out=further)
-            np.multiply(further, right, out=further)  # several times faster than where=right
-            np.add(place, further, out=place)
+            if place.size < MANY_PAIRS:
+                np.putmask(place, right, further)
+            else:  # without a branch for each
+                np.subtract(further, place, out=further)
+                np.multiply(further, right, out=further)
+                np.add(place, further, out=place)
             step >>= 1
         if not len(self._last):
             return np.full(place.shape, -1)

@@ -3,7 +3,7 @@ import pytest
 
 from asr_gru.errors import DataError, ModelError
 from asr_gru.language import LanguageModel, read_arpa
-from asr_gru.language.ngrams import NGrams
+from asr_gru.language.ngrams import Level, NGrams
 from asr_gru.language.packing import packed_bytes
 from tests.language.small_models import random_ngrams
 
@@ -113,14 +113,39 @@ def test_a_row_with_more_followers_than_sixteen_bits_hold(tmp_path):
     every = np.arange(count)
     zeros = np.zeros(count, np.int64)
     flat = np.full(count, -3, np.float32)
-    from asr_gru.language.ngrams import Level
-
     first = Level(zeros, every, flat, flat)
     second = Level(zeros + 5, every, -every.astype(np.float32) / count, flat * 0)
     model = LanguageModel.build(NGrams(words, (first, second)), quantise=False)
     asked = np.array([0, 5, 69_999, 70_002])
     state = model.score(np.full(4, model.start()), np.full(4, 5))[1]
     np.testing.assert_allclose(model.score(state, asked)[0], -asked / count, rtol=1e-6)
+
+
+@pytest.mark.parametrize("shares", [(0.02, 0.1), (0.3, 0.9), (1.0, 1.0)])
+def test_frequent_contexts_are_searched_by_buckets(shares):
+    """Contexts with few, many and all words behind them, and queries beyond ``MANY_PAIRS``."""
+    rng, count = np.random.default_rng(11), 700
+    names = ("<unk>", "<s>", "</s>", *(f"w{number}" for number in range(count - 3)))
+    share = rng.uniform(shares[0], shares[1], (count, 1))
+    parents, last = (rng.random((count, count)) < share).nonzero()
+    first = Level(
+        np.zeros(count, np.int64),
+        np.arange(count),
+        rng.random(count).astype(np.float32),
+        rng.random(count).astype(np.float32),
+    )
+    second = Level(parents, last, rng.random(len(last)).astype(np.float32), last * np.float32(0))
+    model = LanguageModel.build(NGrams(names, (first, second)), quantise=False)
+    expected = first.backoffs[:, None] + first.log_probs
+    expected[parents, last] = second.log_probs
+    contexts, words = (each.ravel() for each in np.indices((count, count)))
+    states = model.score(np.full(count, model.start()), np.arange(count))[1]
+    listed = np.isin(np.arange(count), parents)  # another context has no state of its own
+    expected[~listed] = first.log_probs
+    scores = model.score(states[contexts], words)[0]
+    np.testing.assert_allclose(scores.reshape(count, count), expected, rtol=1e-6)
+    some = rng.permutation(len(words))[:500]
+    np.testing.assert_array_equal(model.score(states[contexts[some]], words[some])[0], scores[some])
 
 
 def test_the_size_is_what_pruning_reckons_with(tmp_path):
