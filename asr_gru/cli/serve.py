@@ -102,6 +102,7 @@ def command(
         click.echo(f"certificate {made_certificate}, SHA-256 {fingerprint}", err=True)
     sys.setswitchinterval(0.001)  # so that the event loop waits less for the recogniser
     logging.basicConfig(format="%(asctime)s %(levelname)s %(message)s", level=logging.WARNING)
+    logging.getLogger("python_multipart").setLevel(logging.ERROR)  # invalid uploads of clients
     with contextlib.ExitStack() as stack:
         sockets = [stack.enter_context(each) for each in listen(host, port, chosen)]
         recognizer = Recognizer.load(model, threads=threads, decoder=decoder, beam=beam)

@@ -64,8 +64,15 @@ def add_handlers(app: FastAPI) -> None:
 async def _invalid(_: Request, error: Exception) -> JSONResponse:
     assert isinstance(error, RequestValidationError)
     first = error.errors()[0]
-    where = ".".join(str(part) for part in first["loc"][1:])
-    return problem(400, "invalid_request", f"{where}: {first['msg']}", param=where or None)
+    where = ""
+    for part in first["loc"][1:]:
+        where += f"[{part}]" if isinstance(part, int) else f".{part}" if where else part
+    message = str(first["msg"]).removeprefix("Value error, ")
+    if first.get("type") == "missing":
+        message = "is missing; add this field"
+    elif "UploadFile" in message:
+        message = "is text; send a file, as curl does with file=@RECORDING"
+    return problem(400, "invalid_request", f"{where}: {message}", param=where or None)
 
 
 async def _http_error(request: Request, error: Exception) -> JSONResponse:

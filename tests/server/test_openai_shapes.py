@@ -94,6 +94,43 @@ def test_errors_have_one_shape(server, what):
         assert headers["allow"]
 
 
+FIELDS: dict[str, tuple[dict[str, str | None], str, str]] = {
+    "no file": ({"model": "tiny"}, "file: is missing; add this field", "file"),
+    "no model": ({"file": None}, "model: is missing; add this field", "model"),
+    "a text for the file": (
+        {"model": "tiny", "file": "a.wav"},
+        "file: is text; send a file, as curl does with file=@RECORDING",
+        "file",
+    ),
+    "no number": (
+        {"model": "tiny", "file": None, "temperature": "hot"},
+        "temperature: Input should be a valid number, unable to parse string as a number",
+        "temperature",
+    ),
+    "an unknown element of a list": (
+        {"model": "tiny", "file": None, "timestamp_granularities": "phone"},
+        "timestamp_granularities[0]: Input should be 'word' or 'segment'",
+        "timestamp_granularities[0]",
+    ),
+}
+
+
+@pytest.mark.parametrize("what", FIELDS)
+def test_errors_of_fields_name_them_as_clients_do(server, recording, what):
+    """A value of None stands for the recording as a file."""
+    fields, message, param = FIELDS[what]
+    parts = []
+    for name, value in fields.items():
+        file = '; filename="a.flac"' if value is None else ""
+        head = f'--x\r\nContent-Disposition: form-data; name="{name}"{file}\r\n\r\n'
+        parts.append(head.encode() + (recording if value is None else value.encode()) + b"\r\n")
+    headers = {"Content-Type": "multipart/form-data; boundary=x"}
+    content = b"".join([*parts, b"--x--\r\n"])
+    status, _, text = ask(server, "POST", PATH, content, **headers)
+    error = json.loads(text)["error"]
+    assert (status, error["message"], error["param"]) == (400, message, param)
+
+
 def test_a_form_that_breaks_off_has_that_shape(server, recording):
     whole = body(recording)
     headers = {"Content-Type": "multipart/form-data; boundary=y"}
