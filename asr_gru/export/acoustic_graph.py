@@ -8,6 +8,7 @@ frames through. Weights are initialisers named after their parameters.
 
 from __future__ import annotations
 
+from collections.abc import Collection
 from typing import Any
 
 import numpy as np
@@ -22,6 +23,9 @@ from asr_gru.nn.net import AcousticNet
 __all__ = ["acoustic_graph", "state_shapes"]
 
 Array = npt.NDArray[np.float32]
+EXACT = ("encoder.conv", "encoder.head")
+"""Products that stay in float32: the first convolution and the head, which are small."""
+
 HIDDEN: Range = (-128 / 127, 1.0)
 """States of all cells lie within -1 and 1."""
 
@@ -39,15 +43,24 @@ def state_shapes(net: AcousticNet) -> dict[str, tuple[int, ...]]:
     return dict(zip(names, shapes, strict=True))
 
 
-def acoustic_graph(net: AcousticNet, seen: Calibration | None) -> bytes:
-    """Return the ONNX file of ``net``: int8 with a calibration, float32 without."""
-    if seen is not None:
-        net, seen = equalise(net, seen)
-    return _Writer(net, seen).write()
+def acoustic_graph(
+    net: AcousticNet, seen: Calibration | None, *, exact: Collection[str] = EXACT
+) -> bytes:
+    """Return the ONNX file of ``net``: int8 with a calibration, float32 without.
+
+    Args:
+        net: the network.
+        seen: from ``calibrate``; None for float32.
+        exact: modules whose products stay in float32, by the names of ``Calibration``.
+    """
+    if seen is None:
+        return _Writer(net, {}).write()
+    net, seen = equalise(net, seen)
+    return _Writer(net, {name: seen[name] for name in seen if name not in exact}).write()
 
 
 class _Writer:
-    def __init__(self, net: AcousticNet, seen: Calibration | None) -> None:
+    def __init__(self, net: AcousticNet, seen: Calibration) -> None:
         self.net = net
         self.seen = seen
         self.graph = Graph()
@@ -115,7 +128,7 @@ class _Writer:
         )
         within = b_h.copy()  # only the new gate's bias has to stay inside the recurrence
         within[: 2 * width if cell == "gru" else None] = 0.0
-        normed = self.seen[f"encoder.norms.{index}"] if self.seen else None
+        normed = self.seen.get(f"encoder.norms.{index}")
         from_input = graph.linear(
             x,
             w_in.T,
@@ -124,17 +137,18 @@ class _Writer:
             seen=normed,
             names=(f"{tag}.weight_ih_l0", f"{tag}.bias_ih_l0"),
         )
+        states = self.seen.get(f"encoder.{side}.{index}")
         body = Graph(graph)
         prefix = f"b{graph.number()}"
         recurrent = body.linear(
             f"{prefix}_h",
             w_h.T,
             within,
-            HIDDEN if self.seen else None,
-            seen=self.seen[f"encoder.{side}.{index}"] if self.seen else None,
+            HIDDEN if states else None,
+            seen=states,
             names=(f"{tag}.weight_hh_l0", f"{tag}.bias_hh_l0"),
         )
-        states = [(start[0], f"{prefix}_h", width)]
+        carried = [(start[0], f"{prefix}_h", width)]
         if cell == "gru":
             both, new = graph.ops(
                 "Split", from_input, graph.integers(2 * width, width), outputs=2, axis=-1
@@ -146,9 +160,9 @@ class _Writer:
             gates = body.op("Add", f"{prefix}_x", recurrent)
             results = [body.op("Tanh", gates)] if cell == "rnn" else _lstm(body, prefix, gates)
             if cell == "lstm":
-                states.append((start[1], f"{prefix}_c", width))
+                carried.append((start[1], f"{prefix}_c", width))
         last, (y,) = graph.scan(
-            body, states, inputs, results, [(results[0], width)], backward=backward
+            body, carried, inputs, results, [(results[0], width)], backward=backward
         )
         return last, y
 
@@ -178,7 +192,7 @@ class _Writer:
 
     def _linear(self, name: str, x: str | Quantised) -> str:
         weight, bias = f"{name}.weight", f"{name}.bias"
-        seen = self.seen[name] if self.seen else None
+        seen = self.seen.get(name)
         return self.graph.linear(
             x,
             self.weights[weight].T,

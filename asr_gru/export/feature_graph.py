@@ -26,7 +26,7 @@ class FeatureGraph:
     """Writes nodes into ``graph``; ``following`` collects the values of the next states by name."""
 
     def __init__(
-        self, graph: Graph, net: AcousticNet, seen: Calibration | None, following: dict[str, str]
+        self, graph: Graph, net: AcousticNet, seen: Calibration, following: dict[str, str]
     ) -> None:
         self.graph = graph
         self.net = net
@@ -202,19 +202,22 @@ class FeatureGraph:
         frames = graph.op("Reshape", features, graph.integers(0, -1, self.mels))
         x: str | Quantised = graph.op("Concat", "block", frames, axis=1)
         self.following["block"] = graph.slice(_value(x), -conv.history, None, 1)
-        if self.seen is not None:
-            x = graph.quantise(_value(x), self.seen["encoder.conv"].span)
-        x = self._convolution("first", conv, x, 1)
-        if self.seen is None:
-            x = graph.op("Relu", x)
-        else:  # bytes that begin at zero are a ReLU
-            x = graph.quantise(x, (0.0, self.seen["encoder.conv.second"].span[1]))
+        seen = self.seen.get("encoder.conv")
+        if seen is not None:
+            x = graph.quantise(_value(x), seen.span)
+        x = self._rectified(self._convolution("first", conv, x, 1), "encoder.conv.second")
         y = self._convolution("second", conv, x, conv.first.out_channels)
         y = graph.op("Reshape", y, graph.integers(0, -1, conv.outputs))
-        if self.seen is None:
-            return graph.op("Transpose", graph.op("Relu", y), perm=[1, 0, 2])
-        after = graph.quantise(y, (0.0, self.seen["encoder.subsample"].span[1]))
-        return after._replace(value=graph.op("Transpose", after.value, perm=[1, 0, 2]))
+        after = self._rectified(y, "encoder.subsample")
+        turned = graph.op("Transpose", _value(after), perm=[1, 0, 2])
+        return after._replace(value=turned) if isinstance(after, Quantised) else turned
+
+    def _rectified(self, x: str, product: str) -> str | Quantised:
+        """ReLU before ``product``: bytes that begin at zero are one."""
+        seen = self.seen.get(product)
+        if seen is None:
+            return self.graph.op("Relu", x)
+        return self.graph.quantise(x, (0.0, seen.span[1]))
 
     def _convolution(
         self, name: str, conv: ConvSubsampler, x: str | Quantised, channels: int
@@ -246,7 +249,7 @@ class FeatureGraph:
             inputs,
             matrix,
             layer.bias.detach().numpy(),
-            seen=self.seen[observed] if self.seen else None,
+            seen=self.seen.get(observed),
             names=(f"{tag}.weight", f"{tag}.bias"),
         )
 

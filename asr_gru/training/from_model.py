@@ -69,7 +69,10 @@ def _weights(path: Path, net: AcousticNet) -> dict[str, Tensor]:
         elif name.startswith("level."):
             array = arrays[name].reshape(-1, len(value))[0]
         elif value.ndim > 1:
-            array = matrix_to_weight(arrays[name] * arrays[name + SCALE], tuple(value.shape))
+            matrix = arrays[name]
+            if matrix.dtype == np.int8:
+                matrix = matrix * arrays[name + SCALE]
+            array = matrix_to_weight(matrix, tuple(value.shape))
         else:
             array = arrays[name]
         weights[name] = torch.from_numpy(np.array(array, np.float32))

@@ -4,6 +4,7 @@ from dataclasses import replace
 
 import msgspec
 import numpy as np
+import onnx
 import pytest
 import torch
 from hypothesis import given, settings
@@ -60,6 +61,7 @@ KINDS = {
         "level": LevelConfig(cmvn="mean"),
     },
 }
+RNN = "encoder.forwards"
 TOKENS = build_character_tokenizer(["abcdefghij "])
 
 
@@ -110,6 +112,32 @@ def test_int8_is_close(kind):
     exact, small = models(net)
     difference = np.abs(exact.finish(samples, exact.start()) - small.finish(samples, small.start()))
     assert 0 < np.sqrt(np.mean(difference**2)) < 0.03
+
+
+@pytest.mark.parametrize(
+    ("exact", "floats"),
+    [
+        (("encoder.conv", "encoder.head"), {"encoder.conv.first.weight", "encoder.head.weight"}),
+        (
+            ("encoder.norms.1", "encoder.forwards.0"),
+            {f"{RNN}.1.rnn.weight_ih_l0", f"{RNN}.0.rnn.weight_hh_l0"},
+        ),
+        ((), set()),
+    ],
+)
+def test_products_named_exact_stay_in_float(exact, floats):
+    net = make_net(**KINDS["conv"])
+    samples = sound(net)
+    data = acoustic_graph(net, calibrate(net, [samples[0]]), exact=exact)
+    model = OnnxAcousticModel(data, acoustic_info(net))
+    assert np.isfinite(model.finish(samples, model.start())).all()
+    kinds = {c.name: c.data_type for c in onnx.load_from_string(data).graph.initializer}
+    weights = {
+        name for name, p in net.encoder.named_parameters() if p.ndim > 1 and name != "lookahead"
+    }
+    for name in (f"encoder.{weight}" for weight in weights):
+        wanted = onnx.TensorProto.FLOAT if name in floats else onnx.TensorProto.INT8
+        assert kinds[name] == wanted, name
 
 
 def with_outliers(**encoder):
