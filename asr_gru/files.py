@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import io
 import os
+import sys
 from collections.abc import Iterator
-from contextlib import contextmanager, suppress
+from contextlib import contextmanager, nullcontext, suppress
 from pathlib import Path
 from typing import BinaryIO
 
@@ -12,6 +14,7 @@ from asr_gru.errors import DataError, Error
 
 __all__ = ["read_text", "replace_file", "sync_folder", "write_bytes"]
 
+MAX_CHARACTERS = 1 << 28
 MAX_NAME_BYTES = 200
 """Bytes of the name that are kept in the name of the temporary file; systems allow 255."""
 
@@ -57,24 +60,43 @@ def write_bytes(path: str | Path, data: bytes, *, mode: int = 0o666) -> None:
         file.write(data)
 
 
-def read_text(path: str | Path, remedy: str, error: type[Error] = DataError) -> str:
-    """Read a UTF-8 text file.
+def read_text(
+    path: str | Path,
+    remedy: str,
+    error: type[Error] = DataError,
+    *,
+    max_characters: int = MAX_CHARACTERS,
+    stdin: bool = False,
+) -> str:
+    """Read a UTF-8 text file in bounded memory; a byte order mark is skipped.
 
     Args:
         path: the file.
         remedy: what to do about a file that cannot be read, such as "give a manifest".
         error: the class that is raised.
+        max_characters: maximum length.
+        stdin: whether ``-`` stands for the standard input.
 
     Raises:
-        Error: an ``error`` that names the file: it is missing, unreadable or not UTF-8.
+        Error: an ``error`` that names the file: it is missing, unreadable, too large or not UTF-8.
     """
     path = Path(path)
     try:
-        return path.read_text(encoding="utf-8")
-    except OSError as problem:
-        raise error(f"{path}: {problem.strerror or problem}; {remedy}") from None
+        is_stdin = stdin and str(path) == "-"
+        with nullcontext(sys.stdin.buffer) if is_stdin else path.open("rb") as file:
+            reader = io.TextIOWrapper(file, encoding="utf-8-sig")
+            try:
+                text = reader.read(max_characters + 1)
+            finally:
+                reader.detach()
     except UnicodeDecodeError:
         raise error(f"{path}: not UTF-8 text; {remedy}") from None
+    except (OSError, ValueError) as problem:
+        reason = getattr(problem, "strerror", None) or "no such file"
+        raise error(f"{str(path)[:200]}: {reason}; {remedy}") from None
+    if len(text) > max_characters:
+        raise error(f"{path}: longer than {max_characters} characters; {remedy}")
+    return text
 
 
 def sync_folder(folder: Path) -> None:

@@ -1,3 +1,4 @@
+import io
 import os
 
 import pytest
@@ -80,3 +81,28 @@ def test_text_that_cannot_be_read_is_one_line_with_a_remedy(tmp_path):
         read_text(path, "give a list", ConfigError)
     path.write_text("größe", encoding="utf-8")
     assert read_text(path, "give a list") == "größe"
+
+
+def test_a_text_with_a_byte_order_mark_and_any_line_ends(tmp_path):
+    path = tmp_path / "a.txt"
+    path.write_bytes("\ufeffone\r\ntwo\rthree\n".encode())
+    assert read_text(path, "give a list") == "one\ntwo\nthree\n"
+
+
+def test_a_text_that_does_not_end_is_not_read_into_memory():
+    with pytest.raises(DataError, match=r"/dev/zero: longer than 1000 characters; give a list"):
+        read_text("/dev/zero", "give a list", max_characters=1000)
+
+
+@pytest.mark.parametrize("name", ["nothing.txt", ".", "a\0b"])
+def test_what_cannot_be_opened_is_named(tmp_path, name):
+    with pytest.raises(ConfigError, match="; give a list"):
+        read_text(tmp_path / name, "give a list", ConfigError)
+
+
+def test_the_standard_input(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setattr("sys.stdin", io.TextIOWrapper(io.BytesIO("café".encode())))
+    with pytest.raises(DataError, match="-: No such file"):
+        read_text("-", "give a list")
+    assert read_text("-", "give a list", stdin=True) == "café"

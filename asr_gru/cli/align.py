@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import sys
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple
@@ -17,7 +16,7 @@ from asr_gru.cli.workers import Finished
 from asr_gru.data.audio import load_audio
 from asr_gru.data.utterance import Utterance
 from asr_gru.errors import ConfigError, DataError, Error
-from asr_gru.files import write_bytes
+from asr_gru.files import read_text, write_bytes
 from asr_gru.formats import format_alignment, writer
 from asr_gru.model.info import DEFAULT_MODEL
 from asr_gru.streaming.recordings import Update
@@ -30,7 +29,7 @@ if TYPE_CHECKING:
 
 __all__ = ["command"]
 
-MAX_TEXT_BYTES = 50_000_000
+MAX_CHARACTERS = 50_000_000
 MAX_SHOWN = 10
 """Mismatches shown without ``--report``."""
 
@@ -177,7 +176,9 @@ def _jobs(text: Path | None, audio: Path | None, manifests: Sequence[Path]) -> l
         raise ConfigError(
             f"{text}: a folder; give a text file, or align a training corpus with align-corpus"
         )
-    return [_Job(_read_text(text), audio)]
+    return [
+        _Job(read_text(text, "give a text file", max_characters=MAX_CHARACTERS, stdin=True), audio)
+    ]
 
 
 def _audio(job: _Job, sample_rate: int) -> tuple[AudioInput, int | None]:
@@ -185,23 +186,6 @@ def _audio(job: _Job, sample_rate: int) -> tuple[AudioInput, int | None]:
     if job.segment is None:
         return job.audio, None
     return load_audio(job.segment, sample_rate), sample_rate
-
-
-def _read_text(path: Path) -> str:
-    try:
-        if str(path) == "-":
-            data = sys.stdin.buffer.read(MAX_TEXT_BYTES + 1)
-        else:
-            with path.open("rb") as file:
-                data = file.read(MAX_TEXT_BYTES + 1)
-    except OSError as error:
-        raise DataError(f"{path}: {error.strerror}; give a text file") from None
-    if len(data) > MAX_TEXT_BYTES:
-        raise DataError(f"{path}: larger than {MAX_TEXT_BYTES} bytes; split it")
-    try:
-        return data.decode("utf-8-sig")
-    except UnicodeDecodeError:
-        raise DataError(f"{path}: not UTF-8; give a text file in UTF-8") from None
 
 
 def _read_lexicon(path: Path, recognizer: Recognizer) -> Lexicon:

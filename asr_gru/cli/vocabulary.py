@@ -10,6 +10,7 @@ import click
 
 from asr_gru.cli.options import finite
 from asr_gru.errors import ConfigError
+from asr_gru.files import read_text
 
 if TYPE_CHECKING:
     from asr_gru.closed_vocabulary import ClosedVocabulary
@@ -25,7 +26,7 @@ __all__ = [
     "read_hot_words",
 ]
 
-MAX_LIST_BYTES = 10_000_000
+MAX_LIST_CHARACTERS = 10_000_000
 
 F = TypeVar("F", bound=Callable[..., Any])
 
@@ -142,17 +143,9 @@ def _read_lines(path: Path, what: str) -> tuple[str, ...]:
     Raises:
         ConfigError: the file is missing, not text, or too large.
     """
-    try:
-        with path.open("rb") as file:
-            data = file.read(MAX_LIST_BYTES + 1)
-    except OSError as error:
-        raise ConfigError(f"{path}: {error.strerror}; give a file of {what}") from None
-    if len(data) > MAX_LIST_BYTES:
-        raise ConfigError(f"{path}: larger than {MAX_LIST_BYTES} bytes; give fewer")
-    try:
-        lines = data.decode("utf-8-sig").splitlines()
-    except UnicodeDecodeError:
-        raise ConfigError(f"{path}: not UTF-8; save it as UTF-8 text") from None
+    remedy = f"give a file of {what}, one per line"
+    text = read_text(path, remedy, ConfigError, max_characters=MAX_LIST_CHARACTERS)
+    lines = text.splitlines()
     found = tuple(line for line in map(str.strip, lines) if line and not line.startswith("#"))
     if not found:
         raise ConfigError(f"{path}: no {what}; write one per line")

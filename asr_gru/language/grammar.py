@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any, Literal
 
 from asr_gru.errors import ConfigError
+from asr_gru.files import read_text
 from asr_gru.language.builtin_rules import FUNCTIONS
 from asr_gru.language.grammar_compiler import compile_grammar
 from asr_gru.language.grammar_network import MAX_STATES, Mark
@@ -18,7 +19,7 @@ from asr_gru.text.normaliser import normalise
 
 __all__ = ["Grammar", "is_jsgf", "read_grammar"]
 
-MAX_FILE_BYTES = 4_000_000
+MAX_FILE_CHARACTERS = 4_000_000
 INTENT = "intent"
 
 
@@ -128,18 +129,7 @@ def read_grammar(grammar: str | Path) -> tuple[str, str]:
     if isinstance(grammar, str) and (is_jsgf(grammar) or "\n" in grammar):
         return grammar, "grammar"
     path = Path(grammar)
-    try:
-        with path.open("rb") as file:
-            data = file.read(MAX_FILE_BYTES + 1)
-    except (OSError, ValueError) as error:
-        problem = getattr(error, "strerror", None) or "no such file"
-        raise ConfigError(f"{str(path)[:80]}: {problem}; give JSGF or its file") from None
-    if len(data) > MAX_FILE_BYTES:
-        raise ConfigError(f"{path}: larger than {MAX_FILE_BYTES} bytes; make the grammar smaller")
-    try:
-        text = data.decode("utf-8-sig")
-    except UnicodeDecodeError:
-        raise ConfigError(f"{path}: not UTF-8; save it as UTF-8 text") from None
+    text = read_text(path, "give JSGF or its file", ConfigError, max_characters=MAX_FILE_CHARACTERS)
     if not is_jsgf(text):
         raise ConfigError(f"{path}: line 1, column 1: a grammar begins with '#JSGF V1.0;'")
     return text, str(path)

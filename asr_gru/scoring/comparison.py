@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from asr_gru.scoring.rates import Score
+from asr_gru.scoring.rates import Score, bootstrap_rates
 
 __all__ = ["Comparison", "compare"]
 
@@ -62,11 +62,7 @@ def compare(
     if not len(words) or [score.words for score in second] != [score.words for score in first]:
         raise ValueError("compare needs the scores of two systems on the same utterances")
     extra = np.array([b.errors - a.errors for a, b in zip(first, second, strict=True)], np.float64)
-    random = np.random.default_rng(seed)
-    differences = np.empty(draws)
-    for draw in range(draws):
-        drawn = random.integers(len(words), size=len(words))
-        differences[draw] = 100.0 * extra[drawn].sum() / max(1.0, words[drawn].sum())
+    differences = bootstrap_rates(extra, words, draws=draws, seed=seed)
     low, high = np.quantile(differences, [(1 - share) / 2, (1 + share) / 2])
     return Comparison(
         float(100.0 * extra.sum() / max(1.0, words.sum())),

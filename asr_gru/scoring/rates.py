@@ -7,12 +7,14 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
 import numpy as np
+import numpy.typing as npt
 
 __all__ = [
     "Pair",
     "Score",
     "align",
     "bootstrap_interval",
+    "bootstrap_rates",
     "character_errors",
     "confusions",
     "word_errors",
@@ -112,6 +114,25 @@ def confusions(pairs: Iterable[Sequence[Pair]]) -> Counter[Pair]:
     return Counter(pair for aligned in pairs for pair in aligned if pair[0] != pair[1])
 
 
+def bootstrap_rates(
+    errors: npt.NDArray[np.float64], words: npt.NDArray[np.float64], *, draws: int, seed: int
+) -> npt.NDArray[np.float64]:
+    """Return the error rates in percent of utterances drawn with replacement, ``(draws,)``.
+
+    Args:
+        errors: errors of each utterance, or their differences, ``(n,)``.
+        words: reference words of each utterance, ``(n,)``.
+        draws: number of bootstrap samples.
+        seed: seed of the random numbers.
+    """
+    random = np.random.default_rng(seed)
+    rates = np.empty(draws)
+    for draw in range(draws):
+        drawn = random.integers(len(words), size=len(words))
+        rates[draw] = 100.0 * errors[drawn].sum() / max(1.0, words[drawn].sum())
+    return rates
+
+
 def bootstrap_interval(
     scores: Sequence[Score], *, share: float = 0.95, draws: int = 1000, seed: int = 0
 ) -> tuple[float, float]:
@@ -123,10 +144,6 @@ def bootstrap_interval(
         return 0.0, 0.0
     errors = np.array([score.errors for score in scores], np.float64)
     words = np.array([score.words for score in scores], np.float64)
-    random = np.random.default_rng(seed)
-    rates = np.empty(draws)
-    for draw in range(draws):
-        drawn = random.integers(len(scores), size=len(scores))
-        rates[draw] = 100.0 * errors[drawn].sum() / max(1.0, words[drawn].sum())
+    rates = bootstrap_rates(errors, words, draws=draws, seed=seed)
     low, high = np.quantile(rates, [(1 - share) / 2, (1 + share) / 2])
     return float(low), float(high)

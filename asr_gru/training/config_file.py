@@ -11,6 +11,7 @@ from typing import Any
 import msgspec
 
 from asr_gru.errors import ConfigError, did_you_mean
+from asr_gru.files import read_text
 from asr_gru.training.config import TrainConfig
 from asr_gru.training.renamed_keys import RENAMED, upgrade_keys
 
@@ -39,11 +40,10 @@ def read_toml(path: Path) -> dict[str, Any]:
     Raises:
         ConfigError: the file cannot be read or is not TOML.
     """
+    text = read_text(path, "give a configuration in TOML", ConfigError)
     try:
-        return tomllib.loads(path.read_text(encoding="utf-8"))
-    except OSError as error:
-        raise ConfigError(f"{path}: {error.strerror}; give a configuration in TOML") from None
-    except (tomllib.TOMLDecodeError, UnicodeDecodeError, RecursionError) as error:
+        return tomllib.loads(text)
+    except (tomllib.TOMLDecodeError, RecursionError) as error:
         raise ConfigError(f"{path}: not TOML: {error}") from None
 
 

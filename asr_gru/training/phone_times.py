@@ -10,6 +10,7 @@ import numpy as np
 import numpy.typing as npt
 
 from asr_gru.errors import DataError
+from asr_gru.files import read_text
 
 __all__ = ["IGNORE_INDEX", "Ids", "PhoneTimes", "frame_targets", "read_phone_times"]
 
@@ -42,12 +43,7 @@ def read_phone_times(path: Path, folders: Iterable[Path]) -> PhoneTimes:
     Raises:
         DataError: the file is missing, malformed or has no phones at all.
     """
-    try:
-        lines = path.read_text(encoding="utf-8").splitlines()[1:]
-    except OSError as error:
-        raise DataError(f"{path}: {error.strerror}; give a file of phones") from None
-    except UnicodeDecodeError:
-        raise DataError(f"{path}: not UTF-8; give a file of phones") from None
+    lines = read_text(path, "give a file of phones").splitlines()[1:]
     parsed: dict[str, tuple[list[str], npt.NDArray[np.float64]]] = {}
     for number, line in enumerate(lines, start=2):
         name, _, text = line.partition("\t")

@@ -49,7 +49,7 @@ def test_debug_prints_how_new_words_are_spoken(run, tmp_path, command):
     [
         (None, (), "No such file or directory; give a file of hot words"),
         ("# nothing\n\n", (), "no hot words; write one per line"),
-        (b"\xff\xfe", (), "not UTF-8; save it as UTF-8 text"),
+        (b"\xff\xfe", (), "not UTF-8 text; give a file of hot words"),
         ("жук", (), "'жук' cannot be pronounced"),
         ("go: ZZ", (), "'go' needs the phone ZZ"),
         ("go = fast", (), "weight 'fast' is not a number"),

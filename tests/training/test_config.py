@@ -65,7 +65,7 @@ def test_files_that_cannot_be_read(tmp_path):
     with pytest.raises(ConfigError, match="give a configuration"):
         load_train_config(tmp_path)
     (tmp_path / "binary.toml").write_bytes(b"\xff\xfe\x00")
-    with pytest.raises(ConfigError, match="not TOML"):
+    with pytest.raises(ConfigError, match="not UTF-8 text; give a configuration in TOML"):
         load_train_config(tmp_path / "binary.toml")
 
 
