@@ -138,8 +138,9 @@ class FrameSearch(Decoder[S]):
             count = sum(len(one.frames) > number for one in work)
             batch.keep(count)
             batch.add_blanks([one.blanks[number] for one in work[:count]])
-            rows = np.stack([one.rows[number] for one in work[:count]])
-            batch.step(rows, np.array([one.frames[number] for one in work[:count]]))
+            rows = [one.rows[number] for one in work[:count]]
+            frames = np.array([one.frames[number] for one in work[:count]])
+            batch.step(np.stack(rows) if count > 1 else rows[0][None], frames)
         searched = batch.advanced([one.length for one in work], [one.blanks[-1] for one in work])
         for place, state in zip(order, searched, strict=True):
             after[place] = state

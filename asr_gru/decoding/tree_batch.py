@@ -38,17 +38,23 @@ class TreeBatch(StreamBatch[TreeState]):
 
     def __init__(self, net: Network, states: Sequence[TreeState]) -> None:
         self._net, self._states = net, states
-        sizes = [state.trace.ints.shape[1] for state in states]
+        self._alone = len(states) == 1
+        settled = np.array([state.settled for state in states])
+        sizes = [state.trace.ints.shape[1] - state.settled for state in states]
         offsets = np.cumsum([0, *sizes])
-        counts = [state.hypotheses.ints.shape[1] for state in states]
-        self._stream = np.arange(len(states)).repeat(counts)
         ints, floats = _joined([state.hypotheses for state in states])
-        trace = Trace(*_joined([state.trace for state in states]))
-        owner = np.arange(len(states)).repeat(sizes)
-        if len(states) > 1:
-            ints[TRACE] += np.where(ints[TRACE] < 0, 0, offsets.take(self._stream))
-            parent = trace.ints[PARENT]
-            parent += np.where(parent < 0, 0, offsets.take(owner))
+        trace = Trace(*_joined([_behind(state) for state in states]))
+        streams = np.arange(len(states))
+        self._stream = streams.repeat([state.hypotheses.ints.shape[1] for state in states])
+        owner = streams.repeat(sizes)
+        # Pointers to entries of the traces, as they are joined; -1 for settled ones.
+        for pointers, whose in ((trace.ints[PARENT], owner), (ints[TRACE], self._stream)):
+            if self._alone:
+                np.maximum(pointers - settled, -1, out=pointers)
+            else:
+                first = settled.take(whose)
+                moved = pointers - first + offsets.take(whose)
+                pointers[:] = np.where(pointers < first, -1, moved)
         self._hypotheses = Hypotheses(ints, floats)
         self._next_entry = int(offsets[-1])
         self._entries, self._owners = [trace], [owner]
@@ -94,47 +100,103 @@ class TreeBatch(StreamBatch[TreeState]):
 
     def advanced(self, frames: Sequence[int], blanks: Sequence[Blanks]) -> list[TreeState]:
         """Return the states of all streams, without trace entries that no hypothesis refers to."""
-        streams = np.arange(len(self._states) + 1)
-        parts = [part for part, _ in self._done] + [self._hypotheses]
-        stream = np.concatenate([*(stream for _, stream in self._done), self._stream])
-        hypotheses, trace = Hypotheses(*_joined(parts)), Trace(*_joined(self._entries))
-        owner = np.concatenate(self._owners)
-        (kept,) = on_paths(np.append(trace.ints[PARENT], -1), hypotheses.ints[TRACE]).nonzero()
-        if len(self._states) > 1:
+        trace = Trace(*_joined(self._entries))
+        hypotheses, stream, owner = self._hypotheses, self._stream, self._owners[0]
+        if not self._alone:
+            hypotheses = Hypotheses(*_joined([*(part for part, _ in self._done), hypotheses]))
+            stream = np.concatenate([*(stream for _, stream in self._done), stream])
+            owner = np.concatenate(self._owners)
+        parent = np.append(trace.ints[PARENT], -1)
+        (kept,) = on_paths(parent, hypotheses.ints[TRACE]).nonzero()
+        if not self._alone:
             kept = kept.take(owner.take(kept).argsort(kind="stable"))
             order = stream.argsort(kind="stable")
             hypotheses, stream = Hypotheses(*_columns(hypotheses, order)), stream.take(order)
-        number = np.full(len(owner) + 1, -1)
-        number[kept] = np.arange(len(kept))
-        trace, owner = Trace(*_columns(trace, kept)), owner.take(kept)
+            owner = owner.take(kept)
+        parent.fill(-1)
+        parent[kept] = np.arange(len(kept))  # the new numbers of entries
+        trace = Trace(*_columns(trace, kept))
         for pointers in (trace.ints[PARENT], hypotheses.ints[TRACE]):
-            pointers[:] = number.take(pointers)
+            parent.take(pointers, out=pointers, mode="wrap")
+        if self._alone:
+            shared = _common(trace.ints[PARENT], hypotheses.ints[TRACE])
+            return [self._state(0, hypotheses, trace, shared, frames[0], blanks[0])]
+        streams = np.arange(len(self._states) + 1)
         first, begins = owner.searchsorted(streams), stream.searchsorted(streams)
-        settled = _settled(trace.ints[PARENT], owner, hypotheses.ints[TRACE], stream, first)
-        trace.ints[PARENT] = np.maximum(trace.ints[PARENT] - first.take(owner), -1)
-        hypotheses.ints[TRACE] = np.maximum(hypotheses.ints[TRACE] - first.take(stream), -1)
+        common = _common_of_streams(
+            trace.ints[PARENT], owner, hypotheses.ints[TRACE], stream, first
+        )
+        for pointers, whose in ((trace.ints[PARENT], owner), (hypotheses.ints[TRACE], stream)):
+            np.maximum(pointers - first.take(whose), -1, out=pointers)
         return [
-            TreeState(
-                frame=state.frame + frames[place],
-                hypotheses=Hypotheses(*_between(hypotheses, *begins[place : place + 2])),
-                trace=Trace(*_between(trace, *first[place : place + 2])),
-                settled=settled[place],
-                blank_score=blanks[place][0],
-                after_blank=blanks[place][1],
-                extra=state.extra,
+            self._state(
+                place,
+                Hypotheses(*_between(hypotheses, *begins[place : place + 2])),
+                Trace(*_between(trace, *first[place : place + 2])),
+                common[place],
+                frames[place],
+                blanks[place],
             )
-            for place, state in enumerate(self._states)
+            for place in range(len(self._states))
         ]
 
+    def _state(
+        self,
+        place: int,
+        hypotheses: Hypotheses,
+        trace: Trace,
+        common: int,
+        frames: int,
+        blanks: Blanks,
+    ) -> TreeState:
+        """Return the state of a stream, with its settled entries before the others."""
+        state = self._states[place]
+        settled = state.settled
+        if settled:
+            trace.ints[PARENT] += settled
+            hypotheses.ints[TRACE] += settled
+            before = Trace(state.trace.ints[:, :settled], state.trace.floats[:, :settled])
+            trace = Trace(*_joined([before, trace]))
+        return TreeState(
+            frame=state.frame + frames,
+            hypotheses=hypotheses,
+            trace=trace,
+            settled=settled + common,
+            blank_score=blanks[0],
+            after_blank=blanks[1],
+            extra=state.extra,
+        )
 
-def _settled(parent: Ints, owner: Ints, heads: Ints, stream: Ints, first: Ints) -> list[int]:
-    """Return how many of the first trace entries of each stream all its hypotheses share.
+
+def _behind(state: TreeState) -> Trace:
+    """Return the entries behind the settled ones."""
+    return Trace(state.trace.ints[:, state.settled :], state.trace.floats[:, state.settled :])
+
+
+def _common(parent: Ints, heads: Ints) -> int:
+    """Return how many of the first trace entries of a stream all its hypotheses share.
 
     Every entry leads to a hypothesis, so up to the first that ends one or has two successors
     there is a single chain, unless there are two beginnings.
 
     Args:
-        parent: ``(entries,)`` place of each entry's parent, or -1; a stream's lie together.
+        parent: ``(entries,)`` parent of each entry, or -1.
+        heads: ``(n,)`` newest entry of each hypothesis, or -1.
+    """
+    successors = np.bincount(parent + 1, minlength=len(parent) + 1)
+    if successors[0] != 1 or heads.min() < 0:
+        return 0
+    successors[heads + 1] += 2
+    return int((successors[1:] != 1).argmax()) + 1
+
+
+def _common_of_streams(
+    parent: Ints, owner: Ints, heads: Ints, stream: Ints, first: Ints
+) -> list[int]:
+    """Return what ``_common`` does, for each of many streams.
+
+    Args:
+        parent: ``(entries,)`` parent of each entry, or -1; a stream's entries lie together.
         owner: ``(entries,)`` the stream of each.
         heads: ``(n,)`` newest entry of each hypothesis, or -1.
         stream: ``(n,)`` the stream of each.
@@ -148,8 +210,8 @@ def _settled(parent: Ints, owner: Ints, heads: Ints, stream: Ints, first: Ints) 
     single = np.bincount(owner[parent < 0], minlength=streams) == 1
     single[stream[heads < 0]] = False
     common = np.where(single, forks + 1 - first[:-1], 0)
-    settled: list[int] = common.tolist()
-    return settled
+    counts: list[int] = common.tolist()
+    return counts
 
 
 Pair = tuple[npt.NDArray[Any], npt.NDArray[Any]]

@@ -113,11 +113,10 @@ def stay(frame: Frame) -> Candidates:
     np.left_shift(ints[NODE], net.shift, out=place[0])
     np.bitwise_or(place[0], ints[PHONE], out=place[1])
     rank, score, log_prob = found.floats[:3]
-    phone_rows = frame.rows.copy()
-    phone_rows[:, 0] = -np.inf
     log_prob[0] = frame.rows[0, 0] if frame.alone else frame.rows[:, 0].take(frame.stream)
-    log_prob[1] = phone_rows.ravel().take(frame.at(None, ints[LAST]))
+    log_prob[1] = frame.rows.ravel().take(frame.at(None, ints[PHONE]))
     np.add(floats[SCORE], log_prob, out=score)
+    np.putmask(score[1], ints[LAST] == 0, -np.inf)
     np.add(score, net.below_of(frame.hypotheses), out=rank)
     if net.hot is not None:
         found.floats[NEW_SHORTFALL] = floats[SHORTFALL] + frame.shortfall(None, log_prob)

@@ -9,8 +9,10 @@ from asr_gru.decoding.tree_state import Floats, Ints
 
 __all__ = ["distinct", "mix", "narrow"]
 
-MIX_A, MIX_B = np.uint64(0x9E3779B97F4A7C15), np.uint64(0xBF58476D1CE4E5B9)
-"""Odd constants of splitmix64 (Steele, Lea, Flood 2014)."""
+MIX = np.uint64(0xBF58476D1CE4E5B9)
+"""A constant of splitmix64 (Steele, Lea, Flood 2014)."""
+FEW = 1000
+"""Number of hypotheses below which the number of array operations is what counts."""
 HALF = np.uint64(32)
 MOST = 2**63
 Hashes = npt.NDArray[np.uint64]
@@ -66,11 +68,8 @@ def narrow(kept: Ints, owner: Ints, rank: Floats, width: int, streams: int) -> I
 
 
 def mix(a: Ints, b: Ints) -> Ints:
-    """Return a hash of each pair."""
-    mixed: Hashes = a.view(np.uint64) * MIX_A
-    mixed ^= b.view(np.uint64) * MIX_B
-    mixed ^= mixed >> HALF
-    mixed *= MIX_B
+    """Return a hash of each pair; ``b`` is small and not negative."""
+    mixed: Hashes = (a ^ b).view(np.uint64) * MIX
     mixed ^= mixed >> HALF
     hashed: Ints = mixed.view(np.int64)
     return hashed
@@ -88,6 +87,9 @@ def _pair(place: Ints, places: int, lm_state: Ints) -> Ints:
 
 def _best_of_groups(key: Ints, rank: Floats) -> Ints:
     """Return the first of the best of each group of equal keys, in their order."""
+    if len(key) < FEW:  # fewer operations, but a slower one
+        order = np.lexsort((-rank, key))
+        return order[_begins(key.take(order))]
     order = key.argsort()
     begins = _begins(key.take(order))
     (starts,) = begins.nonzero()

@@ -24,7 +24,7 @@ def jumps(parent: Ints) -> Iterator[Ints]:
         for jump in jumps(parent):
             value = value + value[jump]     # value[-1] is 0
     """
-    while parent.max() >= 0:
+    while parent.item(parent.argmax()) >= 0:
         yield parent
         parent = parent[parent]
 

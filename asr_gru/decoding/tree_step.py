@@ -164,6 +164,7 @@ def _left_behind(ints: Ints, left: Ints, next_entry: int) -> tuple[Ints, Ints]:
     grew[left] = True
     grew &= ints[ONSET] >= 0
     (parents,) = grew.nonzero()
-    number = np.full(len(grew), -1)
+    number = np.empty(len(grew), np.int64)
+    number.fill(-1)
     number[parents] = np.arange(next_entry, next_entry + len(parents))
     return number.take(left), parents

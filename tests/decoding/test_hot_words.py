@@ -7,7 +7,7 @@ from itertools import pairwise
 
 import numpy as np
 import pytest
-from hypothesis import given, settings
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from asr_gru.decoding import HotWords
@@ -225,6 +225,7 @@ def test_a_phrase_survives_a_narrow_beam(random_rows):
 
 
 @settings(max_examples=60, deadline=None)
+@example(seed=1606, frames=8, before=(((8,), 2.0), ((8,), 5.0)), after=(), width=5)
 @given(st.integers(0, 10_000), st.integers(1, 20), PHRASES, PHRASES, st.sampled_from([5, 400]))
 def test_other_hot_words_in_mid_sentence(random_rows, seed, frames, before, after, width):
     """Settled words stay; the final result has the bonuses of the phrases that came later."""
