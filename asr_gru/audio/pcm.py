@@ -82,14 +82,14 @@ class RawAudio:
     """Raw PCM: a file or pipe of samples without a header.
 
     Attributes:
-        path: the file or pipe.
-        sample_rate: in Hz.
+        path: path of the file or pipe; a string is converted.
+        sample_rate: sample rate in Hz.
         encoding: sample format, one of ``ENCODINGS``.
         channels: number of interleaved channels.
 
     Raises:
         AudioError: invalid sample rate.
-        ConfigError: unknown encoding or invalid number of channels.
+        ConfigError: not a path, an unknown encoding, or an invalid number of channels.
     """
 
     path: Path
@@ -98,6 +98,9 @@ class RawAudio:
     channels: int = 1
 
     def __post_init__(self) -> None:
+        if not isinstance(self.path, str | Path):
+            raise ConfigError(f"raw audio is {str(self.path)[:40]!r}; give the path of a file")
+        object.__setattr__(self, "path", Path(self.path))
         check_rate(self.sample_rate)
         if self.encoding not in ENCODINGS:
             raise ConfigError(

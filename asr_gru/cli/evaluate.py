@@ -8,7 +8,7 @@ from typing import Any, Literal
 
 import click
 
-from asr_gru.cli.options import endpoint_rules, model_options, normaliser_option
+from asr_gru.cli.options import endpoint_option, endpoint_rules, model_options, normaliser_option
 from asr_gru.cli.terminal import count_progress, left_out
 from asr_gru.data.manifest import Utterance, check_files, name_manifests, read_manifest
 from asr_gru.evaluation import Evaluation, UtteranceResult, evaluate
@@ -22,12 +22,7 @@ __all__ = ["command"]
 @click.argument("manifests", nargs=-1, required=True, type=click.Path(path_type=Path))
 @model_options
 @normaliser_option("Normalisation of references and hypotheses before scoring.")
-@click.option(
-    "--endpoint",
-    default="off",
-    show_default=True,
-    help="As for transcribe; off decodes whole utterances.",
-)
+@endpoint_option("off", "As for transcribe; off decodes whole utterances.")
 @click.option(
     "--limit", type=click.IntRange(1), help="Evaluate only this many utterances, evenly spaced."
 )

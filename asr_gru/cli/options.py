@@ -20,6 +20,7 @@ __all__ = [
     "cache_option",
     "check_confidence",
     "confidence_options",
+    "endpoint_option",
     "endpoint_rules",
     "finite",
     "model_options",
@@ -90,17 +91,20 @@ def model_options(function: F) -> F:
     return function
 
 
+def endpoint_option(
+    default: str = "normal",
+    text: str = "Endpoint rules: short, normal, long, off, or seconds of silence.",
+) -> Callable[[F], F]:
+    """Return ``--endpoint`` with its default and help."""
+    return click.option("--endpoint", default=default, show_default=True, help=text)
+
+
 def stream_options(threads: int) -> Callable[[F], F]:
     """Add the options of streaming commands; ``threads`` is the default of ``--threads``."""
 
     def add(function: F) -> F:
         for option in (
-            click.option(
-                "--endpoint",
-                default="normal",
-                show_default=True,
-                help="Endpoint rules: short, normal, long, off, or seconds of silence.",
-            ),
+            endpoint_option(),
             DECODER,
             BEAM,
             click.option("--threads", type=click.IntRange(1), default=threads, show_default=True),

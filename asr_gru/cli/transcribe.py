@@ -16,6 +16,7 @@ from asr_gru.cli.options import (
     alternatives_option,
     check_confidence,
     confidence_options,
+    endpoint_option,
     endpoint_rules,
     model_options,
     written_option,
@@ -59,12 +60,7 @@ __all__ = ["command"]
 @click.option(
     "--output-dir", type=click.Path(path_type=Path), help="Write files instead of printing."
 )
-@click.option(
-    "--endpoint",
-    default="normal",
-    show_default=True,
-    help="Endpoint rules: short, normal, long, off, or seconds of silence.",
-)
+@endpoint_option()
 @click.option("--raw-rate", type=int, help="Treat RECORDINGS as raw PCM of this sample rate in Hz.")
 @click.option(
     "--raw-format",

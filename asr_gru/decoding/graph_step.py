@@ -17,7 +17,8 @@ from asr_gru.decoding.graph_state import (
     CompletedPhone,
     Tokens,
 )
-from asr_gru.decoding.phone_graph import PhoneGraph, ranges
+from asr_gru.decoding.phone_graph import PhoneGraph
+from asr_gru.decoding.tree_network import ranges
 from asr_gru.decoding.tree_state import Floats, Ints
 
 __all__ = ["step", "step_other"]

@@ -12,13 +12,14 @@ from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
 
+from asr_gru.decoding.tree_network import ranges
 from asr_gru.decoding.tree_state import Floats, Ints
 from asr_gru.errors import ConfigError, ModelError
 
 if TYPE_CHECKING:
     from asr_gru.language import PronunciationTable, WordGraph
 
-__all__ = ["PhoneGraph", "build_phone_graph", "ranges"]
+__all__ = ["PhoneGraph", "build_phone_graph"]
 
 MAX_ARCS = 5_000_000
 MAX_CELLS = 50_000_000
@@ -184,10 +185,3 @@ def _rows(graph: WordGraph, spoken: PronunciationTable) -> _Rows:
         inner,
         spoken.tokens[spoken.starts[way + 1] - 1],
     )
-
-
-def ranges(first: Ints, count: Ints) -> Ints:
-    """Return the concatenated ranges ``first[i]``, ``first[i] + 1``, ..., of ``count[i]`` each."""
-    behind = np.cumsum(count)
-    total = int(behind[-1]) if len(behind) else 0
-    return np.repeat(first - behind + count, count) + np.arange(total)

@@ -207,6 +207,9 @@ def test_bare_samples_are_refused_with_the_remedy(tmp_path):
         RawAudio(tmp_path / "a.raw", RATE, "s16l")
     with pytest.raises(AudioError, match="Hz"):
         RawAudio(tmp_path / "a.raw", 3)
+    with pytest.raises(ConfigError, match="give the path of a file"):
+        RawAudio(io.BytesIO(bytes(998)), RATE)
+    assert RawAudio(str(tmp_path / "a.raw"), RATE) == RawAudio(tmp_path / "a.raw", RATE)
 
 
 @pytest.mark.parametrize("form", ["WAV", "wav of size 0", "FLAC", "OGG", "raw"])

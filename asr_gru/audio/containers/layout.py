@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import BinaryIO
 
-__all__ = ["Extent", "Layout", "Part", "SplicedFile"]
+__all__ = ["Extent", "Layout", "Part", "SplicedFile", "append_extent"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -23,6 +23,14 @@ class Extent:
 
 
 Part = bytes | Extent
+
+
+def append_extent(extents: list[Extent], extent: Extent) -> None:
+    """Append an extent, or extend the last one if they are adjacent."""
+    if extents and extents[-1].stop == extent.start:
+        extents[-1] = Extent(extents[-1].start, extent.stop)
+    else:
+        extents.append(extent)
 
 
 @dataclass(frozen=True, slots=True)

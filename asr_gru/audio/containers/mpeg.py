@@ -13,7 +13,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import BinaryIO
 
-from asr_gru.audio.containers.layout import Extent, Layout
+from asr_gru.audio.containers.layout import Extent, Layout, append_extent
 
 __all__ = ["mpeg_layout"]
 
@@ -112,7 +112,7 @@ def mpeg_layout(path: Path) -> Layout:
                     return Layout()
             else:
                 link.frames += 1
-                _append(link.extents, Extent(position, position + frame.length))
+                append_extent(link.extents, Extent(position, position + frame.length))
             position += frame.length
     links = [link for link in links if link.frames]
     if not links:
@@ -212,10 +212,3 @@ def _info_frame(link: _Link) -> bytes:
     assert made is not None
     counts = struct.pack(">III", XING_FRAMES | XING_BYTES, link.frames, made.length + length)
     return (header + bytes(at - 4) + b"Xing" + counts).ljust(made.length, b"\0")
-
-
-def _append(extents: list[Extent], extent: Extent) -> None:
-    if extents and extents[-1].stop == extent.start:
-        extents[-1] = Extent(extents[-1].start, extent.stop)
-    else:
-        extents.append(extent)

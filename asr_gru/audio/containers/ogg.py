@@ -6,7 +6,7 @@ import struct
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from asr_gru.audio.containers.layout import Extent, Layout
+from asr_gru.audio.containers.layout import Extent, Layout, append_extent
 
 __all__ = ["ogg_layout"]
 
@@ -76,7 +76,7 @@ def ogg_layout(path: Path) -> Layout:
                 link = links[-1]
                 link.stop = stop
                 if serial == link.audio:
-                    _append(link.pages, Extent(position, stop))
+                    append_extent(link.pages, Extent(position, stop))
                     link.has_ended |= bool(flags & LAST_PAGE)
             position = stop
     audio_links = [link for link in links if link.audio is not None and link.has_begun]
@@ -86,10 +86,3 @@ def ogg_layout(path: Path) -> Layout:
     if len(links) == 1 and len(links[0].serials) == 1 and not has_junk:
         return Layout(is_truncated=is_truncated)
     return Layout(tuple(tuple(link.pages) for link in audio_links), is_truncated)
-
-
-def _append(extents: list[Extent], extent: Extent) -> None:
-    if extents and extents[-1].stop == extent.start:
-        extents[-1] = Extent(extents[-1].start, extent.stop)
-    else:
-        extents.append(extent)
