@@ -105,9 +105,9 @@ def align(
     Load a ``Recognizer`` and call its ``align`` for several recordings.
 
     Args:
-        text: what is said, as people write it.
+        text: the text of the recording, in written form.
         source: the name of a file, a binary file object, the bytes of a file, or samples.
-        sample_rate: of samples, in Hz; not needed for files.
+        sample_rate: rate of samples, in Hz; not needed for files.
         model: the name of a bundled model, or the path of a model directory.
 
     Raises:

@@ -37,9 +37,9 @@ class AdaptedText:
     """What the texts changed.
 
     Attributes:
-        words: of all texts.
+        words: number of words of all texts.
         unknown: words that the new model lacks, the most frequent first, each with its count.
-        weight: of the texts in the mixture with the model's own n-gram.
+        weight: weight of the texts in the mixture with the model's own n-gram.
         held_out: perplexity of sentences that the estimate had not seen; None for one sentence.
     """
 
@@ -57,11 +57,11 @@ class Adaptation:
         path: the new model directory.
         added: words and pronunciations that are new.
         known: words of the list that were there already.
-        text: what the texts changed; None without texts.
+        text: effect of the texts; None without texts.
         language_bytes: size of the language model before and after.
         development: perplexity of the development list; None without texts or list.
         before: word errors of the model on the development list; None without one.
-        after: those of the new model.
+        after: word errors of the new model.
         comparison: whether the difference is significant.
     """
 
@@ -101,7 +101,7 @@ def adapt(
         words: lines of ``WORD`` or ``WORD: PH ON ES``, or the name of a file of such lines.
         texts: names of files or of folders of files; a sentence or a paragraph a line.
         development: a manifest; the weight is found on its texts, and word errors are measured.
-        weight: of the texts in the mixture, 0 to 1; None finds it.
+        weight: weight of the texts in the mixture, 0 to 1; estimated by default.
         size: bytes that the language model may have; n-grams that matter least are left out.
         overwrite: replace a model directory at ``out``.
         on_progress: told what is being done, in a line.

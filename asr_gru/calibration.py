@@ -60,7 +60,7 @@ def recognized_words(
     Args:
         decoder: the word search.
         utterances: utterances.
-        speakers: of each utterance; each unnamed one counts as a separate speaker.
+        speakers: speaker of each utterance; each unnamed one counts as a separate speaker.
     """
     features: list[tuple[float, ...]] = []
     right: list[bool] = []

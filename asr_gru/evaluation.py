@@ -51,7 +51,7 @@ class Evaluation:
         results: one per utterance.
         audio_s: total duration of the recordings.
         spent_s: total recognition time, without reading.
-        unreadable: what was wrong with recordings that were left out, a line each.
+        unreadable: error of each recording that was left out.
     """
 
     results: tuple[UtteranceResult, ...]

@@ -161,7 +161,7 @@ class Recognizer(Transcriber):
         Args:
             text: the spoken text, in any spelling.
             source: as in ``transcribe``.
-            sample_rate: of samples, in Hz.
+            sample_rate: rate of samples, in Hz.
             lexicon: lexicon to use instead of the model's own; other pronunciations are generated
                 by the English rules.
             on_progress: called with the seconds of audio that have been recognised.

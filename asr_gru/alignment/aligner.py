@@ -45,9 +45,9 @@ class AlignmentPenalties:
     """Costs of places where text and recording differ, in nats.
 
     Attributes:
-        extra_speech: of a frame of speech between words, against its likeliest phone.
-        missing_word: of leaving out a word.
-        missing_phone: of leaving out a word, for each of its phones.
+        extra_speech: cost per frame of speech between words, relative to its likeliest phone.
+        missing_word: cost of leaving out a word.
+        missing_phone: additional cost per phone of a word that is left out.
     """
 
     extra_speech: float = 1.0
@@ -61,8 +61,8 @@ class Aligner:
     Args:
         pipeline: acoustic model, tokens, times, and a decoder that finds words.
         pronunciations: finds pronunciations.
-        normaliser: how written words become spoken ones.
-        penalties: of places where text and recording differ.
+        normaliser: normaliser of the model's words.
+        penalties: costs of differences between text and recording.
     """
 
     def __init__(
@@ -102,9 +102,9 @@ class Aligner:
         """Find when each word of a text is said in what the acoustic model made of a recording.
 
         Args:
-            text: what is said.
+            text: the text of the recording.
             rows: log-probabilities ``(frames, tokens)``.
-            heard: what the recogniser heard.
+            heard: the transcript of the recording.
 
         Raises:
             DataError: a text without words that can be pronounced.

@@ -54,7 +54,7 @@ def assemble(
         rows: log-probabilities ``(frames, tokens)``.
         symbols: names of tokens.
         times: frames to seconds.
-        heard: what the recogniser made of the recording.
+        heard: the transcript of the recording.
         unpronounceable: spoken words that could not be aligned.
     """
     duration_s = heard.duration_s

@@ -189,7 +189,7 @@ def read_recording(
     Args:
         source: the recording.
         sample_rate: in Hz.
-        start_s: where to begin.
+        start_s: start of the part, in seconds.
         duration_s: seconds to read; None for the rest. Fewer are returned at the end.
         warnings: receives those of the recording.
 

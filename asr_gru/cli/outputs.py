@@ -40,7 +40,7 @@ class Outputs:
     Args:
         paths: the recordings.
         formats: names in ``formats.WRITERS``; only one without a folder.
-        folder: where to write files, or None to print.
+        folder: folder of the files, or None to print.
         progress: prints above the progress bar.
 
     Raises:

@@ -27,7 +27,7 @@ class Utterance:
         speaker: speaker id, or "".
         source: corpus that the recording is from, or "".
         written: transcript in written form, or "".
-        start_s: where a segment of ``duration_s`` starts in the recording; None for all of it.
+        start_s: start of a segment of ``duration_s`` in the recording; None for all of it.
     """
 
     path: Path
@@ -51,7 +51,7 @@ def recording_path(name: str, base: Path, where: str, *, absolute: bool = True) 
     """Return the path of a recording as a manifest names it.
 
     Args:
-        name: as written.
+        name: the name as written.
         base: folder that relative names are relative to, and may not leave.
         where: the manifest and line, for messages.
         absolute: whether the format allows absolute paths; they are used as they are.

@@ -35,7 +35,7 @@ __all__ = [
 ]
 
 SAME_WORD = 1.0
-"""What a pair of equal words gains in an alignment, beside its share of common time (0 to 1)."""
+"""Gain of a pair of equal words in an alignment, added to its overlap in time (0 to 1)."""
 
 
 def check_alternatives(count: object) -> int | None:
@@ -67,12 +67,12 @@ def n_best(
     """Return up to ``n`` hypotheses with different words, in order of score, ``best`` first.
 
     Args:
-        decoder: gives the hypotheses.
-        state: its state.
-        best: its best hypothesis, cut where ``before`` cuts.
-        n: how many at most.
-        tokens: gives the words of a decoder that knows none.
-        before: keep only what was said before this frame; a word across it is left out.
+        decoder: the decoder.
+        state: a state of the decoder.
+        best: its best hypothesis, truncated at ``before``.
+        n: maximum number of hypotheses.
+        tokens: tokenizer, for decoders that emit only tokens.
+        before: truncate hypotheses at this frame; a word across it is left out.
     """
     kept = {_texts(best, tokens): best}
     count = n
@@ -81,8 +81,8 @@ def n_best(
         for one in found:
             if one.log_prob == -math.inf:
                 continue
-            cut = one if before is None else _cut(one, before, tokens)
-            kept.setdefault(_texts(cut, tokens), cut)
+            whole = one if before is None else _truncate(one, before, tokens)
+            kept.setdefault(_texts(whole, tokens), whole)
         if len(kept) >= n or len(found) < count:
             return [*kept.values()][:n]
         count *= 2
@@ -92,7 +92,7 @@ def _texts(hypothesis: Hypothesis, tokens: Tokenizer) -> tuple[str, ...]:
     return tuple(span.text for span in word_spans(hypothesis, tokens))
 
 
-def _cut(hypothesis: Hypothesis, before: int, tokens: Tokenizer) -> Hypothesis:
+def _truncate(hypothesis: Hypothesis, before: int, tokens: Tokenizer) -> Hypothesis:
     count = sum(frame < before for frame in hypothesis.frames)
     for span in word_spans(hypothesis, tokens):
         if 0 < span.start < count < span.stop:
@@ -128,9 +128,9 @@ def with_alternatives(
         )
         for (hypothesis, words), share in zip(found, shares, strict=True)
     )
-    places = word_alternatives([words for _, words in found], shares)
+    slots = word_alternatives([words for _, words in found], shares)
     words = tuple(
-        replace(word, alternatives=place) for word, place in zip(segment.words, places, strict=True)
+        replace(word, alternatives=slot) for word, slot in zip(segment.words, slots, strict=True)
     )
     return replace(segment, words=words, alternatives=alternatives)
 
@@ -138,10 +138,10 @@ def with_alternatives(
 def word_alternatives(
     hypotheses: Sequence[Sequence[Word]], shares: Sequence[float]
 ) -> list[tuple[WordAlternative, ...]]:
-    """Return, for each word of the first hypothesis, the words at its place, the likeliest first.
+    """Return the slot of each word of the first hypothesis, the most probable word first.
 
-    The word itself is among them; an empty text stands for no word. Words of other hypotheses that
-    are at no place, between two words of the first, are left out.
+    A slot contains the word itself, and an empty text for hypotheses without a word there. Words of
+    other hypotheses that fall between two words of the first are left out.
 
     Args:
         hypotheses: words with times, the best hypothesis first.
@@ -164,10 +164,10 @@ def word_alternatives(
 
 
 def _aligned(best: Sequence[Word], words: Sequence[Word]) -> list[Word | None]:
-    """Return the word of ``words`` at the place of each of ``best``.
+    """Return the word of ``words`` aligned with each of ``best``, or None.
 
-    Words pair in order, where they share time; the sum of what the pairs gain is as large as
-    possible.
+    The alignment is monotonic, pairs only words that overlap in time, and maximises the sum of
+    ``_gain``.
     """
     if best is words:
         return [*words]
@@ -191,7 +191,7 @@ def _aligned(best: Sequence[Word], words: Sequence[Word]) -> list[Word | None]:
 
 
 def _gain(one: Word, other: Word) -> float:
-    """Return what a pair gains: its common time as a share of all its time; 0 without any."""
+    """Return the gain of a pair: its overlap in time relative to its union, and ``SAME_WORD``."""
     common = min(one.end_s, other.end_s) - max(one.start_s, other.start_s)
     if common <= 0:
         return 0.0

@@ -22,7 +22,7 @@ class GraphBatch(StreamBatch[GraphState]):
     Args:
         graph: the search graph.
         parameters: parameters of the search.
-        states: of all streams, in descending order of frames.
+        states: states of all streams, in descending order of frames.
     """
 
     def __init__(

@@ -48,9 +48,9 @@ class PrefixBeam(NamedTuple):
         frame: number of frames so far.
         prefixes: the texts.
         blank: log-probability of all paths that end in blank.
-        token: that of all paths that end in the last token.
+        token: log-probability of all paths that end in the last token.
         path_blank: log-probability of the best path that ends in blank.
-        path_token: that of the best path that ends in the last token.
+        path_token: log-probability of the best path that ends in the last token.
         trace_blank: the tokens of the best path that ends in blank.
         trace_token: the tokens of the best path that ends in the last token.
         finished: whether the sentence end has been scored.

@@ -29,7 +29,7 @@ class AlignedWords:
         tokens: tokens of the chosen pronunciations, one after the other.
         frames: for each of ``tokens``, the frame in which it is first emitted.
         ends: for each of ``tokens``, the frame after the last in which it is emitted.
-        log_prob: of the path.
+        log_prob: log-probability of the path.
     """
 
     chosen: list[int]

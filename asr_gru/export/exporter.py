@@ -116,7 +116,7 @@ def export_model(
         with_weights: add ``weights.npz`` for the torch backend.
         lexicon: the words that the model finds; its decoder is then the search for words.
         language_model: which words follow which; its vocabulary holds the lexicon's words.
-        parameters: how the search for words is tuned.
+        parameters: parameters of the word search.
 
     Raises:
         ModelError: int8 lost more than ``bound``, or lexicon, language model and tokens do not

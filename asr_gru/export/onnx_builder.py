@@ -121,7 +121,7 @@ class Graph:
             bias: one value per output.
             span: range of ``x`` to quantise it with; None for float32.
             seen: statistics of ``x``, for the rounding of the weights.
-            names: of the parameters, which become the initialisers' names.
+            names: names of the parameters, which become those of the initialisers.
         """
         if isinstance(x, str) and span is not None:
             x = self.quantise(x, span)

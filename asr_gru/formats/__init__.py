@@ -52,8 +52,8 @@ def format_alignment(
     """Return an alignment in a format.
 
     Args:
-        alignment: what to write; JSON holds its mismatches, too.
-        name: of the format.
+        alignment: the alignment; only JSON includes its mismatches.
+        name: name of the format.
         recording: name of the recording.
         phones: write each phone in place of each word.
 

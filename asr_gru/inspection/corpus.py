@@ -28,8 +28,8 @@ class Inspection:
     """A list of recordings.
 
     Attributes:
-        items: those that could be read, in order.
-        unreadable: what was wrong with the others, a line each.
+        items: utterances that could be read, in order.
+        unreadable: error of each other utterance.
     """
 
     items: tuple[Inspected, ...]
@@ -101,7 +101,7 @@ def inspect(
 
     Args:
         utterances: recordings and their texts.
-        normaliser: how texts are brought to the words that are trained on.
+        normaliser: normaliser of the texts.
         doubt: scores the texts by forced alignment, which takes a hundredth of the audio's length.
         on_progress: called with the number of utterances done.
     """

@@ -43,7 +43,7 @@ class Inspected:
     """An utterance that was read.
 
     Attributes:
-        utterance: as the manifest has it.
+        utterance: the utterance from the manifest.
         text: normalised.
         signal: measures of its samples.
         warnings: problems of its file, in words.

@@ -49,7 +49,7 @@ class LiveSession:
     Args:
         recognizer: a recogniser with a streaming model.
         source: a ``Microphone``, a ``PacedRecording``, or a custom source.
-        endpoint: where segments end; by default as the recogniser does. May be changed while the
+        endpoint: endpoint rules; those of the recogniser by default. May be changed while the
             session runs.
         decoder: as in ``Recognizer.stream``.
         minimum_confidence: words below are left out; see ``Recognizer.stream``.

@@ -22,7 +22,7 @@ class Mismatch:
         start_s: seconds; the end of the aligned word before.
         end_s: seconds; the start of the aligned word after.
         text: the words of the text that were not found.
-        heard: what was recognised instead.
+        heard: the words recognised instead.
     """
 
     kind: Literal["text", "audio", "different"]

@@ -85,15 +85,17 @@ class Event:
         """
 
         # lists first: a tuple made of a generator is cut down, and CPython keeps what was cut
-        def moved(words: tuple[Word, ...]) -> tuple[Word, ...]:
+        def shifted(words: tuple[Word, ...]) -> tuple[Word, ...]:
             return tuple([word.shifted(by_s) for word in words])
 
         return replace(
             self,
             segment=self.segment + segments,
-            words=moved(self.words),
-            written_words=moved(self.written_words),
-            alternatives=tuple([replace(one, words=moved(one.words)) for one in self.alternatives]),
+            words=shifted(self.words),
+            written_words=shifted(self.written_words),
+            alternatives=tuple(
+                [replace(one, words=shifted(one.words)) for one in self.alternatives]
+            ),
             start_s=self.start_s + by_s,
             end_s=self.end_s + by_s,
         )

@@ -53,7 +53,7 @@ def compare(
         second: scores of the second system, for the same utterances in the same order.
         share: confidence level of the interval.
         draws: number of bootstrap samples.
-        seed: of the random number generator.
+        seed: seed of the random numbers.
 
     Raises:
         ValueError: no utterances, or not the same ones.

@@ -16,7 +16,7 @@ def token_log_probabilities(segments: Iterable[Segment], space: str = "") -> lis
 
     Args:
         segments: segments of the text; where they are written, their written words are the tokens.
-        space: what stands before the first.
+        space: text before the first token.
     """
     words = [word for segment in segments for word in segment.written_words or segment.words]
     tokens = [" " * bool(place) + word.marked for place, word in enumerate(words)]

@@ -29,7 +29,7 @@ def problem(
     """Return the response that carries an error.
 
     Args:
-        status: of HTTP.
+        status: HTTP status.
         code: machine-readable code.
         message: human-readable message.
         param: the field of the request that is at fault.

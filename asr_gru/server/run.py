@@ -33,7 +33,7 @@ def listen(host: str, port: int, limits: Limits) -> list[socket.socket]:
     Args:
         host: address or name.
         port: 0 for any that is free.
-        limits: of the clients.
+        limits: limits of clients.
 
     Raises:
         ConfigError: the address cannot be used, or is in use.
@@ -79,7 +79,7 @@ def serve(
     """Serve until SIGINT or SIGTERM.
 
     Args:
-        context: what is served.
+        context: the recogniser, limits and access rules of the server.
         sockets: from ``listen``.
         certificate: certificate and key, for https and wss.
         on_listening: called once requests are answered.
@@ -94,7 +94,7 @@ class Server(uvicorn.Server):
     """A uvicorn server that sends the last finals before it closes connections.
 
     Args:
-        context: what is served.
+        context: the recogniser, limits and access rules of the server.
         on_listening: called once requests are answered.
         options: further ones of ``uvicorn.Config``.
     """

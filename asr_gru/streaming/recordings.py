@@ -32,18 +32,19 @@ if TYPE_CHECKING:
 __all__ = ["AudioInput", "Update", "iterate_segments", "transcribe_recordings"]
 
 AudioInput = str | Path | RawAudio | IO[bytes] | bytes | npt.NDArray[np.generic]
-"""A file by name, bare samples in a file, a binary file object, a file's bytes, or samples."""
+"""A path, raw PCM in a file, a binary file object, the contents of a file, or samples."""
 BLOCK_S = 1.0
 SIZES = (32, 16, 8, 4, 2, 1)
-"""Live steps per call of the model; the smaller sizes are for the end of a recording."""
+"""Steps per call of the model; the smaller sizes are for the end of a recording."""
 WINDOW_S, QUIET_S, PAUSE_S = 40.0, 10.0, 0.3
-"""A model that does not stream gets at most 40 s, cut at the quietest pause of the last 10 s."""
+"""Models that do not stream get windows of up to 40 s, split at the quietest pause of the last
+10 s."""
 
 
 def iterate_segments(
     pipeline: Pipeline, source: AudioInput, sample_rate: int | None, rules: EndpointRules
 ) -> Iterator[Segment]:
-    """Yield the segments of a recording as soon as each is final; errors are raised."""
+    """Yield the segments of a recording as soon as they are final."""
     run = _RecordingRun(pipeline, source, sample_rate, rules)
     try:
         while not run.ended:
@@ -64,9 +65,9 @@ class Update:
 
     Attributes:
         index: index of the source, from 0.
-        segments: those that have become final since its last update.
-        audio_s: seconds of it that were recognised.
-        duration_s: seconds that its header announces, or None.
+        segments: segments that have become final since its last update.
+        audio_s: seconds of audio that have been recognised.
+        duration_s: duration in seconds according to its header, or None.
     """
 
     index: int
@@ -86,19 +87,20 @@ def transcribe_recordings(
     on_segment: Callable[[Segment], None] | None = None,
     on_update: Callable[[Update], None] | None = None,
 ) -> Iterator[tuple[AudioInput, Transcript | Error]]:
-    """Yield each source with its transcript, or with the error it met, in order.
+    """Yield each source with its transcript or error, in order.
 
     Args:
-        pipeline: the parts of the recogniser.
+        pipeline: the pipeline of the recogniser.
         sources: recordings.
-        sample_rate: of sources that are samples, in Hz; files know theirs.
-        rules: where segments end.
-        batch_size: recordings open at a time; they share each call of the model.
-        on_progress: called with the seconds of audio recognised so far, of all recordings.
+        sample_rate: sample rate of sources that are samples, in Hz.
+        rules: endpoint rules.
+        batch_size: number of recordings that are open at the same time and share calls of the
+            model.
+        on_progress: called with the seconds of audio recognised so far in all recordings.
         on_segment: called with each segment of any recording as soon as it is final.
-        on_update: called for each recording after every few seconds of it.
+        on_update: called for each recording every few seconds of its audio.
     """
-    coming = enumerate(sources)
+    numbered = enumerate(sources)
     running: dict[int, _RecordingRun] = {}
     results: dict[int, tuple[AudioInput, Transcript | Error]] = {}
     yielded, more, finished_s = 0, True, 0.0
@@ -106,7 +108,7 @@ def transcribe_recordings(
     try:
         while more or running:
             while more and len(running) < batch_size:
-                index, source = next(coming, (-1, ""))
+                index, source = next(numbered, (-1, ""))
                 more = index >= 0
                 if more:
                     try:
@@ -141,10 +143,10 @@ def transcribe_recordings(
 
 
 class _RecordingRun:
-    """One recording on its way through a stream.
+    """A recording that is being recognised.
 
     Attributes:
-        ended: whether all of the recording was read.
+        ended: whether the recording has been read to its end.
     """
 
     def __init__(
@@ -183,7 +185,7 @@ class _RecordingRun:
         """Read until ``count`` samples at the model's rate are buffered, or the recording ends.
 
         Returns:
-            the error that the recording met.
+            the error, if reading failed.
         """
         try:
             while not self.ended and self.engine.buffered < count:
@@ -196,19 +198,19 @@ class _RecordingRun:
         except Error as error:
             return error
         except OSError as error:
-            named = self._recording.path if self._recording else "the samples"
-            return AudioError(f"{named}: {error.strerror or error}")
+            name = self._recording.path if self._recording else "the samples"
+            return AudioError(f"{name}: {error.strerror or error}")
         return None
 
     def update(self, index: int) -> Update:
-        """Return how far the recording has come, with the segments since the last update."""
+        """Return the progress, with the segments since the last update."""
         new = tuple(self._segments[self._updated :])
         self._updated = len(self._segments)
         duration_s = None if self._recording is None else self._recording.duration_s
         return Update(index, new, self.engine.audio_s, duration_s)
 
     def add(self, events: list[Event]) -> None:
-        """Keep the segments of events; streams of recordings have no partials."""
+        """Store the segments of events, all of which are finals."""
         self._segments += [event.to_segment() for event in events]
 
     def finish(self) -> None:
@@ -222,12 +224,12 @@ class _RecordingRun:
         return new
 
     def transcript(self) -> Transcript:
-        """Return everything that was recognised."""
+        """Return the transcript so far."""
         return Transcript(tuple(self._segments), self.engine.audio_s, tuple(self.warnings))
 
 
 def _is_samples(source: AudioInput) -> bool:
-    """Tell samples, also as a list of numbers, from what stands for a file."""
+    """Return whether a source is samples, perhaps as a list of numbers, rather than a file."""
     if isinstance(source, str | Path | RawAudio | bytes | bytearray | memoryview):
         return False
     return not hasattr(source, "read")
@@ -240,7 +242,7 @@ def _samples_per_call(acoustic: AcousticModel) -> int:
 
 
 def _step(acoustic: AcousticModel, runs: Sequence[_RecordingRun]) -> None:
-    """Recognise what is buffered, in large steps while a recording goes on."""
+    """Recognise the buffered audio, in large steps until the end of a recording."""
     if not acoustic.info.streaming:
         for run in runs:
             _step_window(acoustic, run)
@@ -248,18 +250,18 @@ def _step(acoustic: AcousticModel, runs: Sequence[_RecordingRun]) -> None:
     ended = [run for run in runs if run.ended]
     for group, sizes in ((runs, SIZES[:1]), (ended, SIZES[1:])):
         events = step_engines(acoustic, [run.engine for run in group], sizes)
-        for run, own in zip(group, events, strict=True):
-            run.add(own)
+        for run, found in zip(group, events, strict=True):
+            run.add(found)
 
 
 def _step_window(acoustic: AcousticModel, run: _RecordingRun) -> None:
     longest, quiet = _window_samples(acoustic)
     while run.engine.buffered >= longest:
         samples = run.engine.take(longest)
-        cut = longest - quiet + _quietest(samples[-quiet:], acoustic.info.frame_samples)
-        run.engine.put_back(samples[cut:])
+        split = longest - quiet + _quietest(samples[-quiet:], acoustic.info.frame_samples)
+        run.engine.put_back(samples[split:])
         start = acoustic.start(1)
-        log_probs = acoustic.finish(samples[None, :cut], start)
+        log_probs = acoustic.finish(samples[None, :split], start)
         run.add(run.engine.advance(log_probs[0], start))
 
 

@@ -38,7 +38,7 @@ class Processes:
     Attributes:
         rank: index of this process.
         world_size: number of processes.
-        device: where this process computes.
+        device: torch device of this process.
     """
 
     rank: int

@@ -47,7 +47,7 @@ def show_augmentation(
     augmentations that the configuration uses are shown, each as if it were drawn.
 
     Args:
-        utterances: of a manifest.
+        utterances: utterances of a manifest.
         folder: receives the files.
         config: training configuration; without one, all augmentations that need no folder of
             recordings are shown.
