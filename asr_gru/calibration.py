@@ -26,6 +26,7 @@ __all__ = [
     "RecognizedWords",
     "calibration_error",
     "confidences",
+    "cross_entropy",
     "cross_validated",
     "fit_confidence",
     "recognized_words",
@@ -71,7 +72,7 @@ def recognized_words(
         best = decoder.best(decoder.finish(state))[0]
         words = best.words or ()
         pairs = align(one.text.split(), [word.text for word in words])
-        features += [word_features(best, word) for word in words]
+        features += [word_features(best, index) for index in range(len(words))]
         right += [said == word for said, word in pairs if word is not None]
         number = numbers.setdefault(speaker or f"\0{place}", len(numbers))
         owners += [number] * len(words)
@@ -145,3 +146,8 @@ def calibration_error(confidence: Floats, right: npt.NDArray[np.bool_]) -> float
         if inside.any():
             error += abs(confidence[inside].mean() - right[inside].mean()) * inside.mean()
     return float(error)
+
+
+def cross_entropy(confidence: Floats, right: npt.NDArray[np.bool_]) -> float:
+    """Return the mean negative log-likelihood of what was right, in nats per word."""
+    return float(-np.log(np.where(right, confidence, 1.0 - confidence)).mean())

@@ -11,6 +11,7 @@ from asr_gru.calibration import (
     RecognizedWords,
     calibration_error,
     confidences,
+    cross_entropy,
     cross_validated,
     fit_confidence,
 )
@@ -21,7 +22,7 @@ from asr_gru.model.config import ConfidenceWeights, parse_config
 from asr_gru.recognizer import Recognizer
 from asr_gru.results import Match
 
-TRUE = ConfidenceWeights(bias=0.5, weakest=0.4, mean=0.3, language=0.2, tokens=0.6)
+TRUE = ConfidenceWeights(bias=0.5, weakest=0.4, mean=0.3, language=0.2, tokens=0.6, posterior=0.3)
 
 
 def words(count, seed, speakers=20):
@@ -41,8 +42,8 @@ def hypothesis(match=None):
         token_log_probs=(-0.1, -0.5, -2.0),
         ends=(11, 13, 18),
         words=(
-            WordScore(text="a", start=0, stop=2, acoustic=-1.0, language=-3.0),
-            WordScore(text="b", start=2, stop=3, acoustic=-2.0, language=-50.0),
+            WordScore("a", 0, 2, acoustic=-1.0, language=-3.0, posterior=math.log(0.2)),
+            WordScore("b", 2, 3, acoustic=-2.0, language=-50.0, posterior=-math.inf),
         ),
         match=match,
     )
@@ -50,18 +51,34 @@ def hypothesis(match=None):
 
 def test_features_are_those_of_the_word():
     said = hypothesis()
-    first, second = (word_features(said, word) for word in said.words)
-    logit = math.log(math.exp(-0.5) / (1 - math.exp(-0.5)))
-    assert first == pytest.approx((1, logit, -0.3, -0.5, -3.0, math.log(1.5), math.log(2)))
-    assert second[4] == -20.0
+    first, second = (dict(zip(WORD_FEATURES, word_features(said, n), strict=True)) for n in (0, 1))
+    assert first == pytest.approx(
+        {
+            "bias": 1.0,
+            "weakest": math.log(math.exp(-0.5) / (1 - math.exp(-0.5))),
+            "mean": -0.3,
+            "acoustic": -0.5,
+            "language": -3.0,
+            "duration": math.log(1.5),
+            "tokens": math.log(2),
+            "posterior": math.log(0.2 / 0.8),
+            "posterior_before": math.log(0.2 / 0.8),
+            "posterior_after": -6.0,
+            "language_before": -3.0,
+            "language_after": -20.0,
+        }
+    )
+    assert second["posterior"] == second["posterior_after"] == -6.0
+    assert second["language"] == second["language_after"] == -20.0
+    assert second["posterior_before"] == first["posterior"]
 
 
 def test_words_of_the_tree_search_use_the_weights():
     times = WordTimes(0.04, 0.0, 1.0, TRUE)
     one, two = words_of(hypothesis(), None, times)
     said = hypothesis()
-    assert one.confidence == weighted_confidence(TRUE, said, said.words[0])
-    assert two.confidence == weighted_confidence(TRUE, said, said.words[1])
+    assert one.confidence == weighted_confidence(TRUE, said, 0)
+    assert two.confidence == weighted_confidence(TRUE, said, 1)
     plain = words_of(hypothesis(Match(phrase="a b", index=0)), None, times)
     assert plain[0].confidence == pytest.approx(math.exp(-0.5))
 
@@ -90,6 +107,11 @@ def test_calibration_error_by_hand():
     confidence = np.array([0.15, 0.15, 0.95, 0.95])
     right = np.array([True, False, True, True])
     assert calibration_error(confidence, right) == pytest.approx((0.35 + 0.05) / 2)
+
+
+def test_cross_entropy_by_hand():
+    confidence, right = np.array([0.5, 0.8]), np.array([True, False])
+    assert cross_entropy(confidence, right) == pytest.approx(-(math.log(0.5) + math.log(0.2)) / 2)
 
 
 def test_lists_without_wrong_words_are_refused():

@@ -144,6 +144,7 @@ def _fit_confidence(
     from asr_gru.calibration import (
         calibration_error,
         confidences,
+        cross_entropy,
         cross_validated,
         fit_confidence,
         recognized_words,
@@ -158,13 +159,17 @@ def _fit_confidence(
     held_out = cross_validated(words)
     config = directory.config
     before = config.confidence or ConfidenceWeights(weakest=1.0 / config.temperature)
-    click.echo("calibration error of the model as it is, and fitted, of speakers held out")
-    click.echo(f"{'list':20} {'words':>7} {'right %':>8} {'as it is':>9} {'fitted':>7}")
+    click.echo(
+        "calibration error, and cross-entropy in nats per word; fitted: of speakers held out"
+    )
+    columns = ("ECE now", "ECE fitted", "CE now", "CE fitted")
+    click.echo(f"{'list':20} {'words':>7} {'right %':>8}" + "".join(f"{c:>11}" for c in columns))
     for name, one in words.items():
-        error = calibration_error(held_out[name], one.right)
-        old = calibration_error(confidences(before, one), one.right)
+        both = (confidences(before, one), held_out[name])
+        measures = (calibration_error, cross_entropy)
+        cells = "".join(f"{measure(c, one.right):11.3f}" for measure in measures for c in both)
         share = 100 * one.right.mean()
-        click.echo(f"{name:20} {len(one.right):7} {share:8.1f} {old:9.3f} {error:7.3f}")
+        click.echo(f"{name:20} {len(one.right):7} {share:8.1f}{cells}")
     own = msgspec.structs.asdict(weights)
     click.echo(" ".join(f"{name} {value:g}" for name, value in own.items()))
     if not dry_run:

@@ -28,6 +28,8 @@ class WordScore(NamedTuple):
         acoustic: log-probability of its frames, up to the next word's first, in nats.
         language: unweighted log-probability of the word given its history, and of its
             pronunciation if the lexicon has probabilities, in nats.
+        posterior: logarithm of its share of the probability of all hypotheses in the frame that
+            completed it; minus infinity if none did, 0 from searches that do not compute it.
     """
 
     text: str
@@ -35,6 +37,7 @@ class WordScore(NamedTuple):
     stop: int
     acoustic: float
     language: float
+    posterior: float = 0.0
 
 
 @dataclass(frozen=True, slots=True)

@@ -10,9 +10,9 @@ from asr_gru.decoding.hot_words import HotWords
 from asr_gru.decoding.pronunciation_tree import PronunciationTree
 from asr_gru.decoding.tree_state import (
     CHARGED,
-    LM_SCORE,
     LM_STATE,
     NODE,
+    PLAIN_ROWS,
     SCORE,
     T_WORD,
     WORD,
@@ -57,7 +57,7 @@ def adopted(
         ints[LM_STATE], begun = np.divmod(ints[LM_STATE], old.states)
         floats[SCORE] += floats[CHARGED] - old.pending.take(begun)
     if new is None:
-        floats = floats[: LM_SCORE + 1].copy()
+        floats = floats[:PLAIN_ROWS].copy()
     else:
         if len(floats) <= CHARGED:
             floats = np.concatenate((floats, np.zeros((2, len(kept)))))

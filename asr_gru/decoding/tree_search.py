@@ -33,12 +33,15 @@ from asr_gru.decoding.tree_share import likely_tokens
 from asr_gru.decoding.tree_state import (
     ACOUSTIC,
     CHARGED,
+    HOT_ROWS,
     LAST,
     LM_SCORE,
     LM_STATE,
     NODE,
     PARENT,
     PHONE,
+    PLAIN_ROWS,
+    POSTERIOR,
     SCORE,
     T_WORD,
     TRACE,
@@ -180,9 +183,9 @@ class TreeSearch(FrameSearch[TreeState]):
         ints = np.full((9, 1), -1)
         ints[[NODE, LAST, WORDS_HASH, PHONE]] = 0
         ints[LM_STATE] = self._net.first_state()
-        trace = Trace(np.zeros((5, 0), np.int64), np.zeros((3, 0)))
+        trace = Trace(np.zeros((5, 0), np.int64), np.zeros((4, 0)))
         extra = self.hot.extra if self.hot else ()
-        rows = LM_SCORE + 1 if self.hot is None else CHARGED + 1
+        rows = PLAIN_ROWS if self.hot is None else HOT_ROWS
         return TreeState(0, Hypotheses(ints, np.zeros((rows, 1))), trace, extra=extra)
 
     def adopt(self, state: TreeState, other: TreeSearch) -> TreeState:
@@ -300,6 +303,7 @@ class TreeSearch(FrameSearch[TreeState]):
         ints[NODE] = 0
         floats[LM_SCORE] = scores
         floats[SCORE] += gain
+        floats[POSTERIOR] = -np.inf  # no frame has completed the word
         return Hypotheses(ints, floats)
 
     def _hypothesis(self, state: TreeState, column: int, log_prob: float) -> Hypothesis:
@@ -314,7 +318,7 @@ class TreeSearch(FrameSearch[TreeState]):
         phones, words, onsets, ends = np.concatenate(
             (state.trace.ints[1:, chain], ints[PHONE:, last]), axis=1
         ).tolist()
-        acoustic, peaks, language = np.concatenate(
+        acoustic, peaks, language, posterior = np.concatenate(
             (state.trace.floats[:, chain], floats[TRACED, last]), axis=1
         ).tolist()
         if last:
@@ -329,6 +333,7 @@ class TreeSearch(FrameSearch[TreeState]):
                         position + 1,
                         acoustic[position] - before,
                         language[position],
+                        posterior[position],
                     )
                 )
                 first, before = position + 1, acoustic[position]

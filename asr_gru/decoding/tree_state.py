@@ -15,11 +15,13 @@ Floats = npt.NDArray[np.float64]
 
 NODE, LAST, LM_STATE, WORDS_HASH, TRACE, PHONE, WORD, ONSET, END = range(9)
 """Rows of ``Hypotheses.ints``; those from TRACE on become an entry of the trace."""
-SCORE, ACOUSTIC, PEAK, LM_SCORE, SHORTFALL, CHARGED = range(6)
-"""Rows of ``Hypotheses.floats``; ACOUSTIC to LM_SCORE become an entry of the trace."""
-TRACED = slice(ACOUSTIC, LM_SCORE + 1)
+SCORE, ACOUSTIC, PEAK, LM_SCORE, POSTERIOR, SHORTFALL, CHARGED = range(7)
+"""Rows of ``Hypotheses.floats``; ACOUSTIC to POSTERIOR become an entry of the trace."""
+TRACED = slice(ACOUSTIC, POSTERIOR + 1)
+PLAIN_ROWS, HOT_ROWS = POSTERIOR + 1, CHARGED + 1
+"""Numbers of these rows without and with hot words."""
 PARENT, T_PHONE, T_WORD, T_ONSET, T_END = range(5)
-T_ACOUSTIC, T_PEAK, T_LM_SCORE = range(3)
+T_ACOUSTIC, T_PEAK, T_LM_SCORE, T_POSTERIOR = range(4)
 
 
 class Hypotheses(NamedTuple):
@@ -30,9 +32,10 @@ class Hypotheses(NamedTuple):
             model; hash of the completed words; newest entry of the trace, or -1; the newest phone,
             0 before the first; the word that it completed, or -1; its first and last frame, -1
             before the first.
-        floats: ``(4, n)``: score; its acoustic part; the newest phone's log-probability in its
-            surest frame; the completed word's language-model log-probability. With hot words
-            ``(6, n)``: then how much likelier the likeliest tokens are since the newest word
+        floats: ``(5, n)``: score; its acoustic part; the newest phone's log-probability in its
+            surest frame; the completed word's language-model log-probability; the logarithm of its
+            share of the probability of all hypotheses in the frame that completed it. With hot
+            words ``(7, n)``: then how much likelier the likeliest tokens are since the newest word
             began, in nats; and what the bonus of a phrase that has begun was reduced by.
     """
 
@@ -46,8 +49,9 @@ class Trace(NamedTuple):
     Attributes:
         ints: ``(5, n)``: parent or -1; phone; the word that it completed, or -1; its first and
             last frame.
-        floats: ``(3, n)``: acoustic score of the path up to the next phone; the phone's
-            log-probability in its surest frame; language-model log-probability of the word.
+        floats: ``(4, n)``: acoustic score of the path up to the next phone; the phone's
+            log-probability in its surest frame; language-model log-probability of the word; and
+            the logarithm of its share, as in ``Hypotheses``.
     """
 
     ints: Ints

@@ -29,6 +29,7 @@ from asr_gru.decoding.tree_state import (
     ONSET,
     PEAK,
     PHONE,
+    POSTERIOR,
     SCORE,
     SHORTFALL,
     TRACE,
@@ -136,10 +137,14 @@ def step(
     new_ints[WORD, longer:] = -1
     new_ints[ONSET, longer:] = new_ints[END, longer:]
     new_floats[PEAK, longer:] = log_prob[longer:]
-    new_floats[LM_SCORE, longer:] = 0.0
+    new_floats[LM_SCORE : POSTERIOR + 1, longer:] = 0.0
     ended = origin[whole:] - first_word
     new_ints[WORD, whole:] = words.word.take(ended)
     new_floats[LM_SCORE, whole:] = words.lm_score.take(ended)
+    if len(ended):
+        rank = ranks.take(kept) - (best if alone else best.take(owner))
+        total = np.bincount(owner, np.exp(rank))  # adds in order, so equally in any batch
+        new_floats[POSTERIOR, whole:] = rank[whole:] - np.log(total.take(owner[whole:]))
     entries = Trace(ints[TRACE:].take(parents, axis=1), floats[TRACED].take(parents, axis=1))
     return Hypotheses(new_ints, new_floats), owner, entries, stream.take(parents)
 

@@ -114,7 +114,8 @@ def words_of(
 def _unchanged(before: Hypothesis, after: Hypothesis) -> int:
     """Return the number of first words that are equal in all respects, for a word search.
 
-    The end of a word depends on the start of the next one, which has to be the same, too.
+    The end of a word depends on the start of the next one, and its confidence on that one's scores:
+    it has to be the same, too.
     """
     if before.words is None or after.words is None:
         return 0
@@ -136,7 +137,7 @@ def _confidence(
 ) -> float:
     is_of_tree_search = hypothesis.words is not None and hypothesis.match is None
     if times.confidence is not None and is_of_tree_search and hypothesis.words is not None:
-        return weighted_confidence(times.confidence, hypothesis, hypothesis.words[index])
+        return weighted_confidence(times.confidence, hypothesis, index)
     return word_confidence(hypothesis.token_log_probs[slice(*span)], times.temperature)
 
 

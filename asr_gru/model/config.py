@@ -93,6 +93,11 @@ class ConfidenceWeights(_Part, frozen=True, kw_only=True, forbid_unknown_fields=
         language: weight of the language model's log-probability of the word, in nats.
         duration: weight of the logarithm of the number of frames per token.
         tokens: weight of the logarithm of the number of tokens.
+        posterior: weight of the logit of the word's share of the probability of all hypotheses.
+        posterior_before: the same of the word before.
+        posterior_after: the same of the word after.
+        language_before: as ``language``, of the word before.
+        language_after: as ``language``, of the word after.
 
     Raises:
         ModelError: a weight is out of range.
@@ -105,6 +110,11 @@ class ConfidenceWeights(_Part, frozen=True, kw_only=True, forbid_unknown_fields=
     language: float = 0.0
     duration: float = 0.0
     tokens: float = 0.0
+    posterior: float = 0.0
+    posterior_before: float = 0.0
+    posterior_after: float = 0.0
+    language_before: float = 0.0
+    language_after: float = 0.0
 
     def __post_init__(self) -> None:
         if not all(abs(getattr(self, name)) <= 1_000 for name in self.__struct_fields__):

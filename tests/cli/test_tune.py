@@ -29,7 +29,8 @@ def test_tune_prints_each_setting_and_writes_the_best(run, word_model, tmp_path,
     tried = run("tune", folder, list_of_noise, "--rounds", "1", "--dry-run")
     assert tried.status == 0, tried.err
     assert words_of(folder) == before
-    tuned = run("tune", folder, list_of_noise, "--rounds", "1", "--limit", "3")
+    start = ("--set", "word_bonus=5")  # which invents words
+    tuned = run("tune", folder, list_of_noise, "--rounds", "1", "--limit", "3", *start)
     lines = tuned.out.splitlines()
     assert lines[0].split() == [
         *("language_weight", "blank_bias", "word_bonus", "noise", "mean", "WER", "%"),
@@ -87,6 +88,7 @@ def test_confidences_are_fitted_and_written(run, tmp_path):
     tried = run("tune", folder, lists, "--confidence", "--dry-run")
     assert tried.status == 0, tried.err
     assert tried.out.splitlines()[1].split()[:2] == ["list", "words"]
+    assert all(0 < float(cell) < 2 for cell in tried.out.splitlines()[2].split()[3:])
     fitted = run("tune", folder, lists, "--confidence")
     written = json.loads((folder / "config.json").read_text())["confidence"]
     printed = fitted.out.splitlines()[-2].split()

@@ -9,7 +9,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from asr_gru.decoding import TreeSearchParameters
+from asr_gru.decoding.tree_state import END, ONSET, POSTERIOR, SCORE, WORD
 from asr_gru.errors import ConfigError, Error, ModelError
+from tests.decoding.conftest import log_softmax
 from tests.decoding.words import (
     PRONUNCIATIONS,
     WORDS,
@@ -350,3 +352,42 @@ def test_the_probability_of_an_end_is_a_mean_over_hypotheses():
     assert probability(Ends(0.1), beam=1e4) == pytest.approx(0.1 * whole, rel=1e-5)
     unsure = tree_search(None)
     assert unsure.end_probability(unsure.start()) is None
+
+
+@pytest.mark.parametrize("together", [False, True])
+def test_a_posterior_is_the_share_of_the_hypothesis_when_its_word_was_completed(
+    random_rows, together
+):
+    decoder = tree_search(Bigrams(), beam=30.0, width=500, blank_skip=1, phone_floor=0)
+    lists = (
+        [random_rows(seed, 12, 4, 5.0) for seed in (3, 4)]
+        if together
+        else [random_rows(3, 12, 4, 5.0)]
+    )
+    states, completed = [decoder.start() for _ in lists], 0
+    for frame in range(12):
+        states = decoder.advance(states, [rows[frame : frame + 1] for rows in lists])
+        for state in states:
+            ints, floats = state.hypotheses
+            rank = floats[SCORE] + decoder._net.below_of(state.hypotheses)
+            share = rank - np.log(np.exp(rank).sum())
+            new = (ints[WORD] >= 0) & (ints[ONSET] == frame) & (ints[END] == frame)
+            assert floats[POSTERIOR, new] == pytest.approx(share[new])
+            assert (floats[POSTERIOR, ints[WORD] < 0] == 0).all()
+            completed += new.sum()
+    assert completed > 20
+    for state in states:
+        (best,) = decoder.best(decoder.finish(state))
+        assert best.words
+        assert all(word.posterior < 0 for word in best.words)
+        column = decoder.finish(state).hypotheses.floats[SCORE].argmax()
+        last = decoder.finish(state).hypotheses.floats[POSTERIOR, column]
+        assert best.words[-1].posterior == last
+
+
+def test_a_word_that_no_frame_completed_has_no_posterior():
+    decoder = tree_search(Bigrams(), beam=3.0, width=500)
+    rows = log_softmax(np.array([[0.0, 0.0, 0.0, 9.0]])).astype(np.float32)
+    (best,) = decode(decoder, rows)
+    assert best.words
+    assert best.words[-1].posterior == -math.inf
