@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from asr_gru.decoding.pronunciation_tree import build_tree
+from asr_gru.decoding.pronunciation_tree import build_tree, likeliest_first
 from asr_gru.decoding.tree_search import TreeSearch
 from asr_gru.decoding.tree_state import Ints
 from asr_gru.errors import ModelError
@@ -61,6 +61,8 @@ def word_search(
         word_of, log_probs = np.tile(word_of, 2), np.tile(log_probs, 2)
     words = model.words if model is not None else lexicon.words
     tree = build_tree(word_of, phones, starts, log_probs=log_probs)
+    if model is not None:
+        tree = likeliest_first(tree, model.unigram_log_probs)
     return TreeSearch(tree, words, len(symbols), model=model, parameters=parameters)
 
 

@@ -6,6 +6,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from asr_gru.decoding import build_tree, look_ahead
+from asr_gru.decoding.pronunciation_tree import likeliest_first
 from asr_gru.errors import ModelError
 
 PRONUNCIATION = st.tuples(
@@ -13,10 +14,13 @@ PRONUNCIATION = st.tuples(
 )
 
 
-def built(entries):
+def built(entries, log_probs=None):
     first = np.cumsum([0, *(len(phones) for _, phones in entries)])
     return build_tree(
-        [word for word, _ in entries], [p for _, phones in entries for p in phones], first
+        [word for word, _ in entries],
+        [p for _, phones in entries for p in phones],
+        first,
+        log_probs=log_probs,
     )
 
 
@@ -25,6 +29,15 @@ def path(tree, node):
     while node:
         phones, node = (int(tree.phone[node]), *phones), int(tree.parent[node])
     return phones
+
+
+def words_at(tree, node):
+    own = slice(*tree.first_word[node : node + 2])
+    return list(zip(tree.words[own].tolist(), tree.log_probs[own].tolist(), strict=True))
+
+
+def children_of(tree, node):
+    return tree.children[slice(*tree.first_child[node : node + 2])].tolist()
 
 
 @given(st.lists(PRONUNCIATION, min_size=1, max_size=40, unique=True))
@@ -53,6 +66,25 @@ def test_look_ahead_is_the_best_word_below(entries, seed):
         prefix = path(tree, node)
         below = [scores[w] for w, phones in entries if phones[: len(prefix)] == prefix]
         assert value == pytest.approx(max(below) - best)
+
+
+@given(st.lists(PRONUNCIATION, min_size=1, max_size=40, unique=True), st.integers(0, 99))
+def test_the_likeliest_nodes_come_first(entries, seed):
+    scores = np.random.default_rng(seed).normal(size=21) * 5
+    before = built(entries, -0.5 * np.arange(len(entries)))
+    tree = likeliest_first(before, scores)
+    look = look_ahead(tree, scores)
+    assert (np.diff(look) <= 1 / 16).all()
+    numbers = {path(before, node): node for node in range(len(before))}
+    assert sorted(path(tree, node) for node in range(len(tree))) == sorted(numbers)
+    for node in range(len(tree)):
+        old = numbers[path(tree, node)]
+        assert tree.depth[node] == before.depth[old]
+        assert words_at(tree, node) == words_at(before, old)
+        children, of_old = children_of(tree, node), children_of(before, old)
+        assert all(tree.parent[child] == node < child for child in children)
+        assert [path(tree, child) for child in children] == [path(before, c) for c in of_old]
+    assert tree.parent[0] == -1
 
 
 @pytest.mark.parametrize(
