@@ -160,7 +160,12 @@ def _vanishes(figures: Figures) -> Verdict:
 def _explodes(figures: Figures) -> Verdict:
     scaled = figures["reach"]["scaled"]
     growth = {name: max(norms) / norms[0] for name, norms in scaled.items()}
-    largest = {cell: figures["rows"][f"{cell}-no-clip"]["gradient"]["largest"] for cell in CELLS}
+    rows = figures["rows"]
+    largest = {
+        cell: rows[f"{cell}-no-clip"]["gradient"]["largest"]
+        for cell in CELLS
+        if f"{cell}-no-clip" in rows
+    }
     plain = max(value for name, value in growth.items() if name.startswith("rnn"))
     return Verdict(
         "In a plain RNN the gradient can explode.",

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -19,6 +20,8 @@ from recipes.cells.measure import parameters
 from recipes.minute import prepare
 
 ROWS = {row.name: row for row in rows.load_rows()}
+FOLDER = Path(report.__file__).parent
+LARGEST_PICTURE, ALL_PICTURES = 150_000, 800_000
 
 
 def small_net(**encoder) -> AcousticNet:
@@ -200,6 +203,16 @@ def test_a_difference_counts_if_it_is_larger_than_that_of_seeds():
     assert list(judged.values()).count(verdicts.NOT_MEASURED) == len(verdicts.CLAIMS) - 1
 
 
+def test_the_committed_report_is_that_of_its_figures():
+    figures = json.loads((FOLDER / "results.json").read_text(encoding="utf-8"))
+    assert set(figures["rows"]) | set(figures["diverged"]) <= set(ROWS)
+    assert (FOLDER / "report.md").read_text(encoding="utf-8") == report.render(figures)
+    sizes = [path.stat().st_size for path in (FOLDER / "pictures").glob("*.png")]
+    assert len(sizes) == 4
+    assert max(sizes) < LARGEST_PICTURE
+    assert sum(sizes) < ALL_PICTURES
+
+
 @pytest.fixture(scope="module")
 def speech(tmp_path_factory):
     folder = tmp_path_factory.mktemp("speech")
@@ -239,6 +252,13 @@ def test_mistakes_are_named(speech, tmp_path, capsys):
     with pytest.raises(SystemExit):
         main(arguments(speech, tmp_path, "--hours", "0"))
     assert "0 is not above 0" in capsys.readouterr().err
+
+
+def test_a_row_that_diverged_is_named(tmp_path):
+    assert rows.load_trained(tmp_path, "rnn") is None
+    figures = json.loads((FOLDER / "results.json").read_text(encoding="utf-8"))
+    text = report.render({**figures, "diverged": ["rnn-fast"]})
+    assert "`rnn-fast` diverged" in text
 
 
 def test_pictures_have_a_palette(tmp_path):
