@@ -31,6 +31,9 @@ LEVELS = (64, 80, 96, 112, 127, 144, 160)
 """How many steps the largest weight of an output may be; the best number is taken. Beyond
 ``LARGEST`` it is clipped, and at 64 no pair exceeds ``PAIR``."""
 
+BLOCK = 32
+"""Inputs whose errors are handed to those behind the block at once, which is faster."""
+
 DAMPING = 0.01
 """Share of the mean variance that is added to each input's variance (Frantar et al. 2022)."""
 
@@ -102,14 +105,22 @@ def round_weight(weight: Array, seen: InputStatistics | None = None) -> RoundedW
 def _rounded(wanted: Doubles, spread: Doubles) -> Doubles:
     """Return whole numbers near ``wanted`` within ``LARGEST`` and ``PAIR``."""
     wanted, whole = wanted.copy(), np.zeros_like(wanted)
-    low = high = np.zeros(wanted.shape[1])
-    for k in range(len(wanted)):
-        if k % 2 == 0:
-            low, high = np.full_like(low, -LARGEST), np.full_like(high, LARGEST)
-        else:
-            low = np.maximum(-LARGEST, -PAIR - np.minimum(whole[k - 1], 0.0))
-            high = np.minimum(LARGEST, PAIR - np.maximum(whole[k - 1], 0.0))
-        whole[k] = np.clip(np.rint(wanted[k]), low, high)
-        error = (wanted[k] - whole[k]) / spread[k, k]
-        wanted[k + 1 :] -= np.outer(spread[k, k + 1 :], error)
+    for first in range(0, len(wanted), BLOCK):
+        last = min(first + BLOCK, len(wanted))
+        errors = np.zeros((last - first, wanted.shape[1]))
+        for k in range(first, last):
+            low, high = _bounds(whole, k)
+            whole[k] = np.clip(np.rint(wanted[k]), low, high)
+            errors[k - first] = (wanted[k] - whole[k]) / spread[k, k]
+            wanted[k + 1 : last] -= np.outer(spread[k, k + 1 : last], errors[k - first])
+        wanted[last:] -= spread[first:last, last:].T @ errors
     return whole
+
+
+def _bounds(whole: Doubles, k: int) -> tuple[Doubles | int, Doubles | int]:
+    """Return the smallest and the largest weight of input ``k``, given that before it."""
+    if k % 2 == 0:
+        return -LARGEST, LARGEST
+    before = whole[k - 1]
+    low = np.maximum(-LARGEST, -PAIR - np.minimum(before, 0.0))
+    return low, np.minimum(LARGEST, PAIR - np.maximum(before, 0.0))

@@ -20,6 +20,7 @@ COMMANDS = {
     "benchmarks.accuracy.text_doubt": ["{manifest}"],
     "benchmarks.accuracy.confidence": ["{manifest}"],
     "benchmarks.accuracy.hot_words": ["{manifest}", "--count", "2", "--weights", "4"],
+    "benchmarks.accuracy.int8": ["{manifest}", "--calibration", "{manifest}"],
     "benchmarks.accuracy.level": ["{manifest}"],
     "benchmarks.accuracy.orders": [
         *("--noise", "{noise}", "--sentences", "4", "--snr", "24", "--open", "{manifest}"),
@@ -60,6 +61,7 @@ HEADERS = {
     "benchmarks.accuracy.text_doubt": "list text utterances median suspicious %",
     "benchmarks.accuracy.confidence": "confidence words correct %",
     "benchmarks.accuracy.hot_words": "list weight caution recall % rest WER % false/h misheard RTF",
+    "benchmarks.accuracy.int8": "in int8 MB KL of 99 % same %",
     "benchmarks.accuracy.level": "WER % en-small",
     "benchmarks.accuracy.orders": "dB voice right % words % wrong %",
     "benchmarks.accuracy.peers": "list words WER % RTF WER % RTF",
