@@ -42,7 +42,7 @@ def test_the_limits_are_those_of_the_page():
         f"more than {limits.doubt:g} nats per token",
         f"more than {100 * limits.clipped_ratio:g} % of the samples",
         f"below {limits.quietest_db:g} dB",
-        f"more than {100 * limits.silent_ratio:g} % of it",
+        f"more than {100 * limits.silent_ratio:g} % silence",
         f"shorter than {limits.shortest_s:g} s or longer than {limits.longest_s:g} s",
     ):
         assert text in PAGE

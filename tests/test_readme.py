@@ -92,3 +92,27 @@ def test_the_light_switch_prints_what_its_page_says(capsys):
     ).groups()
     exec(compile(example, "light switch", "exec"), {})  # noqa: S102
     assert capsys.readouterr().out == printed
+
+
+def _anchors(path):
+    """Return the anchors of a page's headings, as GitHub makes them."""
+    headings = re.findall(r"^#+ (.+)$", path.read_text(encoding="utf-8"), re.MULTILINE)
+    return {re.sub(r"[^\w -]", "", heading.lower()).replace(" ", "-") for heading in headings}
+
+
+def test_links_lead_to_files_and_headings():
+    pages = [
+        ROOT / "README.md",
+        *(p for d in ("docs", "recipes", "studies") for p in (ROOT / d).rglob("*.md")),
+    ]
+    links = 0
+    for page in pages:
+        for target in re.findall(r"\]\(([^)\s]+)\)", page.read_text(encoding="utf-8")):
+            if target.startswith(("http:", "https:", "mailto:")):
+                continue
+            name, _, anchor = target.partition("#")
+            path = (page.parent / name).resolve() if name else page
+            assert path.exists(), f"{page.name}: {target}"
+            assert not anchor or anchor in _anchors(path), f"{page.name}: {target}"
+            links += 1
+    assert links > 20
