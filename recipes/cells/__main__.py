@@ -55,7 +55,8 @@ def main(argv: Sequence[str] | None = None) -> int:
         arguments = sys.argv[1:] if argv is None else argv
         command = shlex.join(["python", "-m", "recipes.cells", *arguments])
         figures = {"command": command, **measure(plan, log)}
-        write_bytes(folder / "results.json", (json.dumps(figures, indent=1) + "\n").encode())
+        lines = [f"{json.dumps(key)}: {json.dumps(value)}" for key, value in figures.items()]
+        write_bytes(folder / "results.json", ("{" + ",\n".join(lines) + "}\n").encode())
         write_bytes(folder / "report.md", render(figures).encode())
     except Error as error:
         print(f"error: {error}", file=sys.stderr)

@@ -7,7 +7,6 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-import msgspec
 import numpy as np
 import torch
 
@@ -26,7 +25,7 @@ from asr_gru.training.report import Report
 from asr_gru.training.run import Run
 from asr_gru.training.validate import RATE_NAMES
 from recipes.cells.gates import net_gates
-from recipes.cells.gradients import features_of, net_reach, scale_recurrence
+from recipes.cells.gradients import features_of, net_reach, scale_recurrence, string_together
 from recipes.cells.measure import (
     align_words,
     bundled_search,
@@ -36,10 +35,10 @@ from recipes.cells.measure import (
     read_curves,
     training_speeds,
     utterance_scores,
-    word_score,
+    word_scores,
 )
 from recipes.cells.pictures import draw_errors, draw_gates, draw_gradients, draw_training
-from recipes.cells.rows import ATTENTION, load_trained, net_builder
+from recipes.cells.rows import ATTENTION, differences, load_trained, net_builder
 from recipes.cells.verdicts import baseline
 
 __all__ = ["Measurement", "measure"]
@@ -49,6 +48,8 @@ REACH_ROWS = (
     *("gru", "lstm", "rnn", "gru-uniform", "lstm-uniform", "rnn-uniform", "gru-conv"),
     ATTENTION,
 )
+LEVEL = 0.99
+"""Confidence level of differences: among two dozen rows, one in twenty would differ by luck."""
 SCALES = (0.5, 1.5, 2.0)
 """Factors of recurrent matrices; ``pictures.STYLES`` has a line for each."""
 SEQUENCES = 16
@@ -94,11 +95,7 @@ def measure(plan: Measurement, log: Callable[[str], None]) -> dict[str, Any]:
     by_key = {utterance.key: utterance.text for utterance in spoken}
     texts = [by_key[utterance.key] for utterance in corpus.utterances]
     if tokenizer.kind == "phones":
-        search = bundled_search(tokenizer)
-        for name in (name for name in MAIN_ROWS if name in nets):
-            log(f"word errors of {name}")
-            score = word_score(nets[name], corpus, texts, search, tokenizer)
-            rows[name]["WER"] = round(score.rate, 3)
+        _words(rows, nets, corpus, texts, tokenizer, log)
     log("gradients")
     reach = _reach(plan, nets, corpus)
     log("speed")
@@ -106,6 +103,7 @@ def measure(plan: Measurement, log: Callable[[str], None]) -> dict[str, Any]:
     figures: dict[str, Any] = {
         "rate": rate,
         "epochs": config.epochs,
+        "level": LEVEL,
         "frames": plan.frames,
         "frame_ms": 1000 * config.net.frame_samples / config.frontend.sample_rate,
         "data": {
@@ -154,30 +152,39 @@ def _rows(
                 "not finite": len(curves["gradient norm"]) - len(norms),
             },
         }
-    for name, row_figures in rows.items():
+    _compare(rows, scores, "versus")
+    return rows
+
+
+def _words(
+    rows: dict[str, Any],
+    nets: dict[str, AcousticNet],
+    corpus: Corpus,
+    texts: Sequence[str],
+    tokenizer: Tokenizer,
+    log: Callable[[str], None],
+) -> None:
+    """Add the word error rates of rows, with the search of the bundled model."""
+    search = bundled_search(tokenizer)
+    scores: dict[str, list[Score]] = {}
+    for name in (name for name in nets if name in MAIN_ROWS or "-seed-" in name):
+        log(f"word errors of {name}")
+        scores[name] = word_scores(nets[name], corpus, texts, search, tokenizer)
+        rows[name]["WER"] = round(sum(scores[name], Score()).rate, 3)
+    _compare(rows, scores, "words versus")
+
+
+def _compare(rows: dict[str, Any], scores: dict[str, list[Score]], key: str) -> None:
+    """Add under ``key`` how each row differs from its baseline."""
+    for name, own in scores.items():
         against = baseline(name)
         if against in scores and against != name:
-            found = compare(scores[against], scores[name], draws=2000)
-            row_figures["versus"] = {
+            found = compare(scores[against], own, share=LEVEL)
+            rows[name][key] = {
                 "difference": round(found.difference, 3),
                 "interval": [round(bound, 3) for bound in found.interval],
                 "significant": found.significant,
             }
-    return rows
-
-
-def differences(first: Stage, row: Stage) -> str:
-    """Return the keys in which the configuration of ``row`` differs, as in TOML."""
-    if row.name == ATTENTION:
-        return "self-attention on top"
-    base, own = (msgspec.to_builtins(stage.config) for stage in (first, row))
-    keys = []
-    for key, value in own.items():
-        for inner, its in value.items() if isinstance(value, dict) else ((None, value),):
-            before = base[key] if inner is None else base[key][inner]
-            if its != before:
-                keys.append(f"`{key if inner is None else f'{key}.{inner}'} = {its}`")
-    return ", ".join(keys)
 
 
 def _binned(curves: dict[str, list[float]]) -> dict[str, list[float]]:
@@ -195,7 +202,7 @@ def _reach(
     plan: Measurement, nets: dict[str, AcousticNet], corpus: Corpus
 ) -> dict[str, dict[str, list[float]]]:
     frame = next(iter(nets.values())).config.frame_samples
-    strings = _strings(corpus, (plan.frames + 5) * frame)
+    strings = string_together(corpus, (plan.frames + 5) * frame, SEQUENCES)
     configs = {row.name: row.config for row in plan.rows}
     reach: dict[str, dict[str, list[float]]] = {"initial": {}, "trained": {}, "scaled": {}}
 
@@ -215,19 +222,6 @@ def _reach(
 
 def _rounded(values: np.ndarray[Any, Any]) -> list[float]:
     return [float(f"{value:.4g}") for value in values]
-
-
-def _strings(corpus: Corpus, samples: int) -> list[np.ndarray[Any, np.dtype[np.float32]]]:
-    """Return recordings strung together until each string has ``samples`` samples."""
-    strings: list[np.ndarray[Any, np.dtype[np.float32]]] = []
-    index = 0
-    for _ in range(SEQUENCES):
-        parts: list[np.ndarray[Any, np.dtype[np.float32]]] = []
-        while sum(map(len, parts)) < samples:
-            parts.append(corpus.samples(index % len(corpus)))
-            index += 1
-        strings.append(np.concatenate(parts)[:samples])
-    return strings
 
 
 def _speed(

@@ -15,8 +15,17 @@ import torch
 from torch import Tensor, nn
 
 from asr_gru.nn.net import AcousticNet
+from asr_gru.training.audio_cache import Corpus
 
-__all__ = ["VISIBLE", "features_of", "gradient_norms", "horizon", "net_reach", "scale_recurrence"]
+__all__ = [
+    "VISIBLE",
+    "features_of",
+    "gradient_norms",
+    "horizon",
+    "net_reach",
+    "scale_recurrence",
+    "string_together",
+]
 
 Array = npt.NDArray[np.float64]
 VISIBLE = 0.01
@@ -46,6 +55,19 @@ def gradient_norms(run: Callable[[Tensor], Tensor], x: Tensor, frames: int, draw
         (gradient,) = torch.autograd.grad((last * direction).sum(), inputs)
         rows.append(gradient.double().norm(dim=-1).flip(0)[: frames + 1].T)
     return np.asarray(torch.cat(rows).numpy(), np.float64)
+
+
+def string_together(corpus: Corpus, samples: int, count: int) -> list[npt.NDArray[np.float32]]:
+    """Return ``count`` strings of recordings, each of ``samples`` samples."""
+    strings = []
+    index = 0
+    for _ in range(count):
+        parts: list[npt.NDArray[np.float32]] = []
+        while sum(map(len, parts)) < samples:
+            parts.append(corpus.samples(index % len(corpus)))
+            index += 1
+        strings.append(np.concatenate(parts)[:samples])
+    return strings
 
 
 def features_of(net: AcousticNet, recordings: Sequence[npt.NDArray[np.float32]]) -> Tensor:

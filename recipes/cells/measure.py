@@ -47,7 +47,7 @@ __all__ = [
     "read_curves",
     "training_speeds",
     "utterance_scores",
-    "word_score",
+    "word_scores",
 ]
 
 BATCH_S = 60.0
@@ -85,10 +85,10 @@ def bundled_search(tokenizer: Tokenizer) -> TreeSearch:
     return word_search(tokenizer.symbols, lexicon, model)
 
 
-def word_score(
+def word_scores(
     net: AcousticNet, corpus: Corpus, texts: Sequence[str], search: TreeSearch, tokens: Tokenizer
-) -> Score:
-    """Return the word errors of a network of phones with a search for words.
+) -> list[Score]:
+    """Return the word errors of each utterance, of a network of phones with a search for words.
 
     Args:
         net: the network.
@@ -97,13 +97,13 @@ def word_score(
         search: from ``bundled_search``.
         tokens: tokenizer of the network.
     """
-    total = Score()
+    scores = [Score()] * len(corpus)
     for index, log_probs in _log_probs(net, corpus):
         (state,) = search.advance([search.start()], [log_probs])
         best = search.best(search.finish(state))[0]
         found = " ".join(span.text for span in word_spans(best, tokens))
-        total += word_errors(texts[index], found)
-    return total
+        scores[index] = word_errors(texts[index], found)
+    return scores
 
 
 def _log_probs(net: AcousticNet, corpus: Corpus) -> Iterator[tuple[int, npt.NDArray[np.float32]]]:

@@ -42,10 +42,12 @@ Words begin at dotted lines and end at solid ones."""
 INTRO_TEXT = """\
 {train_utterances} utterances ({train_hours:.2f} h) to train on, {dev_utterances}
 ({dev_hours:.2f} h) to compare on; {epochs} epochs. {rate} is the {unit} error rate of greedy
-decoding, without a language model. Differences are to the row named beside them, with the 95 %
-interval of a paired bootstrap over utterances. Seeds alone differ by up to {spread:.1f} points, and
-a smaller difference is not counted as one. Words are found with the lexicon and the language model
-of the bundled model, at the default parameters of the search."""
+decoding, without a language model. Words are found with the lexicon and the language model of the
+bundled model, at the default parameters of the search.
+
+Differences are to the row named beside them, with the {level:.0f} % interval of a paired bootstrap
+over utterances. Seeds alone differ by up to {spread:.1f} points, and a smaller difference is not
+counted as one."""
 
 
 def render(figures: Figures) -> str:
@@ -57,6 +59,7 @@ def render(figures: Figures) -> str:
         rate=rate,
         unit="phone" if rate == "PER" else "word",
         spread=seed_spread(figures),
+        level=100 * figures["level"],
     )
     parts = [
         "# Recurrent cells, measured",

@@ -7,6 +7,8 @@ from collections.abc import Callable, Sequence
 from dataclasses import replace
 from pathlib import Path
 
+import msgspec
+
 from asr_gru.data.audio import duration_of
 from asr_gru.data.manifest import Utterance, read_manifest, write_manifest
 from asr_gru.errors import ConfigError, did_you_mean
@@ -19,7 +21,15 @@ from asr_gru.training.run import Run
 from asr_gru.training.stages import plan_stages
 from recipes.cells.attention import AttentionNet
 
-__all__ = ["ATTENTION", "choose_rows", "load_rows", "load_trained", "slice_lists", "train_rows"]
+__all__ = [
+    "ATTENTION",
+    "choose_rows",
+    "differences",
+    "load_rows",
+    "load_trained",
+    "slice_lists",
+    "train_rows",
+]
 
 RECIPE = Path(__file__).with_name("cells.toml")
 ATTENTION = "gru-attention"
@@ -109,3 +119,20 @@ def load_trained(folder: Path, name: str) -> AcousticNet | None:
     net = net_builder(name)(checkpoint.config.net, checkpoint.vocab_size, None)
     net.load_state_dict(checkpoint.ema or checkpoint.weights)
     return net.eval()
+
+
+def differences(first: Stage, row: Stage) -> str:
+    """Return the keys in which the configuration of ``row`` differs, as in TOML."""
+    if row.name == ATTENTION:
+        return "self-attention on top"
+    base, own = (msgspec.to_builtins(stage.config) for stage in (first, row))
+    keys = []
+    for key, value in own.items():
+        for inner, its in value.items() if isinstance(value, dict) else ((None, value),):
+            before = base[key] if inner is None else base[key][inner]
+            if its != before:
+                name = key if inner is None else f"{key}.{inner}"
+                keys.append(
+                    f"`{name} = {its:g}`" if isinstance(its, float) else f"`{name} = {its}`"
+                )
+    return ", ".join(keys)
