@@ -22,10 +22,10 @@ from asr_gru.decoding.tree_state import (
     TreeState,
 )
 
-__all__ = ["adopted", "moved"]
+__all__ = ["map_nodes", "transfer"]
 
 
-def moved(node: Ints, old: PronunciationTree, new: PronunciationTree, common: int) -> Ints:
+def map_nodes(node: Ints, old: PronunciationTree, new: PronunciationTree, common: int) -> Ints:
     """Map nodes of one tree to the nodes with the same phones in another; -1 if there is none.
 
     Args:
@@ -34,17 +34,17 @@ def moved(node: Ints, old: PronunciationTree, new: PronunciationTree, common: in
         new: a tree whose first ``common`` nodes are those of ``old``.
         common: number of nodes that both have.
     """
-    places = {each: _find(new, _path(old, each)) for each in set(node[node >= common].tolist())}
-    return np.array([places.get(each, each) for each in node.tolist()], np.int64)
+    mapped = {each: _find(new, _path(old, each)) for each in set(node[node >= common].tolist())}
+    return np.array([mapped.get(each, each) for each in node.tolist()], np.int64)
 
 
-def adopted(
+def transfer(
     state: TreeState, node: Ints, old: HotWords | None, new: HotWords | None, first: int
 ) -> TreeState:
     """Return a state with its hypotheses at other nodes and with other hot words.
 
     Args:
-        state: of a sentence that is not finished.
+        state: state of an unfinished sentence.
         node: ``(n,)`` new node of each hypothesis; -1 drops it.
         old: the hot words of the state.
         new: the new hot words.

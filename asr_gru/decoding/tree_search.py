@@ -15,15 +15,15 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import replace
-from functools import cached_property
+from functools import cached_property, partial
 
 import numpy as np
 
 from asr_gru.decoding.frame_search import FrameSearch
 from asr_gru.decoding.hot_words import HotWords
 from asr_gru.decoding.pronunciation_tree import PronunciationTree, best_words, look_ahead
-from asr_gru.decoding.protocol import Hypothesis, WordScore
-from asr_gru.decoding.tree_adopt import adopted, moved
+from asr_gru.decoding.protocol import Hypothesis
+from asr_gru.decoding.tree_adopt import map_nodes, transfer
 from asr_gru.decoding.tree_batch import TreeBatch
 from asr_gru.decoding.tree_hot import RARE, extended
 from asr_gru.decoding.tree_merge import mix
@@ -38,14 +38,11 @@ from asr_gru.decoding.tree_state import (
     LM_SCORE,
     LM_STATE,
     NODE,
-    PARENT,
     PHONE,
     PLAIN_ROWS,
     POSTERIOR,
     SCORE,
     T_WORD,
-    TRACE,
-    TRACED,
     WORD,
     WORDS_HASH,
     Floats,
@@ -54,6 +51,7 @@ from asr_gru.decoding.tree_state import (
     Trace,
     TreeState,
 )
+from asr_gru.decoding.tree_traceback import trace_back
 from asr_gru.decoding.word_model import WordModel
 from asr_gru.errors import ModelError
 
@@ -118,46 +116,38 @@ class TreeSearch(FrameSearch[TreeState]):
 
     def tuned(self, parameters: TreeSearchParameters) -> TreeSearch:
         """Return a search over the same words with these parameters."""
-        return TreeSearch(
-            self._base,
-            self.words,
-            self._tokens,
-            model=self._model,
-            parameters=parameters,
-            hot=self.hot,
-        )
+        return self._copy(parameters, self.hot)
 
     def with_hot_words(self, hot: HotWords | None) -> TreeSearch:
         """Return a search over the same words with these hot words instead of its own."""
         if hot is None:
             return self.plain
-        search = TreeSearch(
-            self._base,
-            self.words,
-            self._tokens,
-            model=self._model,
-            parameters=self.parameters,
-            hot=hot,
-        )
+        search = self._copy(self.parameters, hot)
         search.plain = self.plain
         return search
 
     @cached_property
     def plain(self) -> TreeSearch:
         """The same search without hot words; itself if it has none."""
-        if self.hot is None:
-            return self
+        return self if self.hot is None else self._copy(self.parameters, None)
+
+    def _copy(self, parameters: TreeSearchParameters, hot: HotWords | None) -> TreeSearch:
         return TreeSearch(
-            self._base, self.words, self._tokens, model=self._model, parameters=self.parameters
+            self._base,
+            self.words,
+            self._tokens,
+            model=self._model,
+            parameters=parameters,
+            hot=hot,
         )
 
     @cached_property
     def numbers(self) -> dict[str, int]:
         """The number of each word of the tree, without additional hot words."""
-        spoken = np.zeros(len(self.words), bool)
-        spoken[self._base.words] = True
+        in_tree = np.zeros(len(self.words), bool)
+        in_tree[self._base.words] = True
         return {
-            word: n for n, (word, one) in enumerate(zip(self.words, spoken, strict=True)) if one
+            word: n for n, (word, one) in enumerate(zip(self.words, in_tree, strict=True)) if one
         }
 
     @cached_property
@@ -195,11 +185,11 @@ class TreeSearch(FrameSearch[TreeState]):
         words that have been recognised stay.
         """
         hypotheses = state.hypotheses
-        node = moved(hypotheses.ints[NODE], other._tree, self._tree, len(self._base))
-        if node.max() < 0:  # all are within words that are gone
+        node = map_nodes(hypotheses.ints[NODE], other._tree, self._tree, len(self._base))
+        if node.max() < 0:  # all hypotheses are within words that the new search lacks
             hypotheses = other._completed(*hypotheses)
             node = hypotheses.ints[NODE]
-        return adopted(
+        return transfer(
             replace(state, hypotheses=hypotheses), node, other.hot, self.hot, len(self.words)
         )
 
@@ -307,42 +297,4 @@ class TreeSearch(FrameSearch[TreeState]):
         return Hypotheses(ints, floats)
 
     def _hypothesis(self, state: TreeState, column: int, log_prob: float) -> Hypothesis:
-        ints, floats = state.hypotheses
-        entries, parent = [], state.trace.ints[PARENT]
-        entry = int(ints[TRACE, column])
-        while entry >= state.settled:
-            entries.append(entry)
-            entry = int(parent[entry])
-        chain = [*range(entry + 1), *reversed(entries)]
-        last = [column] if ints[PHONE, column] else []
-        phones, words, onsets, ends = np.concatenate(
-            (state.trace.ints[1:, chain], ints[PHONE:, last]), axis=1
-        ).tolist()
-        acoustic, peaks, language, posterior = np.concatenate(
-            (state.trace.floats[:, chain], floats[TRACED, last]), axis=1
-        ).tolist()
-        if last:
-            acoustic[-1] += state.blank_score
-        spoken, first, before = [], 0, 0.0
-        for position, word in enumerate(words):
-            if word >= 0:
-                spoken.append(
-                    WordScore(
-                        self.spelling(word, state.extra),
-                        first,
-                        position + 1,
-                        acoustic[position] - before,
-                        language[position],
-                        posterior[position],
-                    )
-                )
-                first, before = position + 1, acoustic[position]
-        count = first if state.finished else len(phones)
-        return Hypothesis(
-            tuple(phones[:count]),
-            tuple(onsets[:count]),
-            log_prob,
-            token_log_probs=tuple(peaks[:count]),
-            ends=tuple(end + 1 for end in ends[:count]),
-            words=tuple(spoken),
-        )
+        return trace_back(state, column, log_prob, partial(self.spelling, extra=state.extra))
