@@ -34,18 +34,19 @@ def orthogonalise(matrix: Tensor, dtype: torch.dtype | None = None) -> Tensor:
     """Bring all singular values of ``matrix`` close to 1 (0.7 to 1.2), by Newton-Schulz.
 
     Args:
-        matrix: ``(rows, columns)``.
+        matrix: ``(rows, columns)``, or several of one shape, ``(matrices, rows, columns)``.
         dtype: type of the products; default: that of ``matrix``.
     """
     a, b, c = COEFFICIENTS
-    tall = matrix.shape[0] > matrix.shape[1]
-    x = matrix.T if tall else matrix
-    x = (x / x.norm().clamp(min=1e-7)).to(dtype or matrix.dtype)
+    tall = matrix.shape[-2] > matrix.shape[-1]
+    multiply_add = torch.addmm if matrix.ndim == 2 else torch.baddbmm
+    x = matrix.mT if tall else matrix
+    x = (x / x.norm(dim=(-2, -1), keepdim=True).clamp(min=1e-7)).to(dtype or matrix.dtype)
     for _ in range(STEPS):
-        square = x @ x.T
-        square = torch.addmm(square, square, square, beta=b, alpha=c)
-        x = torch.addmm(x, square, x, beta=a)
-    return (x.T if tall else x).to(matrix.dtype)
+        square = x @ x.mT
+        square = multiply_add(square, square, square, beta=b, alpha=c)
+        x = multiply_add(x, square, x, beta=a)
+    return (x.mT if tall else x).to(matrix.dtype)
 
 
 class Muon(torch.optim.Optimizer):

@@ -1,0 +1,1 @@
+"""Training on a GPU for a few minutes: recordings packed, decoded into memory, augmented there."""
