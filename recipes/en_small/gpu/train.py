@@ -62,8 +62,9 @@ def train(
     while clock.progress() < 1.0:
         if trainer.corpus.refresh():
             log(f"{trainer.corpus.parts} parts, {len(trainer.corpus.samples) / 57.6e6:.1f} h")
-        epoch = draw_training(trainer.corpus, trainer.config, random)
-        for frames, draws in batcher.feed(epoch, random):
+        batches = _epoch(trainer, batcher, random)
+        while (batch := trainer.wait_for(batches)) is not None:
+            frames, draws = batch
             progress = clock.progress()
             if progress >= 1.0:
                 break
@@ -76,6 +77,12 @@ def train(
         write_result(trainer.checkpoint(), out, "best")
     write_result(trainer.checkpoint(), out, "last")
     write_bytes(out / "tokens.txt", (head / "tokens.txt").read_bytes())
+
+
+def _epoch(
+    trainer: Trainer, batcher: Batcher, random: np.random.Generator
+) -> Iterator[tuple[int, Draws]]:
+    yield from batcher.feed(draw_training(trainer.corpus, trainer.config, random), random)
 
 
 class Clock:
@@ -115,6 +122,7 @@ class _Meter:
     tokens: float = 0.0
     audio_s: float = 0.0
     padded_s: float = 0.0
+    waiting_s: float = 0.0
     since: float = 0.0
 
 
@@ -169,6 +177,13 @@ class Trainer:
         self._average()
         self.steps += 1
         self._report(draws, loss.detach(), tokens, frames, lr, progress)
+
+    def wait_for(self, batches: Iterator[tuple[int, Draws]]) -> tuple[int, Draws] | None:
+        """Return the next batch, or None, and count the time that choosing it took."""
+        began = time.monotonic()
+        batch = next(batches, None)
+        self._meter.waiting_s += time.monotonic() - began
+        return batch
 
     def _valid(self, draws: Draws) -> Ints:
         net = self.config.net
@@ -227,10 +242,12 @@ class Trainer:
             return
         loss_per_token = float(meter.loss) / max(1.0, meter.tokens)
         now = time.monotonic()
+        seconds = now - meter.since
         self.log(
             f"step {self.steps}  {100 * progress:.1f} %  loss {loss_per_token:.4f}  lr {lr:.5f}  "
-            f"{meter.audio_s / (now - meter.since):.0f} times real time, "
-            f"{now - meter.since:.1f} s, {100 * meter.audio_s / meter.padded_s:.0f} % filled"
+            f"{meter.audio_s / seconds:.0f} times real time, {seconds:.1f} s, "
+            f"{100 * meter.waiting_s / seconds:.1f} % waiting, "
+            f"{100 * meter.audio_s / meter.padded_s:.0f} % filled"
         )
         self._meter = _Meter(torch.zeros((), device=self.device), since=now)
 
