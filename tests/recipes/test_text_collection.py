@@ -14,6 +14,7 @@ import pytest
 from recipes.en_small.text import collect, extract, vocabulary
 from recipes.en_small.text.clauses import split_clauses
 from recipes.en_small.text.leaks import LeakFilter
+from recipes.en_small.text.numbers import DIGITS, spoken_numbers
 from recipes.en_small.text.snapshot import find_snapshot, read_files
 from recipes.en_small.text.sources import SOURCES, Source
 
@@ -318,3 +319,14 @@ def test_grams_are_hashed_apart():
     """All 7-grams over a small alphabet have different hashes, so that none leaks by accident."""
     leaks = LeakFilter([" ".join(np.base_repr(i, 3).zfill(9)) for i in range(3**9)])
     assert len(leaks._grams) == 3**7
+
+
+def test_spoken_numbers_are_short_lines_of_words_that_repeat_exactly():
+    lines = spoken_numbers(3_000)
+    assert lines == spoken_numbers(3_000)
+    assert lines != spoken_numbers(3_000, seed=2)
+    assert {line for line in lines if " " not in line} >= set(DIGITS)
+    assert max(len(line.split()) for line in lines) == 6
+    assert set("".join(lines)) <= set("abcdefghijklmnopqrstuvwxyz' ")
+    expected = ("one two three", "twenty first", "five o'clock", "oh ", "percent", "point", "march")
+    assert all(any(part in line for line in lines) for part in expected)
