@@ -100,5 +100,5 @@ def own_pronunciations(search: TreeSearch, symbols: Sequence[str]) -> dict[str, 
         return {}
     return {
         search.spelling(word): [" ".join([symbols[token] for token in way]) for way in ways]
-        for word, ways in search.hot.spoken.items()
+        for word, ways in search.hot.pronunciations.items()
     }

@@ -36,7 +36,7 @@ class HotWords:
 
     Attributes:
         phrases: phrases with their bonuses.
-        spoken: additional pronunciations, as token ids, by word number.
+        pronunciations: additional pronunciations, as token ids, by word number.
         first: number of the first word that the lexicon lacks.
         extra: spellings of these words.
         caution: fraction of a phrase's acoustic shortfall that is subtracted from its bonus.
@@ -46,7 +46,7 @@ class HotWords:
 
     phrases: tuple[Phrase, ...]
     first: int
-    spoken: Mapping[int, tuple[tuple[int, ...], ...]] = field(default_factory=dict)
+    pronunciations: Mapping[int, tuple[tuple[int, ...], ...]] = field(default_factory=dict)
     extra: tuple[str, ...] = ()
     caution: float = 0.0
     states: int = field(init=False)
@@ -109,16 +109,16 @@ class HotWords:
             key = state.take(left) * self._stride + words.take(left)
             place = np.minimum(self._keys.searchsorted(key), len(self._keys) - 1)
             found = self._keys.take(place) == key
-            there, place = left[found], place[found]
+            matched, place = left[found], place[found]
             earned, ahead = self._earned.take(place), self._ahead.take(place)
-            gains[there] += earned + ahead
-            after[there] = self._next.take(place)
+            gains[matched] += earned + ahead
+            after[matched] = self._next.take(place)
             if shortfall is not None:
-                due = before.take(there) + self.caution * shortfall.take(there)
+                due = before.take(matched) + self.caution * shortfall.take(matched)
                 ends = earned > 0
                 due = np.minimum(due, np.where(ends, earned, ahead))
-                gains[there] -= due
-                charge[there] = np.where(ends, 0.0, due)
+                gains[matched] -= due
+                charge[matched] = np.where(ends, 0.0, due)
             left = left[~found & (state.take(left) > 0)]
             before[left] = 0.0
             state = state.copy()
@@ -137,10 +137,10 @@ class _Trie:
     Attributes:
         states: number of inner nodes.
         edges: child of an inner node, by node and word.
-        failure: of each node, its longest proper suffix that is a prefix of a phrase.
-        kept: of each node, itself if it is an inner node, otherwise its first inner failure.
+        failure: longest proper suffix of each node that is a prefix of a phrase.
+        kept: each node itself if it is an inner node, otherwise its first inner failure node.
         pending: bonus that each node has got in advance.
-        earned: of each node, the bonuses of all phrases that end there.
+        earned: sum of the bonuses of all phrases that end at each node.
     """
 
     def __init__(self, phrases: Sequence[Phrase]) -> None:

@@ -67,16 +67,19 @@ class _Rows(NamedTuple):
     last: Ints
 
 
-def build_phone_graph(graph: WordGraph, spoken: PronunciationTable) -> PhoneGraph:
+def build_phone_graph(graph: WordGraph, pronunciations: PronunciationTable) -> PhoneGraph:
     """Expand the words of a word graph to their pronunciations.
 
     Raises:
         ConfigError: the graph becomes too large.
         ModelError: a word has no pronunciation.
     """
-    if len(spoken.first) <= len(graph.words) or np.diff(spoken.first).min(initial=1) < 1:
+    if (
+        len(pronunciations.first) <= len(graph.words)
+        or np.diff(pronunciations.first).min(initial=1) < 1
+    ):
         raise ModelError("a word without a pronunciation; give it one")
-    rows = _rows(graph, spoken)
+    rows = _rows(graph, pronunciations)
     count = len(rows.source)
 
     # A row adds a node for each phone after the prefix that it shares with the previous row.
@@ -159,17 +162,17 @@ def build_phone_graph(graph: WordGraph, spoken: PronunciationTable) -> PhoneGrap
     )
 
 
-def _rows(graph: WordGraph, spoken: PronunciationTable) -> _Rows:
-    variants = np.diff(spoken.first)[graph.word]
+def _rows(graph: WordGraph, pronunciations: PronunciationTable) -> _Rows:
+    variants = np.diff(pronunciations.first)[graph.word]
     arc = np.repeat(np.arange(len(graph.word)), variants)
-    way = ranges(spoken.first[graph.word], variants)
-    begin, inner = spoken.starts[way], np.diff(spoken.starts)[way] - 1
+    way = ranges(pronunciations.first[graph.word], variants)
+    begin, inner = pronunciations.starts[way], np.diff(pronunciations.starts)[way] - 1
     longest = int(inner.max(initial=0))
     if len(arc) * longest > MAX_CELLS:
         raise ConfigError("too many words and pronunciations; listen for fewer phrases")
     table = np.zeros((len(arc), longest), np.uint16)
     at = np.repeat(np.arange(len(arc)), inner)
-    table[at, ranges(np.zeros_like(inner), inner)] = spoken.tokens[ranges(begin, inner)]
+    table[at, ranges(np.zeros_like(inner), inner)] = pronunciations.tokens[ranges(begin, inner)]
     source = graph.source[arc]
     keys = np.empty((len(arc), longest + 2), np.uint16)
     keys[:, 0], keys[:, 1] = source >> 16, source & 0xFFFF
@@ -183,5 +186,5 @@ def _rows(graph: WordGraph, spoken: PronunciationTable) -> _Rows:
         graph.weight[arc],
         table[order],
         inner,
-        spoken.tokens[spoken.starts[way + 1] - 1],
+        pronunciations.tokens[pronunciations.starts[way + 1] - 1],
     )

@@ -43,7 +43,7 @@ class TreeBatch(StreamBatch[TreeState]):
         sizes = [state.trace.ints.shape[1] - state.settled for state in states]
         offsets = np.cumsum([0, *sizes])
         ints, floats = _joined([state.hypotheses for state in states])
-        trace = Trace(*_joined([_behind(state) for state in states]))
+        trace = Trace(*_joined([_unsettled(state) for state in states]))
         streams = np.arange(len(states))
         self._stream = streams.repeat([state.hypotheses.ints.shape[1] for state in states])
         owner = streams.repeat(sizes)
@@ -53,8 +53,8 @@ class TreeBatch(StreamBatch[TreeState]):
                 np.maximum(pointers - settled, -1, out=pointers)
             else:
                 first = settled.take(whose)
-                moved = pointers - first + offsets.take(whose)
-                pointers[:] = np.where(pointers < first, -1, moved)
+                shifted = pointers - first + offsets.take(whose)
+                pointers[:] = np.where(pointers < first, -1, shifted)
         self._hypotheses = Hypotheses(ints, floats)
         self._next_entry = int(offsets[-1])
         self._entries, self._owners = [trace], [owner]
@@ -168,8 +168,8 @@ class TreeBatch(StreamBatch[TreeState]):
         )
 
 
-def _behind(state: TreeState) -> Trace:
-    """Return the entries behind the settled ones."""
+def _unsettled(state: TreeState) -> Trace:
+    """Return the entries after the settled ones."""
     return Trace(state.trace.ints[:, state.settled :], state.trace.floats[:, state.settled :])
 
 
@@ -227,8 +227,8 @@ def _columns(part: Hypotheses | Trace, index: Ints) -> Pair:
     return part.ints.take(index, axis=1), part.floats.take(index, axis=1)
 
 
-def _between(part: Hypotheses | Trace, first: int, behind: int) -> Pair:
+def _between(part: Hypotheses | Trace, first: int, stop: int) -> Pair:
     """Return a range of columns: the original arrays if it covers all, copies otherwise."""
-    if behind - first == part.ints.shape[1]:
+    if stop - first == part.ints.shape[1]:
         return part
-    return part.ints[:, first:behind].copy(), part.floats[:, first:behind].copy()
+    return part.ints[:, first:stop].copy(), part.floats[:, first:stop].copy()

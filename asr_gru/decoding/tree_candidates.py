@@ -164,8 +164,8 @@ def complete(frame: Frame, grown: Candidates) -> Words:
     node = grown.ints[PLACE] >> net.shift
     count = net.word_count.take(node)
     found = grown.at(np.arange(len(count)).repeat(count))
-    spoken = ranges(tree.first_word.take(node), count)
-    word, source = tree.words.take(spoken), found.ints[SOURCE]
+    entry = ranges(tree.first_word.take(node), count)
+    word, source = tree.words.take(entry), found.ints[SOURCE]
     shortfall = charged = found.floats[LOG_PROB]  # only hot words need others
     if net.hot is not None:
         shortfall, charged = found.floats[NEW_SHORTFALL], floats[-1].take(source)
@@ -173,7 +173,7 @@ def complete(frame: Frame, grown: Candidates) -> Words:
         ints[LM_STATE].take(source), word, shortfall, charged
     )
     if net.weighted_pronunciations:
-        log_prob = tree.log_probs.take(spoken)
+        log_prob = tree.log_probs.take(entry)
         lm_score = lm_score + log_prob
         gain = gain + net.parameters.language_weight * log_prob
     found.ints[PLACE] &= net.mask

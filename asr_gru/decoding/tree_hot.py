@@ -23,10 +23,10 @@ def extended(tree: PronunciationTree, hot: HotWords) -> PronunciationTree:
     Their nodes follow those of the tree, whose numbers stay. ``first_child`` does not list the
     root's new children; their parent is the root all the same.
     """
-    words = [word for word, ways in hot.spoken.items() for _ in ways]
+    words = [word for word, ways in hot.pronunciations.items() for _ in ways]
     if not words:
         return tree
-    ways = list(chain.from_iterable(hot.spoken.values()))
+    ways = list(chain.from_iterable(hot.pronunciations.values()))
     starts = np.cumsum([0, *map(len, ways)])
     own = build_tree(words, [*chain.from_iterable(ways)], starts)
     more, of_root = len(tree) - 1, int(own.first_child[1])
@@ -46,7 +46,7 @@ def extended(tree: PronunciationTree, hot: HotWords) -> PronunciationTree:
 
 @dataclass(frozen=True, slots=True)
 class _Paths:
-    """Nodes on the way to words, ``(n,)`` each: the word's row, node, depth, depth of its end."""
+    """Nodes on the paths to words, ``(n,)``: row of the word, node, depth, depth of the end."""
 
     row: Ints
     node: Ints
@@ -55,13 +55,13 @@ class _Paths:
 
 
 class HotLook:
-    """What hot words add to the look-ahead, which only compares hypotheses.
+    """The effect of hot words on the look-ahead, which is only used to compare hypotheses.
 
-    On the way through a word its bonus is given phone by phone, less what its shortfall takes off
-    so far, and taken back elsewhere.
+    The bonus of a word is granted phone by phone, minus the effect of its shortfall so far, and
+    taken back elsewhere.
 
     Args:
-        tree: with the hot words in it.
+        tree: the tree, including hot words.
         hot: the hot words.
         look: ``(nodes,)`` weighted look-ahead of each node.
         below: ``(nodes,)`` the same without words that end at the node.
@@ -98,7 +98,7 @@ class HotLook:
         """Return look-aheads of hypotheses.
 
         Args:
-            node: where each is.
+            node: node of each hypothesis.
             lm_state: as in ``LM_STATE``.
             shortfall: as in ``SHORTFALL``.
         """
@@ -133,19 +133,19 @@ class HotLook:
             key = state * self._nodes + node
             place = np.minimum(self._keys.searchsorted(key), len(self._keys) - 1)
             goes_on = np.where(self._keys.take(place) == key, table.take(place) - charge, goes_on)
-        given = np.where(node > 0, self._hot.pending.take(state), 0.0)
-        values[begun] = np.maximum(values.take(begun) - given, goes_on)
+        advance = np.where(node > 0, self._hot.pending.take(state), 0.0)
+        values[begun] = np.maximum(values.take(begun) - advance, goes_on)
         return values
 
 
 def _paths_to(tree: PronunciationTree, words: Ints) -> _Paths:
     """Return the nodes below the root that lead to each row of ``words``."""
-    (spoken,) = np.isin(tree.words, words).nonzero()
-    end = tree.first_word.searchsorted(spoken, "right") - 1
+    (entry,) = np.isin(tree.words, words).nonzero()
+    end = tree.first_word.searchsorted(entry, "right") - 1
     order = words.argsort(kind="stable")
     ordered = words.take(order)
-    low = ordered.searchsorted(tree.words.take(spoken))
-    high = ordered.searchsorted(tree.words.take(spoken), "right")
+    low = ordered.searchsorted(tree.words.take(entry))
+    high = ordered.searchsorted(tree.words.take(entry), "right")
     count = high - low
     row = order.take(np.arange(count.sum()) + (low - count.cumsum() + count).repeat(count))
     node = end.repeat(count)

@@ -52,7 +52,7 @@ def narrow(kept: Ints, owner: Ints, rank: Floats, width: int, streams: int) -> I
         owner: ``(n,)`` whose each is.
         rank: ``(n,)`` how they compare.
         width: most of a stream, but for ties.
-        streams: how many there are.
+        streams: number of streams.
     """
     if len(kept) <= width:
         return kept

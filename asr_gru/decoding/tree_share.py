@@ -47,24 +47,24 @@ class _Best(NamedTuple):
 def likely_tokens(states: Sequence[TreeState], net: Network, share: float) -> list[int]:
     """Return how many tokens of each best hypothesis belong to probable words.
 
-    A hypothesis counts for a word where it has the same words up to it, or stands at a node at
-    which that word ends.
+    A hypothesis counts for a word if it has the same words up to it, or is at a node where that
+    word ends.
 
     Args:
-        states: of distinct streams, each counted for itself.
+        states: states of distinct streams.
         net: the search network.
-        share: of the probability of all hypotheses of a stream, above 0.
+        share: minimum share of the probability of all hypotheses of a stream, above 0.
     """
     best = [_best(state, net) for state in states]
     tokens = [state.settled for state in states]
-    asked = [place for place, one in enumerate(best) if one.words]
-    if not asked:
+    worded = [index for index, one in enumerate(best) if one.words]
+    if not worded:
         return tokens
-    masses = _masses([states[place] for place in asked], [best[place] for place in asked], net)
-    for place, mass in zip(asked, masses, strict=True):
+    masses = _masses([states[i] for i in worded], [best[i] for i in worded], net)
+    for index, mass in zip(worded, masses, strict=True):
         whole, *shares = reversed(list(accumulate(reversed(mass))))
         likely = next((n for n, one in enumerate(shares) if one < share * whole), len(shares))
-        tokens[place] += best[place].ends[likely - 1] + 1 if likely else 0
+        tokens[index] += best[index].ends[likely - 1] + 1 if likely else 0
     return tokens
 
 
@@ -88,7 +88,7 @@ def _best(state: TreeState, net: Network) -> _Best:
 
 
 def _masses(states: Sequence[TreeState], best: Sequence[_Best], net: Network) -> list[list[float]]:
-    """Return for each stream the mass of the hypotheses that have 0, 1, 2, ... of its words."""
+    """Return the probability of the hypotheses that have 0, 1, 2, ... of each stream's words."""
     ints = np.concatenate(
         [
             state.hypotheses.ints.take(one.counted, axis=1)
@@ -99,17 +99,17 @@ def _masses(states: Sequence[TreeState], best: Sequence[_Best], net: Network) ->
     stream = np.arange(len(states)).repeat([len(one.counted) for one in best])
     lengths = np.array([len(one.words) for one in best])
     first = np.cumsum(lengths + 1) - lengths - 1
-    spoken = np.concatenate([[*one.words, -2] for one in best])
-    words, alike = _agreement(states, ints, stream, spoken, first)
-    (unfinished,) = ((words == alike) & (alike < lengths.take(stream))).nonzero()
+    best_words = np.concatenate([[*one.words, -2] for one in best])
+    words, agreeing = _agreement(states, ints, stream, best_words, first)
+    (unfinished,) = ((words == agreeing) & (agreeing < lengths.take(stream))).nonzero()
     node = ints[NODE].take(unfinished)
     count = net.word_count.take(node)
-    here = net.tree.words.take(ranges(net.tree.first_word.take(node), count))
+    ending = net.tree.words.take(ranges(net.tree.first_word.take(node), count))
     owner = unfinished.repeat(count)
-    expected = spoken.take(first.take(stream.take(owner)) + alike.take(owner))
-    alike[owner[here == expected]] += 1
+    expected = best_words.take(first.take(stream.take(owner)) + agreeing.take(owner))
+    agreeing[owner[ending == expected]] += 1
     mass = np.exp(np.concatenate([one.rank for one in best]))
-    masses = np.bincount(first.take(stream) + alike, mass, len(spoken)).tolist()
+    masses = np.bincount(first.take(stream) + agreeing, mass, len(best_words)).tolist()
     return [
         masses[begin : begin + length + 1]
         for begin, length in zip(first.tolist(), lengths.tolist(), strict=True)
@@ -117,16 +117,16 @@ def _masses(states: Sequence[TreeState], best: Sequence[_Best], net: Network) ->
 
 
 def _agreement(
-    states: Sequence[TreeState], ints: Ints, stream: Ints, spoken: Ints, first: Ints
+    states: Sequence[TreeState], ints: Ints, stream: Ints, best_words: Ints, first: Ints
 ) -> tuple[Ints, Ints]:
-    """Return how many words hypotheses have behind the settled entries, and how many like spoken.
+    """Return the number of words after the settled ones, and how many equal those of the best.
 
     Args:
-        states: of the streams.
+        states: states of the streams.
         ints: columns of the hypotheses.
-        stream: ``(n,)`` whose each is.
-        spoken: words of the best of each stream, and -2 after its last.
-        first: ``(streams,)`` where those of each begin.
+        stream: ``(n,)`` stream of each hypothesis.
+        best_words: words of the best hypothesis of each stream, each followed by -2.
+        first: ``(streams,)`` index of the first word of each stream in ``best_words``.
     """
     sizes = [state.trace.ints.shape[1] - state.settled for state in states]
     settled = np.array([state.settled for state in states])
@@ -142,12 +142,12 @@ def _agreement(
     words = ends.astype(np.int64)
     for jump in steps:
         words = words + words[jump]
-    begin, own = first.take(owner), words[:-1]
-    last = np.append(first[1:], len(spoken)).take(owner) - 1
-    expected = spoken.take(np.minimum(begin + own - 1, last), mode="clip")
-    alike = np.full(len(word), len(word))
-    alike[:-1] = np.where(ends[:-1] & (word[:-1] != expected), own - 1, len(word))
+    begin, count = first.take(owner), words[:-1]
+    last = np.append(first[1:], len(best_words)).take(owner) - 1
+    expected = best_words.take(np.minimum(begin + count - 1, last), mode="clip")
+    agreeing = np.full(len(word), len(word))
+    agreeing[:-1] = np.where(ends[:-1] & (word[:-1] != expected), count - 1, len(word))
     for jump in steps:
-        alike = np.minimum(alike, alike[jump])
-    asked = slice(entries.shape[1], len(word) - 1)
-    return words[asked], np.minimum(words, alike)[asked]
+        agreeing = np.minimum(agreeing, agreeing[jump])
+    own = slice(entries.shape[1], len(word) - 1)
+    return words[own], np.minimum(words, agreeing)[own]

@@ -100,11 +100,11 @@ def step(
     source, place = all_of.ints.take(near, axis=1)
     ranks = ranks.take(near)
     history = ints[LM_STATE : WORDS_HASH + 1].take(source, axis=1)
-    behind = int(near.searchsorted(first_word))
-    if behind < len(near):
-        ended = near[behind:] - first_word
-        history[0, behind:] = words.lm_state.take(ended)
-        history[1, behind:] = mix(history[1, behind:], words.word.take(ended) + 1)
+    first_ended = int(near.searchsorted(first_word))
+    if first_ended < len(near):
+        ended = near[first_ended:] - first_word
+        history[0, first_ended:] = words.lm_state.take(ended)
+        history[1, first_ended:] = mix(history[1, first_ended:], words.word.take(ended) + 1)
     spread, places = place, net.places
     if not alone:
         owner = owner.take(near)
@@ -131,7 +131,7 @@ def step(
     new_ints[END, repeated:] = frames if alone else frames.take(owner[repeated:])
     peak = new_floats[PEAK, repeated:longer]
     np.maximum(peak, log_prob[repeated:longer], out=peak)
-    number, parents = _left_behind(ints, source[longer:], next_entry)
+    number, parents = _trace_entries(ints, source[longer:], next_entry)
     new_ints[TRACE, longer:] = number
     new_ints[PHONE, longer:] = last[longer:]
     new_ints[WORD, longer:] = -1
@@ -160,8 +160,8 @@ def _raise(best: Floats, owner: Ints, values: Floats) -> None:
     np.maximum.at(best, owner, values)
 
 
-def _left_behind(ints: Ints, left: Ints, next_entry: int) -> tuple[Ints, Ints]:
-    """Return the trace entry behind each hypothesis that grew, and whose newest phones these are.
+def _trace_entries(ints: Ints, left: Ints, next_entry: int) -> tuple[Ints, Ints]:
+    """Return the trace entry of each extended hypothesis, and the hypotheses with these phones.
 
     Hypotheses that grew from the same one share its entry; one without a phone leaves none.
     """

@@ -104,7 +104,9 @@ def brute_force(
     )
     if hot is not None:
         names += hot.extra
-        lexicon += tuple((word, way, 0.0) for word, ways in hot.spoken.items() for way in ways)
+        lexicon += tuple(
+            (word, way, 0.0) for word, ways in hot.pronunciations.items() for way in ways
+        )
     acoustic: dict[tuple[int, ...], float] = {}
     for path in itertools.product(range(rows.shape[1]), repeat=len(rows)):
         phones = tuple(token for token, _ in itertools.groupby(path) if token)
