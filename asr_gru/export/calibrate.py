@@ -11,6 +11,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
+from asr_gru.errors import DataError
 from asr_gru.export.rounding import InputStatistics
 from asr_gru.nn.net import AcousticNet, pad_to_frames
 
@@ -47,7 +48,13 @@ class _Gathered:
 
 
 def calibrate(net: AcousticNet, recordings: Sequence[npt.NDArray[np.float32]]) -> Calibration:
-    """Run ``net`` over recordings, a few minutes of training audio."""
+    """Run ``net`` over recordings, a few minutes of training audio.
+
+    Raises:
+        DataError: there are none.
+    """
+    if not recordings:
+        raise DataError("no recordings to calibrate on; give a few minutes of training audio")
     gathered: dict[str, _Gathered] = {}
 
     def observe(name: str, seen: Callable[[Any, Any, Any], Tensor]) -> Callable[..., None]:

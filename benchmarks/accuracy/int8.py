@@ -19,6 +19,7 @@ import numpy as np
 
 from asr_gru.data.audio import load_audio
 from asr_gru.data.manifest import read_manifest
+from asr_gru.errors import DataError
 from asr_gru.export.acoustic_graph import EXACT, acoustic_graph
 from asr_gru.export.calibrate import Calibration, calibrate
 from asr_gru.model.directory import ModelDirectory
@@ -53,6 +54,8 @@ def main(argv: Sequence[str] | None = None) -> None:
         net = net_from_directory(ModelDirectory.open(options.model))
     rate = net.config.frontend.sample_rate
     recordings = [load_audio(utterance, rate) for utterance in read_all(options)]
+    if not recordings:
+        raise DataError("the manifests list no recordings; give others")
     spoken = read_manifest(options.calibration)
     spoken = spoken[:: max(1, len(spoken) // CALIBRATION)]
     seen = calibrate(net, [load_audio(utterance, rate) for utterance in spoken])

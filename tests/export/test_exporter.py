@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from onnx import helper
 
 from asr_gru.backends import load_acoustic_model
-from asr_gru.errors import ModelError
+from asr_gru.errors import DataError, ModelError
 from asr_gru.export.acoustic_graph import acoustic_graph, state_shapes
 from asr_gru.export.calibrate import calibrate
 from asr_gru.export.equalise import equalise
@@ -138,6 +138,11 @@ def test_products_named_exact_stay_in_float(exact, floats):
     for name in (f"encoder.{weight}" for weight in weights):
         wanted = onnx.TensorProto.FLOAT if name in floats else onnx.TensorProto.INT8
         assert kinds[name] == wanted, name
+
+
+def test_a_calibration_without_recordings_is_refused():
+    with pytest.raises(DataError, match="no recordings to calibrate on"):
+        calibrate(GRU, [])
 
 
 def with_outliers(**encoder):
