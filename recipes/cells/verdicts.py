@@ -212,15 +212,17 @@ def _hybrid(what: str, name: str) -> Callable[[Figures], Verdict]:
 def _adam(figures: Figures) -> Verdict:
     rows = figures["rows"]
     names = {"Adam": "gru", "RMSProp": "gru-rmsprop", "SGD": "gru-sgd", "Muon": "gru-muon"}
-    rates = {label: rows[name]["rate"] for label, name in names.items()}
-    better = [
-        label for label, name in names.items() if name != "gru" and _matters(figures, name) < 0
-    ]
+    others = [label for label, name in names.items() if name in rows and label != "Adam"]
+    if not others:
+        raise KeyError("gru-rmsprop")
+    better = [label for label in others if _matters(figures, names[label]) < 0]
+    missing = [label for label, name in names.items() if name not in rows]
     return Verdict(
-        "Adam is the optimiser to choose for a GRU.",
-        f"{FAILS}: {', '.join(better)} is better" if better else HOLDS,
-        ", ".join(f"{label} {rate:.1f} %" for label, rate in rates.items())
-        + f", {figures['epochs']} epochs each",
+        f"For a GRU, Adam makes no more errors than {', '.join(others)}.",
+        f"{FAILS}: {', '.join(better)}" if better else HOLDS,
+        f"Adam {rows['gru']['rate']:.1f} %; "
+        + "; ".join(_difference(figures, names[label]) for label in others)
+        + (f"; {NOT_MEASURED}: {', '.join(missing)}" if missing else ""),
     )
 
 
