@@ -127,8 +127,10 @@ class FrameSearch(Decoder[S]):
         if any(state.finished for state in states):
             raise Error("this sentence is finished; start another with start()")
         work = [self._work(s, rows) for s, rows in zip(states, log_probs, strict=True)]
-        after = [_after_blanks(s, one) for s, one in zip(states, work, strict=True)]
         order = [i for i, one in enumerate(work) if one.frames]
+        after = [
+            s if one.frames else _after_blanks(s, one) for s, one in zip(states, work, strict=True)
+        ]
         if not order:
             return after
         order.sort(key=lambda i: -len(work[i].frames))

@@ -23,42 +23,40 @@ def trace_back(
         log_prob: its score.
         spelling: returns the spelling of a word number.
     """
-    ints, floats = state.hypotheses
-    entries, parent = [], state.trace.ints[PARENT]
-    entry = int(ints[TRACE, column])
+    (ints, floats), trace = state.hypotheses, state.trace
+    entries, entry = [], int(ints[TRACE, column])
     while entry >= state.settled:
         entries.append(entry)
-        entry = int(parent[entry])
-    chain = [*range(entry + 1), *reversed(entries)]
-    last = [column] if ints[PHONE, column] else []
+        entry = int(trace.ints[PARENT, entry])
+    shared, last = slice(entry + 1), slice(column, column + int(ints[PHONE, column] > 0))
+    own = np.array(entries[::-1], np.int64)
     phones, words, onsets, ends = np.concatenate(
-        (state.trace.ints[1:, chain], ints[PHONE:, last]), axis=1
+        (trace.ints[1:, shared], trace.ints[1:].take(own, axis=1), ints[PHONE:, last]), axis=1
     ).tolist()
     acoustic, peaks, language, posterior = np.concatenate(
-        (state.trace.floats[:, chain], floats[TRACED, last]), axis=1
+        (trace.floats[:, shared], trace.floats.take(own, axis=1), floats[TRACED, last]), axis=1
     ).tolist()
-    if last:
+    if last.stop > column:
         acoustic[-1] += state.blank_score
     spans, first, before = [], 0, 0.0
-    for position, word in enumerate(words):
-        if word >= 0:
-            spans.append(
-                WordScore(
-                    spelling(word),
-                    first,
-                    position + 1,
-                    acoustic[position] - before,
-                    language[position],
-                    posterior[position],
-                )
+    for position in [index for index, word in enumerate(words) if word >= 0]:
+        spans.append(
+            WordScore(
+                spelling(words[position]),
+                first,
+                position + 1,
+                acoustic[position] - before,
+                language[position],
+                posterior[position],
             )
-            first, before = position + 1, acoustic[position]
+        )
+        first, before = position + 1, acoustic[position]
     count = first if state.finished else len(phones)
     return Hypothesis(
         tuple(phones[:count]),
         tuple(onsets[:count]),
         log_prob,
         token_log_probs=tuple(peaks[:count]),
-        ends=tuple(end + 1 for end in ends[:count]),
+        ends=tuple([end + 1 for end in ends[:count]]),
         words=tuple(spans),
     )

@@ -88,24 +88,24 @@ def words_of(
     spans = word_spans(hypothesis, tokens)
     words = [] if known is None else list(known[1][: _unchanged(known[0], hypothesis)])
     ends = hypothesis.ends or [frame + 1 for frame in hypothesis.frames]
+    changed = spans[len(words) :]
     starts = [
         _within(times.seconds(first_frame + hypothesis.frames[first]), 0.0, latest_s)
-        for _, first, _ in spans
+        for _, first, _ in changed
     ]
-    for index in range(len(words), len(spans)):
-        text, first, stop = spans[index]
+    limits = [*starts[1:], latest_s]
+    for (text, first, stop), start, limit in zip(changed, starts, limits, strict=False):
         last_s = times.seconds(first_frame + hypothesis.frames[stop - 1])
         end = max(
             times.seconds(first_frame + ends[stop - 1]),
             last_s + max(SOUND_S, LETTER_S * len(text) / (stop - first)),
         )
-        limit = starts[index + 1] if index + 1 < len(spans) else latest_s
         words.append(
             Word(
                 text=text,
-                start_s=starts[index],
-                end_s=_within(end, starts[index], limit),
-                confidence=_confidence(hypothesis, index, (first, stop), times),
+                start_s=start,
+                end_s=_within(end, start, limit),
+                confidence=_confidence(hypothesis, len(words), (first, stop), times),
             )
         )
     return tuple(words)

@@ -140,7 +140,9 @@ class Segmenter:
         if shown.key is None or shown.text != known:
             return False
         if shown.beam is not self._beam:
-            if shown.key != self.decoder.words_key(self._beam):
+            partial = self._partial
+            fresh = partial if partial is not None and partial.beam is self._beam else None
+            if shown.key != (fresh.key if fresh else self.decoder.words_key(self._beam)):
                 return False
             self._shown = replace(shown, beam=self._beam)
         return True

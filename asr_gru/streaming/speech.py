@@ -185,7 +185,8 @@ class SpeechGate:
         """Return the gate after further rows ``(frames, tokens)``."""
         if self.thresholds is None:
             return self
-        return replace(self, evidence=accumulate(self.evidence, log_probs, self.thresholds.shown))
+        evidence = accumulate(self.evidence, log_probs, self.thresholds.shown)
+        return self if evidence is self.evidence else replace(self, evidence=evidence)
 
     def keep(self, words: Sequence[Word]) -> SpeechGate:
         """Return the gate after a segment with ``words`` was kept."""
