@@ -18,6 +18,7 @@ from asr_gru.errors import AudioError, ConfigError, DataError
 from asr_gru.model.acoustic import AcousticModel
 from asr_gru.model.search_parameters import PARAMETERS
 from asr_gru.scoring import Score, word_errors
+from asr_gru.streaming.engine import FINAL_SILENCE_S
 from asr_gru.text import normalise
 
 __all__ = [
@@ -90,6 +91,8 @@ def run_acoustic_model(
             if on_unreadable is not None:
                 on_unreadable(problem)
             continue
+        silence = round(FINAL_SILENCE_S * acoustic.info.sample_rate)
+        samples = np.pad(samples, (0, silence))  # as streams end, so that their settings are tuned
         rows = acoustic.finish(samples[None], acoustic.start(1))[0]
         encoded.append(
             EncodedUtterance(normalise(utterance.text, "english"), rows, utterance.speaker)

@@ -30,8 +30,9 @@ if TYPE_CHECKING:
 
 __all__ = ["Pipeline", "StreamEngine", "advance_engines"]
 
-FINAL_SILENCE_S = 0.2
-"""Silence appended to a stream, because a word at its very end could be lost without it."""
+FINAL_SILENCE_S = 0.08
+"""Silence appended to a stream: of 306 words that were cut out of sentences, a search of ten words
+finds 55 % without, 75 % with it, and 68 % with 0.24 s, in which the network hears more phones."""
 
 
 @dataclass(frozen=True, slots=True)
