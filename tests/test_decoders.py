@@ -138,7 +138,7 @@ def test_choices_that_cannot_be_are_refused(recognizer, model):
 def test_a_lexicon_with_other_phones_is_refused(broken, tmp_path):
     Lexicon.build([("a", ("AE",))], ["AE"]).save(tmp_path / "other.bin")
     path = broken(**{"lexicon.bin": (tmp_path / "other.bin").read_bytes()})
-    with pytest.raises(ModelError, match="AE not among the model's tokens") as refusal:
+    with pytest.raises(ModelError, match="AE are not among the model's tokens") as refusal:
         Recognizer.load(path)
     assert str(path) in str(refusal.value)
     assert "\n" not in str(refusal.value)

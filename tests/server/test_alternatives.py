@@ -159,7 +159,7 @@ def test_tokens_of_written_text_are_its_words(serving, recognizer, recording):
         ({"alternatives": "21", **VERBOSE}, "alternatives"),
         ({"alternatives": "few", **VERBOSE}, "alternatives"),
         ({"include": "logprobs", "response_format": "srt"}, "include"),
-        ({"include": "everything"}, "include.0"),
+        ({"include": "everything"}, "include[0]"),
     ],
 )
 def test_refused_uploads(server, recording, options, param):

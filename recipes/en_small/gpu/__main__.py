@@ -1,11 +1,11 @@
 r"""Train on a GPU for some minutes, on a machine that has neither the recordings nor a network.
 
-On this machine, once::
+Where the recordings are, once::
 
     python -m recipes.en_small.gpu pack recipes/en_small/recipe.toml --stage gpu --root DATA \
       --start-from runs/en_small/crf --out PARTS
 
-On the other, for each part as it arrives, and once, beside them::
+On the machine with the GPU, for each part as it arrives, and once, beside them::
 
     python -m recipes.en_small.gpu decode PARTS/part0
     python -m recipes.en_small.gpu train PARTS --minutes 12 --out OUT
