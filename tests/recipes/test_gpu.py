@@ -28,12 +28,13 @@ from asr_gru.training.loss import training_loss
 from asr_gru.training.optimiser import build_optimiser
 from recipes.en_small.gpu import __main__ as command
 from recipes.en_small.gpu.augment import assemble, limit_bandwidth, mask, reverberate
+from recipes.en_small.gpu.clock import Clock
 from recipes.en_small.gpu.corpus import NOISE, SPEECH, VALIDATION, Corpus
 from recipes.en_small.gpu.decode import decode, loud_span
-from recipes.en_small.gpu.draw import BUCKETS, Batcher, draw_plain, draw_training
+from recipes.en_small.gpu.draw import BUCKETS, Batcher, draw_plain, draw_training, output_frames
 from recipes.en_small.gpu.fused_muon import FusedMuon
 from recipes.en_small.gpu.pack import pack
-from recipes.en_small.gpu.train import Clock, Trainer
+from recipes.en_small.gpu.train import Trainer
 
 RATE = 16_000
 CPU = torch.device("cpu")
@@ -196,9 +197,9 @@ def test_batches_are_full_of_one_shape_and_lose_nothing(packed, trainer):
         for frames, batch in batcher.feed(draws, random):
             assert frames in BUCKETS
             assert len(batch) == batcher.rows(frames)
-            assert batcher.frames(batch).max() <= frames
+            assert output_frames(batch, config.net).max() <= frames
             shorter = [bucket for bucket in BUCKETS if bucket < frames]
-            assert not shorter or batcher.frames(batch).min() > shorter[-1]
+            assert not shorter or output_frames(batch, config.net).min() > shorter[-1]
             seen += len(batch)
     rest = sum(len(batch) for _, batch in batcher.rest())
     assert (seen + rest, rest < drawn / 2) == (drawn, True)
@@ -245,7 +246,7 @@ def test_masks_hide_as_much_as_those_of_the_trainer():
 def test_the_loss_is_that_of_the_trainer(packed, trainer):
     config, corpus = packed[2], trainer.corpus
     draws = draw_plain(corpus, corpus.of_kind(SPEECH)[:6])
-    valid = trainer._valid(draws)
+    valid = output_frames(draws, config.net)
     samples = assemble(corpus, draws, int(valid.max()) * config.net.frame_samples)
     log_probs = trainer.averaged(samples)[0]
     loss, tokens = trainer._loss(log_probs, draws, valid, trainer._partition)
@@ -295,7 +296,7 @@ def test_training_lowers_the_loss_and_comes_home_in_files_of_limited_size(
     out = tmp_path / "out"
     words = ["gpu", "train", str(parts), "--minutes", "0.3", "--out", str(out)]
     monkeypatch.setattr(sys, "argv", words)
-    monkeypatch.setattr("recipes.en_small.gpu.train.PART", 60_000)
+    monkeypatch.setattr("recipes.en_small.gpu.result.PART", 60_000)
     command.main()
     (tmp_path / "run").mkdir()
     for kind in ("last", "best"):

@@ -25,8 +25,9 @@ from pathlib import Path
 
 import torch
 
+from recipes.en_small.gpu.clock import Clock
 from recipes.en_small.gpu.decode import decode
-from recipes.en_small.gpu.train import Clock, train
+from recipes.en_small.gpu.train import train
 
 RATE = 16_000
 

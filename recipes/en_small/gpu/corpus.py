@@ -84,12 +84,6 @@ class Corpus:
         ends, target_ends = decoded["ends"], index["target_ends"]
         lengths, target_lengths = np.diff(ends, prepend=0), np.diff(target_ends, prepend=0)
         targets = index["targets"].astype(np.int64)
-        same = np.concatenate([[0], np.cumsum(targets[1:] == targets[:-1])])  # up to each token
-        begins = target_ends - target_lengths
-        filled = np.maximum(target_ends - 1, begins)
-        repeats = np.zeros(len(ends), np.int64)
-        some = target_lengths > 0
-        repeats[some] = same[filled[some]] - same[begins[some]]
         table = Recordings(
             begins=ends - lengths + len(self.samples),
             lengths=lengths,
@@ -98,9 +92,9 @@ class Corpus:
             levels=decoded["levels"],
             kinds=index["kinds"].astype(np.int64),
             weights=index["weights"],
-            target_begins=begins + len(self.targets),
+            target_begins=target_ends - target_lengths + len(self.targets),
             target_lengths=target_lengths,
-            frames_needed=target_lengths + repeats,
+            frames_needed=index["frames_needed"],
         )
         heard = np.flatnonzero(lengths > 0)
         self._tables.append(Recordings._make(column[heard] for column in table))

@@ -7,15 +7,16 @@ from dataclasses import dataclass, field, fields
 
 import numpy as np
 
+from asr_gru.model.net_config import NetConfig
 from asr_gru.training.config import TrainConfig
+from asr_gru.training.sampler import NOISE_SECONDS
 from recipes.en_small.gpu.corpus import NOISE, SPEECH, Corpus, Floats, Ints
 
-__all__ = ["BUCKETS", "Batcher", "Draws", "draw_plain", "draw_training"]
+__all__ = ["BUCKETS", "Batcher", "Draws", "draw_plain", "draw_training", "output_frames"]
 
 BUCKETS = (40, 55, 70, 85, 100, 120, 140, 165, 190, 220, 255, 300, 350, 420, 520, 620)
 """Output frames of a batch; an utterance goes into the shortest that holds it."""
 
-NOISE_SECONDS = (1.5, 4.0)
 NOISE_GAIN_DB = (-50.0, -10.0)
 NO_NOISE_DB = 200.0
 
@@ -62,6 +63,12 @@ class Draws:
         """Return the entries of several."""
         columns = [[getattr(part, one.name) for part in parts] for one in fields(Draws)]
         return Draws(*(np.concatenate(column) for column in columns))
+
+
+def output_frames(draws: Draws, net: NetConfig) -> Ints:
+    """Return the output frames of each utterance."""
+    frames: Ints = -(-draws.total // net.frame_samples) + net.encoder.delay
+    return frames
 
 
 def draw_plain(corpus: Corpus, recordings: Ints) -> Draws:
@@ -164,12 +171,6 @@ class Batcher:
         rows = int(self.config.data.batch_s / seconds)
         return rows - rows % 8 if rows > 8 else max(rows, 1)
 
-    def frames(self, draws: Draws) -> Ints:
-        """Return the output frames of each utterance."""
-        net = self.config.net
-        frames: Ints = -(-draws.total // net.frame_samples) + net.encoder.delay
-        return frames
-
     def feed(self, draws: Draws, random: np.random.Generator) -> Iterator[tuple[int, Draws]]:
         """Yield full batches in random order, as output frames and utterances.
 
@@ -177,7 +178,7 @@ class Batcher:
 
         Utterances longer than the longest bucket are left out.
         """
-        buckets = np.searchsorted(BUCKETS, self.frames(draws))
+        buckets = np.searchsorted(BUCKETS, output_frames(draws, self.config.net))
         for bucket in range(len(BUCKETS)):
             found = np.flatnonzero(buckets == bucket)
             if len(found):

@@ -33,7 +33,7 @@ class FusedMuon:
         rest = [p for name, p in net.named_parameters() if name not in inner]
         device = self._all[0].device.type
         self._adamw = torch.optim.AdamW(
-            rest, lr=1.0, betas=(0.9, 0.98), weight_decay=0.0, foreach=True, capturable=False
+            rest, lr=1.0, betas=(0.9, 0.98), weight_decay=0.0, foreach=True
         )
         self._dtype = torch.bfloat16 if device == "cuda" else torch.float32
 

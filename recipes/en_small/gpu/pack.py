@@ -132,6 +132,7 @@ def _write_part(batch: list[tuple[Item, bytes]], folder: Path) -> Path:
         weights=np.array([item.weight for item, _ in batch], np.float32),
         targets=np.array([token for target in targets for token in target], np.int16),
         target_ends=np.cumsum([len(target) for target in targets]),
+        frames_needed=np.array([frames_needed(target) for target in targets], np.int64),
     )
     return folder
 

@@ -18,7 +18,7 @@ from torch.nn import functional as F
 
 from asr_gru.files import write_bytes
 from asr_gru.nn.net import AcousticNet
-from asr_gru.training.checkpoint import Checkpoint, save_checkpoint
+from asr_gru.training.checkpoint import Checkpoint
 from asr_gru.training.config import TrainConfig
 from asr_gru.training.ctc_crf import forward_backward
 from asr_gru.training.optimiser import learning_rate
@@ -29,17 +29,16 @@ from recipes.en_small.gpu.augment import (
     reverberate,
     room_responses,
 )
+from recipes.en_small.gpu.clock import Clock
 from recipes.en_small.gpu.corpus import VALIDATION, Corpus, Ints
-from recipes.en_small.gpu.draw import Batcher, Draws, draw_plain, draw_training
+from recipes.en_small.gpu.draw import Batcher, Draws, draw_plain, draw_training, output_frames
 from recipes.en_small.gpu.fused_muon import FusedMuon
 from recipes.en_small.gpu.graphs import Replayed
+from recipes.en_small.gpu.result import write_result
 
-__all__ = ["Clock", "Trainer", "train", "write_result"]
+__all__ = ["Trainer", "train"]
 
 LOG_EVERY = 100
-PART = 15 * 2**20
-"""Size limit of the files of a result, in bytes."""
-
 VALIDATE_EVERY_S = 75.0
 
 
@@ -85,35 +84,6 @@ def _epoch(
     yield from batcher.feed(draw_training(trainer.corpus, trainer.config, random), random)
 
 
-class Clock:
-    """Progress from the start of training to a deadline that may be moved.
-
-    Args:
-        file: its text, when there is one, is the deadline in seconds since 1970.
-        deadline: the deadline otherwise.
-    """
-
-    def __init__(self, file: Path, deadline: float) -> None:
-        self._file, self._deadline = file, deadline
-        self._read = 0.0
-        self._began = time.time()
-
-    def start(self) -> None:
-        """Begin to count now."""
-        self._began = time.time()
-
-    def progress(self) -> float:
-        """Return the fraction of the time that has passed, at most 1."""
-        now = time.time()
-        if now - self._read > 1.0:
-            self._read = now
-            if self._file.exists():
-                self._deadline = float(self._file.read_text())
-        if now >= self._deadline:
-            return 1.0
-        return (now - self._began) / (self._deadline - self._began)
-
-
 @dataclass
 class _Meter:
     """What is printed every ``LOG_EVERY`` steps; sums stay on the device."""
@@ -157,7 +127,7 @@ class Trainer:
         config, net = self.config, self.net
         n = frames * config.net.frame_samples
         rate, augment = config.frontend.sample_rate, config.augment
-        valid = self._valid(draws)
+        valid = output_frames(draws, self.config.net)
         net.train()
         with torch.no_grad():
             samples = assemble(self.corpus, draws, n)
@@ -184,11 +154,6 @@ class Trainer:
         batch = next(batches, None)
         self._meter.waiting_s += time.monotonic() - began
         return batch
-
-    def _valid(self, draws: Draws) -> Ints:
-        net = self.config.net
-        valid: Ints = -(-draws.total // net.frame_samples) + net.encoder.delay
-        return valid
 
     def _to_device(self, array: Ints) -> Tensor:
         """Copy an array without waiting for the device."""
@@ -267,7 +232,7 @@ class Trainer:
             for frames, draws in self._plain(VALIDATION + number):
                 samples = assemble(self.corpus, draws, frames * self.config.net.frame_samples)
                 log_probs = self.averaged(samples)[0]
-                valid = self._valid(draws)
+                valid = output_frames(draws, self.config.net)
                 loss, tokens = self._loss(log_probs, draws, valid, self._eager_partition)
                 total, count = total + float(loss), count + tokens
             metrics[f"{name} loss"] = round(total / max(1.0, count), 4)
@@ -325,14 +290,3 @@ def _start(config: TrainConfig, vocab_size: int, arrays: Any) -> AcousticNet:
             layer.zero_output()  # type: ignore[operator]
     net.load_state_dict({**net.state_dict(), **kept})
     return net
-
-
-def write_result(state: Checkpoint, out: Path, name: str) -> None:
-    """Write a checkpoint in files of at most ``PART`` bytes, ``name.pt.00`` and so on."""
-    out.mkdir(parents=True, exist_ok=True)
-    whole = out / f"{name}.whole"
-    save_checkpoint(state, whole)
-    data = whole.read_bytes()
-    whole.unlink()
-    for number, first in enumerate(range(0, len(data), PART)):
-        write_bytes(out / f"{name}.pt.{number:02}", data[first : first + PART])
