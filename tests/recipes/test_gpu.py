@@ -360,3 +360,22 @@ def test_recordings_that_cannot_be_decoded_are_left_out(packed, tmp_path):
     corpus = Corpus(tmp_path, CPU)
     corpus.refresh()
     assert len(corpus.recordings.begins) == len(index["ends"]) - 1
+
+
+@pytest.mark.parametrize(
+    ("words", "expected"),
+    [
+        ("pack nowhere.toml --root . --start-from x --out parts", "nowhere.toml: No such file"),
+        ("decode nowhere", "nowhere/index.npz: No such file"),
+        ("train nowhere --minutes 1 --out out", "nowhere/part0: not decoded"),
+        ("train . --minutes 0 --out out", "part0: not decoded"),
+    ],
+)
+def test_wrong_input_is_one_line(words, expected, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setattr(sys, "argv", ["gpu", *words.split()])
+    with pytest.raises(SystemExit) as end:
+        command.main()
+    assert str(end.value).startswith("gpu: ")
+    assert expected in str(end.value)
+    assert "\n" not in str(end.value)

@@ -25,6 +25,7 @@ from pathlib import Path
 
 import torch
 
+from asr_gru.errors import Error
 from recipes.en_small.gpu.clock import Clock
 from recipes.en_small.gpu.decode import decode
 from recipes.en_small.gpu.train import train
@@ -52,6 +53,15 @@ def main() -> None:
     one.add_argument("--minutes", type=float, required=True, help="time from now on")
     one.add_argument("--out", type=Path, required=True, help="folder for the weights")
     options = parser.parse_args()
+    try:
+        _run(options, parser)
+    except Error as error:
+        sys.exit(f"gpu: {error}")
+    except OSError as error:
+        sys.exit(f"gpu: {error.filename}: {error.strerror}")
+
+
+def _run(options: argparse.Namespace, parser: argparse.ArgumentParser) -> None:
     if options.command == "pack":
         from asr_gru.training.recipe import choose_stage, load_recipe
         from recipes.en_small.gpu.pack import pack  # these need what the other machine lacks

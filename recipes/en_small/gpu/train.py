@@ -16,6 +16,7 @@ import torch
 from torch import Tensor
 from torch.nn import functional as F
 
+from asr_gru.errors import DataError
 from asr_gru.files import write_bytes
 from asr_gru.nn.net import AcousticNet
 from asr_gru.training.checkpoint import Checkpoint
@@ -31,6 +32,7 @@ from recipes.en_small.gpu.augment import (
 )
 from recipes.en_small.gpu.clock import Clock
 from recipes.en_small.gpu.corpus import VALIDATION, Corpus, Ints
+from recipes.en_small.gpu.decode import DECODED
 from recipes.en_small.gpu.draw import Batcher, Draws, draw_plain, draw_training, output_frames
 from recipes.en_small.gpu.fused_muon import FusedMuon
 from recipes.en_small.gpu.graphs import Replayed
@@ -48,9 +50,14 @@ def train(
     """Train until the deadline on all parts that have been decoded by the time of each epoch.
 
     Writes two checkpoints to ``out``: the last, and the one with the lowest loss in validation.
+
+    Raises:
+        DataError: there is no folder of parts, or its first part is not decoded by the deadline.
     """
     head = parts / "part0"
-    while not (head / "decoded.npz").exists():
+    while not (head / DECODED).exists():
+        if not parts.is_dir() or clock.progress() >= 1.0:
+            raise DataError(f"{head}: not decoded; pack recordings, and run decode on each part")
         time.sleep(0.2)
     trainer = Trainer(parts, device, log)
     random = np.random.default_rng(trainer.config.seed)
