@@ -14,21 +14,21 @@ BEFORE_MONTH = frozenset({"in", "since", "until", "of", "last", "next", "early",
 
 
 def with_capitals(words: Sequence[str], numbers: Set[int]) -> list[str]:
-    """Return the words with capitals; ``numbers`` are the places of what is written in digits."""
+    """Capitalise ``words``; ``numbers`` are the indices of words that are written in digits."""
     cased = [
-        _capital(word) if _is_name(words, at, numbers) else word for at, word in enumerate(words)
+        _capital(word) if _is_name(words, i, numbers) else word for i, word in enumerate(words)
     ]
-    for at in range(len(words)):
+    for i, word in enumerate(words):
         for length in (3, 2):
-            phrase = PHRASES.get(tuple(words[at : at + length]))
+            phrase = PHRASES.get(tuple(words[i : i + length]))
             if phrase:
-                cased[at : at + length] = phrase
-        title = TITLES.get(words[at])
-        follows = at + 1 < len(words) and at + 1 not in numbers and words[at + 1][0].isalpha()
-        if title and follows and words[at + 1] not in CARDINALS | ORDINALS:
-            cased[at], cased[at + 1] = title, _capital(words[at + 1])
-        elif words[at] == "doctor" and follows and words[at + 1] in NAMES:
-            cased[at] = "Dr."
+                cased[i : i + length] = phrase
+        following = words[i + 1] if i + 1 < len(words) and i + 1 not in numbers else ""
+        title = TITLES.get(word)
+        if title and following[:1].isalpha() and following not in CARDINALS | ORDINALS:
+            cased[i], cased[i + 1] = title, _capital(following)
+        elif word == "doctor" and following in NAMES:
+            cased[i] = "Dr."
     if cased:
         cased[0] = _capital(cased[0])
     return cased
@@ -38,11 +38,11 @@ def _capital(word: str) -> str:
     return word[:1].upper() + word[1:]
 
 
-def _is_name(words: Sequence[str], at: int, numbers: Set[int]) -> bool:
-    word = words[at].removesuffix("'s").removesuffix("'")
+def _is_name(words: Sequence[str], i: int, numbers: Set[int]) -> bool:
+    word = words[i].removesuffix("'s").removesuffix("'")
     if word == "i" or word.startswith("i'"):
         return True
     if word in AMBIGUOUS_MONTHS:
-        dated = at + 1 in numbers or (at > 1 and words[at - 1] == "of" and at - 2 in numbers)
-        return dated or (at > 0 and words[at - 1] in BEFORE_MONTH)
+        has_day = i + 1 in numbers or (i > 1 and words[i - 1] == "of" and i - 2 in numbers)
+        return has_day or (i > 0 and words[i - 1] in BEFORE_MONTH)
     return word in NAMES

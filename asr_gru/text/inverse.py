@@ -1,4 +1,4 @@
-"""Inverse text normalisation: spoken words as people write them."""
+"""Inverse text normalisation: from spoken form to written form."""
 
 from __future__ import annotations
 
@@ -9,16 +9,16 @@ from asr_gru.text.number_rules import WrittenWord, reads_back, write_numbers
 
 __all__ = ["WrittenWord", "inverse_normalise", "write_words"]
 
-NEIGHBOURS = 3
-"""Words on each side within which a number is tried when the whole is read wrongly."""
+CONTEXT = 3
+"""Words on each side with which a single number is checked."""
 
 
 def inverse_normalise(text: str) -> str:
-    """Return spoken English, one sentence or a part of one, as people write it.
+    """Return the written form of a sentence, or of a part of one, in spoken English.
 
     The inverse of ``normalise(text, "english")``, which turns the result into ``text`` again.
-    Numbers from ten on, ordinals, years, dates, times and amounts become digits; names known to
-    be names, ``I`` and the first word get a capital. Punctuation is not added.
+    Numbers from ten up, ordinals, years, dates, times and amounts are written in digits;
+    unambiguous names, ``I`` and the first word are capitalised. No punctuation is added.
 
     >>> inverse_normalise("i paid mister jones twenty five dollars on june fifth")
     'I paid Mr. Jones $25 on June 5th'
@@ -27,36 +27,36 @@ def inverse_normalise(text: str) -> str:
 
 
 def write_words(words: Sequence[str]) -> list[WrittenWord]:
-    """Return spoken words as they are written, each with the spoken words it stands for."""
-    plain = [WrittenWord(word, place, place + 1) for place, word in enumerate(words)]
+    """Return the written form of spoken words, each part with the spoken words it stands for.
+
+    A number that the normaliser would not read back in its context stays in words.
+    """
     numbers = list(write_numbers(words))
-    cased = with_capitals(words, _places(numbers))
-    written = _merged(cased, numbers)
-    if not reads_back(written, words):
-        numbers = [number for number in numbers if _fits(number, written, words)]
-        for kept in (numbers, []):
-            written = _merged(with_capitals(words, _places(kept)), kept)
-            if reads_back(written, words):
-                break
-        else:
-            return plain
-    return written
+    written = _with_numbers(words, numbers)
+    if reads_back(written, words):
+        return written
+    unambiguous = [n for n in numbers if _reads_back_in_context(n, written, words)]
+    for kept in (unambiguous, []):
+        written = _with_numbers(words, kept)
+        if reads_back(written, words):
+            return written
+    return [WrittenWord(word, i, i + 1) for i, word in enumerate(words)]
 
 
-def _places(numbers: Sequence[WrittenWord]) -> set[int]:
-    return {place for number in numbers for place in range(number.first, number.stop)}
-
-
-def _merged(cased: Sequence[str], numbers: Sequence[WrittenWord]) -> list[WrittenWord]:
-    by_start = {number.first: number for number in numbers}
-    merged, place = [], 0
-    while place < len(cased):
-        word = by_start.get(place) or WrittenWord(cased[place], place, place + 1)
+def _with_numbers(words: Sequence[str], numbers: Sequence[WrittenWord]) -> list[WrittenWord]:
+    """Return the words, capitalised, with ``numbers`` in place of the words they stand for."""
+    by_first = {number.first: number for number in numbers}
+    cased = with_capitals(words, {i for n in numbers for i in range(n.first, n.stop)})
+    merged, i = [], 0
+    while i < len(words):
+        word = by_first.get(i) or WrittenWord(cased[i], i, i + 1)
         merged.append(word)
-        place = word.stop
+        i = word.stop
     return merged
 
 
-def _fits(number: WrittenWord, written: Sequence[WrittenWord], words: Sequence[str]) -> bool:
-    at = written.index(number)
-    return reads_back(written[max(0, at - NEIGHBOURS) : at + 1 + NEIGHBOURS], words)
+def _reads_back_in_context(
+    number: WrittenWord, written: Sequence[WrittenWord], words: Sequence[str]
+) -> bool:
+    i = written.index(number)
+    return reads_back(written[max(0, i - CONTEXT) : i + 1 + CONTEXT], words)

@@ -1,4 +1,4 @@
-"""Verbalising amounts of money: $3.5 million is three point five million dollars."""
+"""Amounts of money in words: ``$3.5 million`` is three point five million dollars."""
 
 from __future__ import annotations
 
@@ -11,6 +11,8 @@ __all__ = ["MONEY", "spell_money"]
 
 
 class Currency(NamedTuple):
+    """Singular and plural of a currency's unit and of its hundredth; "" if it has none."""
+
     unit: str
     units: str
     hundredth: str

@@ -1,7 +1,8 @@
-"""English words that are written with a capital: what is always a name, and little else.
+"""English names, which are written with a capital.
 
-Words that are also ordinary ones (``mark``, ``turkey``, ``polish``, ``will``) are left out: a name
-in lower case is easier to read than a verb with a capital. ``march`` and ``may`` need a date.
+Names that are also common words (``mark``, ``turkey``, ``polish``, ``will``) are left out: a name
+in lower case disturbs a reader less than a verb with a capital. ``march`` and ``may`` are months
+only within a date.
 """
 
 from __future__ import annotations

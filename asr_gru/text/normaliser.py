@@ -16,7 +16,8 @@ from asr_gru.text.verbalise import verbalise
 
 __all__ = ["normalise"]
 
-KEPT = "\x00"  # stands for an apostrophe that is part of a word
+APOSTROPHE = "\x00"
+"""Stands for an apostrophe that is part of a word until punctuation has been removed."""
 TYPOGRAPHIC = str.maketrans(
     dict.fromkeys("’‘‛ʼʻʽʹˈ′`´΄᾽᾿`´", "'")
     | dict.fromkeys("“”„«»", '"')
@@ -35,7 +36,7 @@ TIME_WORD = (
     "sixteen|seventeen|eighteen|nineteen|twenty|thirty|forty|fifty|o'clock"
 )
 MERIDIEM = re.compile(rf"(?<!{LETTER})({TIME_WORD}) ([ap])m(?!{LETTER}| i(?: |$))")
-"""``pm`` after a time in words; ``which one am i`` is not one."""
+"""``am`` or ``pm`` after a time in words, but not in ``which one am i``."""
 
 WITHIN_WORD = re.compile(rf"(?<={LETTER})'(?={LETTER})")
 ELIDED = r"(?:em|til|tis|twas|twere|twill|cause|bout)\b"
@@ -44,7 +45,7 @@ OPENING_QUOTE = re.compile(rf"(?<!{LETTER})'(?!{ELIDED})(?={LETTER})")
 POSSESSIVE = re.compile(r"(?<=s)'(?=\s|$)")
 
 # ASCII text without any of these needs only the rules for case, punctuation and apostrophes.
-SPECIAL = (string.digits + "%&@" + KEPT).encode()
+SPECIAL = (string.digits + "%&@" + APOSTROPHE).encode()
 SIMPLE = bytes(set(range(128)) - set(SPECIAL))
 SIMPLE_TABLE = bytes(
     ord("'") if c == 0 else c if chr(c) in string.ascii_lowercase else ord(" ") for c in range(256)
@@ -89,17 +90,17 @@ def _english(text: str) -> str:
     text = verbalise(text)
     if text.isascii():
         return _simple_english(text)
-    text = _without_punctuation(_mark_apostrophes(text), keep=KEPT).replace(KEPT, "'")
+    text = _without_punctuation(_mark_apostrophes(text), keep=APOSTROPHE).replace(APOSTROPHE, "'")
     return _spell_abbreviations(text)
 
 
 def _folded(text: str) -> str:
     """Return ``text`` in lower case and NFKC, without format characters."""
     if text.isascii():
-        return text.lower().replace(KEPT, " ")
+        return text.lower().replace(APOSTROPHE, " ")
     text = "".join(c for c in text if unicodedata.category(c) != "Cf")
     text = unicodedata.normalize("NFKC", unicodedata.normalize("NFKC", text).lower())
-    return text.replace(KEPT, " ")
+    return text.replace(APOSTROPHE, " ")
 
 
 def _without_accents(text: str) -> str:
@@ -117,13 +118,13 @@ def _without_accents(text: str) -> str:
 
 
 def _mark_apostrophes(text: str) -> str:
-    """Replace apostrophes that are part of a word by ``KEPT``.
+    """Replace apostrophes that are part of a word by ``APOSTROPHE``.
 
     An apostrophe after a final s is a plural possessive unless a quotation is open.
     """
     quoted = OPENING_QUOTE.search(text)
-    text = ELISION.sub(KEPT, WITHIN_WORD.sub(KEPT, text))
-    return text if quoted else POSSESSIVE.sub(KEPT, text)
+    text = ELISION.sub(APOSTROPHE, WITHIN_WORD.sub(APOSTROPHE, text))
+    return text if quoted else POSSESSIVE.sub(APOSTROPHE, text)
 
 
 def _power(match: re.Match[str]) -> str:
@@ -134,7 +135,7 @@ def _spell_abbreviations(text: str) -> str:
     """Spell out titles before a word, and ``am`` and ``pm`` after a time.
 
     ``three pm`` becomes ``three p m``, as ``3 pm`` does: letters that are read one by one are
-    words of their own in lexicons and language models.
+    separate words in lexicons and language models.
 
     Args:
         text: text without punctuation.

@@ -1,7 +1,7 @@
 """Rules that write spoken numbers, amounts, times and dates in digits.
 
-A rule may only write what the English normaliser turns back into the spoken words. Where words
-have several readings they stay words: ``one two three``, ``two to four``, ``twenty second``.
+The English normaliser must turn whatever a rule writes back into the spoken words. Ambiguous
+numbers stay in words: ``one two three``, ``two to four``, ``twenty second``.
 """
 
 from __future__ import annotations
@@ -36,7 +36,7 @@ CURRENCIES = {
     "yen": "¥",
 }
 WITH_HUNDREDTHS = {"dollar": "$", "dollars": "$", "euro": "€", "euros": "€"} | {
-    "pound": "£",  # otherwise perhaps a weight
+    "pound": "£",  # without pence, it may be a weight
     "pounds": "£",
 }
 HUNDREDTHS = frozenset({"cent", "cents", "penny", "pence"})
@@ -58,17 +58,17 @@ DECADES = {
     "nineties": "9",
 }
 LINKS = {"and": CARDINALS | ORDINALS, "oh": DIGITS.keys(), "point": DIGITS.keys()}
-"""Words within a number, and what must follow."""
+"""Words that link number words, and the words of which one must follow."""
 
 
 @dataclass(frozen=True, slots=True)
 class WrittenWord:
-    """One word or number as it is written.
+    """The written form of one or several spoken words.
 
     Attributes:
-        text: it may hold spaces: ``$3.5 million``, ``5:30 p.m.``
-        first: the first of the spoken words that it stands for.
-        stop: the one after the last of them.
+        text: written form, possibly with spaces: ``$3.5 million``, ``5:30 p.m.``
+        first: index of the first spoken word.
+        stop: index after the last spoken word.
     """
 
     text: str
@@ -77,7 +77,7 @@ class WrittenWord:
 
 
 def reads_back(written: Sequence[WrittenWord], words: Sequence[str]) -> bool:
-    """Return whether the normaliser makes of the written words what it makes of the spoken."""
+    """Return whether written and spoken words are the same after normalisation."""
     if not written:
         return True
     text = " ".join(word.text for word in written)
@@ -86,18 +86,18 @@ def reads_back(written: Sequence[WrittenWord], words: Sequence[str]) -> bool:
 
 
 def write_numbers(words: Sequence[str]) -> Iterator[WrittenWord]:
-    """Yield what is written in digits, in order."""
-    at = 0
-    while at < len(words):
-        stop = _run_end(words, at)
-        found = list(_read(words, at, stop)) if stop > at else []
-        found = [one for one in found if reads_back([one], words)]
+    """Yield the numbers among spoken words that are written in digits, in order."""
+    first = 0
+    while first < len(words):
+        stop = _run_end(words, first)
+        found = list(_write(words, first, stop)) if stop > first else []
+        found = [number for number in found if reads_back([number], words)]
         yield from found
-        at = max([at + 1, stop, *(one.stop for one in found)])
+        first = max([first + 1, stop, *(number.stop for number in found)])
 
 
 def _run_end(words: Sequence[str], first: int) -> int:
-    """Return where the number words that begin at ``first`` end."""
+    """Return the index after the number words that begin at ``first``."""
     stop = first
     while stop < len(words):
         word = words[stop]
@@ -109,9 +109,9 @@ def _run_end(words: Sequence[str], first: int) -> int:
     return stop
 
 
-def _read(words: Sequence[str], first: int, stop: int) -> Iterator[WrittenWord]:
-    """Yield how number words are written; nothing if they have no reading, or several."""
-    one = (
+def _write(words: Sequence[str], first: int, stop: int) -> Iterator[WrittenWord]:
+    """Yield the written form of number words; nothing if they are no number, or ambiguous."""
+    written = (
         _time(words, first, stop)
         or _date(words, first, stop)
         or _decimal(words, first, stop)
@@ -119,18 +119,18 @@ def _read(words: Sequence[str], first: int, stop: int) -> Iterator[WrittenWord]:
         or _ordinal(words, first, stop)
         or _year(words, first, stop)
     )
-    if one is not None:
-        yield from one
+    if written is not None:
+        yield from written
         return
-    links = [place for place in range(first, stop) if words[place] == "and"]
-    bounds = [first, *(place + 1 for place in links)], [*links, stop]
+    links = [i for i in range(first, stop) if words[i] == "and"]
+    bounds = [first, *(i + 1 for i in links)], [*links, stop]
     parts = list(zip(*bounds, strict=True))
     joined = [words[a:d] for (a, _), (_, d) in pairwise(parts)]
     if len(parts) < 2 or any(parse_cardinal(pair) is not None for pair in joined):
         return
     if all(_is_number(words[a:b]) for a, b in parts):
         for a, b in parts:
-            yield from _read(words, a, b)
+            yield from _write(words, a, b)
 
 
 def _is_number(words: Sequence[str]) -> bool:
@@ -160,7 +160,7 @@ def _time(words: Sequence[str], first: int, stop: int) -> list[WrittenWord] | No
 
 
 def _date(words: Sequence[str], first: int, stop: int) -> list[WrittenWord] | None:
-    """Read the day and year after a month, or the day before ``of`` and a month."""
+    """Write the day and year after a month, or the day before ``of`` and a month."""
     month = _before(words, first)
     if words[stop : stop + 1] == ["of"] and words[stop + 1 : stop + 2]:
         day = parse_ordinal(words[first:stop])
@@ -187,7 +187,7 @@ def _date(words: Sequence[str], first: int, stop: int) -> list[WrittenWord] | No
 
 
 def _year_digits(words: Sequence[str]) -> str | None:
-    """Return the digits of words that are surely a year; None if they are none."""
+    """Return a year after a date in digits, or None."""
     number = parse_year(words)
     if number is None:
         value = parse_cardinal(words)
@@ -206,14 +206,14 @@ def _year(words: Sequence[str], first: int, stop: int) -> list[WrittenWord] | No
     if number is None:
         return None
     century, rest = divmod(number, 100)
-    sure = (
+    is_certain = (
         spoken[1] == "hundred"
         or _before(words, first) in BEFORE_YEAR
         or 17 <= century <= 19
         or (century >= 13 and rest >= 60)
         or (century == 20 and rest % 10 != 0)
     )
-    return [WrittenWord(str(number), first, stop)] if sure else None
+    return [WrittenWord(str(number), first, stop)] if is_certain else None
 
 
 def _decimal(words: Sequence[str], first: int, stop: int) -> list[WrittenWord] | None:
@@ -238,7 +238,7 @@ def _cardinal(words: Sequence[str], first: int, stop: int) -> list[WrittenWord] 
     before = _before(words, first)
     if before in BEFORE_YEAR and 2000 < number <= 2009:
         return [WrittenWord(str(number), first, stop)]
-    if before in {"in", "since"} | MONTHS and 2009 < number < 2100:  # the digits say twenty ten
+    if before in {"in", "since"} | MONTHS and 2009 < number < 2100:  # 2010 is read twenty ten
         return []
     text = write_cardinal(number)
     amount = _amount(words, first, stop, text)
@@ -248,7 +248,7 @@ def _cardinal(words: Sequence[str], first: int, stop: int) -> list[WrittenWord] 
 
 
 def _amount(words: Sequence[str], first: int, stop: int, text: str) -> WrittenWord | None:
-    """Return a percentage, a temperature or an amount of money."""
+    """Return a percentage, a temperature or an amount of money, or None."""
     unit, *after = [*words[stop : stop + 8], "", ""]
     if unit == "percent":
         return WrittenWord(f"{text}%", first, stop + 1)

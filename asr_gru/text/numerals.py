@@ -1,4 +1,4 @@
-"""English numerals in words: 1204 is one thousand two hundred and four."""
+"""English numbers in words: 1204 is one thousand two hundred and four."""
 
 from __future__ import annotations
 

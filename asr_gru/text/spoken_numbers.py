@@ -1,6 +1,6 @@
-"""Numbers in words to numbers in digits: the inverse of ``numerals``.
+"""Parsing of numbers in words, the inverse of ``numerals``.
 
-A phrase is a number only if spelling that number gives the phrase again.
+Words are a number only if that number is spelled with exactly these words.
 """
 
 from __future__ import annotations
@@ -24,7 +24,7 @@ __all__ = [
 
 DIGITS = {word: str(value) for value, word in enumerate(SMALL[:10])}
 UNITS = {word: value for value, word in enumerate(SMALL)} | {
-    word: 10 * place for place, word in enumerate(TENS, 2)
+    word: 10 * tens for tens, word in enumerate(TENS, 2)
 }
 MULTIPLIERS = {"hundred": 100} | {name: scale for scale, name in SCALES}
 CARDINALS = UNITS.keys() | MULTIPLIERS.keys()
@@ -33,11 +33,11 @@ ORDINAL_ENDINGS = {
 } | {f"{name}th": name for name in MULTIPLIERS}
 ORDINALS = ORDINAL_ENDINGS.keys()
 MAX_WORDS = 40
-"""A longer phrase than that of any number up to ``LARGEST``."""
+"""More words than any number up to ``LARGEST`` has."""
 
 
 def parse_cardinal(words: Sequence[str]) -> int | None:
-    """Return the number that ``cardinal`` spells as these words, or None."""
+    """Return the number that ``cardinal`` spells with these words, or None."""
     if not 0 < len(words) <= MAX_WORDS:
         return None
     total = group = 0
@@ -55,14 +55,14 @@ def parse_cardinal(words: Sequence[str]) -> int | None:
 
 
 def parse_ordinal(words: Sequence[str]) -> int | None:
-    """Return the number whose ordinal these words are, or None."""
+    """Return the number that ``ordinal`` spells with these words, or None."""
     if not words or words[-1] not in ORDINAL_ENDINGS:
         return None
     return parse_cardinal([*words[:-1], ORDINAL_ENDINGS[words[-1]]])
 
 
 def parse_year(words: Sequence[str]) -> int | None:
-    """Return the year, 1100 to 1999 or 2010 to 2099, that ``year`` spells so, or None."""
+    """Return the year, 1100 to 1999 or 2010 to 2099, that ``year`` spells this way, or None."""
     if len(words) < 2:
         return None
     century = UNITS.get(words[0], 0)
@@ -74,7 +74,7 @@ def parse_year(words: Sequence[str]) -> int | None:
 
 
 def parse_time(words: Sequence[str]) -> tuple[int, int] | None:
-    """Return hour, 1 to 12, and minute of ``seven``, ``seven thirty``, ``seven oh five``."""
+    """Return hour (1 to 12) and minute of ``seven``, ``seven thirty`` or ``seven oh five``."""
     hour = UNITS.get(words[0], 0) if words else 0
     minute = 0 if len(words) == 1 else _pair(words[1:])
     if minute is None or not 1 <= hour <= 12 or minute >= 60:
@@ -83,21 +83,21 @@ def parse_time(words: Sequence[str]) -> tuple[int, int] | None:
 
 
 def parse_decimal(words: Sequence[str]) -> tuple[str, str] | None:
-    """Return the digits of ``three point five``, and the scale of ``three point five million``."""
+    """Return ``3.5`` and ``million`` for ``three point five million``; the scale may be ""."""
     words, scale = list(words), ""
     if len(words) > 3 and words[-1] in MULTIPLIERS and words[-1] != "hundred":
         scale = words.pop()
     if words.count("point") != 1:
         return None
-    at = words.index("point")
-    whole, places = parse_cardinal(words[:at]), words[at + 1 :]
-    if whole is None or not places or not all(word in DIGITS for word in places):
+    point = words.index("point")
+    whole, decimals = parse_cardinal(words[:point]), words[point + 1 :]
+    if whole is None or not decimals or not all(word in DIGITS for word in decimals):
         return None
-    return f"{whole:,}.{''.join(DIGITS[word] for word in places)}", scale
+    return f"{whole:,}.{''.join(DIGITS[word] for word in decimals)}", scale
 
 
 def write_cardinal(number: int) -> str:
-    """Return a number in digits: ``999``, ``1,204``, ``2 million``."""
+    """Return the written form of a number: ``999``, ``1,204``, ``2 million``."""
     for scale, name in SCALES[1:4]:
         if number >= scale and number % scale == 0 and number // scale < 1000:
             return f"{number // scale} {name}"
@@ -105,13 +105,13 @@ def write_cardinal(number: int) -> str:
 
 
 def write_ordinal(number: int) -> str:
-    """Return ``21st``, ``112th``."""
+    """Return the written form of an ordinal: ``21st``, ``112th``."""
     ending = "th" if number // 10 % 10 == 1 else {1: "st", 2: "nd", 3: "rd"}.get(number % 10, "th")
     return f"{number:,}{ending}"
 
 
 def _pair(words: Sequence[str]) -> int | None:
-    """Return what ``oh five`` or ``thirty four`` stands for, 1 to 99."""
+    """Return the value, 1 to 99, of two spoken digits: ``oh five``, ``thirty four``."""
     if len(words) == 2 and words[0] == "oh":
         value = UNITS.get(words[1], 0)
         return value if 1 <= value <= 9 else None

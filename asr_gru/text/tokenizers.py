@@ -128,7 +128,7 @@ class CharacterTokenizer(_BaseTokenizer):
         if unknown is not None:
             raise DataError(
                 f"no token for {unknown!r} (U+{ord(unknown):04X}) in {text[:40]!r}; "
-                "normalise the text as the model's was"
+                "normalise it as the training texts were"
             )
         return [self._ids[character] for character in text]
 
@@ -148,7 +148,7 @@ class PieceTokenizer(_BaseTokenizer):
         """Return the ids of ``text``; DataError if part of it has no token."""
         if self._model is None:
             raise ModelError(
-                "tokens.model is missing, without which text cannot be split into word pieces; "
+                "tokens.model is missing, which is needed to split text into word pieces; "
                 "export the model again, or train with --new-head"
             )
         if self._processor is None:
@@ -191,10 +191,10 @@ class PhoneTokenizer(_BaseTokenizer):
         return [self._ids[phone] for phone in phones]
 
     def word_spans(self, ids: Sequence[int]) -> list[tuple[str, int, int]]:
-        """Return each phone as a word; only a lexicon knows the words they form."""
+        """Return each phone as a word, as only a lexicon knows the words they form."""
         return [
-            (self._tokens[token], at, at + 1)
-            for at, token in enumerate(ids)
+            (self._tokens[token], position, position + 1)
+            for position, token in enumerate(ids)
             if self._tokens[token] != " "
         ]
 
@@ -202,9 +202,9 @@ class PhoneTokenizer(_BaseTokenizer):
 def build_character_tokenizer(texts: Iterable[str]) -> CharacterTokenizer:
     """Return a tokenizer for all characters in ``texts``, in code point order."""
     found = {character for text in texts for character in unicodedata.normalize("NFC", text)}
-    odd = next((character for character in found if character in "\r\n\t"), None)
-    if odd is not None:
-        raise DataError(f"a text holds {odd!r}; normalise texts before training")
+    control = next((character for character in found if character in "\r\n\t"), None)
+    if control is not None:
+        raise DataError(f"a text contains {control!r}; normalise texts before training")
     return CharacterTokenizer(sorted(found | {" "}))
 
 
@@ -240,11 +240,11 @@ def load_tokenizer(path: str | Path, kind: TokenKind | None = None) -> Tokenizer
 
     Args:
         path: the file.
-        kind: type of the tokens; None infers it: word pieces contain ``▁``, and names of phones
-            multi_letter letters.
+        kind: type of the tokens. None infers it: word pieces contain ``▁``, and some names of
+            phones have several letters.
 
     Raises:
-        ModelError: missing, or not a valid list of tokens.
+        ModelError: the file is missing, or not a valid list of tokens.
     """
     path = Path(path)
     try:

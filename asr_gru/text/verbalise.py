@@ -1,7 +1,7 @@
-"""Verbalising numbers in English text.
+"""Numbers in English text, in words.
 
-Each class of number (dates, times, money, ranges, …) has one pattern and one function; they are
-applied in order, each to the output of the one before. Input is in lower case.
+Each class of number (dates, times, money, ranges, …) has one pattern and one function. They are
+applied in order, each to the output of the previous one. The input is in lower case.
 """
 
 from __future__ import annotations
@@ -67,7 +67,7 @@ OPERATORS = {
 
 
 def verbalise(text: str) -> str:
-    """Replace numbers and the signs ``%``, ``&`` and ``@`` in ``text``, in lower case, by words."""
+    """Replace numbers and the signs ``%``, ``&`` and ``@`` in lower-case ``text`` by words."""
     if DIGIT.search(text):
         for needed, pattern, spell in RULES if NOT_PLAIN.search(text) else RULES[-2:]:
             if not needed or any(character in text for character in needed):

@@ -44,7 +44,7 @@ WRITTEN = {
     "mister jones and missus white": "Mr. Jones and Mrs. White",
     "doctor john in rio de janeiro": "Dr. John in Rio de Janeiro",
 }
-WORDS = [
+AMBIGUOUS = [
     "one two three",
     "twenty twenty",
     "two to four",
@@ -73,29 +73,29 @@ WORDS = [
 
 
 @pytest.mark.parametrize("spoken", WRITTEN)
-def test_what_is_written(spoken):
+def test_written_form(spoken):
     assert inverse_normalise(spoken) == WRITTEN[spoken]
     assert normalise(WRITTEN[spoken], "english") == spoken
 
 
-@pytest.mark.parametrize("spoken", WORDS)
-def test_what_stays_words(spoken):
+@pytest.mark.parametrize("spoken", AMBIGUOUS)
+def test_ambiguous_numbers_stay_in_words(spoken):
     assert inverse_normalise(spoken) == spoken[0].upper() + spoken[1:]
 
 
-def times(hour, minute, end):
-    small = f"oh {SMALL[minute]}" if minute < 10 else cardinal(minute)
-    return f"{cardinal(hour)} {small} {end}".strip()
+def spell_time(hour, minute, suffix):
+    minutes = f"oh {SMALL[minute]}" if minute < 10 else cardinal(minute)
+    return f"{cardinal(hour)} {minutes} {suffix}".strip()
 
 
-def amounts(whole, cents, currency):
+def spell_amount(whole, cents, currency):
     return f"{cardinal(whole)} {currency} and {cardinal(cents)} cents"
 
 
 NUMBERS = st.integers(0, 999_999_999) | st.integers(0, 2_100)
 ROOT = Path(__file__).parents[2]
-LISTED = Lexicon.load(ROOT / "asr_gru" / "models" / "en-small" / "lexicon.bin").words
-UNSURE = sorted(
+LEXICON_WORDS = Lexicon.load(ROOT / "asr_gru" / "models" / "en-small" / "lexicon.bin").words
+CONTEXT_DEPENDENT = sorted(
     {*SMALL, *TENS, *CARDINALS, *ORDINALS, "and", "oh", "point", "to", "a", "of", "i", "m", "p"}
     | {"dollars", "dollar", "bill", "cents", "percent", "pounds", "pence", "yen", "o'clock", "x"}
     | {"may", "march", "june", "new", "york", "mister", "doctor", "john", "nineties", "in", "at"}
@@ -106,17 +106,17 @@ PARTS = st.one_of(
     NUMBERS.map(ordinal),
     st.integers(1100, 2099).filter(lambda n: not 2000 <= n < 2010).map(year),
     st.builds(
-        times,
+        spell_time,
         st.integers(1, 24),
         st.integers(1, 59),
         st.sampled_from(["", "a m", "p m", "o'clock"]),
     ),
     st.builds(
-        amounts, NUMBERS, st.integers(1, 99), st.sampled_from(["dollars", "euros", "pounds"])
+        spell_amount, NUMBERS, st.integers(1, 99), st.sampled_from(["dollars", "euros", "pounds"])
     ),
-    st.sampled_from(UNSURE),
-    st.sampled_from(UNSURE),
-    st.sampled_from(LISTED),
+    st.sampled_from(CONTEXT_DEPENDENT),
+    st.sampled_from(CONTEXT_DEPENDENT),
+    st.sampled_from(LEXICON_WORDS),
 )
 
 
@@ -124,35 +124,35 @@ PARTS = st.one_of(
 @given(st.lists(PARTS, max_size=12))
 @example(["five", "a m", "i"])
 @example(["page", "twenty", "x", "twenty"])
-def test_the_written_form_is_read_as_the_spoken_words(parts):
+def test_the_written_form_normalises_to_the_spoken_words(parts):
     spoken = normalise(" ".join(parts), "english")
     assert normalise(inverse_normalise(spoken), "english") == spoken
 
 
 @settings(max_examples=300, deadline=None)
 @given(st.text(max_size=40))
-def test_any_text_is_read_as_before(text):
+def test_the_written_form_of_any_text_normalises_as_the_text_does(text):
     assert normalise(inverse_normalise(text), "english") == normalise(text, "english")
 
 
 @settings(max_examples=300, deadline=None)
 @given(st.lists(PARTS, max_size=12))
-def test_every_spoken_word_belongs_to_one_written_word(parts):
+def test_each_spoken_word_belongs_to_exactly_one_written_word(parts):
     words = " ".join(parts).split()
     written = write_words(words)
-    places = [place for word in written for place in range(word.first, word.stop)]
-    assert places == list(range(len(words)))
+    indices = [i for word in written for i in range(word.first, word.stop)]
+    assert indices == list(range(len(words)))
     assert all(word.text for word in written)
 
 
 @given(NUMBERS)
-def test_numbers_from_ten_on_become_digits(number):
+def test_numbers_from_ten_up_are_written_in_digits(number):
     written = inverse_normalise(cardinal(number))
     assert any(letter.isdigit() for letter in written) == (number >= 10)
     assert parse_cardinal(cardinal(number).split()) == number
     assert parse_ordinal(ordinal(number).split()) == number
 
 
-def test_a_number_that_is_read_wrongly_beside_its_neighbour_stays_words():
-    """``x`` between digits is a sign."""
+def test_a_number_that_would_be_misread_in_its_context_stays_in_words():
+    """``20 x 20`` would be read as twenty by twenty."""
     assert inverse_normalise("plan twenty x twenty of the ten") == "Plan twenty x twenty of the 10"

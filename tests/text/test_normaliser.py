@@ -59,7 +59,7 @@ def test_am_and_pm_are_letters_as_in_the_lexicon_of_the_bundled_model(written):
 
 
 @pytest.mark.parametrize("written", APOSTROPHES)
-def test_every_kind_of_apostrophe(written):
+def test_every_character_used_as_an_apostrophe(written):
     assert normalise(written, "english") == "don't"
 
 
@@ -77,24 +77,24 @@ def test_english_keeps_the_marks_of_other_scripts():
     assert normalise("क्या é", "english") == "क्या e"
 
 
-def test_none_only_tidies_spaces():
+def test_none_only_collapses_white_space():
     assert normalise("  Hello,\tWorld ", "none") == "Hello, World"
 
 
-TRICKY = st.text("0123456789.,:;/-–−+±°%$€£¢'’´`ab smcprdtho½²\u00ad\u0301&@#x=", max_size=24)
+SYMBOLS = st.text("0123456789.,:;/-–−+±°%$€£¢'’´`ab smcprdtho½²\u00ad\u0301&@#x=", max_size=24)
 
 
 @pytest.mark.parametrize("how", ["none", "basic", "english"])
-@given(text=st.one_of(st.text(max_size=60), TRICKY))
+@given(text=st.one_of(st.text(max_size=60), SYMBOLS))
 @settings(max_examples=400)
-def test_normalising_twice_changes_nothing(how, text):
+def test_normalisation_is_idempotent(how, text):
     once = normalise(text, how)
     assert normalise(once, how) == once
     assert once == " ".join(once.split())
 
 
-@given(text=TRICKY)
-def test_no_ascii_digit_is_left(text):
+@given(text=SYMBOLS)
+def test_no_ascii_digit_remains(text):
     assert not any(character in "0123456789" for character in normalise(text, "english"))
 
 
@@ -103,5 +103,5 @@ def test_no_ascii_digit_is_left(text):
     | st.text("'` .srtmdeilx-_", max_size=20)
 )
 @settings(max_examples=400)
-def test_plain_text_takes_the_short_way_to_the_same_result(text):
+def test_the_fast_path_for_plain_text_has_the_same_result(text):
     assert normalise(text, "english") == _english(text.replace("`", "'"))

@@ -14,7 +14,7 @@ TEXTS = ["the cat sat on the mat", "a dog and a cat", "über naïve façade", "�
 
 
 @given(st.lists(st.text("abcü язык'", min_size=1), min_size=1))
-def test_characters_read_what_they_wrote(texts):
+def test_characters_decode_to_the_encoded_text(texts):
     tokens = build_character_tokenizer(texts)
     for text in texts:
         ids = tokens.encode(text)
@@ -22,24 +22,24 @@ def test_characters_read_what_they_wrote(texts):
         assert tokens.decode(ids) == " ".join(text.split())
 
 
-def test_composed_and_decomposed_are_one():
+def test_composed_and_decomposed_characters_have_the_same_id():
     tokens = build_character_tokenizer(["é"])
     assert tokens.encode("e\u0301") == tokens.encode("é")
 
 
-def test_spans_are_where_the_words_are():
+def test_word_spans_are_positions_of_tokens():
     tokens = build_character_tokenizer(TEXTS)
     ids = tokens.encode("a  dog ")
     assert tokens.word_spans(ids) == [("a", 0, 1), ("dog", 3, 6)]
 
 
-def test_a_character_without_token_is_named():
+def test_an_error_names_a_character_without_a_token():
     with pytest.raises(DataError, match="'z'"):
         build_character_tokenizer(["abc"]).encode("abz")
 
 
 @pytest.mark.parametrize("kind", ["characters", "pieces"])
-def test_tokens_survive_the_disk(tmp_path, kind):
+def test_a_saved_tokenizer_loads_again(tmp_path, kind):
     texts = TEXTS * 30
     tokens = (
         build_character_tokenizer(texts)
@@ -52,7 +52,7 @@ def test_tokens_survive_the_disk(tmp_path, kind):
         assert again.decode(again.encode(text)) == text == tokens.decode(tokens.encode(text))
 
 
-def test_pieces_are_read_without_their_model(tmp_path):
+def test_pieces_decode_without_the_sentencepiece_model(tmp_path):
     tokens = train_piece_tokenizer(TEXTS * 30, 30)
     tokens.save(tmp_path)
     (tmp_path / "tokens.model").unlink()
@@ -62,7 +62,7 @@ def test_pieces_are_read_without_their_model(tmp_path):
         again.encode("the cat")
 
 
-def test_too_many_pieces_are_refused():
+def test_more_pieces_than_the_texts_allow_are_refused():
     with pytest.raises(DataError, match="5000"):
         train_piece_tokenizer(["a b"], 5000)
 
@@ -70,19 +70,19 @@ def test_too_many_pieces_are_refused():
 @pytest.mark.parametrize(
     "data", [b"", b"a\nb\n", b"<blank>\na\na\n", b"<blank>\n\n", b"\xff\xfe", b"x" * 5_000_000]
 )
-def test_foreign_lists_are_refused(tmp_path, data):
+def test_invalid_token_lists_are_refused(tmp_path, data):
     path = tmp_path / "tokens.txt"
     path.write_bytes(data)
     with pytest.raises(ModelError, match=r"tokens\.txt"):
         load_tokenizer(path)
 
 
-def test_a_missing_list_is_refused(tmp_path):
+def test_a_missing_token_list_is_refused(tmp_path):
     with pytest.raises(ModelError, match=r"none\.txt"):
         load_tokenizer(tmp_path / "none.txt")
 
 
-def test_phones_stand_between_spaces(tmp_path):
+def test_phones_are_separated_by_spaces(tmp_path):
     tokens = PhoneTokenizer(["AA", "B", "a", " "])
     assert tokens.kind == "phones"
     assert tokens.symbols == ("<blank>", "AA", "B", "a", " ")
@@ -96,7 +96,7 @@ def test_phones_stand_between_spaces(tmp_path):
     assert (again.kind, again.symbols) == ("phones", tokens.symbols)
 
 
-def test_the_kind_of_single_letters_can_be_given(tmp_path):
+def test_the_kind_of_single_letter_tokens_can_be_given(tmp_path):
     PhoneTokenizer(["a", "b"]).save(tmp_path)
     assert load_tokenizer(tmp_path / "tokens.txt").kind == "characters"
     assert load_tokenizer(tmp_path / "tokens.txt", "phones").kind == "phones"

@@ -11,7 +11,7 @@ from asr_gru.text.verbalise import verbalise
 
 
 def num2words(number, **options):
-    """Return what the library num2words says, which is compared with; skip where it is missing."""
+    """Call the library num2words, the reference; skip the test if it is not installed."""
     return pytest.importorskip("num2words").num2words(number, **options)
 
 
@@ -138,13 +138,13 @@ def test_negative_numbers_agree_with_num2words(number):
 
 
 @given(cents=st.integers(100, 10**9))
-def test_sums_of_money_agree_with_num2words(cents):
+def test_amounts_of_money_agree_with_num2words(cents):
     expected = num2words(cents, to="currency", currency="USD", separator=" and")
     expected = plain(expected).removesuffix(" and zero cents")
     assert normalise(f"${cents // 100}.{cents % 100:02}", "english") == expected
 
 
-def test_numerals():
+def test_spelling_of_each_kind_of_number():
     assert cardinal(1_000_001) == "one million and one"
     assert ordinal(112) == "one hundred and twelfth"
     assert year(1900) == "nineteen hundred"
@@ -154,8 +154,8 @@ def test_numerals():
 
 @given(text=st.text("0123459.,;:!?() \"'-amps", max_size=16))
 @settings(max_examples=1000)
-def test_plain_numbers_take_the_short_way_to_the_same_result(text):
-    everything = verbalise(text)
+def test_the_fast_path_for_plain_numbers_has_the_same_result(text):
+    fast = verbalise(text)
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(verbalise_module, "NOT_PLAIN", re.compile(""))
-        assert " ".join(everything.split()) == " ".join(verbalise(text).split())
+        assert " ".join(fast.split()) == " ".join(verbalise(text).split())
