@@ -1,1 +1,1 @@
-"""What training and evaluation read: manifests of recordings and texts."""
+"""Manifests of recordings and their texts, in several formats."""

@@ -1,4 +1,4 @@
-"""The samples of an utterance."""
+"""Samples and durations of utterances."""
 
 from __future__ import annotations
 
@@ -14,12 +14,12 @@ def load_audio(
 ) -> Samples:
     """Read an utterance as mono float32 at ``sample_rate``, shape ``(n,)``.
 
-    A segment that ends after its recording is shorter than the manifest says.
+    A segment is shorter than in the manifest if its recording ends before it does.
 
     Args:
         utterance: a recording, or a segment of one.
         sample_rate: in Hz.
-        warnings: receives problems of the file that did not stop decoding.
+        warnings: problems that did not stop decoding are appended to it.
 
     Raises:
         AudioError: the recording cannot be read, has no samples, or ends before the segment.
@@ -45,7 +45,7 @@ def load_audio(
 
 
 def duration_of(utterance: Utterance) -> float:
-    """Return the seconds of an utterance: of its manifest, else of the recording's header.
+    """Return the duration of an utterance in seconds, from its manifest or else its recording.
 
     Raises:
         AudioError: the recording cannot be read.

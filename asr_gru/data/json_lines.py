@@ -1,4 +1,4 @@
-"""Manifests of one JSON object a line: NeMo's, and cuts and supervisions of lhotse."""
+"""Manifests with one JSON object per line: NeMo's, and lhotse's cuts and supervisions."""
 
 from __future__ import annotations
 
@@ -39,7 +39,7 @@ class _Supervision(msgspec.Struct):
 
 
 class _Line(msgspec.Struct):
-    """Every key of the three forms that is used."""
+    """The keys that are used, of all three formats."""
 
     audio_filepath: str | None = None
     text: str | None = None
@@ -58,15 +58,16 @@ class _Line(msgspec.Struct):
 def read_json_lines(
     path: Path, lines: Iterable[tuple[int, str]], root: Path | None = None
 ) -> list[Utterance]:
-    """Read the lines of a manifest of JSON objects.
+    """Read a manifest with one JSON object per line.
 
     - NeMo: ``audio_filepath`` and ``text``, and optionally ``duration``, ``offset``, ``speaker``.
-    - lhotse: cuts of a single recording in a file (``MonoCut``); each supervision is an utterance.
-    - lhotse: supervisions, with the recordings in the file of the same name beside it where
-      ``supervisions`` is replaced by ``recordings``.
+    - lhotse cuts: each supervision of a cut is an utterance. A cut must be a part of a single
+      recording (``MonoCut``) in a file.
+    - lhotse supervisions: their recordings are read from the file in the same folder whose name has
+      ``recordings`` in place of ``supervisions``.
 
     Raises:
-        DataError: a line that is none of these, or a recording that is not a file.
+        DataError: a line has none of these formats, or a recording is not a file.
     """
     base = root or path.parent
     recordings: dict[str, _Recording] | None = None
@@ -81,10 +82,11 @@ def read_json_lines(
         elif entry.recording_id:
             if recordings is None:
                 recordings = _recordings(path)
-            said = _decode(line, _Supervision, where)
+            supervision = _decode(line, _Supervision, where)
             if entry.recording_id not in recordings:
                 raise DataError(f"{where}: no recording {entry.recording_id!r}; add it")
-            utterances.append(_supervision(said, recordings[entry.recording_id], 0.0, base, where))
+            recording = recordings[entry.recording_id]
+            utterances.append(_supervised(supervision, recording, 0.0, base, where))
         else:
             raise DataError(
                 f"{where}: neither audio_filepath and text (NeMo) nor a cut or supervision (lhotse)"
@@ -96,7 +98,7 @@ def _decode(line: str, kind: Any, where: str) -> Any:
     try:
         return msgspec.json.decode(line.strip(), type=kind)
     except (msgspec.DecodeError, RecursionError) as error:
-        raise DataError(f"{where}: {error}; write one JSON object a line") from None
+        raise DataError(f"{where}: {error}; write one JSON object per line") from None
 
 
 def _nemo(entry: _Line, base: Path, where: str) -> Utterance:
@@ -108,11 +110,11 @@ def _nemo(entry: _Line, base: Path, where: str) -> Utterance:
         raise DataError(f"{where}: offset without duration; give how long the segment is")
     return Utterance(
         path=recording_path(entry.audio_filepath or "", base, where),
-        text=_line_of(entry.text),
+        text=_join_lines(entry.text),
         duration_s=duration_s,
-        speaker="" if entry.speaker is None else _line_of(str(entry.speaker)),
-        source=_line_of(entry.source),
-        written=_line_of(entry.written),
+        speaker="" if entry.speaker is None else _join_lines(str(entry.speaker)),
+        source=_join_lines(entry.source),
+        written=_join_lines(entry.written),
         start_s=start_s,
     )
 
@@ -125,30 +127,30 @@ def _cut(entry: _Line, base: Path, where: str) -> Iterator[Utterance]:
         )
     if entry.recording is None:
         raise DataError(f"{where}: a cut without a recording; features alone cannot be used")
-    for said in entry.supervisions or ():
-        yield _supervision(said, entry.recording, entry.start, base, where)
+    for supervision in entry.supervisions or ():
+        yield _supervised(supervision, entry.recording, entry.start, base, where)
 
 
-def _supervision(
-    said: _Supervision, recording: _Recording, cut_start_s: float, base: Path, where: str
+def _supervised(
+    supervision: _Supervision, recording: _Recording, cut_start_s: float, base: Path, where: str
 ) -> Utterance:
-    if said.text is None:
+    if supervision.text is None:
         raise DataError(f"{where}: a supervision without text; add what is said")
     if len(recording.sources) != 1 or len(recording.sources[0].channels) != 1:
         raise DataError(f"{where}: a recording of several files or channels; make it mono")
     (source,) = recording.sources
     if source.type != "file":
         raise DataError(f"{where}: a recording from a {source.type}; save it as a file")
-    start_s = seconds(max(0.0, cut_start_s + said.start), "start", where)
-    duration_s = seconds(said.duration, "duration", where)
+    start_s = seconds(max(0.0, cut_start_s + supervision.start), "start", where)
+    duration_s = seconds(supervision.duration, "duration", where)
     if not duration_s:
         raise DataError(f"{where}: a supervision without duration; give how long it is")
     is_whole = start_s == 0.0 and abs(duration_s - recording.duration) < 0.001
     return Utterance(
         path=recording_path(source.source, base, where),
-        text=_line_of(said.text),
+        text=_join_lines(supervision.text),
         duration_s=duration_s,
-        speaker=_line_of(said.speaker or ""),
+        speaker=_join_lines(supervision.speaker or ""),
         start_s=None if is_whole else start_s,
     )
 
@@ -157,7 +159,7 @@ def _recordings(path: Path) -> dict[str, _Recording]:
     """Read the recordings that belong to a file of supervisions."""
     if SUPERVISIONS not in path.name:
         raise DataError(
-            f"{path}: supervisions, whose recordings are not known; "
+            f"{path}: supervisions without their recordings; "
             "name the files ...supervisions... and ...recordings..., or give cuts"
         )
     beside = path.with_name(path.name.replace(SUPERVISIONS, RECORDINGS))
@@ -168,7 +170,7 @@ def _recordings(path: Path) -> dict[str, _Recording]:
     return found
 
 
-def _line_of(text: str) -> str:
+def _join_lines(text: str) -> str:
     return " ".join(text.split())
 
 

@@ -1,4 +1,4 @@
-"""Data directories of Kaldi: ``wav.scp``, ``text``, ``segments``, ``utt2spk``, ``utt2dur``."""
+"""Kaldi data directories: ``wav.scp``, ``text``, ``segments``, ``utt2spk``, ``utt2dur``."""
 
 from __future__ import annotations
 
@@ -28,23 +28,23 @@ def read_kaldi(folder: Path, root: Path | None = None) -> list[Utterance]:
     texts = _table(folder / TEXT)
     speakers = _table(folder / SPEAKERS) if (folder / SPEAKERS).is_file() else {}
     durations = _table(folder / DURATIONS) if (folder / DURATIONS).is_file() else {}
-    pieces = _segments(folder / SEGMENTS) if (folder / SEGMENTS).is_file() else None
-    spoken = paths if pieces is None else pieces
-    silent = [name for name in spoken if name not in texts]
-    if silent:
-        raise DataError(f"{folder / TEXT}: no text of {listing(silent)}; add what is said")
-    unheard = [name for name in texts if name not in spoken]
-    if unheard:
-        missing = SEGMENTS if pieces is not None else WAV_SCP
-        raise DataError(f"{folder / missing}: has no {listing(unheard)}, which {TEXT} has")
-    lost = [rec for rec, _, _ in (pieces or {}).values() if rec not in paths]
-    if lost:
-        raise DataError(f"{folder / WAV_SCP}: has no {listing(dict.fromkeys(lost))}; add the paths")
+    segments = _segments(folder / SEGMENTS) if (folder / SEGMENTS).is_file() else None
+    audio = paths if segments is None else segments
+    without_text = [name for name in audio if name not in texts]
+    if without_text:
+        raise DataError(f"{folder / TEXT}: no text of {listing(without_text)}; add what is said")
+    without_audio = [name for name in texts if name not in audio]
+    if without_audio:
+        missing = SEGMENTS if segments is not None else WAV_SCP
+        raise DataError(f"{folder / missing}: has no {listing(without_audio)}, which {TEXT} has")
+    unknown = dict.fromkeys(rec for rec, _, _ in (segments or {}).values() if rec not in paths)
+    if unknown:
+        raise DataError(f"{folder / WAV_SCP}: has no {listing(unknown)}; add the paths")
     utterances = []
     for name, text in texts.items():
         recording, start_s, duration_s = (
-            pieces[name]
-            if pieces is not None
+            segments[name]
+            if segments is not None
             else (name, None, seconds(durations.get(name), DURATIONS, f"{folder}: {name}"))
         )
         utterances.append(
@@ -88,7 +88,7 @@ def _segments(path: Path) -> dict[str, tuple[str, float | None, float]]:
 
 
 def _table(path: Path) -> dict[str, str]:
-    """Return the rest of each line by its first word."""
+    """Read a file of names and values, one pair per line."""
     found: dict[str, str] = {}
     for number, line in numbered_lines(path, "give a Kaldi data directory, with wav.scp and text"):
         name, _, value = line.strip().replace("\t", " ").partition(" ")

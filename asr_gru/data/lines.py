@@ -1,4 +1,4 @@
-"""Lines of text files that may be damaged, compressed or enormous."""
+"""Lines of text files, which may be compressed, damaged or very large."""
 
 from __future__ import annotations
 
@@ -10,36 +10,35 @@ from pathlib import Path
 
 from asr_gru.errors import DataError
 
-__all__ = ["LONGEST_LINE", "MOST_LINES", "numbered_lines"]
+__all__ = ["MAX_LINE", "MAX_LINES", "numbered_lines"]
 
-LONGEST_LINE = 1_000_000
-MOST_LINES = 20_000_000
+MAX_LINE = 1_000_000
+MAX_LINES = 20_000_000
 REMEDY = "give a manifest (a .tsv file)"
 
 
 def numbered_lines(path: Path, remedy: str = REMEDY) -> Iterator[tuple[int, str]]:
-    """Yield the lines of a UTF-8 text, with their numbers from 1; blank lines are left out.
+    """Yield the lines of a UTF-8 text file with their numbers, from 1, without blank lines.
 
     A byte order mark is skipped, line ends are removed, and ``.gz`` files are decompressed.
 
     Raises:
-        DataError: missing, not UTF-8, not gzip, a line of ``LONGEST_LINE`` characters, or more than
-            ``MOST_LINES`` lines; names the file.
+        DataError: the file is missing, not UTF-8, not gzip, or has a line of ``MAX_LINE``
+            characters or more than ``MAX_LINES`` lines.
     """
     number = 0
     try:
         with path.open("rb") as raw:
             data = gzip.GzipFile(fileobj=raw) if path.suffix == ".gz" else raw
             text = io.TextIOWrapper(data, encoding="utf-8-sig", newline="\n")
-            for line in iter(lambda: text.readline(LONGEST_LINE), ""):
+            for line in iter(lambda: text.readline(MAX_LINE), ""):
                 number += 1
-                if len(line) == LONGEST_LINE:
+                if len(line) == MAX_LINE:
                     raise DataError(
-                        f"{path}:{number}: longer than {LONGEST_LINE} characters; "
-                        "not a manifest's line"
+                        f"{path}:{number}: longer than {MAX_LINE} characters; not a manifest's line"
                     )
-                if number > MOST_LINES:
-                    raise DataError(f"{path}: more than {MOST_LINES} lines; split it")
+                if number > MAX_LINES:
+                    raise DataError(f"{path}: more than {MAX_LINES} lines; split it")
                 if line.strip():
                     yield number, line.rstrip("\r\n")
     except UnicodeDecodeError:

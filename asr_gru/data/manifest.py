@@ -28,17 +28,17 @@ def read_manifest(path: str | Path, *, root: str | Path | None = None) -> list[U
     - a tab-separated table with a header and without quoting. The columns ``path`` and ``text``
       are required; ``duration_s``, ``speaker``, ``source``, ``written`` and ``start_s`` (of a
       segment) are optional; other columns are ignored;
-    - a list of a Common Voice release, with the recordings in ``clips`` beside it;
-    - JSON lines: NeMo's, or cuts or supervisions of lhotse; also ``.gz``;
-    - a data directory of Kaldi;
-    - a folder of a part of LibriSpeech.
+    - a list of a Common Voice release, with the recordings in its folder ``clips``;
+    - JSON lines, NeMo's or lhotse's (cuts or supervisions), also compressed (``.gz``);
+    - a Kaldi data directory;
+    - the folder of a LibriSpeech subset.
 
     Relative paths that leave the folder are refused. Absolute paths are used as they are, except in
-    Common Voice and LibriSpeech, which have none. Nothing in a manifest is ever run.
+    Common Voice and LibriSpeech, which have none. No command in a manifest is ever run.
 
     Raises:
         DataError: the file is missing or not UTF-8, a column is missing or duplicated, a line is
-            too long or does not match the format, or the folder is no corpus.
+            too long or does not match the format, or the folder is not a corpus.
     """
     path = Path(path)
     base = Path(root) if root is not None else None
@@ -71,9 +71,9 @@ def write_manifest(path: str | Path, utterances: Iterable[Utterance]) -> None:
 
 
 def name_manifests(paths: Sequence[str | Path]) -> list[str]:
-    """Return a short name for each manifest: its stem, with as many folders as make it distinct.
+    """Return a short name for each manifest: its stem, with folders if needed to be unique.
 
-    A manifest that is given several times has the same name each time.
+    The same manifest has the same name each time.
     """
     whole = [Path(path).absolute() for path in paths]
     stems = Counter(_without_suffixes(path) for path in dict.fromkeys(whole))

@@ -1,4 +1,4 @@
-"""Tab-separated manifests with a header and without quoting: our own, and Common Voice's."""
+"""Tab-separated manifests with a header and without quoting: the package's, and Common Voice's."""
 
 from __future__ import annotations
 
@@ -20,10 +20,10 @@ CLIPS = "clips"
 def read_table(
     path: Path, lines: Iterable[tuple[int, str]], root: Path | None = None
 ) -> list[Utterance]:
-    """Read the lines of a table, of which the first is the header.
+    """Read a table; its first line is the header.
 
     A table with the columns ``client_id``, ``path`` and ``sentence`` and without ``text`` is a list
-    of a Common Voice release, whose recordings are in ``clips`` beside it.
+    of a Common Voice release, whose recordings are in the folder ``clips`` next to it.
 
     Raises:
         DataError: a column is missing or duplicated, or a line does not match the header.
@@ -38,9 +38,9 @@ def read_table(
             f"{path}: no column {' and '.join(missing)}; "
             "the first line names the columns, separated by tabs"
         )
-    twice = next((name for name in header if header.count(name) > 1), None)
-    if twice is not None:
-        raise DataError(f"{path}: two columns {twice!r}; take one out")
+    duplicate = next((name for name in header if header.count(name) > 1), None)
+    if duplicate is not None:
+        raise DataError(f"{path}: two columns {duplicate!r}; take one out")
     base = root or path.parent
     utterances = []
     for number, line in rows:

@@ -1,4 +1,4 @@
-"""Corpora that are folders: LibriSpeech's tree, and releases of Common Voice."""
+"""Corpora that are folders: LibriSpeech, and releases of Common Voice."""
 
 from __future__ import annotations
 
@@ -13,11 +13,11 @@ __all__ = ["find_transcripts", "read_librispeech", "refuse_folder"]
 
 TRANSCRIPTS = "*.trans.txt"
 DEPTH = 3
-"""Transcripts are at ``part/speaker/chapter`` below the root of LibriSpeech."""
+"""Transcripts are in ``subset/speaker/chapter`` below the root of LibriSpeech."""
 
 
 def find_transcripts(folder: Path) -> list[Path]:
-    """Return the transcripts of a LibriSpeech tree, or of a part, a speaker or a chapter of it."""
+    """Return the transcripts below the root of LibriSpeech, a subset, a speaker or a chapter."""
     return [
         path
         for depth in range(DEPTH + 1)
@@ -26,16 +26,16 @@ def find_transcripts(folder: Path) -> list[Path]:
 
 
 def read_librispeech(folder: Path, transcripts: list[Path]) -> list[Utterance]:
-    """Read a part of LibriSpeech; texts become lower case.
+    """Read a subset of LibriSpeech; texts become lower case.
 
     Raises:
-        DataError: several parts (their lists must stay apart), or a line without a text.
+        DataError: the folder has several subsets, which must not be mixed, or a line has no text.
     """
     parts = {path.parts[-4]: path for path in transcripts if len(path.parts) >= 4}
     if len(parts) > 1:
         raise DataError(f"{folder}: several parts ({listing(sorted(parts))}); name one of them")
     source = f"librispeech-{next(iter(parts), folder.name)}"
-    return [one for path in transcripts for one in _chapter(path, source)]
+    return [utterance for path in transcripts for utterance in _chapter(path, source)]
 
 
 def _chapter(path: Path, source: str) -> Iterator[Utterance]:
@@ -54,7 +54,7 @@ def _chapter(path: Path, source: str) -> Iterator[Utterance]:
 
 
 def refuse_folder(folder: Path) -> DataError:
-    """Return the error for a folder that is no manifest, with the lists that are in it."""
+    """Return the error for a folder that is not a corpus; it names the lists in the folder."""
     lists = sorted(path.name for path in folder.glob("*.tsv"))
     if (folder / "clips").is_dir() and lists:
         return DataError(

@@ -13,7 +13,7 @@ from asr_gru.errors import DataError
 __all__ = ["MAX_LISTED", "Utterance", "check_files", "listing", "recording_path", "seconds"]
 
 MAX_LISTED = 5
-"""Names in an error message; the others are counted."""
+"""Maximum number of names in an error message; the others are counted."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,16 +48,16 @@ class Utterance:
 
 
 def recording_path(name: str, base: Path, where: str, *, absolute: bool = True) -> Path:
-    """Return the path of a recording as a manifest names it.
+    """Return the path of a recording from its name in a manifest.
 
     Args:
         name: the name as written.
-        base: folder that relative names are relative to, and may not leave.
+        base: folder to which relative names are relative; they may not leave it.
         where: the manifest and line, for messages.
         absolute: whether the format allows absolute paths; they are used as they are.
 
     Raises:
-        DataError: empty, a URL, outside ``base``, or absolute where that is not allowed.
+        DataError: the name is empty, a URL, outside ``base``, or absolute but may not be.
     """
     if not name or "\0" in name:
         raise DataError(f"{where}: no path of a recording")
@@ -75,7 +75,7 @@ def recording_path(name: str, base: Path, where: str, *, absolute: bool = True) 
 
 
 def seconds(value: float | str | None, name: str, where: str) -> float:
-    """Return a time that a manifest gives, in seconds; 0 for None and "".
+    """Parse a time in a manifest, in seconds; None and "" are 0.
 
     Raises:
         DataError: not a number, negative or infinite.
@@ -90,7 +90,7 @@ def seconds(value: float | str | None, name: str, where: str) -> float:
 
 
 def listing(names: Iterable[object]) -> str:
-    """Return the first names, and how many more there are: ``a, b and 3 more``."""
+    """Return the first names, and the number of others: ``a, b and 3 more``."""
     listed = [str(name) for name in names]
     more = len(listed) - MAX_LISTED
     shown = ", ".join(listed[:MAX_LISTED])
@@ -98,15 +98,19 @@ def listing(names: Iterable[object]) -> str:
 
 
 def check_files(utterances: Iterable[Utterance]) -> None:
-    """Raise DataError, naming the first ``MAX_LISTED``, when recordings are not there."""
+    """Check that all recordings exist.
+
+    Raises:
+        DataError: recordings are missing; the message names the first ``MAX_LISTED``.
+    """
     paths = dict.fromkeys(utterance.path for utterance in utterances)
-    absent = [path for path in paths if not _is_file(path)]
-    if absent:
-        raise DataError(f"{listing(absent)}: named in the manifest, but not there")
+    missing = [path for path in paths if not _is_file(path)]
+    if missing:
+        raise DataError(f"{listing(missing)}: named in the manifest, but not there")
 
 
 def _is_file(path: Path) -> bool:
     try:
         return path.is_file()
-    except OSError:  # a name longer than the system knows
+    except OSError:  # such as a name that is too long
         return False

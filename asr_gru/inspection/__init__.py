@@ -1,4 +1,4 @@
-"""What is in a list of recordings, and which of them to listen to before training on them."""
+"""Statistics of manifests, and the recordings to listen to before training on them."""
 
 from asr_gru.inspection.corpus import Inspection, inspect
 from asr_gru.inspection.doubt import TextDoubt

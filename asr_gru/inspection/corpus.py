@@ -1,4 +1,4 @@
-"""Going through a list of recordings, and the figures that sum it up."""
+"""Statistics of a manifest."""
 
 from __future__ import annotations
 
@@ -25,11 +25,11 @@ PERCENTILES = (0, 5, 25, 50, 75, 95, 100)
 
 @dataclass(frozen=True, slots=True)
 class Inspection:
-    """A list of recordings.
+    """Measures of all utterances of a manifest.
 
     Attributes:
         items: utterances that could be read, in order.
-        unreadable: error of each other utterance.
+        unreadable: errors of the others.
     """
 
     items: tuple[Inspected, ...]
@@ -42,7 +42,7 @@ class Inspection:
 
     @property
     def speakers(self) -> Counter[str]:
-        """Seconds of each speaker, rounded; "" for utterances without one."""
+        """Rounded seconds per speaker; "" for utterances without a speaker."""
         counts: Counter[str] = Counter()
         for item in self.items:
             counts[item.utterance.speaker] += round(item.signal.duration_s)
@@ -64,7 +64,7 @@ class Inspection:
 
     @property
     def distributions(self) -> dict[str, list[float]]:
-        """Figures of each utterance by what they are: seconds, and so on."""
+        """Values of all utterances, by quantity."""
         found = {
             "seconds": [item.signal.duration_s for item in self.items],
             "characters per second": [item.characters_per_s for item in self.items],
@@ -80,13 +80,13 @@ class Inspection:
     def percentiles(self) -> dict[str, list[float]]:
         """``PERCENTILES`` of the distributions."""
         return {
-            name: np.percentile(figures, PERCENTILES, method="nearest").tolist()
-            for name, figures in self.distributions.items()
-            if figures
+            name: np.percentile(values, PERCENTILES, method="nearest").tolist()
+            for name, values in self.distributions.items()
+            if values
         }
 
     def findings(self, limits: Limits | None = None) -> list[Finding]:
-        """Return which utterances are suspicious."""
+        """Return what is suspicious in the utterances, in their order."""
         return find(self.items, limits)
 
 
@@ -97,13 +97,13 @@ def inspect(
     doubt: TextDoubt | None = None,
     on_progress: Callable[[int], None] | None = None,
 ) -> Inspection:
-    """Read every recording of a list and measure it.
+    """Read and measure all recordings of a manifest.
 
     Args:
         utterances: recordings and their texts.
         normaliser: normaliser of the texts.
-        doubt: scores the texts by forced alignment, which takes a hundredth of the audio's length.
-        on_progress: called with the number of utterances done.
+        doubt: scores the texts by forced alignment, in about a hundredth of the audio's duration.
+        on_progress: called with the number of utterances processed.
     """
     rate = SAMPLE_RATE if doubt is None else doubt.sample_rate
     items, unreadable = [], []
@@ -125,5 +125,5 @@ def inspect(
 
 
 def _reasons(utterance: Utterance, warnings: Sequence[str]) -> tuple[str, ...]:
-    """Return warnings without the path that begins each."""
+    """Return warnings without the path at their start."""
     return tuple(warning.removeprefix(f"{utterance.path}: ") for warning in warnings)

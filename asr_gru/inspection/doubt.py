@@ -1,4 +1,4 @@
-"""How doubtful it is that a text is what a recording says, by forced alignment."""
+"""Detection of wrong texts by forced alignment."""
 
 from __future__ import annotations
 
@@ -16,15 +16,15 @@ if TYPE_CHECKING:
 
 __all__ = ["TextDoubt"]
 
-LONGEST_S = 600
+MAX_DURATION_S = 600
 
 
 class TextDoubt:
-    """Scores texts with the acoustic model of a recogniser.
+    """Scores how unlikely texts are, with the acoustic model of a recogniser.
 
-    The score is the log-probability of the model's best path less that of the best path that
-    spells the text, in nats per token of the text: 0 where the model hears exactly the text, and
-    high for another text, and where words are missing on either side.
+    The score is the log-probability of the model's best path minus that of the best path through
+    the text, in nats per token of the text. It is 0 if the model recognises exactly the text, and
+    high for wrong texts and for missing or additional words.
     """
 
     def __init__(self, recognizer: Recognizer) -> None:
@@ -35,35 +35,35 @@ class TextDoubt:
 
     @property
     def sample_rate(self) -> int:
-        """Sample rate in Hz that ``score`` takes."""
+        """Sample rate of ``score`` in Hz."""
         return self._acoustic.info.sample_rate
 
     def score(self, text: str, samples: Samples) -> float | None:
-        """Return the score of a normalised text, infinite if it does not fit into the recording.
+        """Return the score of a normalised text; infinite if it is too long for the recording.
 
-        None for a text without words, or with one that cannot be pronounced, and for recordings of
-        more than ``LONGEST_S``, as memory grows with the square of their length.
+        None for a text without words or with one that cannot be pronounced, and for recordings
+        longer than ``MAX_DURATION_S``, as memory grows with the square of their duration.
         """
         words = text.split()
-        if not words or len(samples) > LONGEST_S * self.sample_rate:
+        if not words or len(samples) > MAX_DURATION_S * self.sample_rate:
             return None
         rows = self._acoustic.finish(samples[None], self._acoustic.start(1))[0]
-        free = float(rows.max(axis=1).sum())
+        best_log_prob = float(rows.max(axis=1).sum())
         try:
             if self._pronunciations is None:
                 tokens = len(encoded := self._tokenizer.encode(text))
                 log_prob = force_align(rows, encoded)[1]
             else:
-                spoken = self._pronunciations.look_up(words)
-                first, starts, units = (array.tolist() for array in spoken)
-                ways = [
-                    [tuple(units[starts[way] : starts[way + 1]]) for way in range(*span)]
+                found = self._pronunciations.look_up(words)
+                first, starts, phones = (array.tolist() for array in found)
+                pronunciations = [
+                    [tuple(phones[starts[i] : starts[i + 1]]) for i in range(*span)]
                     for span in itertools.pairwise(first)
                 ]
-                path = align_words(rows, ways)
+                path = align_words(rows, pronunciations)
                 tokens, log_prob = len(path.tokens), path.log_prob
         except ConfigError:
             return None
         except DataError:
             return math.inf
-        return (free - log_prob) / max(1, tokens)
+        return (best_log_prob - log_prob) / max(1, tokens)

@@ -1,4 +1,4 @@
-"""Which utterances are suspicious, and why."""
+"""Suspicious utterances of a manifest."""
 
 from __future__ import annotations
 
@@ -19,14 +19,14 @@ class Limits:
     """Bounds beyond which an utterance is suspicious.
 
     Attributes:
-        shortest_s: shortest duration in seconds; that of training by default.
-        longest_s: longest duration in seconds; that of training by default.
-        rate_factor: how much faster than the median of the list, in characters per second that are
-            not silent; half as much again for slower.
-        quietest_db: lowest level of speech, in dB of full scale.
-        clipped_ratio: largest ratio of samples at full scale.
-        silent_ratio: largest ratio of silence.
-        doubt: highest score of ``TextDoubt``, in nats per token.
+        shortest_s: minimum duration in seconds; by default, that of training.
+        longest_s: maximum duration in seconds; by default, that of training.
+        rate_factor: maximum ratio of the speaking rate, in characters per second of speech, to the
+            median of the manifest. The minimum ratio is 1 / (1.5 ``rate_factor``).
+        quietest_db: minimum level of speech, in dB of full scale.
+        clipped_ratio: maximum ratio of samples at full scale.
+        silent_ratio: maximum ratio of silence.
+        doubt: maximum score of ``TextDoubt``, in nats per token.
     """
 
     shortest_s: float = 0.2
@@ -40,13 +40,13 @@ class Limits:
 
 @dataclass(frozen=True, slots=True)
 class Inspected:
-    """An utterance that was read.
+    """An utterance and its measures.
 
     Attributes:
         utterance: the utterance from the manifest.
-        text: normalised.
-        signal: measures of its samples.
-        warnings: problems of its file, in words.
+        text: the normalised text.
+        signal: measures of the samples.
+        warnings: warnings of the decoder.
         doubt: the score of ``TextDoubt``, or None.
     """
 
@@ -58,18 +58,18 @@ class Inspected:
 
     @property
     def characters_per_s(self) -> float:
-        """Characters of the text, without spaces, for each second that is not silent."""
+        """Characters of the text, without spaces, per second of speech."""
         return sum(map(len, self.text.split())) / max(self.signal.active_s, 0.02)
 
 
 @dataclass(frozen=True, slots=True)
 class Finding:
-    """Why an utterance is suspicious.
+    """A reason why an utterance is suspicious.
 
     Attributes:
-        recording: its path, and the times of a segment.
-        kind: one of a few words: ``"clipping"``, ``"doubtful text"``, …
-        detail: the figure behind it, in words.
+        recording: path of the recording, with the times of a segment.
+        kind: such as ``"clipping"`` or ``"doubtful text"``.
+        detail: description with the measured value.
     """
 
     recording: Path
@@ -78,15 +78,15 @@ class Finding:
 
 
 def find(items: Sequence[Inspected], limits: Limits | None = None) -> list[Finding]:
-    """Return what is suspicious, in the order of the utterances."""
+    """Return all findings, in the order of the utterances."""
     limits = limits or Limits()
     rates = [item.characters_per_s for item in items if item.text]
-    usual = median(rates) if rates else 0.0
+    median_rate = median(rates) if rates else 0.0
     seen: set[Path] = set()
     found = []
     for item in items:
         key = item.utterance.key
-        details = _text(item, usual, limits) | _signal(item, limits)
+        details = _text(item, median_rate, limits) | _signal(item, limits)
         if key in seen:
             details["listed twice"] = "the same recording and times before"
         seen.add(key)

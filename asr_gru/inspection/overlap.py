@@ -1,4 +1,4 @@
-"""Recordings and speakers that several lists share, so that they cannot judge each other."""
+"""Recordings and speakers that several manifests share, such as training and test lists."""
 
 from __future__ import annotations
 
@@ -13,12 +13,12 @@ __all__ = ["Overlap", "overlap"]
 
 @dataclass(frozen=True, slots=True)
 class Overlap:
-    """What two lists share.
+    """Recordings or speakers that two manifests share.
 
     Attributes:
-        lists: their names.
+        lists: names of the manifests.
         kind: ``"recordings"`` or ``"speakers"``.
-        shared: paths or ids, sorted.
+        shared: sorted paths or speaker ids.
     """
 
     lists: tuple[str, str]
@@ -27,7 +27,7 @@ class Overlap:
 
 
 def overlap(lists: Mapping[str, Sequence[Utterance]]) -> list[Overlap]:
-    """Return which recordings (or segments) and speakers are in several lists."""
+    """Return the recordings (or segments) and speakers that are in several of ``lists``."""
     return list(_overlaps(lists))
 
 

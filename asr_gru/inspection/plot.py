@@ -1,4 +1,4 @@
-"""A picture of the distributions of lists of recordings."""
+"""Plots of the distributions of manifests."""
 
 from __future__ import annotations
 
@@ -16,19 +16,19 @@ __all__ = ["PLOT_SUFFIXES", "plot"]
 PLOT_SUFFIXES = (".png", ".svg", ".pdf")
 BINS = 50
 OUTLIERS = 0.5
-"""Percent on either side that may lie beyond the axes."""
+"""Percentage on either side that may lie outside the axes."""
 
 
 def plot(path: Path, lists: Mapping[str, Inspection]) -> None:
     """Draw a histogram of each distribution, with a line for each list.
 
     Args:
-        path: ends in ``.png``, ``.svg`` or ``.pdf``.
-        lists: by name.
+        path: file to write; must end in ``.png``, ``.svg`` or ``.pdf``.
+        lists: statistics of each manifest, by name.
 
     Raises:
         MissingExtraError: matplotlib is not installed.
-        ConfigError: another suffix.
+        ConfigError: ``path`` has another suffix.
     """
     try:
         from matplotlib.figure import Figure
@@ -36,23 +36,24 @@ def plot(path: Path, lists: Mapping[str, Inspection]) -> None:
         raise MissingExtraError("matplotlib", "train") from None
     if path.suffix not in PLOT_SUFFIXES:
         raise ConfigError(f"{path}: draw a {', '.join(PLOT_SUFFIXES)}")
-    distributions = {name: one.distributions for name, one in lists.items()}
-    names = list(dict.fromkeys(name for one in distributions.values() for name in one))
+    distributions = {label: inspection.distributions for label, inspection in lists.items()}
+    names = list(dict.fromkeys(name for found in distributions.values() for name in found))
     figure = Figure(figsize=(7, 2.2 * len(names)), layout="constrained")
     for axes, name in zip(figure.subplots(len(names), 1, squeeze=False)[:, 0], names, strict=True):
-        figures = {
-            label: np.array(one[name])[np.isfinite(one[name])]
-            for label, one in distributions.items()
-            if name in one
+        finite = {
+            label: np.array(found[name])[np.isfinite(found[name])]
+            for label, found in distributions.items()
+            if name in found
         }
-        together = np.concatenate([*figures.values(), np.zeros(0)])
-        if not len(together):
+        pooled = np.concatenate([*finite.values(), np.zeros(0)])
+        if not len(pooled):
             continue
-        low, high = np.percentile(together, (OUTLIERS, 100 - OUTLIERS))
+        low, high = np.percentile(pooled, (OUTLIERS, 100 - OUTLIERS))
         bins = np.linspace(low, high if high > low else low + 1.0, BINS)
-        for label, values in figures.items():
-            share = np.full(len(values), 100.0 / max(1, len(values)))
-            axes.hist(np.clip(values, low, high), bins, weights=share, histtype="step", label=label)
+        for label, values in finite.items():
+            percent = np.full(len(values), 100.0 / max(1, len(values)))
+            clipped = np.clip(values, low, high)
+            axes.hist(clipped, bins, weights=percent, histtype="step", label=label)
         axes.set_xlabel(name)
         axes.set_ylabel("% of utterances")
     figure.axes[0].legend()

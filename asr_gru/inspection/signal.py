@@ -12,9 +12,9 @@ __all__ = ["SignalMeasures", "measure"]
 
 FRAME_S = 0.02
 ACTIVE_DB = 30.0
-"""Frames are silent more than this below the loud ones (the 95th percentile) ..."""
+"""Frames that are further below the loud ones (the 95th percentile) are silent, ..."""
 SILENT_DB = -65.0
-"""... or below this level."""
+"""... and so are frames below this level."""
 FULL_SCALE = 0.985
 
 
@@ -23,11 +23,11 @@ class SignalMeasures:
     """Measures of the samples of an utterance.
 
     Attributes:
-        duration_s: in seconds.
+        duration_s: duration in seconds.
         level_db: mean power of the frames that are not silent, in dB of full scale; -120 for
             digital silence.
-        silent_ratio: silent frames among all, 0 to 1.
-        clipped_ratio: samples at full scale among all, 0 to 1.
+        silent_ratio: ratio of silent frames, 0 to 1.
+        clipped_ratio: ratio of samples at full scale, 0 to 1.
     """
 
     duration_s: float
@@ -42,7 +42,7 @@ class SignalMeasures:
 
 
 def measure(samples: Samples, sample_rate: int) -> SignalMeasures:
-    """Measure ``samples (n,)``, of which there is at least one."""
+    """Measure ``samples (n,)``, which must not be empty."""
     size = max(1, min(len(samples), round(FRAME_S * sample_rate)))
     frames = samples[: len(samples) - len(samples) % size].reshape(-1, size)
     power = np.mean(np.square(frames, dtype=np.float64), axis=1)

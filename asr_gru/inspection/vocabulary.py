@@ -1,4 +1,4 @@
-"""Words and characters of texts that a model does not know."""
+"""Words and characters of texts that are unknown to a model."""
 
 from __future__ import annotations
 
@@ -15,11 +15,11 @@ __all__ = ["ModelVocabulary", "Unknown"]
 
 @dataclass(frozen=True, slots=True)
 class Unknown:
-    """What texts have and a model has not, with counts.
+    """Counts of unknown words and characters.
 
     Attributes:
-        words: words that are not in the lexicon; None for a model without one.
-        characters: characters that it never writes.
+        words: words that are not in the lexicon; None for a model without a lexicon.
+        characters: characters that the model cannot output.
     """
 
     words: Counter[str] | None
@@ -27,7 +27,7 @@ class Unknown:
 
 
 class ModelVocabulary:
-    """The words and characters that a model can write.
+    """The words and characters that a model can output.
 
     Args:
         model: the name of a bundled model, or the path of a model directory.
@@ -47,7 +47,7 @@ class ModelVocabulary:
             self._characters = {letter for symbol in symbols for letter in symbol}
 
     def unknown(self, texts: Iterable[str]) -> Unknown:
-        """Return what is not known of normalised texts."""
+        """Return the unknown words and characters of normalised texts."""
         words: Counter[str] = Counter(word for text in texts for word in text.split())
         letters: Counter[str] = Counter()
         for word, count in words.items():
