@@ -155,8 +155,9 @@ class NetConfig(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields
         """Whether a network can be initialised from the layers and head of ``other``.
 
         Subsampling, subsampler, normalisation and DC removal may differ, and a look-ahead and
-        further layers may be added.
+        further layers may be added, or a backward direction in place of a look-ahead.
         """
+        gains_backward = self.encoder.direction != "uni" and other.encoder.direction == "uni"
         encoder = msgspec.structs.replace(
             self.encoder,
             subsampling=other.encoder.subsampling,
@@ -165,6 +166,14 @@ class NetConfig(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields
             lookahead=self.encoder.lookahead if other.encoder.lookahead else 0,
             layers=min(self.encoder.layers, other.encoder.layers),
         )
+        if gains_backward:
+            encoder = msgspec.structs.replace(
+                encoder,
+                direction="uni",
+                lookahead=other.encoder.lookahead,
+                chunk_frames=other.encoder.chunk_frames,
+                right_frames=other.encoder.right_frames,
+            )
         frontend = msgspec.structs.replace(
             self.frontend, remove_dc_offset=other.frontend.remove_dc_offset
         )

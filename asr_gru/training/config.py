@@ -13,6 +13,7 @@ from asr_gru.model.net_config import EncoderConfig, FrontendConfig, LevelConfig,
 __all__ = [
     "AugmentConfig",
     "DataConfig",
+    "DistillationConfig",
     "GruKernel",
     "OptimiserConfig",
     "PhonesConfig",
@@ -131,6 +132,21 @@ class PhonesConfig(_Strict, frozen=True, kw_only=True, forbid_unknown_fields=Tru
     final_weight_ratio: Fraction = 1.0
 
 
+class DistillationConfig(_Strict, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """Distillation from a teacher as an additional loss; see ``training/distillation.py``.
+
+    Attributes:
+        teacher: an earlier stage of the recipe, a run or model relative to the data root, or a
+            bundled model; empty for none.
+        weight: weight of the divergence from the teacher (nats per token), added to the CTC loss.
+        max_delay_s: how much later than its teacher the student may emit a token, in seconds.
+    """
+
+    teacher: str = ""
+    weight: Positive = 0.5
+    max_delay_s: Annotated[float, Meta(ge=0, le=2)] = 0.2
+
+
 class OptimiserConfig(_Strict, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """Optimiser and learning rate schedule.
 
@@ -181,6 +197,7 @@ class TrainConfig(_Strict, frozen=True, kw_only=True, forbid_unknown_fields=True
     level: LevelConfig = LevelConfig()
     encoder: EncoderConfig = EncoderConfig()
     phones: PhonesConfig = PhonesConfig()
+    distillation: DistillationConfig = DistillationConfig()
     epochs: Annotated[int, Meta(ge=1)] = 30
     curriculum_epochs: Count = 1
     cr_ctc_weight: NotNegative = 0.0

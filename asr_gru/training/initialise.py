@@ -62,10 +62,12 @@ def initial_checkpoint(
     """Return the checkpoint before the first step.
 
     A look-ahead that ``start_from`` lacks is initialised as a plain delay. Additional layers, on
-    top, are initialised so that they output 0 and only the residual passes. If a linear subsampler
-    has another subsampling factor, the weights of the newest mel frames are kept and those of
-    older frames start at 0. Another kind of subsampler is initialised at random, with newly
-    measured feature statistics.
+    top, are initialised so that they output 0 and only the residual passes, and so are backward
+    layers that ``start_from`` lacks; its look-ahead is then dropped, and its weights of each unit
+    are added up in the head, as if the unit changed little from frame to frame. If a linear
+    subsampler has another subsampling factor, the weights of the newest mel frames are kept and
+    those of older frames start at 0. Another kind of subsampler is initialised at random, with
+    newly measured feature statistics.
 
     Args:
         config: configuration of the run.
@@ -104,9 +106,15 @@ def initial_checkpoint(
                 if not name.startswith(("level.", "encoder.conv.", "encoder.subsample."))
             }
             measure_statistics(net, sample_recordings(training_set))
-        for layers in (net.encoder.forwards, net.encoder.backwards):
-            for layer in layers[earlier.config.encoder.layers :]:
+        old, new = earlier.encoder, net.encoder
+        for layers, known in ((new.forwards, old.forwards), (new.backwards, old.backwards)):
+            for layer in layers[len(known) :]:
                 layer.zero_output()  # type: ignore[operator]
+        lookahead = kept.get("encoder.lookahead")
+        if lookahead is not None and not config.encoder.lookahead:
+            del kept["encoder.lookahead"]
+            if "encoder.head.weight" in kept:
+                kept["encoder.head.weight"] = kept["encoder.head.weight"] * lookahead.sum(dim=0)
         net.load_state_dict({**net.state_dict(), **kept})
         log(f"{start_from}: weights loaded; {_new_layers(net, kept)}")
     weights = {name: value.clone() for name, value in net.state_dict().items()}

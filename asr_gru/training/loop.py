@@ -22,6 +22,7 @@ from asr_gru.training.checkpoint import NAME, Checkpoint, load_checkpoint, save_
 from asr_gru.training.config import GruKernel, TrainConfig
 from asr_gru.training.ctc_crf import token_trigram
 from asr_gru.training.dataset import Batch, TrainingSet
+from asr_gru.training.distillation import load_teacher
 from asr_gru.training.distributed import PeerLostError, Processes
 from asr_gru.training.initialise import initial_checkpoint
 from asr_gru.training.optimiser import build_optimiser, update_ema
@@ -86,6 +87,9 @@ def _train(
     report = Report(run.folder if is_main else None, log if is_main else None)
     schedule = Schedule(config.epochs, run.minutes, processes)
     tokenizer, training_set, validation_sets = prepare(config, run, processes, report)
+    teacher = load_teacher(config, run, tokenizer)
+    if teacher is not None:
+        teacher.net.to(processes.device)
     state = _load_state(config, run, tokenizer, training_set, report, build_net)
     kernel_dtype = _choose_kernel(state, processes, report)
     net = build_net(config.net, len(tokenizer), kernel_dtype).to(processes.device)
@@ -98,7 +102,7 @@ def _train(
     trigram = None
     if config.ctc_crf_weight:
         trigram = token_trigram(training_set.sequences(), len(tokenizer)).to(processes.device)
-    train_step = TrainStep(net, head, optimiser, config, processes, trigram)
+    train_step = TrainStep(net, head, optimiser, config, processes, trigram, teacher)
 
     def save(*, final: bool) -> None:
         state.weights = {name: value.cpu() for name, value in net.state_dict().items()}

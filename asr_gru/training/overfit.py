@@ -16,7 +16,12 @@ from asr_gru.errors import ConfigError
 from asr_gru.nn.net import AcousticNet
 from asr_gru.text import Tokenizer
 from asr_gru.training.autotune import KERNELS
-from asr_gru.training.config import AugmentConfig, PhonesConfig, TrainConfig
+from asr_gru.training.config import (
+    AugmentConfig,
+    DistillationConfig,
+    PhonesConfig,
+    TrainConfig,
+)
 from asr_gru.training.dataset import Batch
 from asr_gru.training.distributed import Processes
 from asr_gru.training.initialise import initial_checkpoint
@@ -128,6 +133,7 @@ def _plain(config: TrainConfig) -> TrainConfig:
         data=change(config.data, validation=(), batch_s=batch_s, noise_only=0.0),
         augment=AugmentConfig(),
         phones=PhonesConfig(),
+        distillation=DistillationConfig(),
         cr_ctc_weight=0.0,
         ctc_crf_weight=0.0,
         encoder=change(config.encoder, dropout=0.0),

@@ -74,6 +74,8 @@ class Report:
         metrics = {"loss": result.ctc_loss, "learning rate": result.learning_rate}
         if result.phone_loss is not None:
             metrics["phone loss"] = result.phone_loss
+        if result.distillation_loss is not None:
+            metrics["distillation loss"] = result.distillation_loss
         for name, value in metrics.items():
             self._sums[name] = self._sums.get(name, 0.0) + value
             self._add_scalar(name, value, global_step)

@@ -11,7 +11,7 @@ from filelock import FileLock, Timeout
 
 from asr_gru.errors import ConfigError
 
-__all__ = ["Run", "StopRequest", "locked"]
+__all__ = ["Run", "StopRequest", "find_model", "locked"]
 
 LOCK = ".lock"
 
@@ -38,6 +38,8 @@ class Run:
         root: paths of the configuration are relative to this folder.
         cache: decoded recordings, shared between runs.
         start_from: a run or model whose weights initialise the network, or None.
+        teacher: a run or model to distil from, in place of where ``distillation.teacher`` of the
+            configuration leads, or None.
         new_head: initialise the head at random and build a tokenizer from the training texts.
         save_every_s: seconds between checkpoints within an epoch.
         stop_after: stop with a checkpoint after this many steps, or None.
@@ -49,11 +51,18 @@ class Run:
     root: Path
     cache: Path
     start_from: Path | None = None
+    teacher: Path | None = None
     new_head: bool = False
     save_every_s: float = 120.0
     stop_after: int | None = None
     minutes: float | None = None
     stop: StopRequest = field(default_factory=StopRequest)
+
+
+def find_model(name: str, root: Path) -> Path:
+    """Return the run or model called ``name``: relative to ``root`` if it is there."""
+    in_root = root / name
+    return in_root if in_root.exists() else Path(name)
 
 
 @contextmanager

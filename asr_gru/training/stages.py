@@ -11,7 +11,7 @@ from asr_gru.training.checkpoint import Checkpoint
 from asr_gru.training.distributed import Processes
 from asr_gru.training.loop import train
 from asr_gru.training.recipe import Stage, mark_finished, read_finished
-from asr_gru.training.run import Run
+from asr_gru.training.run import Run, find_model
 
 __all__ = ["PlannedStage", "plan_stages", "train_stages"]
 
@@ -57,15 +57,26 @@ def plan_stages(
             log(f"stage {stage.name}: finished with another configuration; going on in {folder}")
         explicit = run.start_from is not None and stage is (only or stages[0])
         start_from = run.start_from if explicit else _start_from(stage, run)
-        if stage.after and not explicit and not _will_be_finished(stage, run.folder, planned):
+        if stage.after and not explicit and not _will_be_finished(stage.after, run, planned):
             raise ConfigError(
                 f"stage {stage.name!r} starts from {stage.after!r}, which is not finished; "
                 f"train it first (--stage {stage.after}), or give --start-from"
             )
+        teacher = _teacher_stage(stage, stages)
+        if teacher and not _will_be_finished(teacher, run, planned):
+            raise ConfigError(
+                f"stage {stage.name!r} is distilled from {teacher!r}, which is not finished; "
+                f"train it first (--stage {teacher})"
+            )
         new_head = run.new_head if explicit else stage.new_head
         minutes = run.minutes or stage.minutes
         its_run = replace(
-            run, folder=folder, start_from=start_from, new_head=new_head, minutes=minutes
+            run,
+            folder=folder,
+            start_from=start_from,
+            teacher=run.folder / teacher if teacher else None,
+            new_head=new_head,
+            minutes=minutes,
         )
         planned.append(PlannedStage(stage, its_run))
     return planned
@@ -76,13 +87,19 @@ def _start_from(stage: Stage, run: Run) -> Path | None:
         return run.folder / stage.after
     if not stage.start_from:
         return None
-    in_root = run.root / stage.start_from
-    return in_root if in_root.exists() else Path(stage.start_from)
+    return find_model(stage.start_from, run.root)
 
 
-def _will_be_finished(stage: Stage, folder: Path, planned: Sequence[PlannedStage]) -> bool:
-    is_planned = any(earlier.stage.name == stage.after for earlier in planned)
-    return is_planned or read_finished(folder / stage.after) is not None
+def _teacher_stage(stage: Stage, stages: Sequence[Stage]) -> str:
+    """Return the name of the earlier stage that ``stage`` is distilled from, or ""."""
+    names = [each.name for each in stages]
+    teacher = stage.config.distillation.teacher
+    return teacher if teacher in names[: names.index(stage.name)] else ""
+
+
+def _will_be_finished(name: str, run: Run, planned: Sequence[PlannedStage]) -> bool:
+    is_planned = any(earlier.stage.name == name for earlier in planned)
+    return is_planned or read_finished(run.folder / name) is not None
 
 
 def train_stages(

@@ -13,6 +13,7 @@ from asr_gru.nn.net import AcousticNet
 from asr_gru.training.augment import mask_features
 from asr_gru.training.config import TrainConfig
 from asr_gru.training.dataset import Batch
+from asr_gru.training.distillation import Teacher
 from asr_gru.training.distributed import Processes
 from asr_gru.training.loss import training_loss
 from asr_gru.training.optimiser import Optimiser, learning_rate
@@ -29,12 +30,14 @@ class StepResult:
     Attributes:
         ctc_loss: nats per token, the terms of CR-CTC and CTC-CRF included.
         phone_loss: nats per frame, or None without a phone head.
+        distillation_loss: divergence from the teacher in nats per token, or None without one.
         learning_rate: learning rate of the step.
         gradient_norm: norm of the gradient of all weights, before it is clipped.
     """
 
     ctc_loss: float
     phone_loss: float | None
+    distillation_loss: float | None
     learning_rate: float
     gradient_norm: float
 
@@ -55,6 +58,7 @@ class TrainStep:
         config: configuration of the run.
         processes: the processes that average their gradients.
         trigram: trigram over tokens for CTC-CRF, or None.
+        teacher: the teacher that the net is distilled from, or None.
     """
 
     net: AcousticNet
@@ -63,6 +67,7 @@ class TrainStep:
     config: TrainConfig
     processes: Processes
     trigram: Tensor | None = None
+    teacher: Teacher | None = None
 
     def __call__(
         self, batch: Batch, global_step: int, progress: float, seed: tuple[int, ...]
@@ -80,7 +85,8 @@ class TrainStep:
         torch.manual_seed(int(random.integers(2**31)))
         net.train()
         with torch.no_grad():
-            features, _ = net.features(batch.samples.to(device))
+            samples = batch.samples.to(device)
+            features, _ = net.features(samples)
             mel_frames = batch.frames.numpy() * config.encoder.subsampling
             views = [features] * (2 if config.cr_ctc_weight else 1)
             features = torch.cat(
@@ -102,8 +108,11 @@ class TrainStep:
             self.trigram,
         )
         phone_loss = self._phone_loss(batch, hidden, len(views))
+        distillation_loss = self._distillation_loss(log_probs, samples, batch)
         token_share, frame_share = self._shares(batch)
         loss = token_share * ctc_loss
+        if distillation_loss is not None:
+            loss = loss + token_share * config.distillation.weight * distillation_loss
         if phone_loss is not None:
             loss = loss + frame_share * self._phone_weight(progress) * phone_loss
         self.optimiser.zero_grad(set_to_none=True)
@@ -112,6 +121,9 @@ class TrainStep:
         return StepResult(
             ctc_loss=float(ctc_loss.detach()),
             phone_loss=None if phone_loss is None else float(phone_loss.detach()),
+            distillation_loss=(
+                None if distillation_loss is None else float(distillation_loss.detach())
+            ),
             learning_rate=lr,
             gradient_norm=self._update(lr),
         )
@@ -124,6 +136,14 @@ class TrainStep:
         if self.head is None or hidden is None or batch.phones is None:
             return None
         return self.head.loss(hidden, batch.phones.to(self.processes.device).repeat(views, 1))
+
+    def _distillation_loss(self, log_probs: Tensor, samples: Tensor, batch: Batch) -> Tensor | None:
+        if self.teacher is None:
+            return None
+        frames = batch.frames.to(samples.device)
+        delay = self.config.encoder.delay
+        tokens = batch.target_lengths.sum().clamp(min=1).to(samples.device)
+        return self.teacher.loss(log_probs.float(), samples, frames, delay) / tokens
 
     def _shares(self, batch: Batch) -> list[float]:
         """Return factors of both losses that weight tokens and frames alike in all processes."""

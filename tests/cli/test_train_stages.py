@@ -66,6 +66,35 @@ def test_stages_follow_each_other_and_are_trained_once(train, recipe):
     assert "stage last: training in" in resumed.err
 
 
+def test_a_student_is_distilled_from_an_earlier_stage(train, recipe):
+    recipe.write_text(
+        (recipe.parent / "tiny.toml").read_text()
+        + """
+[[stage]]
+name = "teacher"
+encoder.direction = "bi"
+
+[[stage]]
+name = "student"
+start_from = ""
+distillation.teacher = "teacher"
+"""
+    )
+    refused = train("--stage", "student")
+    assert refused.status == 2
+    assert refused.err.count("\n") == 1
+    assert "stage 'student' is distilled from 'teacher', which is not finished" in refused.err
+    assert "--stage teacher" in refused.err
+    result = train()
+    assert result.status == 0, result.err
+    teacher, student = (load_checkpoint(recipe.parent / "runs" / n) for n in ("teacher", "student"))
+    assert any("backwards" in name for name in teacher.weights)
+    assert not any("backwards" in name for name in student.weights)
+    foreign = train("--stage", "student", "--set", "distillation.teacher=en-small")
+    assert foreign.status == 2
+    assert "en-small has other tokens than this run" in foreign.err
+
+
 def test_one_stage_needs_the_one_before(train, recipe):
     refused = train("--stage", "pieces")
     assert refused.status == 2

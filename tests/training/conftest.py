@@ -63,6 +63,7 @@ class World:
     root: Path
     losses: list[float] = field(default_factory=list)
     phones: list[float | None] = field(default_factory=list)
+    distillation: list[float | None] = field(default_factory=list)
 
     def config(self, **tables: Any) -> TrainConfig:
         values: dict[str, Any] = {"epochs": 2, "gru_kernel": "torch"}
@@ -77,6 +78,7 @@ class World:
         """Return the last checkpoint and the loss of each step."""
         self.losses.clear()
         self.phones.clear()
+        self.distillation.clear()
         where = Run(folder=folder, root=self.root, cache=self.root / "cache", **run)
         state = train(config or self.config(), where, ALONE, lambda _line: None)
         return state, list(self.losses)
@@ -95,6 +97,7 @@ def world(world_root: Path, monkeypatch: pytest.MonkeyPatch) -> World:
     def step(report: Report, *figures: Any) -> None:
         world.losses.append(figures[4].ctc_loss)
         world.phones.append(figures[4].phone_loss)
+        world.distillation.append(figures[4].distillation_loss)
         record(report, *figures)
 
     monkeypatch.setattr(Report, "step", step)

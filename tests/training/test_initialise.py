@@ -92,6 +92,52 @@ def test_added_layers_output_zero_at_first_and_learn(earlier, tmp_path, cell, di
             assert grad.abs().max() > 0
 
 
+@pytest.mark.parametrize("cell", ["gru", "lstm"])
+@pytest.mark.parametrize("new_head", [False, True])
+def test_a_backward_direction_outputs_zero_at_first_and_learns(earlier, tmp_path, cell, new_head):
+    before = earlier(cell=cell)
+    state = initial_checkpoint(
+        config(cell=cell, direction="bi"), tmp_path, TOKENS, None, new_head=new_head
+    )
+    after = net_from_checkpoint(state)
+    after.encoder.head.load_state_dict(before.encoder.head.state_dict())
+    samples = 0.1 * torch.randn(2, 20 * 640)
+    with torch.no_grad():
+        expected = before(samples)[0]
+    found = after(samples)[0]
+    torch.testing.assert_close(found.detach(), expected, rtol=0, atol=1e-6)
+    found[..., 1].sum().backward()
+    for layer in after.encoder.backwards:
+        assert layer.get_parameter("rnn.weight_ih_l0").grad.abs().max() > 0
+
+
+@pytest.mark.parametrize(
+    "wanted",
+    [{"direction": "bi"}, {"direction": "chunked", "chunk_frames": 8, "right_frames": 4}],
+    ids=str,
+)
+def test_a_look_ahead_gives_way_to_a_backward_direction(earlier, tmp_path, wanted):
+    """Its weights of each unit add up in the head: in a steady state both compute the same."""
+    before = earlier(lookahead=2)
+    with torch.no_grad():
+        before.encoder.lookahead += 0.3 * torch.randn_like(before.encoder.lookahead)
+    made = config(lookahead=2)
+    save_checkpoint(Checkpoint(made, len(TOKENS), before.state_dict()), tmp_path / NAME)
+    after = net_from_checkpoint(initial_checkpoint(config(**wanted), tmp_path, TOKENS, None))
+    samples = torch.zeros(1, 200 * 640)
+    with torch.no_grad():
+        expected, found = before(samples)[0], after(samples)[0]
+    torch.testing.assert_close(found[:, 100:180], expected[:, 100:180], rtol=0, atol=1e-4)
+    assert not torch.allclose(before.encoder.head.weight, after.encoder.head.weight)
+
+
+def test_a_backward_direction_is_not_dropped(earlier, tmp_path):
+    earlier(direction="bi")
+    for wanted in ({}, {"direction": "chunked"}):
+        with pytest.raises(ConfigError, match="a different model"):
+            initial_checkpoint(config(**wanted), tmp_path, TOKENS, None)
+
+
 def test_fewer_layers_are_refused(earlier, tmp_path):
     earlier(layers=3)
     with pytest.raises(ConfigError, match="a different model"):
