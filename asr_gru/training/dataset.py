@@ -155,6 +155,12 @@ class TrainingSet:
         if not any(self.weights):
             raise DataError("data.weights is 0 for every source; give one of them a weight")
 
+    def name(self, index: int) -> str:
+        """Return the path of an utterance, given as for ``batch``."""
+        if index == NOISE:
+            return "an utterance of noise alone"
+        return str(self.corpus.utterances[self.kept[index]].key)
+
     def sequences(self) -> Iterator[list[int]]:
         """Yield the target of each utterance kept, and empty ones for noise alone."""
         for index in self.kept:

@@ -16,6 +16,9 @@ from asr_gru.errors import Error
 __all__ = ["PeerLostError", "Processes", "init_processes"]
 
 
+MAX_TEXT_BYTES = 2_000
+
+
 class PeerLostError(Error):
     """Another process of the group ended or cannot be reached."""
 
@@ -69,6 +72,18 @@ class Processes:
             with _collective():
                 dist.all_reduce(local)
             values.copy_(local)
+
+    def gather_texts(self, text: str) -> list[str]:
+        """Return the text of each process, of at most ``MAX_TEXT_BYTES`` bytes."""
+        if self.world_size == 1:
+            return [text]
+        rows = torch.zeros(self.world_size, MAX_TEXT_BYTES, dtype=torch.int32)
+        data = text.encode("utf-8", "replace")[:MAX_TEXT_BYTES]
+        rows[self.rank, : len(data)] = torch.tensor(list(data), dtype=torch.int32)
+        self.all_reduce_(rows)
+        return [
+            bytes(byte for byte in row if byte).decode("utf-8", "ignore") for row in rows.tolist()
+        ]
 
     def shares(self, counts: Tensor) -> Tensor:
         """Return this process's fraction of each summed count, times ``world_size``.

@@ -24,6 +24,7 @@ from asr_gru.training.ctc_crf import token_trigram
 from asr_gru.training.dataset import Batch, TrainingSet
 from asr_gru.training.distillation import load_teacher
 from asr_gru.training.distributed import PeerLostError, Processes
+from asr_gru.training.divergence import Attempt, DivergedError, DivergenceGuard, all_finite
 from asr_gru.training.initialise import initial_checkpoint
 from asr_gru.training.optimiser import build_optimiser, update_ema
 from asr_gru.training.phones import PhoneHead
@@ -36,13 +37,6 @@ from asr_gru.training.step import TrainStep
 from asr_gru.training.validate import RATE_NAMES, validate
 
 __all__ = ["DivergedError", "Run", "train"]
-
-MAX_NONFINITE_STEPS = 100
-"""A run ends after this many consecutive steps whose gradient was not finite."""
-
-
-class DivergedError(ConfigError):
-    """No gradient was finite for ``MAX_NONFINITE_STEPS`` steps."""
 
 
 def train(
@@ -68,7 +62,8 @@ def train(
     Raises:
         ConfigError: another process trains in the folder, or its checkpoint does not fit the
             configuration.
-        DivergedError: no gradient was finite for ``MAX_NONFINITE_STEPS`` steps.
+        DivergedError: no gradient was finite for ``MAX_NONFINITE_STEPS`` consecutive steps, or
+            weights are not finite; the last checkpoint stays as it is.
         DataError: the manifests or texts cannot be trained on.
         OSError: the final checkpoint cannot be written; the previous one stays intact.
     """
@@ -103,8 +98,14 @@ def _train(
     if config.ctc_crf_weight:
         trigram = token_trigram(training_set.sequences(), len(tokenizer)).to(processes.device)
     train_step = TrainStep(net, head, optimiser, config, processes, trigram, teacher)
+    guard = DivergenceGuard(train_step, training_set, report.note)
 
     def save(*, final: bool) -> None:
+        if not all_finite(net):
+            report.note("weights are not finite; the previous checkpoint is kept")
+            if final:
+                raise DivergedError("weights are not finite; lower optimiser.learning_rate")
+            return
         state.weights = {name: value.cpu() for name, value in net.state_dict().items()}
         state.ema = {name: value.cpu() for name, value in ema.items()}
         state.optimiser = optimiser.state_dict()
@@ -117,7 +118,6 @@ def _train(
                     raise
                 report.note(f"{error.filename}: {error.strerror}; the previous checkpoint is kept")
 
-    nonfinite = 0
     saved_at = time.monotonic()
     out_of_time = False
     while not out_of_time and schedule.includes(state.epoch):
@@ -141,6 +141,9 @@ def _train(
                     break
                 batch, seed = next(batches)
                 result = train_step(batch, state.global_step, progress, seed)
+                indices = steps[state.step_in_epoch][processes.rank]
+                attempt = Attempt(batch, indices, state.global_step, progress, seed)
+                guard.check(attempt, finite=result.finite)
             except PeerLostError:  # before anything was changed
                 batches.close()
                 save(final=True)
@@ -152,12 +155,6 @@ def _train(
             state.global_step += 1
             state.step_in_epoch += 1
             report.step(state.epoch, state.step_in_epoch, len(steps), state.global_step, result)
-            nonfinite = 0 if result.finite else nonfinite + 1
-            if nonfinite == MAX_NONFINITE_STEPS:
-                raise DivergedError(
-                    f"no finite gradient in {nonfinite} steps; resume from the last checkpoint "
-                    "with a lower learning rate"
-                )
             enough = run.stop_after is not None and state.global_step >= run.stop_after
             stop = enough or run.stop.requested
             if stop or time.monotonic() - saved_at > run.save_every_s:

@@ -8,7 +8,7 @@ from torch import Tensor
 from asr_gru.nn.ctc import ctc_loss
 from asr_gru.training.ctc_crf import log_partition, sequence_log_prob
 
-__all__ = ["consistency_loss", "training_loss"]
+__all__ = ["consistency_loss", "training_loss", "utterance_losses"]
 
 
 def training_loss(
@@ -33,20 +33,42 @@ def training_loss(
         trigram: trigram over tokens, ``(tokens, tokens, tokens)``; needed for the log-partition.
     """
     tokens = target_lengths.sum().clamp(min=1)
-    views = 2 if cr_ctc_weight else 1
-    both = ctc_loss(
+    both = utterance_losses(log_probs, targets, frames, target_lengths, ctc_crf_weight, trigram)
+    if not cr_ctc_weight:
+        return both.sum() / tokens
+    first, second = log_probs.chunk(2)
+    consistency = consistency_loss(first, second, frames)
+    return (both.sum() / 2 + cr_ctc_weight * consistency) / tokens
+
+
+def utterance_losses(
+    log_probs: Tensor,
+    targets: Tensor,
+    frames: Tensor,
+    target_lengths: Tensor,
+    ctc_crf_weight: float = 0.0,
+    trigram: Tensor | None = None,
+) -> Tensor:
+    """Return the CTC or CTC-CRF loss of each utterance in nats, ``(rows of log_probs,)``.
+
+    Args:
+        log_probs: ``(rows, frames, tokens)``: one view of the batch, or several after each other.
+        targets: as for ``training_loss``, and so are the others.
+        frames: valid frames of each utterance.
+        target_lengths: tokens of each target.
+        ctc_crf_weight: weight of the log-partition.
+        trigram: trigram over tokens; needed for the log-partition.
+    """
+    views = len(log_probs) // len(frames)
+    losses = ctc_loss(
         log_probs, targets.repeat(views), frames.repeat(views), target_lengths.repeat(views)
     )
     if ctc_crf_weight:
         assert trigram is not None
         partition = log_partition(log_probs, frames.repeat(views), trigram)
         prior = sequence_log_prob(trigram, targets, target_lengths).repeat(views)
-        both = both + ctc_crf_weight * (partition - prior)
-    if not cr_ctc_weight:
-        return both.sum() / tokens
-    first, second = log_probs.chunk(2)
-    consistency = consistency_loss(first, second, frames)
-    return (both.sum() / 2 + cr_ctc_weight * consistency) / tokens
+        losses = losses + ctc_crf_weight * (partition - prior)
+    return losses
 
 
 def consistency_loss(first: Tensor, second: Tensor, frames: Tensor) -> Tensor:

@@ -20,7 +20,26 @@ from asr_gru.training.optimiser import Optimiser, learning_rate
 from asr_gru.training.phone_times import IGNORE_INDEX
 from asr_gru.training.phones import PhoneHead
 
-__all__ = ["StepResult", "TrainStep"]
+__all__ = ["Losses", "StepResult", "TrainStep"]
+
+
+@dataclass(frozen=True, slots=True)
+class Losses:
+    """Losses of a batch, still part of the graph of gradients.
+
+    Attributes:
+        total: what is minimised.
+        ctc: nats per token, the terms of CR-CTC and CTC-CRF included.
+        phone: nats per frame, or None without a phone head.
+        distillation: as in ``StepResult``, or None without a teacher.
+        log_probs: output of the network, ``(views * batch, frames, vocab_size)``.
+    """
+
+    total: Tensor
+    ctc: Tensor
+    phone: Tensor | None
+    distillation: Tensor | None
+    log_probs: Tensor
 
 
 @dataclass(frozen=True, slots=True)
@@ -80,6 +99,26 @@ class TrainStep:
             progress: fraction of training completed, 0 to 1.
             seed: seed of masks and dropout.
         """
+        losses = self.losses(batch, progress, seed)
+        self.optimiser.zero_grad(set_to_none=True)
+        losses.total.backward()  # type: ignore[no-untyped-call]
+        lr = learning_rate(self.config.optimiser, global_step, progress)
+        return StepResult(
+            ctc_loss=float(losses.ctc.detach()),
+            phone_loss=_number(losses.phone),
+            distillation_loss=_number(losses.distillation),
+            learning_rate=lr,
+            gradient_norm=self._update(lr),
+        )
+
+    def losses(self, batch: Batch, progress: float, seed: tuple[int, ...]) -> Losses:
+        """Compute the losses of a batch, as a step does: in training mode, with masks and dropout.
+
+        Args:
+            batch: this process's batch.
+            progress: fraction of training completed, 0 to 1.
+            seed: seed of masks and dropout.
+        """
         net, config, device = self.net, self.config, self.processes.device
         random = np.random.default_rng((*seed, 1))
         torch.manual_seed(int(random.integers(2**31)))
@@ -115,18 +154,7 @@ class TrainStep:
             loss = loss + token_share * config.distillation.weight * distillation_loss
         if phone_loss is not None:
             loss = loss + frame_share * self._phone_weight(progress) * phone_loss
-        self.optimiser.zero_grad(set_to_none=True)
-        loss.backward()  # type: ignore[no-untyped-call]
-        lr = learning_rate(config.optimiser, global_step, progress)
-        return StepResult(
-            ctc_loss=float(ctc_loss.detach()),
-            phone_loss=None if phone_loss is None else float(phone_loss.detach()),
-            distillation_loss=(
-                None if distillation_loss is None else float(distillation_loss.detach())
-            ),
-            learning_rate=lr,
-            gradient_norm=self._update(lr),
-        )
+        return Losses(loss, ctc_loss, phone_loss, distillation_loss, log_probs.float())
 
     @property
     def _tap(self) -> int | None:
@@ -168,3 +196,7 @@ class TrainStep:
         if math.isfinite(norm):
             self.optimiser.step()
         return norm
+
+
+def _number(loss: Tensor | None) -> float | None:
+    return None if loss is None else float(loss.detach())

@@ -12,7 +12,7 @@ import torch
 
 from asr_gru.data.manifest import read_manifest, write_manifest
 from asr_gru.errors import ConfigError
-from asr_gru.training import loop
+from asr_gru.training import divergence, loop
 from asr_gru.training.checkpoint import NAME, load_checkpoint, save_checkpoint
 from asr_gru.training.loop import Run, train
 from asr_gru.training.report import Report
@@ -88,7 +88,7 @@ def test_a_gradient_that_is_not_finite_is_counted_and_moves_nothing(world, tmp_p
 
 
 def test_a_run_without_finite_gradients_ends(world, tmp_path, monkeypatch):
-    monkeypatch.setattr(loop, "MAX_NONFINITE_STEPS", 4)
+    monkeypatch.setattr(divergence, "MAX_NONFINITE_STEPS", 4)
     before, _ = world.train(tmp_path, stop_after=2)
     poison(monkeypatch, 0, 1_000)
     with pytest.raises(ConfigError, match="no finite gradient in 4 steps"):

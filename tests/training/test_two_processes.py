@@ -18,6 +18,7 @@ from asr_gru.training.checkpoint import load_checkpoint, net_from_checkpoint
 from asr_gru.training.config import AugmentConfig, TrainConfig
 from asr_gru.training.dataset import TrainingSet, read_utterances
 from asr_gru.training.distributed import Processes
+from asr_gru.training.divergence import Attempt, DivergenceGuard
 from asr_gru.training.loop import Run, train
 from asr_gru.training.optimiser import build_optimiser
 from asr_gru.training.step import TrainStep
@@ -31,11 +32,12 @@ BATCHES = [([0, 1, 2], [3]), ([4], [5, 6, 7, 8]), ([9, 10], [11]), ([12], [13, 1
 WORKER = """
 import sys
 from pathlib import Path
-from tests.training.test_two_processes import step_batches, train_in_parts
+from tests.training.test_two_processes import name_recording, step_batches, train_in_parts
 from asr_gru.training.distributed import init_processes
 processes = init_processes()
 step_batches(Path(sys.argv[1]), Path(sys.argv[2]) / "two.pt", processes)
 train_in_parts(Path(sys.argv[1]), Path(sys.argv[2]), processes)
+name_recording(Path(sys.argv[1]), Path(sys.argv[2]), processes)
 processes.shutdown()
 """
 
@@ -47,8 +49,32 @@ def configuration(root: Path, **changes) -> TrainConfig:
     return World(root).config(encoder=encoder, **changes)
 
 
+def name_recording(root: Path, output: Path, processes: Processes) -> None:
+    """Write what the main process logs of a NaN in a batch of the other one."""
+    train_step, examples = make_step(root, processes)
+    batch = examples.batch([3, 4, 5], (0,))
+    if not processes.is_main:
+        batch.samples[1, 100] = float("nan")
+    lines: list[str] = []
+    guard = DivergenceGuard(train_step, examples, lines.append)
+    guard.check(Attempt(batch, [3, 4, 5], 7, 0.0, (0, processes.rank)), finite=False)
+    if processes.is_main:
+        (output / "named.txt").write_text("\n".join(lines))
+
+
 def step_batches(root: Path, output: Path, processes: Processes) -> None:
     """Train a few steps on ``BATCHES`` and write the weights to ``output``."""
+    train_step, examples = make_step(root, processes)
+    for step, (first, second) in enumerate(BATCHES):
+        indices = [first + second] if processes.world_size == 1 else [first, second]
+        batch = examples.batch(indices[processes.rank], (0, step, processes.rank))
+        train_step(batch, step, step / len(BATCHES), (0, step, processes.rank))
+    if processes.is_main:
+        torch.save(train_step.net.state_dict(), output)
+
+
+def make_step(root: Path, processes: Processes) -> tuple[TrainStep, TrainingSet]:
+    """Return a step over a fresh network, and the training set."""
     torch.set_num_threads(1)
     config = configuration(root)
     corpus = pack_corpus(read_utterances(["train.tsv"], root, config.data), root / "c", RATE)
@@ -59,12 +85,7 @@ def step_batches(root: Path, output: Path, processes: Processes) -> None:
     train_step = TrainStep(
         net, None, build_optimiser(net, config.optimiser, None, processes), config, processes
     )
-    for step, (first, second) in enumerate(BATCHES):
-        indices = [first + second] if processes.world_size == 1 else [first, second]
-        batch = examples.batch(indices[processes.rank], (0, step, processes.rank))
-        train_step(batch, step, step / len(BATCHES), (0, step, processes.rank))
-    if processes.is_main:
-        torch.save(net.state_dict(), output)
+    return train_step, examples
 
 
 def train_in_parts(root: Path, output: Path, processes: Processes) -> None:
@@ -131,6 +152,12 @@ def test_a_run_of_two_processes_resumes_exactly_and_validates(output):
     assert other.history == one.history
     assert "validation WER" in one.history[-1]
     assert len((output / "parts" / "log.jsonl").read_text().splitlines()) == 2
+
+
+def test_what_is_not_finite_in_one_process_is_named_by_the_main_one(output):
+    line = (output / "named.txt").read_text()
+    assert line.startswith("skipped step 8: NaN in the samples, of ")
+    assert line.endswith("/4.wav")
 
 
 def test_what_two_processes_validate_is_what_one_finds(root, output):
