@@ -1,4 +1,4 @@
-"""Recordings that are made on the spot, and the table of bad ones (promise 9)."""
+"""Synthetic recordings, invalid inputs and small models."""
 
 import os
 from pathlib import Path
@@ -34,7 +34,7 @@ def recording(tmp_path):
 
 @pytest.fixture
 def bad_inputs(tmp_path) -> dict[str, Path]:
-    """Inputs that must be refused, by what is wrong with them."""
+    """Inputs that must be refused, by what is wrong with each."""
     folder = tmp_path / "bad"
     folder.mkdir()
     files = {
@@ -72,7 +72,7 @@ def bad_inputs(tmp_path) -> dict[str, Path]:
 
 @pytest.fixture(scope="session")
 def model(tmp_path_factory):
-    """A model directory: a network that knows nothing, but writes plenty."""
+    """A model directory with an untrained network that outputs many letters."""
     import torch
 
     from asr_gru.export.exporter import Card, export_model
@@ -118,7 +118,7 @@ ngram 2=3
 
 @pytest.fixture(scope="session")
 def word_model(tmp_path_factory):
-    """A model directory with phones, a lexicon and a language model; it hears words in noise."""
+    """A model directory with phones, a lexicon and a language model; it finds words in noise."""
     import torch
 
     from asr_gru.export.exporter import Card, export_model

@@ -15,8 +15,8 @@ from asr_gru.language import LanguageModel, Lexicon
 from asr_gru.model.directory import ModelDirectory
 
 
-def heard(model, spoken):
-    """Return the words that a model's search finds where phones are heard, one clear frame each."""
+def recognised_words(model, spoken):
+    """Return the words that a model's search finds in phones of one certain frame each."""
     directory = ModelDirectory.open(model)
     tokens = directory.tokenizer()
     symbols = tokens.symbols
@@ -39,26 +39,26 @@ def notes(tmp_path):
     return path
 
 
-def test_a_new_word_is_found_and_old_words_stay(word_model, tmp_path, notes):
+def test_new_words_are_recognised_and_old_ones_remain(word_model, tmp_path, notes):
     out = tmp_path / "out"
     found = asr_gru.adapt(word_model, out, words=["cab: K AA B", "bob"], texts=[notes])
     assert [one.word for one in found.added] == ["cab"]
     assert (found.known, found.path) == (("bob",), out)
-    assert heard(word_model, "K AA B") != ["cab"]
-    assert heard(out, "K AA B") == ["cab"]
+    assert recognised_words(word_model, "K AA B") != ["cab"]
+    assert recognised_words(out, "K AA B") == ["cab"]
     for word, phones in (
         ("back", "B AA K"),
         ("cat", "K AA T"),
         ("tack", "T AA K"),
         ("bob", "B AA B"),
     ):
-        assert heard(word_model, phones) == heard(out, phones) == [word]
+        assert recognised_words(word_model, phones) == recognised_words(out, phones) == [word]
     assert asr_gru.Recognizer.load(out).info.name == "out"
     assert 0 < found.text.weight <= 0.9
     assert found.text.held_out.after < found.text.held_out.before
 
 
-def test_a_text_makes_what_it_says_likelier(word_model, tmp_path, notes):
+def test_a_text_makes_its_sentences_likelier(word_model, tmp_path, notes):
     asr_gru.adapt(word_model, tmp_path / "out", texts=[notes])
     old, new = (
         LanguageModel.load(folder / "language.bin") for folder in (word_model, tmp_path / "out")
@@ -68,7 +68,7 @@ def test_a_text_makes_what_it_says_likelier(word_model, tmp_path, notes):
     assert new.sentence(other).sum() < old.sentence(other).sum()
 
 
-def test_pronunciations_alone_leave_the_language_model(word_model, tmp_path):
+def test_pronunciations_alone_do_not_change_the_language_model(word_model, tmp_path):
     found = asr_gru.adapt(word_model, tmp_path / "out", words=["tack: T AA AA K"])
     assert [one.word for one in found.added] == ["tack"]
     lexicon = Lexicon.load(tmp_path / "out" / "lexicon.bin")
@@ -95,7 +95,7 @@ def test_word_errors_are_compared(word_model, tmp_path, notes, recording):
     assert lines[-1] == f"evaluating {tmp_path / 'out'}"
 
 
-def test_what_the_directory_says(word_model, tmp_path, notes):
+def test_the_directory_records_the_adaptation(word_model, tmp_path, notes):
     asr_gru.adapt(word_model, tmp_path / "out", texts=[notes], weight=0.25)
     config, old = (
         json.loads((folder / "config.json").read_text())
@@ -107,7 +107,7 @@ def test_what_the_directory_says(word_model, tmp_path, notes):
     assert config["files"]["acoustic.onnx"] == old["files"]["acoustic.onnx"]
 
 
-def test_folders_are_replaced_only_when_asked(word_model, tmp_path, notes):
+def test_an_existing_folder_is_replaced_only_on_request(word_model, tmp_path, notes):
     out = tmp_path / "out"
     out.mkdir()
     asr_gru.adapt(word_model, out, texts=[notes], weight=0.0)

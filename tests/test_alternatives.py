@@ -47,7 +47,7 @@ def plain(segment):
     st.lists(st.integers(1, 700), min_size=1, max_size=6),
     st.integers(1, 6),
 )
-def test_the_same_by_every_way(kind, seed, sizes, n):
+def test_alternatives_are_the_same_in_streams_recordings_and_batches(kind, seed, sizes, n):
     """Bit-identical however audio is chunked, pickled in between or in a batch."""
     recognizer, sound = RECOGNIZERS[kind], random_sound(seed, 160)
     whole = recognizer.transcribe(sound, RATE, alternatives=n).segments
@@ -85,7 +85,7 @@ def test_the_same_by_every_way(kind, seed, sizes, n):
             assert sum(one.probability for one in word.alternatives) == pytest.approx(1.0)
 
 
-def test_segments_cut_for_length_have_alternatives_up_to_the_cut():
+def test_segments_cut_at_the_maximum_length_have_alternatives_up_to_the_cut():
     sound = spoken(*["cab", "a bad dad"] * 12, pause=1)
     for kind in ("beam", "words"):
         segments = RECOGNIZERS[kind].transcribe(sound, RATE, alternatives=5).segments
@@ -96,7 +96,7 @@ def test_segments_cut_for_length_have_alternatives_up_to_the_cut():
                 assert not one.words or one.words[-1].end_s <= after.start_s + 0.2
 
 
-def test_a_stream_keeps_them_when_it_is_copied_and_reset():
+def test_copied_and_reset_streams_keep_their_alternatives():
     recognizer, sound = RECOGNIZERS["words"], spoken("cab", "dad")
     stream = recognizer.stream(RATE, alternatives=3)
     stream.feed(sound)
@@ -106,7 +106,7 @@ def test_a_stream_keeps_them_when_it_is_copied_and_reset():
         assert [len(e.alternatives) for e in events if e.kind == "final"] == [3]
 
 
-def test_phrases_compete_with_each_other_and_with_none_of_them():
+def test_phrases_compete_with_each_other_and_with_rejection():
     sound = spoken("cab")
     (segment,) = (
         RECOGNIZERS["greedy"].transcribe(sound, RATE, phrases=PHRASES, alternatives=20).segments
@@ -118,7 +118,7 @@ def test_phrases_compete_with_each_other_and_with_none_of_them():
 
 
 @pytest.mark.parametrize("mark", [False, True])
-def test_a_minimum_confidence_leaves_alternatives_whole(mark):
+def test_a_minimum_confidence_does_not_filter_alternatives(mark):
     recognizer, sound = RECOGNIZERS["beam"], spoken("cab", "a bad dad", seed=4)
     (segment,) = recognizer.transcribe(sound, RATE, alternatives=3).segments
     least = sorted(word.confidence for word in segment.words)[1]
@@ -132,8 +132,8 @@ def test_a_minimum_confidence_leaves_alternatives_whole(mark):
     assert len(kept) == len(segment.words) - (not mark)
 
 
-class _Asked:
-    """Notes how many hypotheses are asked for."""
+class _CountingDecoder:
+    """Records how many hypotheses are requested."""
 
     def __init__(self, monkeypatch, cls):
         self.counts, best = [], cls.best
@@ -145,8 +145,8 @@ class _Asked:
         monkeypatch.setattr(cls, "best", noted)
 
 
-def test_what_is_not_asked_for_costs_nothing(monkeypatch):
-    asked = _Asked(monkeypatch, TreeSearch)
+def test_alternatives_are_not_computed_unless_requested(monkeypatch):
+    asked = _CountingDecoder(monkeypatch, TreeSearch)
     recognizer = RECOGNIZERS["words"]
     transcript = recognizer.transcribe(spoken("cab", "dad"), RATE)
     assert set(asked.counts) == {1}
@@ -155,7 +155,7 @@ def test_what_is_not_asked_for_costs_nothing(monkeypatch):
     assert max(asked.counts) >= 4
 
 
-def test_json():
+def test_alternatives_convert_to_json():
     recognizer = RECOGNIZERS["words"]
     (segment,) = recognizer.transcribe(spoken("cab"), RATE, alternatives=2).segments
     found = segment.to_dict()
@@ -169,7 +169,7 @@ def test_json():
 
 
 @pytest.mark.parametrize("count", [0, 21, 1.5, "three"])
-def test_impossible_counts(count):
+def test_invalid_counts_are_refused(count):
     recognizer, sound = RECOGNIZERS["greedy"], np.zeros(100, np.float32)
     for call in (
         lambda: recognizer.transcribe(sound, RATE, alternatives=count),

@@ -1,4 +1,4 @@
-"""The six files of docs/architecture.md are short, and a sound passes through them in order."""
+"""The six files of docs/architecture.md are short, and audio passes through them in order."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ STEPS = STEP.findall((ROOT / "docs" / "architecture.md").read_text(encoding="utf
 
 
 class Device:
-    """A sound system with one microphone, which has recorded all of a file when it is opened."""
+    """An audio API with one microphone, which delivers a whole file when it is opened."""
 
     def __init__(self, samples, rate):
         self.samples, self.rate = samples, rate
@@ -56,7 +56,7 @@ def test_the_live_command_imports_them():
     assert {path.removesuffix(".py").replace("/", ".") for path, _ in STEPS} <= reached
 
 
-def test_a_sound_passes_through_them_in_order():
+def test_audio_passes_through_them_in_order():
     samples, rate = soundfile.read(ROOT / "audio_samples" / "read.flac", dtype="float32")
     recognizer = Recognizer.load(decoder="greedy")
     session = LiveSession(recognizer, Microphone(backend=Device(samples, rate)))

@@ -1,4 +1,4 @@
-"""Confidences: features, the fit, its errors, and where the weights are kept."""
+"""Confidences: features, fitting, calibration errors and saved weights."""
 
 import json
 import math
@@ -49,7 +49,7 @@ def hypothesis(match=None):
     )
 
 
-def test_features_are_those_of_the_word():
+def test_features_describe_the_word():
     said = hypothesis()
     first, second = (dict(zip(WORD_FEATURES, word_features(said, n), strict=True)) for n in (0, 1))
     assert first == pytest.approx(
@@ -83,7 +83,7 @@ def test_words_of_the_tree_search_use_the_weights():
     assert plain[0].confidence == pytest.approx(math.exp(-0.5))
 
 
-def test_the_fit_finds_the_weights_and_is_calibrated():
+def test_the_fit_recovers_the_weights_and_is_calibrated():
     lists = {"one": words(6_000, 1), "other": words(3_000, 2)}
     found = fit_confidence(list(lists.values()))
     for name in WORD_FEATURES:
@@ -92,7 +92,7 @@ def test_the_fit_finds_the_weights_and_is_calibrated():
         assert calibration_error(held_out, lists[name].right) < 0.04
 
 
-def test_no_confidence_is_from_a_fit_on_its_own_speaker():
+def test_cross_validation_leaves_out_the_speaker():
     lists = {"one": words(400, 3)}
     before = cross_validated(lists)["one"]
     one = lists["one"]
@@ -103,13 +103,13 @@ def test_no_confidence_is_from_a_fit_on_its_own_speaker():
     assert not np.array_equal(before, after)
 
 
-def test_calibration_error_by_hand():
+def test_calibration_error_of_a_known_case():
     confidence = np.array([0.15, 0.15, 0.95, 0.95])
     right = np.array([True, False, True, True])
     assert calibration_error(confidence, right) == pytest.approx((0.35 + 0.05) / 2)
 
 
-def test_cross_entropy_by_hand():
+def test_cross_entropy_of_a_known_case():
     confidence, right = np.array([0.5, 0.8]), np.array([True, False])
     assert cross_entropy(confidence, right) == pytest.approx(-(math.log(0.5) + math.log(0.2)) / 2)
 
@@ -121,7 +121,7 @@ def test_lists_without_wrong_words_are_refused():
             fit_confidence([RecognizedWords(one.features, np.full(10, right), one.speakers)])
 
 
-def test_weights_are_part_of_the_model(tmp_path):
+def test_weights_are_saved_in_the_model(tmp_path):
     folder = tmp_path / "model"
     shutil.copytree("asr_gru/models/en-small", folder)
     path = folder / "config.json"

@@ -1,4 +1,4 @@
-"""What the changelog says of new names is so."""
+"""The renamed things in the changelog exist under their new names."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ ROWS = ROW.findall((ROOT / "CHANGELOG.md").read_text(encoding="utf-8"))
 
 
 def rows(kind: str) -> list[tuple[list[str], list[str]]]:
-    """Return the names of the old and of the new column of each row of a kind."""
+    """Return old and new names of each row of a kind."""
     names = re.compile(r"`([^`]+)`")
     return [(names.findall(old), names.findall(new)) for row, old, new in ROWS if row == kind]
 
@@ -32,13 +32,13 @@ def member(owner: object, name: str) -> object:
 
 
 def resolve(name: str) -> object:
-    """Import as much of ``asr_gru.NAME`` as is a module, and get the rest from it."""
+    """Return the object at ``asr_gru.NAME``."""
     parts = ["asr_gru", *name.split(".")]
     count = max(n for n in range(1, len(parts)) if path_of(".".join(parts[:n])).exists())
     return reduce(member, parts[count:], import_module(".".join(parts[:count])))
 
 
-def test_modules_are_where_the_table_says():
+def test_renamed_modules_exist():
     found = rows("module")
     assert found
     for (old,), (new,) in found:
@@ -46,7 +46,7 @@ def test_modules_are_where_the_table_says():
         assert path_of(old).is_dir() or not path_of(old).exists(), old
 
 
-def test_names_of_python_exist():
+def test_renamed_python_names_exist():
     found = rows("Python")
     assert found
     for _, news in found:
@@ -61,12 +61,12 @@ def test_names_of_python_exist():
             resolve(new)
 
 
-def test_keys_are_those_that_are_read_under_their_old_names():
+def test_renamed_keys_are_read_under_their_old_names():
     assert {old: new for (old,), (new,) in rows("configuration")} == RENAMED
     assert {old: new for (old,), (new,) in rows("checkpoint")} == RENAMED_FIELDS
 
 
-def test_benchmarks_are_where_the_table_says():
+def test_renamed_benchmarks_exist():
     found = rows("benchmark")
     assert found
     for _, (new,) in found:

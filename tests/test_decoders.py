@@ -1,4 +1,4 @@
-"""Which decoder reads a model, and what a model with words is refused for."""
+"""The choice of a decoder, and invalid models of words."""
 
 from __future__ import annotations
 
@@ -39,7 +39,7 @@ def recognizer(word_model):
 
 @pytest.fixture
 def broken(word_model, tmp_path):
-    """A copy of the model, to write with other files or another configuration."""
+    """Return a function that writes a copy of the model with other files or configuration."""
     directory = ModelDirectory.open(word_model)
     files = {name: (word_model / name).read_bytes() for name in directory.config.files}
 
@@ -59,7 +59,7 @@ def broken(word_model, tmp_path):
     return write
 
 
-def test_the_models_own_decoder_finds_words(recognizer, word_model):
+def test_the_default_decoder_of_the_model_finds_words(recognizer, word_model):
     text = recognizer.transcribe(noise(1), RATE).text
     assert text
     assert set(text.split()) <= WORDS
@@ -67,7 +67,7 @@ def test_the_models_own_decoder_finds_words(recognizer, word_model):
     assert (config.format, config.tokens.kind, config.decoder.kind) == (2, "phones", "words")
 
 
-def test_a_decoder_for_each_load_stream_and_call(recognizer, word_model):
+def test_decoders_can_be_chosen_per_load_stream_and_call(recognizer, word_model):
     sound = noise(1)
     transcript = recognizer.transcribe(sound, RATE, decoder="greedy")
     assert set(transcript.text.split()) <= PHONES
@@ -85,8 +85,8 @@ def test_a_decoder_for_each_load_stream_and_call(recognizer, word_model):
 
 @settings(max_examples=10, deadline=None)
 @given(st.integers(0, 1000), st.lists(st.integers(1, 20_000), max_size=8))
-def test_words_depend_neither_on_blocks_nor_on_company(recognizer, seed, cuts):
-    """Promises 2 and 3, and the contract of events."""
+def test_chunking_and_batching_do_not_change_words(recognizer, seed, cuts):
+    """Bit-identical in chunks and batches, with valid events."""
     sounds = [noise(seed), noise(seed + 1, 2.0), noise(seed + 2, 1.0)]
     whole = [recognizer.transcribe(sound, RATE, endpoint=QUICK) for sound in sounds]
     together = recognizer.transcribe_batch(sounds, RATE, endpoint=QUICK, batch_size=3)
@@ -105,7 +105,7 @@ def test_words_depend_neither_on_blocks_nor_on_company(recognizer, seed, cuts):
         stable[event.segment] = event.stable
 
 
-def test_a_beam_is_how_much_is_kept(word_model, model):
+def test_beam_sets_the_width_of_each_decoder(word_model, model):
     load = Recognizer.load
     assert isinstance(load(word_model).decoder, TreeSearch)
     for search, width in (
@@ -124,7 +124,7 @@ def test_a_beam_is_how_much_is_kept(word_model, model):
         assert beam.width == width
 
 
-def test_choices_that_cannot_be_are_refused(recognizer, model):
+def test_invalid_decoders_are_refused(recognizer, model):
     with pytest.raises(ConfigError, match=r"unknown decoder 'word' .did you mean 'words'"):
         recognizer.stream(RATE, decoder="word")
     with pytest.raises(ConfigError, match="beam of 0"):
@@ -183,7 +183,7 @@ def test_words_without_a_lexicon_are_refused(word_model, tmp_path):
         ({"kind": "word"}, "word"),
     ],
 )
-def test_parameters_of_a_directory_are_checked(broken, decoder, named):
+def test_parameters_of_a_model_directory_are_checked(broken, decoder, named):
     path = broken(decoder)
     with pytest.raises(ModelError, match=named) as refusal:
         Recognizer.load(path)
@@ -191,7 +191,7 @@ def test_parameters_of_a_directory_are_checked(broken, decoder, named):
     assert "config.json" in str(refusal.value)
 
 
-def test_the_default_is_what_format_1_meant():
+def test_defaults_agree_with_format_1():
     from asr_gru.decoders import default_kind
 
     assert default_kind(DecoderConfig()) == "greedy"

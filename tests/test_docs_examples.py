@@ -1,4 +1,4 @@
-"""The programs of docs/examples.md run, and do what the page says."""
+"""The programs of docs/examples.md run and print what the page says."""
 
 from __future__ import annotations
 
@@ -55,7 +55,7 @@ def test_a_light_switch(folder):
     ]
 
 
-def test_dictation_with_names_of_your_own(folder):
+def test_dictation_with_added_names(folder):
     section = "Dictation with names of your own"
     text, *doubts = python(section, folder).splitlines()
     assert "Australia" in text

@@ -1,4 +1,4 @@
-"""The examples run, on recordings."""
+"""The programs in examples/ run on recordings."""
 
 from __future__ import annotations
 

@@ -18,7 +18,7 @@ def test_a_file_is_replaced_as_a_whole(tmp_path):
 
 
 @pytest.mark.parametrize("error", [KeyboardInterrupt(), ValueError("no"), OSError(28, "full")])
-def test_whatever_goes_wrong_the_old_file_stays_and_nothing_else(tmp_path, error):
+def test_a_failed_write_leaves_only_the_old_file(tmp_path, error):
     path = tmp_path / "a.txt"
     path.write_bytes(b"old")
 
@@ -46,13 +46,13 @@ def test_a_full_disk_is_reported_with_the_name_of_the_file(tmp_path, monkeypatch
     assert path.read_bytes() == b"old"
 
 
-def test_a_folder_that_is_not_there_is_reported_with_the_name_of_the_file(tmp_path):
+def test_a_missing_folder_is_reported_with_the_name_of_the_file(tmp_path):
     with pytest.raises(FileNotFoundError) as caught:
         write_bytes(tmp_path / "no" / "a.txt", b"new")
     assert caught.value.filename == str(tmp_path / "no" / "a.txt")
 
 
-def test_a_name_of_the_greatest_length_can_be_written(tmp_path):
+def test_a_name_of_maximum_length_can_be_written(tmp_path):
     path = tmp_path / ("ä" * 127)
     write_bytes(path, b"new")
     assert path.read_bytes() == b"new"
@@ -67,12 +67,12 @@ def test_permissions_follow_the_umask(tmp_path):
     assert (tmp_path / "a.txt").stat().st_mode & 0o777 == 0o640
 
 
-def test_a_file_for_its_owner_alone(tmp_path):
+def test_a_file_can_be_private_to_its_owner(tmp_path):
     write_bytes(tmp_path / "key.pem", b"secret", mode=0o600)
     assert (tmp_path / "key.pem").stat().st_mode & 0o777 == 0o600
 
 
-def test_text_that_cannot_be_read_is_one_line_with_a_remedy(tmp_path):
+def test_unreadable_text_is_refused_in_one_line_with_a_remedy(tmp_path):
     path = tmp_path / "a.toml"
     with pytest.raises(DataError, match=r"a\.toml: No such file or directory; give a list"):
         read_text(path, "give a list")
@@ -83,24 +83,24 @@ def test_text_that_cannot_be_read_is_one_line_with_a_remedy(tmp_path):
     assert read_text(path, "give a list") == "größe"
 
 
-def test_a_text_with_a_byte_order_mark_and_any_line_ends(tmp_path):
+def test_byte_order_marks_and_any_line_ends_are_accepted(tmp_path):
     path = tmp_path / "a.txt"
     path.write_bytes("\ufeffone\r\ntwo\rthree\n".encode())
     assert read_text(path, "give a list") == "one\ntwo\nthree\n"
 
 
-def test_a_text_that_does_not_end_is_not_read_into_memory():
+def test_an_endless_text_is_not_read_into_memory():
     with pytest.raises(DataError, match=r"/dev/zero: longer than 1000 characters; give a list"):
         read_text("/dev/zero", "give a list", max_characters=1000)
 
 
 @pytest.mark.parametrize("name", ["nothing.txt", ".", "a\0b"])
-def test_what_cannot_be_opened_is_named(tmp_path, name):
+def test_a_file_that_cannot_be_opened_is_named(tmp_path, name):
     with pytest.raises(ConfigError, match="; give a list"):
         read_text(tmp_path / name, "give a list", ConfigError)
 
 
-def test_the_standard_input(tmp_path, monkeypatch):
+def test_standard_input_can_be_read(tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     monkeypatch.setattr("sys.stdin", io.TextIOWrapper(io.BytesIO("café".encode())))
     with pytest.raises(DataError, match="-: No such file"):

@@ -36,7 +36,7 @@ def transcribe(recognizer, sound, hot_words=None):
     return recognizer.transcribe(sound, RATE, hot_words=hot_words).text
 
 
-def test_words_that_the_lexicon_lacks_are_recognised(recognizer):
+def test_words_outside_the_lexicon_are_recognised(recognizer):
     sound = spoken("dadda", "abba", "ba dab")
     assert transcribe(recognizer, sound) != "dadda abba ba dab"
     assert transcribe(recognizer, sound, ["Dadda!", "Ba Dab"]) == "dadda abba ba dab"
@@ -82,7 +82,7 @@ def test_chunking_batching_and_pickling_change_nothing(recognizer, seed, sizes, 
     assert tuple(recognizer.segments(sound, RATE, hot_words=hot_words)) == whole.segments
 
 
-def test_hot_words_change_in_mid_stream(recognizer):
+def test_hot_words_can_change_within_a_stream(recognizer):
     stream = recognizer.stream(RATE)
     assert stream.hot_words == {}
     texts = []
@@ -113,7 +113,7 @@ def test_hot_words_change_in_mid_stream(recognizer):
     ),
     st.integers(20, 300),
 )
-def test_changes_in_mid_word_keep_the_contract_of_events(recognizer, seed, lists, size):
+def test_changes_within_a_word_keep_the_contract_of_events(recognizer, seed, lists, size):
     sound, stream, events = random_sound(seed), recognizer.stream(RATE), []
     for number, first in enumerate(range(0, len(sound), size)):
         stream.hot_words = lists[number % len(lists)]
@@ -159,7 +159,7 @@ def test_a_list_is_compiled_once_and_shared(recognizer):
         ({"hot_words": {"a": 99}}, "give 0 to 20"),
     ],
 )
-def test_refusals(recognizer, options, message):
+def test_invalid_hot_words_are_refused(recognizer, options, message):
     with pytest.raises(ConfigError, match=message):
         recognizer.stream(RATE, **options)
     with pytest.raises(ConfigError, match=message):

@@ -44,5 +44,5 @@ def test_nothing_outside_nn_export_and_training_loads_torch_or_opens_sound_devic
     assert printed(IMPORT_ALL) == ["[]"]
 
 
-def test_the_package_itself_loads_nothing_heavy():
+def test_importing_the_package_loads_nothing_heavy():
     assert printed(JUST_THE_PACKAGE) == ["[]", "[]"]

@@ -1,4 +1,4 @@
-"""Imports point down: no circle, no arrow up, and torch stays where it belongs."""
+"""Imports only point down and are not circular, and few packages import torch."""
 
 from __future__ import annotations
 
@@ -28,14 +28,14 @@ ROOMS = [
     {"cli"},
     {"__main__"},
 ]
-"""From the ground up. A room may import rooms below its own row, and itself."""
+"""Layers from the bottom up. A package may import packages of lower layers, and itself."""
 
 FLOOR = {room: row for row, rooms in enumerate(ROOMS) for room in rooms}
 LATE = {
     "asr_gru.results.alignment": {"asr_gru.formats"},
     "asr_gru.results.transcript": {"asr_gru.formats"},
 }
-"""Imports within a function that point up: a transcript saves itself in formats that know it."""
+"""Imports within a function that point up, as a transcript can save itself in every format."""
 TORCH = {"torch", "torchaudio", "librosa"}
 WITH_TORCH = {"nn", "export", "training"}
 
@@ -83,11 +83,11 @@ def targets(name: str, tree: ast.AST, *, for_types: bool = True) -> set[str]:
     return found - {name}
 
 
-def test_every_module_is_in_a_known_room():
+def test_every_module_belongs_to_a_known_package():
     assert {room(name) for name in PACKAGE} - {"__init__", "models"} == set(FLOOR)
 
 
-def test_imports_between_rooms_point_down():
+def test_imports_between_packages_point_down():
     up = {
         f"{name} -> {target}"
         for name, tree in PACKAGE.items()
@@ -99,7 +99,7 @@ def test_imports_between_rooms_point_down():
     assert up == set()
 
 
-def test_modules_form_no_circle():
+def test_imports_are_not_circular():
     arrows = {
         name: targets(name, tree, for_types=False) - {"asr_gru"} - LATE.get(name, set())
         for name, tree in PACKAGE.items()
@@ -121,7 +121,7 @@ def test_modules_form_no_circle():
             visit(name, ())
 
 
-def test_torch_stays_in_nn_export_and_training():
+def test_only_nn_export_and_training_import_torch():
     astray = {
         name
         for name, tree in PACKAGE.items()
@@ -132,7 +132,7 @@ def test_torch_stays_in_nn_export_and_training():
 
 
 @pytest.mark.parametrize("folder", ["benchmarks", "studies", "recipes", "examples"])
-def test_nothing_stands_on_the_tests(folder):
+def test_nothing_imports_the_tests(folder):
     astray = {
         name
         for name, tree in modules(folder)
@@ -145,8 +145,8 @@ def is_torch(tree: ast.Module) -> bool:
     return any(module.split(".")[0] in TORCH for module, _ in imported(tree))
 
 
-def test_torch_modules_export_no_function_of_numpy_alone():
-    """Such a function can be used without torch, so it stands in a module without torch."""
+def test_torch_modules_export_no_function_that_needs_only_numpy():
+    """Such a function should be usable without torch, so it belongs in another module."""
     astray = set()
     for name, tree in PACKAGE.items():
         if not is_torch(tree):
@@ -155,7 +155,7 @@ def test_torch_modules_export_no_function_of_numpy_alone():
         for function in inner:
             names = {n.id for n in ast.walk(function) if isinstance(n, ast.Name)}
             public = isinstance(function, ast.FunctionDef) and function.name[0] != "_"
-            # what calls something of its own module may reach torch by it
+            # functions that call others of their module may need torch
             own = {n.name for n in inner} - {function.name}
             numpy = names & {"np", "npt"} and not names & ({"torch", "nn", "Tensor"} | own)
             if public and numpy and "AcousticNet" not in names and "TrainingSet" not in names:
@@ -164,7 +164,7 @@ def test_torch_modules_export_no_function_of_numpy_alone():
 
 
 HIDDEN = {
-    "register_forward_hook": {  # which measure, and remove it
+    "register_forward_hook": {  # which remove it after measuring
         "asr_gru.export.calibrate",
         "asr_gru.training.diagnosis",
     },
@@ -175,7 +175,7 @@ HIDDEN = {
     "server_state": set(),  # of uvicorn
     "setattr": set(),
 }
-"""Calls and attributes by which modules depend on each other unseen, and where each is right."""
+"""Calls and attributes that hide dependencies between modules, and where they are allowed."""
 
 
 def test_there_are_no_hidden_contracts():
@@ -191,14 +191,14 @@ def test_there_are_no_hidden_contracts():
     assert found == HIDDEN
 
 
-def test_weights_are_found_by_name_and_not_by_the_order_of_nodes():
+def test_weights_are_found_by_name_not_by_the_order_of_nodes():
     reader = ast.dump(PACKAGE["asr_gru.training.from_model"])
     assert "'initializer'" in reader
     assert "attr='node'" not in reader
 
 
-def test_no_module_reaches_into_another_one():
-    """Neither private attributes of others, nor attributes of imported modules set."""
+def test_modules_use_only_public_attributes_of_others():
+    """No private attributes of other modules are used, and no attributes of modules are set."""
     reached, patched = set(), set()
     for tree in PACKAGE.values():
         own = {n.name for n in ast.walk(tree) if isinstance(n, ast.FunctionDef | ast.ClassDef)}
@@ -226,15 +226,15 @@ def test_no_module_reaches_into_another_one():
                     if isinstance(target, ast.Attribute) and ast.unparse(target.value) in libraries
                 }
     assert reached <= OTHERS_PRIVATE
-    assert patched <= {"sys.stderr"}  # which cli/quiet.py puts back
+    assert patched <= {"sys.stderr"}  # which cli/quiet.py restores
 
 
 NAMED_TUPLE = {"_replace", "_make"}
 OTHERS_PRIVATE = {
     "os._exit",
-    "self._sd._initialize",  # PortAudio lists devices anew only when it is started again
+    "self._sd._initialize",  # PortAudio rescans devices only when it is restarted
     "self._sd._terminate",
-    "torch.ops.mkldnn._is_mkldnn_bf16_supported",  # operators; torch has no other names for them
+    "torch.ops.mkldnn._is_mkldnn_bf16_supported",  # operators without public names in torch
     "torch.ops.mkldnn._linear_pointwise",
     "torch.ops.mkldnn._reorder_linear_weight",
 }

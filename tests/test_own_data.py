@@ -1,4 +1,4 @@
-"""docs/own-data.md: its configuration fits the bundled model, and its commands run."""
+"""docs/own-data.md: the configuration fits the bundled model, and the commands run."""
 
 import re
 import shlex
@@ -29,14 +29,14 @@ COMMANDS = [
 BUNDLED = ROOT / "asr_gru" / "models" / "en-small"
 
 
-def test_the_network_is_that_of_the_bundled_model():
+def test_the_configuration_has_the_network_of_the_bundled_model():
     config = parse_train_config(tomllib.loads(CONFIG))
     network = msgspec.convert(ModelDirectory.open("en-small").config.network, NetConfig)
     assert config.net.grows_from(network)
     assert config.net.encoder.layers == network.encoder.layers
 
 
-def test_the_limits_are_those_of_the_page():
+def test_the_documented_limits_are_the_defaults():
     limits = Limits()
     for text in (
         f"more than {limits.doubt:g} nats per token",
@@ -49,8 +49,8 @@ def test_the_limits_are_those_of_the_page():
 
 
 @pytest.fixture
-def here(tmp_path, monkeypatch):
-    """A folder with the files that the page's commands take, of a few short recordings."""
+def own_data_folder(tmp_path, monkeypatch):
+    """A folder with the input files of the page's commands, of a few short recordings."""
     spoken = [u for u in read_manifest("audio_samples/samples.tsv") if u.duration_s < 6]
     monkeypatch.chdir(tmp_path)
     for name, some in (
@@ -74,7 +74,7 @@ def here(tmp_path, monkeypatch):
     return tmp_path
 
 
-def test_the_commands_run_in_order(here, monkeypatch, capsys):
+def test_the_commands_run_in_order(own_data_folder, monkeypatch, capsys):
     kinds = [shlex.split(command)[1] for command in COMMANDS]
     assert {"convert-manifest", "data", "train", "export", "tune", "evaluate"} == set(kinds)
     for command in COMMANDS:
@@ -102,5 +102,5 @@ def test_the_commands_run_in_order(here, monkeypatch, capsys):
             assert "own-dev" in out
             assert "old-dev" in out
             assert "paired bootstrap" in out
-    assert (here / "distributions.png").exists()
-    assert (here / "augmented" / "speed.wav").exists()
+    assert (own_data_folder / "distributions.png").exists()
+    assert (own_data_folder / "augmented" / "speed.wav").exists()

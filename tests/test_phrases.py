@@ -18,7 +18,7 @@ SHORT = EndpointRules(trailing_s=0.4, longest_s=6.0, leading_s=2.0)
 
 
 def path_of(*texts, pause=14):
-    """Token of each frame: letters one frame each, a blank between equal ones, then a pause."""
+    """Return the token of each frame: one frame per letter, blanks between equal ones, a pause."""
     path = [0, 0]
     for text in texts:
         for before, letter in itertools.pairwise(" " + text):
@@ -40,7 +40,7 @@ def transcribe(recognizer, sound, **options):
     return recognizer.transcribe(sound, RATE, phrases=PHRASES, **options)
 
 
-def test_phrases_are_recognised_and_all_else_is_rejected(recognizer):
+def test_phrases_are_recognised_and_other_speech_is_rejected(recognizer):
     sound = spoken("abba", "dada", "cab", "acdcacdc", "a bad cab", "ab", "abbadad", "dad")
     segments = transcribe(recognizer, sound, rejection=1.0).segments
     assert [segment.text for segment in segments] == ["abba", "cab", "a bad cab", "dad"]
@@ -66,7 +66,7 @@ def test_phrases_are_recognised_and_all_else_is_rejected(recognizer):
     }
 
 
-def test_without_phrases_segments_say_nothing_of_them(recognizer):
+def test_without_phrases_segments_have_no_match(recognizer):
     (segment, *_) = recognizer.transcribe(spoken("abba"), RATE).segments
     assert segment.unit == "words"
     assert segment.match is None
@@ -79,7 +79,7 @@ def test_without_phrases_segments_say_nothing_of_them(recognizer):
     st.integers(0, 1000),
     st.lists(st.integers(1, 700), min_size=1, max_size=8),
 )
-def test_neither_cuts_nor_company_matter(recognizer, texts, seed, sizes):
+def test_chunking_and_batching_do_not_change_results(recognizer, texts, seed, sizes):
     sound = spoken(*texts, seed=seed)
     whole = transcribe(recognizer, sound)
     stream = recognizer.stream(RATE, phrases=PHRASES)
@@ -98,7 +98,7 @@ def test_neither_cuts_nor_company_matter(recognizer, texts, seed, sizes):
     assert list(recognizer.segments(sound, RATE, phrases=PHRASES)) == list(whole.segments)
 
 
-def test_other_speech_without_end_ends_at_the_longest_segment(recognizer):
+def test_endless_other_speech_ends_at_the_maximum_length(recognizer):
     sound = spoken(*["acdcacdc"] * 30, "cab", pause=4)
     rules = EndpointRules(trailing_s=0.8, longest_s=3.0, leading_s=None)
     assert [s.text for s in transcribe(recognizer, sound, endpoint=rules).segments] in ([], ["cab"])
@@ -107,7 +107,7 @@ def test_other_speech_without_end_ends_at_the_longest_segment(recognizer):
     assert texts[-1:] == ["abba"]
 
 
-def test_a_phrase_is_not_cut_for_length(recognizer):
+def test_a_phrase_is_not_cut_at_the_maximum_length(recognizer):
     rules = EndpointRules(trailing_s=0.8, longest_s=0.4, leading_s=None, pause_s=0.04)
     assert [s.text for s in transcribe(recognizer, spoken("cab"), endpoint=rules).segments] == [
         "cab"
@@ -145,7 +145,7 @@ def test_a_decoder_is_compiled_once(recognizer):
         ({"rejection": 1.0}, "rejection applies to phrases"),
     ],
 )
-def test_refusals(recognizer, options, message):
+def test_invalid_phrases_are_refused(recognizer, options, message):
     with pytest.raises(ConfigError, match=message) as refusal:
         recognizer.stream(RATE, **options)
     assert "\n" not in str(refusal.value)
@@ -180,7 +180,7 @@ def test_grammars_are_recognised_with_their_meaning(recognizer, tmp_path):
     assert batched.segments == segments
 
 
-def test_a_stream_of_a_grammar_can_be_resumed(recognizer):
+def test_a_stream_with_a_grammar_can_be_resumed(recognizer):
     sound = spoken("abba", "cab cab", "dad")
     decoder = recognizer.grammar_decoder(GRAMMAR)
     stream = recognizer.stream(RATE, decoder=decoder)
@@ -203,7 +203,7 @@ def test_a_stream_of_a_grammar_can_be_resumed(recognizer):
         ({"grammar": "#JSGF V1.0;\npublic <a> = zebra;"}, "'zebra' cannot be spelled"),
     ],
 )
-def test_grammars_that_are_refused(recognizer, options, message):
+def test_invalid_grammars_are_refused(recognizer, options, message):
     with pytest.raises(ConfigError, match=message) as refusal:
         recognizer.stream(RATE, **options)
     assert "\n" not in str(refusal.value)

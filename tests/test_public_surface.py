@@ -15,7 +15,7 @@ IMPORT = re.compile(r"^ *from (asr_gru[\w.]*) import ([\w, ]+|\([^)]*\))", re.MU
 
 
 def documented():
-    """Yield what README, docs and examples import, and from where."""
+    """Yield module and name of every import in README, docs and examples."""
     texts = [ROOT / "README.md", *(ROOT / "docs").glob("*.md"), *(ROOT / "examples").glob("*.py")]
     for path in texts:
         for module, names in IMPORT.findall(path.read_text(encoding="utf-8")):
@@ -23,14 +23,14 @@ def documented():
                 yield module, name
 
 
-def test_what_is_documented_is_exported():
+def test_documented_names_are_exported():
     found = set(documented())
     assert ("asr_gru", "Recognizer") in found
     for module, name in found:
         assert name in import_module(module).__all__, f"{module}.{name}"
 
 
-def test_what_is_exported_can_be_imported_and_is_documented():
+def test_exported_names_can_be_imported_and_have_docstrings():
     assert dir(asr_gru) == sorted(asr_gru.__all__) == asr_gru.__all__
     for name in asr_gru.__all__:
         value = getattr(asr_gru, name)
@@ -68,7 +68,7 @@ def test_methods_in_the_examples_of_documents_exist():
         assert callable(getattr(owners[owner], method)), f"{owner}.{method}"
 
 
-def test_what_public_methods_return_is_exported():
+def test_types_returned_by_public_methods_are_exported():
     for function in (
         asr_gru.Recognizer.transcribe,
         asr_gru.Recognizer.segments,
@@ -95,7 +95,7 @@ MOST_POSITIONAL = 3
 
 
 def public_functions():
-    """Yield the functions and methods that rooms export, without constructors of plain records."""
+    """Yield exported functions and methods, except constructors of plain records."""
     for room in ROOMS:
         module = import_module(room)
         for name in getattr(module, "__all__", ()):
@@ -111,7 +111,7 @@ def public_functions():
                         yield f"{room}.{name}.{key}", function
 
 
-def test_further_arguments_are_keywords():
+def test_at_most_three_arguments_are_positional():
     wide = {}
     for where, function in public_functions():
         given = [
@@ -125,8 +125,8 @@ def test_further_arguments_are_keywords():
     assert wide == {}
 
 
-def test_results_are_made_by_keywords():
-    """Within the package; ``Segment(0, "a", 0.0, 1.0, words)`` says nothing to a reader."""
+def test_results_are_constructed_with_keywords():
+    """Within the package, as ``Segment(0, "a", 0.0, 1.0, words)`` is hard to read."""
     records = {"Event", "Hypothesis", "Match", "ModelInfo", "Segment", "Transcript", "Word"}
     astray = [
         f"{path.name}: {ast.unparse(node)}"

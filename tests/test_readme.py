@@ -1,4 +1,4 @@
-"""The examples of README and docs run, its commands exist, its paths are there."""
+"""Examples of README and docs run; their commands, paths and links exist."""
 
 import re
 import shlex
@@ -45,7 +45,7 @@ def test_python_examples_run(number, capsys):
     assert capsys.readouterr().out.strip()
 
 
-def test_there_are_python_examples():
+def test_the_readme_has_python_examples():
     assert len(BLOCKS) >= 8
 
 
@@ -65,11 +65,11 @@ def test_ci_runs_the_test_command_of_the_readme():
     assert found == ["python -m pytest"]
 
 
-def test_named_commands_exist():
+def test_documented_commands_exist():
     assert set(re.findall(r"`asr-gru ([\w-]+)", DOCUMENTS)) <= set(COMMANDS)
 
 
-def test_named_paths_exist():
+def test_documented_paths_exist():
     for document in [ROOT / "README.md", *(ROOT / "docs").glob("*.md")]:
         text = document.read_text(encoding="utf-8")
         for name in re.findall(
@@ -95,12 +95,12 @@ def test_the_light_switch_prints_what_its_page_says(capsys):
 
 
 def _anchors(path):
-    """Return the anchors of a page's headings, as GitHub makes them."""
+    """Return GitHub's anchors of a page's headings."""
     headings = re.findall(r"^#+ (.+)$", path.read_text(encoding="utf-8"), re.MULTILINE)
     return {re.sub(r"[^\w -]", "", heading.lower()).replace(" ", "-") for heading in headings}
 
 
-def test_links_lead_to_files_and_headings():
+def test_links_point_to_files_and_headings():
     pages = [
         ROOT / "README.md",
         *(p for d in ("docs", "recipes", "studies") for p in (ROOT / d).rglob("*.md")),

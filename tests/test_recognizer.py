@@ -94,8 +94,8 @@ fixed = settings(
 
 @fixed
 @given(st.integers(0, 10_000), st.lists(st.integers(0, 4800), max_size=12), st.integers(0, 99))
-def test_cuts_do_not_matter_and_a_file_equals_a_stream(recognizer, seed, cuts, cut_off):
-    """Promise 2: final texts, times and confidences, to the last bit."""
+def test_chunking_does_not_matter_and_a_file_equals_a_stream(recognizer, seed, cuts, cut_off):
+    """Texts, times and confidences of finals are bit-identical."""
     sound = random_sound(seed)[: 4800 - cut_off]
     whole = finals(run(recognizer, sound))
     assert finals(run(recognizer, sound, cuts)) == whole
@@ -106,8 +106,7 @@ def test_cuts_do_not_matter_and_a_file_equals_a_stream(recognizer, seed, cuts, c
     assert transcript.duration_s == len(sound) / RATE
 
 
-def test_single_samples_are_blocks_too(recognizer):
-    """Promise 2."""
+def test_single_samples_can_be_fed(recognizer):
     sound = random_sound(5, 40)
     one_by_one = finals(run(recognizer, sound, range(1, len(sound))))
     assert one_by_one == finals(run(recognizer, sound)) != []
@@ -115,7 +114,7 @@ def test_single_samples_are_blocks_too(recognizer):
 
 @fixed
 @given(st.integers(0, 10_000), st.lists(st.integers(0, 4800), max_size=12))
-def test_contract_of_events(recognizer, seed, cuts):
+def test_events_fulfil_their_contract(recognizer, seed, cuts):
     sound = random_sound(seed)
     opened, stable = 0, ""
     for event in run(recognizer, sound, cuts):
@@ -147,7 +146,7 @@ def test_finish_flushes_the_last_word(lookahead):
 
 
 def test_finish_flushes_the_resampler():
-    """At another rate, what its filter holds back reaches the model too."""
+    """At another rate, the samples held back by its filter reach the model too."""
     model = FakeModel(0)
     stream = Recognizer(model, TOKENS).stream(8 * RATE)
     stream.feed(np.zeros(8 * 880, np.float32))
@@ -156,7 +155,7 @@ def test_finish_flushes_the_resampler():
 
 
 @pytest.mark.parametrize("lookahead", [0, 3])
-def test_times_are_those_of_the_sound(lookahead):
+def test_times_agree_with_the_audio(lookahead):
     path = [0] * 10 + [2, 3, 1] + [0] * 10 + [4]
     recognizer = Recognizer(FakeModel(lookahead), TOKENS, endpoint=EndpointRules.off())
     words = recognizer.transcribe(sound_of(path), RATE).words
@@ -167,7 +166,7 @@ def test_times_are_those_of_the_sound(lookahead):
 
 
 def test_times_do_not_drift_and_memory_is_constant():
-    """Promise 6: an hour, a word every ten seconds, and never more than one call's worth."""
+    """An hour with a word every ten seconds; the buffer never exceeds one call."""
     model = FakeModel()
     recognizer = Recognizer(model, TOKENS)
     period = sound_of([0] * 100 + [2] + [0] * 149)
@@ -179,7 +178,7 @@ def test_times_do_not_drift_and_memory_is_constant():
     assert model.largest == (1, 32 * 4 * FRAME)
 
 
-def test_temperature_reaches_the_confidences():
+def test_temperature_changes_the_confidences():
     words = [
         Recognizer(FakeModel(), TOKENS, temperature=heat).transcribe(random_sound(1), RATE).words[0]
         for heat in (1.0, 4.0)
@@ -187,7 +186,7 @@ def test_temperature_reaches_the_confidences():
     assert words[0].confidence > words[1].confidence > 0.5
 
 
-def test_endpoint_can_change_while_a_stream_runs():
+def test_the_endpoint_can_change_while_a_stream_runs():
     stream = Recognizer(FakeModel(), TOKENS).stream(RATE, EndpointRules.off())
     assert not finals(stream.feed(sound_of([2] + [0] * 200)))
     stream.endpoint = QUICK
@@ -196,8 +195,8 @@ def test_endpoint_can_change_while_a_stream_runs():
     assert stream.audio_s == pytest.approx(205 * 0.04)
 
 
-def test_a_server_can_step_many_streams_at_once(recognizer):
-    """Promise 3: a stream's finals are those it has alone."""
+def test_many_streams_can_be_stepped_together(recognizer):
+    """Each stream has the finals that it has alone."""
     sounds = [random_sound(seed) for seed in range(5)]
     streams = [recognizer.stream(RATE, QUICK).engine for _ in sounds]
     events = [[] for _ in sounds]
@@ -214,8 +213,7 @@ def test_a_server_can_step_many_streams_at_once(recognizer):
         assert finals(said + stream.finish()) == finals(run(recognizer, sound))
 
 
-def test_batches_equal_one_by_one_and_keep_their_order(recognizer, tmp_path):
-    """Promise 3."""
+def test_batches_equal_single_recordings_and_keep_their_order(recognizer, tmp_path):
     lengths = [120, 30, 0, 700, 77, 120]
     sounds = [random_sound(seed, frames) for seed, frames in enumerate(lengths)]
     nan = np.full(5000, np.nan, np.float32)
@@ -230,7 +228,7 @@ def test_batches_equal_one_by_one_and_keep_their_order(recognizer, tmp_path):
                 assert result == recognizer.transcribe(source, RATE)
 
 
-def test_files_of_other_rates_and_warnings(tmp_path):
+def test_files_at_other_rates_and_with_warnings(tmp_path):
     recognizer = Recognizer(FakeModel(), TOKENS)
     path = tmp_path / "talk.wav"
     soundfile.write(path, random_sound(3), RATE, subtype="FLOAT")
@@ -248,7 +246,7 @@ def test_files_of_other_rates_and_warnings(tmp_path):
     assert recognizer.transcribe(str(path)).duration_s == 1.0
 
 
-def test_progress_rises_to_the_whole_length():
+def test_progress_increases_to_the_full_duration():
     seen = []
     Recognizer(FakeModel(), TOKENS).transcribe(random_sound(1, 1000), RATE, on_progress=seen.append)
     assert seen == sorted(seen)
@@ -262,8 +260,8 @@ def test_no_samples_give_an_empty_transcript(recognizer):
     assert recognizer.stream(RATE).finish() == []
 
 
-def test_a_model_that_does_not_stream_hears_windows():
-    """Promise 6: at most 40 s at a time, cut in a pause."""
+def test_a_model_that_cannot_stream_processes_windows():
+    """Windows are at most 40 s long and end in a pause."""
     model = FakeModel(lookahead=0, streaming=False)
     recognizer = Recognizer(model, TOKENS)
     sound = sound_of([2, 3, 2, 1] * 700) * 1.0
@@ -277,7 +275,7 @@ def test_a_model_that_does_not_stream_hears_windows():
         recognizer.stream(RATE)
 
 
-def test_refusals(recognizer):
+def test_invalid_input_is_refused(recognizer):
     stream = recognizer.stream(RATE)
     stream.feed(sound_of([0, 2, 0, 0]))
     with pytest.raises(AudioError, match="NaN or infinity"):

@@ -10,7 +10,7 @@ from tests.decoding.words import Bigrams, tree_search
 
 
 def synthetic_set(decoder, seeds):
-    """Utterances whose texts are what the decoder finds."""
+    """Return utterances whose texts are the decoder's own results."""
     found = []
     for seed in seeds:
         rng = np.random.default_rng(seed)
@@ -31,7 +31,7 @@ def lists():
     }
 
 
-def test_the_search_finds_the_setting_that_wrote_the_texts(lists):
+def test_the_search_recovers_the_setting_that_produced_the_texts(lists):
     decoder = tree_search(Bigrams(), language_weight=0.6, blank_bias=0.0, word_bonus=0.0)
     trials = []
     best = coordinate_search(decoder, lists, rounds=2, on_trial=trials.append)
@@ -42,7 +42,7 @@ def test_the_search_finds_the_setting_that_wrote_the_texts(lists):
     assert best.mean == pytest.approx(np.mean(list(best.rates.values())))
 
 
-def test_only_the_named_parameters_move(lists):
+def test_only_the_given_parameters_change(lists):
     trials = []
     coordinate_search(tree_search(Bigrams()), lists, ["blank_bias"], on_trial=trials.append)
     assert len({trial.parameters.blank_bias for trial in trials}) > 1
@@ -51,7 +51,7 @@ def test_only_the_named_parameters_move(lists):
     }
 
 
-def test_what_cannot_be_searched_is_refused(lists):
+def test_invalid_parameters_are_refused(lists):
     with pytest.raises(ConfigError, match="unknown parameter 'width'; choose from language_weight"):
         coordinate_search(tree_search(None), lists, ["width"])
     with pytest.raises(ConfigError, match="11 rounds"):

@@ -1,4 +1,4 @@
-"""The commands of docs/tutorial.md, one after the other, with tones and a small network."""
+"""The commands of docs/tutorial.md in order, with tones and a small network."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ QUICK = {
     "--set data.batch_s=10 --set optimiser.learning_rate=6e-3",
     "export": "--bound 100",
 }
-"""What is added to each command for speed."""
+"""Arguments added to commands for speed."""
 
 
 @pytest.fixture(scope="module")
@@ -68,7 +68,7 @@ def _run(command, patch):
     return name, status, output.getvalue()
 
 
-def test_every_step_is_there(printed):
+def test_every_step_prints_its_output(printed):
     assert set(printed) == {*QUICK, "transcribe", "evaluate", "recipes.minute.look"}
 
 
@@ -78,7 +78,7 @@ def test_the_model_learns(printed):
     assert rates[-1] < 20
 
 
-def test_a_recording_is_explained_to_its_text(printed):
+def test_the_steps_from_recording_to_text_are_explained(printed):
     lines = dict(line.split(maxsplit=1) for line in printed["recipes.minute.look"].splitlines())
     merged = re.sub(r"(.)\1*", r"\1", lines["best"])
     assert lines["merged"] == merged

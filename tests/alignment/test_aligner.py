@@ -1,4 +1,4 @@
-"""Alignment of the bundled recordings with the bundled model."""
+"""Alignment of the sample recordings with the bundled model."""
 
 import json
 import re
@@ -24,7 +24,7 @@ def long(recognizer):
     return recognizer.align(sample.text, sample.path)
 
 
-def test_words_and_phones_rise(long):
+def test_times_of_words_and_phones_increase(long):
     words = long.words
     assert [word.text for word in words] == SAMPLES["long.ogg"].text.split()
     now = 0.0
@@ -41,7 +41,7 @@ def test_words_and_phones_rise(long):
     assert all(word.confidence == 0 for word in missing)
 
 
-def test_words_lie_where_they_are_recognised(recognizer, long):
+def test_words_are_aligned_where_they_are_recognised(recognizer, long):
     words = recognizer.transcribe(SAMPLES["long.ogg"].path).words
     for word in words:
         if word.confidence > 0.9 and len(word.text) > 5:
@@ -51,8 +51,8 @@ def test_words_lie_where_they_are_recognised(recognizer, long):
             )
 
 
-def test_pieces_change_nothing(recognizer, long, monkeypatch):
-    """One piece for the whole recording has the times of pieces between anchors."""
+def test_aligning_in_pieces_gives_nearly_the_same_times(recognizer, long, monkeypatch):
+    """Compared with an alignment of the whole recording as a single piece."""
     monkeypatch.setattr(aligner_module, "PIECE_S", 1e9)
     sample = SAMPLES["long.ogg"]
     whole = recognizer.align(sample.text, sample.path)
@@ -62,7 +62,7 @@ def test_pieces_change_nothing(recognizer, long, monkeypatch):
     assert same > 0.98 * len(long.words)
 
 
-def test_a_band_is_enough(recognizer, long, monkeypatch):
+def test_a_banded_alignment_gives_nearly_the_same_times(recognizer, long, monkeypatch):
     monkeypatch.setattr(aligner_module, "PIECE_S", 1e9)
     monkeypatch.setattr(aligner_module, "MAX_CELLS", 0)
     sample = SAMPLES["long.ogg"]
@@ -90,14 +90,14 @@ def test_differences_are_reported(recognizer):
     assert kinds["audio"].end_s - kinds["audio"].start_s > 10.0
 
 
-def test_a_sentence_is_a_segment(recognizer):
+def test_each_sentence_is_a_segment(recognizer):
     found = recognizer.align("Why do I? — Know you, Хлеб!", "audio_samples/read.flac")
     assert [s.text for s in found.transcript.segments] == ["Why do I? —", "Know you, Хлеб!"]
     assert found.unpronounceable == ("хлеб",)
     assert [w.text for w in found.words if w.confidence == 0] == ["Хлеб!"]
 
 
-def test_own_pronunciations(recognizer):
+def test_pronunciations_can_be_given(recognizer):
     from asr_gru.language import Lexicon
 
     phones = recognizer.tokenizer.symbols[1:]
@@ -114,7 +114,7 @@ def test_own_pronunciations(recognizer):
     ]
 
 
-def test_silence_has_no_words(recognizer):
+def test_words_in_silence_are_reported_as_not_spoken(recognizer):
     found = recognizer.align("hello there", [0.0] * 16_000, 16_000)
     assert [w.confidence for w in found.words] == [0.0, 0.0]
     assert [m.kind for m in found.mismatches] == ["text"]
@@ -122,14 +122,14 @@ def test_silence_has_no_words(recognizer):
     assert len(empty.words) == 2
 
 
-def test_texts_that_cannot_be_aligned(recognizer):
+def test_texts_that_cannot_be_aligned_are_refused(recognizer):
     with pytest.raises(DataError, match="no words"):
         recognizer.align("...", "audio_samples/read.flac")
     with pytest.raises(DataError, match="pronounced"):
         recognizer.align("хлеб", "audio_samples/read.flac")
 
 
-def test_files(long, tmp_path):
+def test_alignments_are_saved_in_every_format(long, tmp_path):
     long.save(tmp_path / "a.TextGrid")
     grid = (tmp_path / "a.TextGrid").read_text()
     assert re.findall(r'name = "(\w+)"', grid) == ["words", "phones", "segments"]
@@ -141,6 +141,6 @@ def test_files(long, tmp_path):
     assert (tmp_path / "a.srt").read_text().startswith("1\n00:00:")
 
 
-def test_the_function_of_the_package():
+def test_the_align_function_loads_a_model():
     found = asr_gru.align("why do i know you", "audio_samples/read.flac")
     assert [word.text for word in found.words] == ["why", "do", "i", "know", "you"]

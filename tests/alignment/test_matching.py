@@ -10,7 +10,7 @@ WORDS = st.lists(st.sampled_from("abcdefgh"), max_size=60)
 
 
 @given(WORDS, WORDS)
-def test_pairs_agree_and_rise(one, other):
+def test_matched_pairs_are_equal_and_increasing(one, other):
     pairs = match_words(one, other)
     assert all(one[a] == other[b] for a, b in pairs)
     for (a, b), (c, d) in itertools.pairwise(pairs):
@@ -19,7 +19,7 @@ def test_pairs_agree_and_rise(one, other):
 
 
 @given(st.integers(2, 300), st.data())
-def test_words_left_out_and_put_in_leave_the_rest_matched(count, data):
+def test_omitted_and_inserted_words_leave_the_rest_matched(count, data):
     one = [f"w{number % 97}-{number}" for number in range(count)]
     low = data.draw(st.integers(0, count))
     high = data.draw(st.integers(low, count))
@@ -29,7 +29,7 @@ def test_words_left_out_and_put_in_leave_the_rest_matched(count, data):
     assert kept <= {a for a, _ in found} <= {*range(low), *range(high, count)}
 
 
-def test_what_repeats_is_matched_between_anchors():
+def test_repeated_words_are_matched_between_anchors():
     one = [
         "so",
         "it",
@@ -75,7 +75,7 @@ def test_what_repeats_is_matched_between_anchors():
     assert len(match_words(one, other)) == len(one) - 1
 
 
-def test_time_is_not_squared():
+def test_matching_takes_less_than_quadratic_time():
     chance = random.Random(1)
     one = [str(chance.randrange(3_000)) for _ in range(30_000)]
     assert len(match_words(one, one)) > 29_000

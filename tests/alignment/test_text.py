@@ -23,7 +23,7 @@ def test_words_keep_their_written_form():
     ]
 
 
-def test_words_that_are_spoken_together_are_one():
+def test_written_words_that_are_spoken_as_one_are_merged():
     assert words("it cost $20 million then") == [
         ("it", "it", 0),
         ("cost", "cost", 0),
@@ -32,7 +32,7 @@ def test_words_that_are_spoken_together_are_one():
     ]
 
 
-def test_signs_before_the_first_word_belong_to_it():
+def test_punctuation_before_the_first_word_belongs_to_it():
     assert words("* * Go") == [("* * Go", "go", 0)]
 
 
@@ -46,12 +46,12 @@ def test_signs_before_the_first_word_belong_to_it():
         ("One. — Two.", [0, 1]),
     ],
 )
-def test_sentences(text, sentences):
+def test_texts_are_split_into_sentences(text, sentences):
     assert [word.sentence for word in read_text(text, "english")] == sentences
 
 
 @given(st.text("aB1$ .,-—\n'%", max_size=40))
-def test_all_that_is_written_and_all_that_is_spoken_is_there(text):
+def test_no_written_or_spoken_word_is_lost(text):
     try:
         found = read_text(text, "english")
     except DataError:
@@ -67,6 +67,6 @@ def test_all_that_is_written_and_all_that_is_spoken_is_there(text):
         assert spoken == normalise(text, "english").split()
 
 
-def test_a_text_without_words():
+def test_a_text_without_words_is_refused():
     with pytest.raises(DataError, match="no words"):
         read_text(" … \n", "english")

@@ -1,4 +1,4 @@
-"""Every kind of file has the length that ffmpeg counts, whole and cut (skipped without ffmpeg)."""
+"""Files of every format have the duration that ffmpeg counts (skipped without ffmpeg)."""
 
 import shutil
 import subprocess
@@ -54,7 +54,7 @@ def ffmpeg(*arguments):
 
 @pytest.fixture(scope="module")
 def files(tmp_path_factory):
-    """Make files of the table, each once."""
+    """Return a function that makes each file of the table once."""
     folder = tmp_path_factory.mktemp("table")
 
     def make(name):
@@ -82,7 +82,7 @@ def read(path):
 
 
 @pytest.mark.parametrize("name", TABLE)
-def test_whole_files(files, name):
+def test_whole_files_have_the_duration_that_ffmpeg_counts(files, name):
     path = files(name)
     length_s, recording = read(path)
     assert length_s == pytest.approx(counted_s(path), abs=0.08)
@@ -90,7 +90,7 @@ def test_whole_files(files, name):
 
 
 @pytest.mark.parametrize("name", JOINED)
-def test_joined_files(files, tmp_path, name):
+def test_concatenated_files_have_the_duration_that_ffmpeg_counts(files, tmp_path, name):
     path = tmp_path / name
     path.write_bytes(files(name).read_bytes() * 3)
     length_s, recording = read(path)
@@ -100,7 +100,7 @@ def test_joined_files(files, tmp_path, name):
 
 
 @pytest.mark.parametrize("name", TRUNCATED)
-def test_cut_files(files, tmp_path, name):
+def test_truncated_files_have_the_duration_that_ffmpeg_counts(files, tmp_path, name):
     path, data = tmp_path / name, files(name).read_bytes()
     path.write_bytes(data[: len(data) * 2 // 3])
     length_s, recording = read(path)
@@ -111,7 +111,7 @@ def test_cut_files(files, tmp_path, name):
 
 
 @pytest.mark.parametrize("form", ["wav", "flac", "au"])
-def test_what_was_written_to_a_pipe(tmp_path, form):
+def test_files_written_to_a_pipe_have_the_duration_that_ffmpeg_counts(tmp_path, form):
     path = tmp_path / f"a.{form}"
     path.write_bytes(ffmpeg("-f", "lavfi", "-i", SOUND, "-f", form, "-").stdout)
     length_s, recording = read(path)
@@ -119,7 +119,7 @@ def test_what_was_written_to_a_pipe(tmp_path, form):
     assert recording.warnings == []
 
 
-def test_opus_that_libsndfile_gives_up_on(tmp_path):
+def test_opus_that_libsndfile_cannot_decode_is_decoded_by_ffmpeg(tmp_path):
     path = tmp_path / "a.opus"
     path.write_bytes(page_shortened(encoded(**OPUS), 4, 490))
     length_s, recording = read(path)
@@ -143,8 +143,8 @@ def test_video_is_decoded_and_one_without_audio_is_refused(tmp_path):
         read(tmp_path / "c.mp4")
 
 
-def test_a_list_of_other_files_is_not_followed(tmp_path):
-    """ffmpeg reads playlists and concat scripts; a recording must never name another file."""
+def test_playlists_and_concat_scripts_are_refused(tmp_path):
+    """ffmpeg would read playlists and concat scripts, which name other files."""
     (tmp_path / "secret.wav").write_bytes(encoded(1.0, format="WAV"))
     lists = {
         "a.m3u8": "#EXTM3U\n#EXTINF:1,\nsecret.wav\n#EXT-X-ENDLIST\n",
@@ -156,7 +156,7 @@ def test_a_list_of_other_files_is_not_followed(tmp_path):
             read(tmp_path / name)
 
 
-def test_inverted_stereo_of_any_kind_is_not_silent(tmp_path):
+def test_phase_inverted_stereo_in_any_format_is_not_silent(tmp_path):
     path = tmp_path / "a.m4a"
     graph = "[0:a]pan=stereo|c0=c0|c1=-1*c0"
     ffmpeg("-f", "lavfi", "-i", SOUND, "-filter_complex", graph, "-c:a", "aac", path)

@@ -1,4 +1,4 @@
-"""Files that decoders read in part without a word: the right length, with and without ffmpeg."""
+"""Files that decoders truncate silently have the right duration, with and without ffmpeg."""
 
 import io
 import os
@@ -22,7 +22,7 @@ def without_ffmpeg(monkeypatch):
 
 
 def speechlike(seconds, rate=RATE, seed=0):
-    """Tone, then noise: a variable bit rate varies, and begins low."""
+    """A tone, then noise: a variable bit rate starts low and rises."""
     random = np.random.default_rng(seed)
     time = np.arange(round(seconds * rate / 2)) / rate
     quiet, loud = 0.01 * np.sin(2800 * time), 0.2 * random.standard_normal(len(time))
@@ -81,7 +81,7 @@ WHOLE = {
 
 
 @pytest.mark.parametrize("what", WHOLE)
-def test_whole_files_are_read_whole_and_without_a_warning(tmp_path, what):
+def test_complete_files_are_read_whole_and_without_a_warning(tmp_path, what):
     path = tmp_path / f"a.{'mp3' if 'mp3' in what else 'audio'}"
     path.write_bytes(WHOLE[what]())
     with open_recording(path) as recording:
@@ -107,7 +107,7 @@ TRUNCATED = {
 
 
 @pytest.mark.parametrize("what", TRUNCATED)
-def test_files_cut_in_the_middle_are_read_as_far_as_they_go_with_a_warning(tmp_path, what):
+def test_truncated_files_are_read_to_their_end_with_a_warning(tmp_path, what):
     path, data = tmp_path / "a.audio", TRUNCATED[what]()
     path.write_bytes(data[: len(data) * 3 // 4])
     with open_recording(path) as recording:
@@ -142,7 +142,7 @@ def ogg_crc(data):
     return crc
 
 
-def test_an_opus_file_that_libsndfile_gives_up_on_is_read_to_its_end(tmp_path):
+def test_opus_that_libsndfile_cannot_decode_is_read_to_its_end(tmp_path):
     path = tmp_path / "a.opus"
     path.write_bytes(page_shortened(encoded(**OPUS), 4, 490))
     with pytest.raises(soundfile.LibsndfileError):
@@ -162,7 +162,7 @@ def test_a_wav_header_before_other_chunks_is_an_empty_recording(tmp_path):
 
 
 @pytest.mark.parametrize("block_s", [0.02, 1.0, 2.7])
-def test_inverted_stereo_is_not_silent_in_any_block_size(tmp_path, block_s):
+def test_phase_inverted_stereo_is_not_silent_at_any_block_size(tmp_path, block_s):
     sound = speechlike(4.0)
     soundfile.write(tmp_path / "a.wav", np.stack([sound, -sound], 1), RATE, "FLOAT")
     with open_recording(tmp_path / "a.wav") as recording:
@@ -172,7 +172,7 @@ def test_inverted_stereo_is_not_silent_in_any_block_size(tmp_path, block_s):
     assert "cancel out" in warning
 
 
-def test_ordinary_stereo_and_one_silent_channel_are_averaged(tmp_path):
+def test_ordinary_stereo_is_averaged_even_if_one_channel_is_silent(tmp_path):
     left, right = speechlike(2.0), speechlike(2.0, seed=1)
     for other in (right, np.zeros_like(left), left):
         soundfile.write(tmp_path / "a.wav", np.stack([left, other], 1), RATE, "FLOAT")
@@ -183,7 +183,7 @@ def test_ordinary_stereo_and_one_silent_channel_are_averaged(tmp_path):
 
 
 @pytest.mark.parametrize("encoding", ENCODINGS)
-def test_bare_samples_of_every_encoding(tmp_path, encoding):
+def test_raw_pcm_of_every_encoding_is_decoded(tmp_path, encoding):
     sound = np.stack([speechlike(1.0), speechlike(1.0, seed=1)], 1)
     subtypes = {"u8": "PCM_U8", "mulaw": "ULAW", "alaw": "ALAW", "f32le": "FLOAT"}
     subtypes |= {"f64le": "DOUBLE", "s24le": "PCM_24", "s32le": "PCM_32"}
@@ -199,7 +199,7 @@ def test_bare_samples_of_every_encoding(tmp_path, encoding):
     np.testing.assert_allclose(read, expected.mean(axis=1), atol=1e-6)
 
 
-def test_bare_samples_are_refused_with_the_remedy(tmp_path):
+def test_raw_pcm_without_a_rate_is_refused_with_the_remedy(tmp_path):
     (tmp_path / "a.raw").write_bytes(bytes(999))
     with pytest.raises(AudioError, match="--raw-rate"):
         open_recording(tmp_path / "a.raw")
@@ -213,7 +213,7 @@ def test_bare_samples_are_refused_with_the_remedy(tmp_path):
 
 
 @pytest.mark.parametrize("form", ["WAV", "wav of size 0", "FLAC", "OGG", "raw"])
-def test_pipes_are_read(tmp_path, form):
+def test_pipes_can_be_read(tmp_path, form):
     path = tmp_path / "pipe"
     os.mkfifo(path)
     data = wav(0) if form == "wav of size 0" else encoded(format="WAV" if form == "raw" else form)
@@ -226,7 +226,7 @@ def test_pipes_are_read(tmp_path, form):
     assert np.std(read[5 * RATE :]) > 0.1
 
 
-def test_an_empty_pipe_and_one_of_text_are_refused(tmp_path):
+def test_pipes_that_are_empty_or_contain_text_are_refused(tmp_path):
     for data in (b"", b"this is not audio " * 9):
         path = tmp_path / f"pipe{len(data)}"
         os.mkfifo(path)
@@ -237,7 +237,7 @@ def test_an_empty_pipe_and_one_of_text_are_refused(tmp_path):
         thread.join()
 
 
-def test_a_name_that_is_not_utf_8_is_opened(tmp_path):
+def test_a_file_whose_name_is_not_utf_8_can_be_opened(tmp_path):
     path = tmp_path / os.fsdecode(b"caf\xe9.wav")
     path.write_bytes(encoded(1.0, format="WAV"))
     assert len(read_recording(path, RATE)) == RATE

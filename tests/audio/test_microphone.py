@@ -1,4 +1,4 @@
-"""A fake sound system that calls back in real time, or when the test says so."""
+"""Microphones of a fake audio API, whose callbacks come in real time or on demand."""
 
 from __future__ import annotations
 
@@ -23,11 +23,11 @@ class FakeStream:
         self.callback, self.channels, self.dtype = callback, channels, dtype
         self.active = True
 
-    def say(self, count=BLOCK, value=0.5):
+    def deliver(self, count=BLOCK, value=0.5):
         scale = 32768 if self.dtype == "int16" else 1
         memory = np.full((count, self.channels), value * scale, self.dtype)
         self.callback(memory)
-        memory[:] = 0  # a device writes over its memory after the call
+        memory[:] = 0  # devices reuse the memory after the callback
 
     def close(self):
         self.active = False
@@ -85,14 +85,14 @@ def test_a_microphone_is_found_by_number_part_of_name_or_default(wanted, index):
     ("wanted", "named"),
     [("usb", "3 (USB Microphone (hw:1,0), ALSA), 4"), (7, "number 7"), ("phone x", "'phone x'")],
 )
-def test_none_or_several_are_refused_with_what_is_there(wanted, named):
+def test_missing_and_ambiguous_devices_are_refused_with_the_available_ones(wanted, named):
     with pytest.raises(DeviceError) as error:
         find_microphone(THREE, wanted)
     assert named in str(error.value)
     assert "4 (USB Camera" in str(error.value)
 
 
-def test_a_whole_name_wins_and_then_the_hosts_of_the_default():
+def test_complete_names_take_precedence_then_the_default_host_api():
     both = [device(0, "Mic", host="MME", default=True), device(1, "Mic", host="WASAPI")]
     assert find_microphone(both, "mic").index == 0
     assert find_microphone(both, "mic, wasapi").index == 1
@@ -101,7 +101,7 @@ def test_a_whole_name_wins_and_then_the_hosts_of_the_default():
         find_microphone([])
 
 
-def test_it_is_opened_as_it_is():
+def test_a_device_is_opened_at_its_default_format():
     backend = FakeBackend(device(0, rate=48_000, channels=2))
     microphone = Microphone(backend=backend)
     assert backend.asked == [(48_000, 2, "float32")]
@@ -109,13 +109,13 @@ def test_it_is_opened_as_it_is():
     assert microphone.description == "USB Microphone, 48000 Hz, 2 channels, float32"
 
 
-def test_a_device_of_many_channels_is_asked_for_one():
+def test_a_device_with_many_channels_is_opened_with_one():
     backend = FakeBackend(device(0, channels=32), accepts=lambda rate, n, dtype: n == 32)
     Microphone(backend=backend)
     assert [n for _, n, dtype in backend.asked if dtype == "float32"] == [1, 2, 32]
 
 
-def test_refusals_lead_down_the_ladder_and_are_reported():
+def test_refused_formats_lead_to_the_next_one_and_are_reported():
     backend = FakeBackend(
         device(0, rate=192_000, channels=2),
         accepts=lambda rate, channels, dtype: (rate, channels, dtype) == (44_100, 1, "int16"),
@@ -131,60 +131,60 @@ def test_refusals_lead_down_the_ladder_and_are_reported():
         "USB Microphone, 44100 Hz, 1 channel, int16 "
         "(its default of 192000 Hz was refused: Invalid sample rate)"
     )
-    backend.stream.say(value=-0.25)
+    backend.stream.deliver(value=-0.25)
     np.testing.assert_array_equal(microphone.read(0).samples, np.full(BLOCK, -0.25, np.float32))
 
 
-def test_nothing_that_works_is_one_line():
+def test_a_device_without_a_usable_format_is_refused_in_one_line():
     backend = FakeBackend(device(0), accepts=lambda *_: False)
     with pytest.raises(DeviceError, match=r"'USB Microphone' cannot be opened \(Invalid sample"):
         Microphone(backend=backend)
 
 
-def test_blocks_come_whole_mono_and_with_their_time():
+def test_blocks_are_complete_mono_and_have_their_arrival_time():
     clock = Clock()
     backend = FakeBackend(device(0, channels=2))
     microphone = Microphone(backend=backend, clock=clock)
     assert microphone.read(0) is None
     clock.now += 0.02
-    backend.stream.say()
-    backend.stream.say(value=float("nan"))
+    backend.stream.deliver()
+    backend.stream.deliver(value=float("nan"))
     block = microphone.read(0, min_samples=2 * BLOCK)
     assert block.samples.tolist() == [0.5] * BLOCK + [0.0] * BLOCK
     assert block.arrived_s == clock.now
     assert block.dropped == 0
-    backend.stream.say()
+    backend.stream.deliver()
     assert microphone.read(0, min_samples=BLOCK + 1) is None
 
 
-def test_a_queue_keeps_thirty_seconds_and_counts_what_it_drops():
+def test_the_queue_holds_thirty_seconds_and_counts_dropped_samples():
     backend = FakeBackend(device(0))
     microphone = Microphone(backend=backend)
     for second in range(35):
-        backend.stream.say(RATE, value=second / 64)
+        backend.stream.deliver(RATE, value=second / 64)
     block = microphone.read(0)
     assert len(block.samples) == 30 * RATE
     assert block.dropped == 5 * RATE
     assert block.samples[0] == 5 / 64
-    backend.stream.say()
+    backend.stream.deliver()
     assert microphone.read(0).dropped == 0
 
 
-def test_a_queue_of_one_large_block_keeps_it():
+def test_the_queue_keeps_a_single_block_of_any_size():
     queue = BlockQueue(10)
     queue.put(np.zeros((50, 1), np.float32))
     assert len(queue.take(0, min_samples=1000)[0]) == 50
 
 
 @pytest.mark.parametrize("how", ["still", "never began", "ended", "closed"])
-def test_a_microphone_that_vanishes_gives_the_rest_and_says_so(how):
+def test_a_lost_microphone_returns_the_rest_before_its_error(how):
     clock = Clock()
     backend = FakeBackend(device(0))
     microphone = Microphone(backend=backend, clock=clock)
     if how != "never began":
-        backend.stream.say()
+        backend.stream.deliver()
         assert len(microphone.read(0).samples) == BLOCK
-        backend.stream.say()
+        backend.stream.deliver()
     clock.now += 0.9
     assert microphone.read(0, min_samples=10 * BLOCK) is None
     clock.now += 0.2
@@ -195,7 +195,7 @@ def test_a_microphone_that_vanishes_gives_the_rest_and_says_so(how):
         microphone.close()
         assert not backend.stream.active
     elif how == "never began":
-        assert microphone.read(0) is None  # sound servers may begin slowly
+        assert microphone.read(0) is None  # sound servers may start slowly
         clock.now += 4
     if how != "never began":
         assert len(microphone.read(0, min_samples=10 * BLOCK).samples) == BLOCK
@@ -203,7 +203,7 @@ def test_a_microphone_that_vanishes_gives_the_rest_and_says_so(how):
         microphone.read(0)
 
 
-def test_it_comes_back_by_name_under_another_number():
+def test_a_microphone_is_reopened_by_name_under_another_number():
     backend = FakeBackend(*THREE)
     microphone = Microphone("microphone", backend=backend)
     backend.there = [THREE[0]]
@@ -216,7 +216,7 @@ def test_it_comes_back_by_name_under_another_number():
     assert backend.refreshed == 4
 
 
-def test_after_three_tries_the_default_will_do_and_at_once_if_none_was_named():
+def test_the_default_is_opened_after_three_attempts_or_at_once_if_no_device_was_named():
     backend = FakeBackend(*THREE)
     named, unnamed = Microphone(3, backend=backend), Microphone(backend=backend)
     backend.there = [device(1, "Headset", default=True)]
@@ -227,8 +227,8 @@ def test_after_three_tries_the_default_will_do_and_at_once_if_none_was_named():
     assert named.reopen().name == "Headset"
 
 
-def test_callbacks_in_real_time_are_short_and_lose_nothing():
-    """Each callback of 20 ms takes well under a quarter of its share of processor time."""
+def test_real_time_callbacks_are_short_and_lose_nothing():
+    """Callbacks of 20 ms of audio take less than a quarter of that in processor time."""
     backend = FakeBackend(device(0))
     microphone = Microphone(backend=backend)
     spent, signal = [], np.linspace(-1, 1, 50 * BLOCK, dtype=np.float32)[:, None]
@@ -251,7 +251,7 @@ def test_callbacks_in_real_time_are_short_and_lose_nothing():
     assert sorted(spent)[len(spent) // 2] < 0.25 * BLOCK / RATE
 
 
-def test_without_portaudio_it_says_what_to_install(tmp_path, monkeypatch):
+def test_without_portaudio_the_error_says_what_to_install(tmp_path, monkeypatch):
     (tmp_path / "sounddevice.py").write_text("raise OSError('PortAudio library not found')")
     monkeypatch.delitem(sys.modules, "sounddevice", raising=False)
     monkeypatch.syspath_prepend(tmp_path)

@@ -27,7 +27,7 @@ def tone(seconds=1.0, rate=RATE):
     ],
 )
 @pytest.mark.parametrize("channels", [1, 2])
-def test_every_kind_is_read(tmp_path, name, subtype, channels):
+def test_every_format_is_read(tmp_path, name, subtype, channels):
     rate = 44_100 if name.endswith("mp3") else 22_050
     samples = tone(1.0, rate)
     soundfile.write(tmp_path / name, np.stack([samples] * channels, 1), rate, subtype)
@@ -42,7 +42,7 @@ def test_opus_is_read(tmp_path):
     assert abs(len(read_recording(tmp_path / "a.opus", RATE)) - RATE) < 500
 
 
-def test_blocks_are_the_whole(tmp_path):
+def test_blocks_add_up_to_the_recording(tmp_path):
     soundfile.write(tmp_path / "a.flac", tone(2.0), RATE)
     with open_recording(tmp_path / "a.flac") as recording:
         assert (recording.sample_rate, recording.channels, recording.duration_s) == (RATE, 1, 2.0)
@@ -50,8 +50,7 @@ def test_blocks_are_the_whole(tmp_path):
     np.testing.assert_array_equal(blocks, soundfile.read(tmp_path / "a.flac", dtype="float32")[0])
 
 
-def test_bad_inputs_are_refused_by_name(bad_inputs, monkeypatch):
-    """Promise 9."""
+def test_bad_inputs_are_refused_with_their_name(bad_inputs, monkeypatch):
     monkeypatch.setenv("PATH", "")
     for what, path in bad_inputs.items():
         with pytest.raises(AudioError) as refusal:
@@ -61,7 +60,7 @@ def test_bad_inputs_are_refused_by_name(bad_inputs, monkeypatch):
 
 
 @pytest.mark.parametrize("name", ["a.wav", "a.flac", "a.aiff"])
-def test_a_cut_recording_is_read_as_far_as_it_goes(tmp_path, name):
+def test_a_truncated_recording_is_read_to_its_end(tmp_path, name):
     random = np.random.default_rng(0).standard_normal(4 * RATE).astype("float32") * 0.1
     soundfile.write(tmp_path / name, random, RATE)
     data = (tmp_path / name).read_bytes()
@@ -77,7 +76,7 @@ def test_a_header_without_samples_is_an_empty_recording(tmp_path):
     assert len(read_recording(tmp_path / "a.wav", 8000)) == 0
 
 
-def test_folders_are_searched(tmp_path):
+def test_folders_are_searched_for_recordings(tmp_path):
     for name in ("b/two.flac", "a/one.wav", ".hidden/no.wav"):
         (tmp_path / name).parent.mkdir(exist_ok=True)
         soundfile.write(tmp_path / name, tone(0.1), RATE)

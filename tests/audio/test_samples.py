@@ -17,7 +17,7 @@ from asr_gru.errors import AudioError
         (np.array([[0.25, 0.75], [0.0, 0.0]], np.float32), 0.5),
     ],
 )
-def test_every_type_becomes_mono_float(samples, first):
+def test_every_dtype_is_converted_to_mono_float32(samples, first):
     checked = check_samples(samples)
     assert checked.dtype == np.float32
     assert checked.shape == (2,)
@@ -36,13 +36,13 @@ def test_every_type_becomes_mono_float(samples, first):
         np.array([1, 2], np.int64),
     ],
 )
-def test_what_is_no_sound_is_refused(samples):
+def test_arrays_that_are_not_audio_are_refused(samples):
     with pytest.raises(AudioError):
         check_samples(samples)
 
 
 @pytest.mark.parametrize("dtype", [np.float32, np.float64])
-def test_no_single_sample_is_louder_than_24_db_over_full_scale(dtype):
+def test_samples_are_clipped_at_24_db_over_full_scale(dtype):
     largest = np.finfo(dtype).max
     samples = np.array([0.5, 1e18, -largest, 1.5, -15.9], dtype)
     np.testing.assert_array_equal(
@@ -53,7 +53,7 @@ def test_no_single_sample_is_louder_than_24_db_over_full_scale(dtype):
 
 
 @pytest.mark.parametrize("rate", [0, -1, 999, 1e6, 44_100.5, float("nan")])
-def test_impossible_rates_are_refused(rate):
+def test_invalid_sample_rates_are_refused(rate):
     with pytest.raises(AudioError, match="Hz"):
         check_rate(rate)
 
@@ -63,8 +63,7 @@ def test_impossible_rates_are_refused(rate):
     rate=st.sampled_from([8_000, 16_000, 44_100, 48_000]),
     cuts=st.lists(st.integers(0, 9_000), max_size=8),
 )
-def test_resampling_in_pieces_is_resampling_at_once(rate, cuts):
-    """Promise 2."""
+def test_resampling_in_blocks_equals_resampling_at_once(rate, cuts):
     samples = np.random.default_rng(0).standard_normal(9_000).astype(np.float32)
     whole = Resampler(rate, 16_000)
     expected = np.concatenate([whole.feed(samples), whole.finish()])

@@ -1,4 +1,4 @@
-"""Every benchmark and study runs on little input and prints its table."""
+"""Every benchmark and study runs on small input and prints its table."""
 
 import ctypes.util
 import importlib
@@ -90,7 +90,7 @@ FLITE = {"benchmarks.latency", "benchmarks.accuracy.orders"}
 
 
 def mains() -> set[str]:
-    """Return every module of the folders that can be run."""
+    """Return every module of the folders that can be run as a program."""
     found = set()
     for folder in ("benchmarks", "studies"):
         for path in (ROOT / folder).rglob("*.py"):
@@ -146,7 +146,7 @@ def test_a_benchmark_prints_its_table(name, inputs, capsys):
     assert re.search(r"\d|yes", " ".join(lines[header:])), lines
 
 
-def test_arguments_are_read_alike(capsys):
+def test_all_benchmarks_parse_common_arguments_alike(capsys):
     parser = make_parser("What it prints.", recording=True, every=8)
     assert parser.parse_args([]).recording == AUDIO_SAMPLES / "long.ogg"
     parser = make_parser("What it prints.", manifests=True, every=8)
@@ -168,7 +168,7 @@ def test_the_reliability_diagram_is_drawn(inputs, tmp_path, capsys):
     assert "AUC" in capsys.readouterr().out
 
 
-def test_areas_under_the_curve():
+def test_area_under_the_curve():
     module = importlib.import_module("benchmarks.accuracy.confidence")
     right = np.array([True, True, False, False])
     assert module.area(np.array([0.9, 0.8, 0.2, 0.1]), right) == 1.0

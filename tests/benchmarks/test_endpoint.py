@@ -6,7 +6,7 @@ UTTERANCES = ((1.0, 3.0), (4.5, 6.0), (6.3, 8.0), (10.0, 12.0))
 """Gaps of 1.5 s, 0.3 s and 2 s."""
 
 
-def test_right_cuts():
+def test_a_final_after_each_gap_is_correct():
     finals = [Final(4.0, (1.5, 2.9)), Final(8.9, (4.7, 6.5, 7.9)), Final(12.9, (10.5, 11.8))]
     cuts = judge(UTTERANCES, finals, 0.8)
     assert (cuts.utterances, cuts.gaps) == (4, 2)
@@ -14,36 +14,36 @@ def test_right_cuts():
     assert cuts.after_s == pytest.approx((1.0, 0.9))
 
 
-def test_the_wait_for_the_step_is_counted():
+def test_the_delay_includes_the_wait_for_a_full_step():
     cuts = judge(UTTERANCES[:2], [Final(4.0, (1.5,))], 0.8, step_s=0.16)
     assert cuts.after_s == pytest.approx((1.0,))
     cuts = judge(UTTERANCES[:2], [Final(4.04, (1.5,))], 0.8, step_s=0.16)
     assert cuts.after_s == pytest.approx((1.16,))
 
 
-def test_early_cuts_are_finals_of_a_silence_inside_an_utterance():
+def test_a_final_at_a_silence_within_an_utterance_is_an_early_cut():
     cut, rest = Final(2.5, (1.2, 1.6)), Final(4.0, (2.8,))
     assert judge(UTTERANCES, [cut, rest], 0.8).early == 1
-    assert judge(UTTERANCES, [cut], 0.8).early == 0  # nothing of it followed
-    # the silence began before the utterance did
+    assert judge(UTTERANCES, [cut], 0.8).early == 0  # no final after it
+    # the silence began before the utterance
     assert judge(UTTERANCES, [Final(4.6, (1.2, 3.2))], 0.8).early == 0
 
 
-def test_cuts_for_length_are_counted_apart():
+def test_cuts_at_the_maximum_length_are_counted_separately():
     cuts = judge(UTTERANCES, [Final(2.5, (1.2, 2.4))], 0.8)
     assert (cuts.early, cuts.length) == (0, 1)
 
 
-def test_late_cuts_are_segments_over_a_gap():
+def test_a_segment_that_spans_a_gap_is_a_late_cut():
     cuts = judge(UTTERANCES, [Final(8.9, (1.5, 2.9, 4.7, 7.9))], 0.8)
     assert (cuts.late, cuts.none) == (1, 0)
     assert len(cuts.after_s) == 1
 
 
-def test_gaps_without_words_before_them():
+def test_gaps_without_words_before_them_do_not_count():
     cuts = judge(UTTERANCES, [], 0.8)
     assert (cuts.gaps, cuts.late, cuts.none) == (2, 0, 2)
 
 
-def test_gaps_that_are_too_short_for_the_mode_do_not_count():
+def test_gaps_shorter_than_the_trailing_silence_do_not_count():
     assert judge(UTTERANCES, [], 1.6).gaps == 1

@@ -25,7 +25,7 @@ EVENTS = (
 )
 
 
-def test_delays_are_counted_from_the_words_ends():
+def test_delays_are_measured_from_the_end_of_each_word():
     found = delays(EVENTS, SPOKEN)
     assert [delay.recognised for delay in found] == ["a", "big", "arm"]
     assert all(delay.exact for delay in found)
@@ -36,14 +36,14 @@ def test_delays_are_counted_from_the_words_ends():
     assert [delay.pause_s for delay in found] == pytest.approx([0.1, 0.1, math.inf])
 
 
-def test_errors_are_aligned_and_what_is_far_away_is_not_counted():
+def test_errors_are_aligned_and_distant_words_do_not_count():
     wrong = (seen(1.0, "a pig"), seen(2.5, "a pig", final=True))
     assert [(d.recognised, d.exact) for d in delays(wrong, SPOKEN)] == [("a", True), ("pig", False)]
     assert [d.spoken.text for d in delays(EVENTS, SPOKEN, offset_s=50.0)] == []
     assert delays((), SPOKEN) == []
 
 
-def test_the_next_segment_begins_at_its_own_first_word():
+def test_the_next_segment_is_aligned_from_its_own_first_word():
     again = (*EVENTS, seen(3.0, "a", segment=1), seen(4.0, "a", segment=1, final=True))
     spoken = (*SPOKEN, Spoken("a", 1.7, 1.9))
     assert delays(again, spoken)[-1].shown_s == pytest.approx(1.1)
@@ -58,17 +58,17 @@ def test_the_next_segment_begins_at_its_own_first_word():
         (["a big", "the", "a"], (2, 2)),
     ],
 )
-def test_growing_is_no_revision(texts, expected):
+def test_a_longer_partial_is_not_a_revision(texts, expected):
     assert revised([seen(0.0, text) for text in texts]) == expected
 
 
 @pytest.mark.parametrize("arrivals", [(), ((0.1, 0.12), (0.4, 0.44), (0.6, 0.61))])
-def test_the_parts_add_up(arrivals):
+def test_the_components_add_up_to_the_total(arrivals):
     steps = Grid(0.04, 0.16, 0.08, -0.08, 0.0 if arrivals else 0.02, (0.17, 0.33, 0.49), arrivals)
     delay = Delay(SPOKEN[0], "a", 0.25, 0.3, 2.0, 0.16, 1.0)
     split = steps.split(delay, offset_s=-0.1)
     assert sum(split.values()) == pytest.approx(delay.shown_s)
-    # the word's row ends 0.24 s into the stream, in the second step
+    # the word's last frame is at 0.24 s, in the second step
     assert split["emission"] == pytest.approx(0.24 - 0.08 - 0.2)
     assert split["lookahead"] == 0.08
     assert split["step"] == pytest.approx(0.08)
@@ -83,7 +83,7 @@ def test_the_recording_is_found_in_the_captured_audio():
     assert place(heard[150:], played) == -27
 
 
-def test_a_slow_sound_clock_is_followed():
+def test_drift_of_the_sound_clock_is_corrected():
     jitter = np.random.default_rng(0).uniform(0.0, 0.002, 400)
     came_s = 100.0 + 1.001 * 0.1 * np.arange(1, 401) + jitter
     clock = SoundClock.of([(at_s, 1600) for at_s in came_s.tolist()], 16_000)
@@ -93,7 +93,7 @@ def test_a_slow_sound_clock_is_followed():
     assert len(late) == 2
 
 
-def test_pieces_are_joined_with_their_times():
+def test_joined_pieces_keep_their_times():
     piece = Piece(np.ones(32_000, np.float32), SPOKEN)
     samples, words = joined([piece] * 9, 10.0, 16_000)
     assert len(words) >= 9
@@ -104,7 +104,7 @@ def test_pieces_are_joined_with_their_times():
     assert [word.text for word in words[:4]] == ["a", "big", "arm", "a"]
 
 
-def test_a_long_piece_is_cut_in_a_pause():
+def test_a_long_piece_is_cut_at_a_pause():
     words = tuple(Spoken(str(n), n * 1.0, n * 1.0 + (0.5 if n == 7 else 0.9)) for n in range(12))
     cut = Piece(np.zeros(12 * 16_000, np.float32), words).until(9.0)
     assert [word.text for word in cut.words] == [str(n) for n in range(8)]

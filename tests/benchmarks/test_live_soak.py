@@ -16,7 +16,7 @@ def read_all(source):
             blocks.append(block)
 
 
-def test_a_recording_is_played_again_without_waiting(tmp_path):
+def test_a_recording_is_repeated_without_a_gap(tmp_path):
     soundfile.write(tmp_path / "ramp.wav", np.linspace(0.0, 0.5, 8000), 8000)
     clock = Clock()
     began_s = clock()
@@ -27,7 +27,7 @@ def test_a_recording_is_played_again_without_waiting(tmp_path):
     assert clock() - began_s >= 2.9
 
 
-def test_silence_lasts_as_long_as_it_should():
+def test_silence_has_the_requested_duration():
     clock = Clock()
     began_s = clock()
     blocks = read_all(Silence(60.0, 48_000, clock, clock.sleep))
@@ -36,5 +36,5 @@ def test_silence_lasts_as_long_as_it_should():
     assert clock() - began_s >= 59.9
 
 
-def test_growth_is_in_percent_of_the_first_value():
+def test_growth_is_relative_to_the_first_value():
     assert growth([100.0, 140.0, 103.0]) == pytest.approx(3.0)

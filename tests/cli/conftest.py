@@ -1,4 +1,4 @@
-"""The command line called in this process."""
+"""Fixtures that run the command line in this process."""
 
 import sys
 from dataclasses import dataclass
@@ -19,7 +19,7 @@ class Result:
 
 @pytest.fixture
 def run(monkeypatch, capsys):
-    """Call ``asr-gru`` with arguments."""
+    """Return a function that runs ``asr-gru`` in this process."""
 
     def call(*arguments):
         monkeypatch.setattr(sys, "argv", ["asr-gru", *map(str, arguments)])

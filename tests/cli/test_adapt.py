@@ -15,7 +15,7 @@ def files(tmp_path, recording):
     return tmp_path
 
 
-def test_everything_is_reported(run, word_model, files):
+def test_the_report_lists_words_texts_and_errors(run, word_model, files):
     result = run(
         *("adapt", word_model, "--words", files / "words.txt", "--text", files / "notes.txt"),
         *("--out", files / "out", "--dev", files / "dev.tsv", "--weight", "0.25"),
@@ -34,7 +34,7 @@ def test_everything_is_reported(run, word_model, files):
     assert run("transcribe", "--model", files / "out", files / "tone.wav").status == 0
 
 
-def test_folders_are_replaced_with_force(run, word_model, files):
+def test_an_existing_folder_is_replaced_only_with_force(run, word_model, files):
     command = ("adapt", word_model, "--text", files / "notes.txt", "--out", files / "out")
     assert run(*command).status == 0
     again = run(*command)

@@ -15,7 +15,7 @@ def text(tmp_path):
     return path
 
 
-def test_words_phones_and_what_is_missing(run, text):
+def test_words_phones_and_mismatches_are_printed(run, text):
     result = run("align", text, AUDIO)
     assert result.status == 0
     assert [line.split()[4] for line in result.out.splitlines()] == [
@@ -26,7 +26,7 @@ def test_words_phones_and_what_is_missing(run, text):
     assert [line.split()[4] for line in phones][:3] == ["W", "AY", "D"]
 
 
-def test_a_manifest_becomes_files_and_a_report(run, tmp_path):
+def test_a_manifest_is_aligned_into_files_and_a_report(run, tmp_path):
     out, report = tmp_path / "out", tmp_path / "report.tsv"
     manifest = tmp_path / "list.tsv"
     samples = read_manifest("audio_samples/samples.tsv")
@@ -46,7 +46,7 @@ def test_a_manifest_becomes_files_and_a_report(run, tmp_path):
     assert all(row.count("\t") == 5 for row in rows)
 
 
-def test_a_lexicon_of_ones_own(run, tmp_path, text):
+def test_a_lexicon_can_be_given(run, tmp_path, text):
     lexicon = tmp_path / "own.dict"
     lexicon.write_text("WHY  HH W AY\n", encoding="utf-8")
     phones = run("align", text, AUDIO, "--phones", "--lexicon", lexicon).out.splitlines()
@@ -72,7 +72,7 @@ def test_a_lexicon_of_ones_own(run, tmp_path, text):
         (["TEXT", AUDIO, "--model", "en-smol"], "en-smol"),
     ],
 )
-def test_wrong_calls(run, text, tmp_path, arguments, named):
+def test_wrong_arguments_are_refused(run, text, tmp_path, arguments, named):
     empty = tmp_path / "empty.txt"
     empty.write_text("…", encoding="utf-8")
     known = {"TEXT": text, "FOLDER": tmp_path, "EMPTY": empty}

@@ -8,7 +8,7 @@ import pytest
 
 
 @pytest.mark.parametrize("jobs", [1, 2])
-def test_json_has_alternatives(run, word_model, recording, jobs):
+def test_json_contains_alternatives(run, word_model, recording, jobs):
     command = ("transcribe", "--model", word_model, "--jobs", jobs, "--format", "json")
     names = [recording] * jobs
     result = run(*command, "--alternatives", 3, *names)
@@ -33,7 +33,7 @@ def test_json_has_alternatives(run, word_model, recording, jobs):
         (("--alternatives", "few", "--format", "json"), "'few' is not a valid integer"),
     ],
 )
-def test_refusals(run, recording, options, said):
+def test_impossible_counts_and_formats_are_refused(run, recording, options, said):
     result = run("transcribe", *options, recording)
     assert result.status != 0
     assert said in result.err

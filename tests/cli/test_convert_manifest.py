@@ -20,7 +20,7 @@ def kaldi(tmp_path):
 
 
 @pytest.mark.parametrize("name", ["out.tsv", "out.jsonl"])
-def test_a_kaldi_directory_becomes_a_list(run, kaldi, name):
+def test_a_kaldi_directory_is_converted_to_a_table(run, kaldi, name):
     result = run("convert-manifest", kaldi, kaldi / name)
     assert (result.status, result.err) == (0, "")
     assert result.out == f"{kaldi / name}: 2 utterances, 0.00 hours\n"
@@ -37,7 +37,7 @@ def test_missing_durations_are_read_from_the_recordings(run, kaldi):
     assert [json.loads(line)["duration"] for line in out.read_text().splitlines()] == [4, 1.5, 2.5]
 
 
-def test_wrong_calls_end_in_a_line_and_write_nothing(run, kaldi):
+def test_wrong_arguments_are_refused_and_nothing_is_written(run, kaldi):
     out = kaldi / "out.tsv"
     for arguments, named in (
         ((kaldi, kaldi / "out.txt"), "write a .tsv or .jsonl"),

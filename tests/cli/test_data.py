@@ -20,7 +20,7 @@ def lists(data):
     return data
 
 
-def test_lists_are_described(run, lists):
+def test_statistics_and_findings_are_printed(run, lists):
     result = run("data", lists / "list.tsv", lists / "dev.tsv")
     assert (result.status, result.err) == (0, "")
     assert "list: 12 utterances, 0.00 hours, 1 speakers (s has 100 %)" in result.out
@@ -35,7 +35,7 @@ def test_lists_are_described(run, lists):
     assert "loud.wav" not in brief.out
 
 
-def test_as_json_with_a_model(run, lists, word_model):
+def test_json_with_a_model_has_unknown_words_and_doubts(run, lists, word_model):
     result = run(
         "data", lists / "list.tsv", lists / "dev.tsv", "--model", word_model, "--format", "json"
     )
@@ -51,7 +51,7 @@ def test_as_json_with_a_model(run, lists, word_model):
     assert "unknown_words" not in plain
 
 
-def test_unreadable_recordings_are_named_and_make_the_status_1(run, lists):
+def test_unreadable_recordings_are_named_and_the_exit_status_is_1(run, lists):
     (lists / "3.wav").write_bytes(b"RIFF")
     result = run("data", lists / "list.tsv")
     assert result.status == 1
@@ -61,7 +61,7 @@ def test_unreadable_recordings_are_named_and_make_the_status_1(run, lists):
     assert "unreadable: 1" in result.out
 
 
-def test_what_is_not_suspicious_is_written(run, lists):
+def test_utterances_without_findings_are_written(run, lists):
     out = lists / "clean.jsonl"
     assert run("data", lists / "dev.tsv", "--write", out).status == 0
     assert [one.path.name for one in read_manifest(out)] == ["0.wav"]
@@ -96,7 +96,7 @@ def test_distributions_and_augmentations_are_drawn(run, lists):
     }  # fmt: skip
 
 
-def test_playing_without_a_device_ends_in_a_line(run, lists, monkeypatch):
+def test_playing_without_a_device_is_refused_in_one_line(run, lists, monkeypatch):
     class PortAudioError(Exception):
         pass
 
@@ -120,7 +120,7 @@ def test_playing_without_a_device_ends_in_a_line(run, lists, monkeypatch):
     assert "cannot be played" in result.err
 
 
-def test_wrong_calls_end_in_a_line_before_anything_is_read(run, lists, monkeypatch):
+def test_wrong_arguments_are_refused_before_anything_is_read(run, lists, monkeypatch):
     listed = lists / "list.tsv"
     (lists / "empty.tsv").write_text("path\ttext\n")
     (lists / "lost.tsv").write_text("path\ttext\nlost.wav\thi\n")

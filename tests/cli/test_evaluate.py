@@ -1,4 +1,4 @@
-"""What `evaluate` prints, with errors that are known, and what its options change."""
+"""``asr-gru evaluate`` on texts with known errors."""
 
 import json
 
@@ -11,7 +11,7 @@ RATE = 16_000
 
 @pytest.fixture
 def manifest(run, model, tmp_path):
-    """Five recordings; the texts are the transcripts, the last with two more words."""
+    """Five recordings with their transcripts as texts, the last with two more words."""
     lines = ["path\ttext"]
     for number in range(5):
         noise = np.random.default_rng(number).standard_normal(2 * RATE) * 0.1
@@ -31,7 +31,7 @@ def document(run, model, manifest, *options):
     return json.loads(result.out)["list"]
 
 
-def test_the_word_error_rate_is_the_known_one(run, model, manifest):
+def test_the_word_error_rate_is_correct(run, model, manifest):
     found = document(run, model, manifest)
     words = sum(len(line.split("\t")[1].split()) for line in manifest.read_text().splitlines()[1:])
     assert (found["substitutions"], found["deletions"], found["insertions"]) == (0, 2, 0)
@@ -44,11 +44,11 @@ def test_the_word_error_rate_is_the_known_one(run, model, manifest):
 
 
 @pytest.mark.parametrize(("limit", "count"), [(1, 1), (2, 2), (3, 3), (9, 5)])
-def test_the_limit_is_kept(run, model, manifest, limit, count):
+def test_limit_evaluates_that_many_utterances(run, model, manifest, limit, count):
     assert document(run, model, manifest, "--limit", limit)["utterances"] == count
 
 
-def test_the_normaliser_changes_the_rate(run, model, manifest):
+def test_the_normaliser_changes_the_error_rate(run, model, manifest):
     manifest.write_text(
         manifest.read_text().upper().replace("PATH\tTEXT", "path\ttext").replace(".WAV", ".wav")
     )
@@ -56,7 +56,7 @@ def test_the_normaliser_changes_the_rate(run, model, manifest):
     assert document(run, model, manifest, "--normaliser", "none")["word_error_rate"] >= 100
 
 
-def test_a_recording_that_cannot_be_read_is_left_out(run, model, manifest):
+def test_unreadable_recordings_are_left_out(run, model, manifest):
     (manifest.parent / "2.wav").write_bytes(b"not audio " * 99)
     result = run("evaluate", "--model", model, "--json", manifest)
     assert result.status == 1
@@ -66,14 +66,14 @@ def test_a_recording_that_cannot_be_read_is_left_out(run, model, manifest):
 
 
 @pytest.mark.parametrize("bound", ["nan", "inf"])
-def test_a_bound_that_bounds_nothing_is_refused(run, bound):
+def test_a_bound_that_is_not_finite_is_refused(run, bound):
     lists = ["--calibration", "a.tsv", "--check", "b.tsv"]
     result = run("export", "run", "model", *lists, "--bound", bound)
     assert (result.status, result.err.count("\n")) == (2, 1)
     assert "--bound" in result.err
 
 
-def test_doctor_names_ffmpeg_and_the_extras(run, model, monkeypatch):
+def test_doctor_lists_ffmpeg_and_the_extras(run, model, monkeypatch):
     monkeypatch.setenv("PATH", "")
     output = run("doctor", "--model", model).out
     for name in ("ffmpeg", "fastapi", "uvicorn", "torch"):
@@ -91,7 +91,7 @@ def test_two_models_are_compared_on_the_same_utterances(run, model, manifest):
     assert "not significant" in printed
 
 
-def test_a_model_to_compare_with_that_is_not_there_is_named(run, model, manifest):
+def test_a_missing_model_to_compare_with_is_named(run, model, manifest):
     result = run("evaluate", "--model", model, "--compare", "no-such-model", manifest)
     assert result.status == 1
     assert "no-such-model" in result.err

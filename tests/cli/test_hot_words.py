@@ -17,7 +17,7 @@ def words_of(result):
 
 
 @pytest.mark.parametrize("jobs", [1, 2])
-def test_hot_words_are_found(run, word_model, tmp_path, recording, jobs):
+def test_hot_words_are_recognised(run, word_model, tmp_path, recording, jobs):
     listed = tmp_path / "list.txt"
     listed.write_text("# names\nbob = 20\n", "utf-8")
     command = ("transcribe", "--model", word_model, "--jobs", jobs, "--format", "json")
@@ -28,7 +28,7 @@ def test_hot_words_are_found(run, word_model, tmp_path, recording, jobs):
 
 
 @pytest.mark.parametrize("command", ["transcribe", "live"])
-def test_debug_prints_how_new_words_are_spoken(run, tmp_path, command):
+def test_debug_prints_pronunciations_of_new_words(run, tmp_path, command):
     listed = tmp_path / "list.txt"
     listed.write_text("Grafanaut\nFrau Öztürk\nOzturk: EH Z T ER K = 3\nhello\n", "utf-8")
     source = [READ] if command == "transcribe" else ["--from-file", READ]
@@ -58,7 +58,7 @@ def test_debug_prints_how_new_words_are_spoken(run, tmp_path, command):
         ("go", ("--phrases", READ.with_name("samples.tsv")), "--hot-words cannot be combined"),
     ],
 )
-def test_refusals(run, tmp_path, command, text, more, message):
+def test_invalid_hot_words_are_refused(run, tmp_path, command, text, more, message):
     path = tmp_path / "list.txt"
     if text is not None:
         path.write_bytes(text if isinstance(text, bytes) else text.encode())

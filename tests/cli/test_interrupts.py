@@ -1,4 +1,4 @@
-"""Ctrl-C, SIGTERM and killed processes: what is done stays, and everything ends."""
+"""Signals and killed processes: finished transcripts remain, and all processes exit."""
 
 from __future__ import annotations
 
@@ -42,7 +42,7 @@ def start(*arguments, **rest):
 
 
 def children(pid):
-    """Return the worker processes: children that are no helpers of multiprocessing."""
+    """Return the worker processes, without the helper processes of multiprocessing."""
     found = []
     for child in Path(f"/proc/{pid}/task/{pid}/children").read_text().split():
         command = Path(f"/proc/{child}/cmdline").read_bytes()
@@ -67,14 +67,16 @@ def is_gone(pid):
 
 @pytest.mark.parametrize(("name", "status"), [("SIGINT", 130), ("SIGTERM", 143)])
 @pytest.mark.parametrize("jobs", [1, 2])
-def test_a_signal_ends_it_and_what_is_done_stays(recordings, tmp_path, name, status, jobs):
-    """The signal comes twice within 80 ms, to all processes at once, as from a terminal."""
+def test_signals_end_the_command_and_finished_transcripts_remain(
+    recordings, tmp_path, name, status, jobs
+):
+    """All processes receive the signal twice within 80 ms, as from a terminal."""
     out = tmp_path / "out"
     names = [recordings / f"{name}.wav" for name in ("short", "a", "b")]
     options = ["--jobs", jobs, "--output-dir", out, "--format", "txt", "--format", "json"]
     with start(*options, *names) as process:
         wait_for((out / "short.json").exists, "the short one")
-        time.sleep(1.0)  # some of a long one is recognised
+        time.sleep(1.0)  # part of a long recording has been recognised
         workers = children(process.pid)
         assert len(workers) == (jobs if jobs > 1 else 0)
         os.killpg(process.pid, getattr(signal, name))
@@ -96,7 +98,7 @@ def test_a_signal_ends_it_and_what_is_done_stays(recordings, tmp_path, name, sta
         assert (out / "a.partial.txt").read_text().strip()
 
 
-def test_a_killed_worker_costs_its_recording_only(recordings, tmp_path, speech):
+def test_a_killed_worker_loses_only_its_recording(recordings, tmp_path, speech):
     out = tmp_path / "out"
     soundfile.write(recordings / "c.wav", speech, RATE)
     soundfile.write(recordings / "d.wav", speech, RATE)
@@ -108,7 +110,7 @@ def test_a_killed_worker_costs_its_recording_only(recordings, tmp_path, speech):
         (worker,) = children(process.pid)
         maps = Path(f"/proc/{worker}/maps")
         wait_for(lambda: "language.bin" in maps.read_text(), "the model")
-        time.sleep(1.0)  # it is loaded, and some of the long one is recognised
+        time.sleep(1.0)  # loaded, and part of the long recording has been recognised
         os.kill(worker, signal.SIGKILL)
         _, err = process.communicate(timeout=60)
     assert process.returncode == 1
@@ -120,7 +122,7 @@ def test_a_killed_worker_costs_its_recording_only(recordings, tmp_path, speech):
     }
 
 
-def test_of_a_batch_only_the_guilty_recording_is_lost(recordings, tmp_path):
+def test_a_crash_in_a_batch_loses_only_the_recording_that_caused_it(recordings, tmp_path):
     out = tmp_path / "out"
     names = [recordings / f"{name}.wav" for name in ("short", "a", "b")]
     with start("--jobs", 2, "--batch-size", 2, "--output-dir", out, *names) as process:
@@ -135,7 +137,7 @@ def test_of_a_batch_only_the_guilty_recording_is_lost(recordings, tmp_path):
     assert (out / "short.txt").read_text().strip()
 
 
-def test_workers_end_with_a_killed_parent(recordings, tmp_path):
+def test_workers_exit_when_the_parent_is_killed(recordings, tmp_path):
     out = tmp_path / "out"
     names = [recordings / f"{name}.wav" for name in ("short", "a", "b")]
     with start("--jobs", 2, "--output-dir", out, *names, stderr=subprocess.DEVNULL) as process:
@@ -148,14 +150,14 @@ def test_workers_end_with_a_killed_parent(recordings, tmp_path):
 
 
 def feed(process, speech, times):
-    """Pipe speech in; when this returns, nearly all of it has been read."""
+    """Write speech to the pipe; nearly all of it has been read when this returns."""
     pause = np.zeros(2 * RATE, np.int16)
     for _ in range(times):
         process.stdin.buffer.write(np.concatenate([speech, pause]).tobytes())
     process.stdin.flush()
 
 
-def test_segments_are_printed_while_a_pipe_is_still_open(speech):
+def test_segments_are_printed_before_a_pipe_ends(speech):
     options = ["--raw-rate", RATE, "--endpoint", "0.4", "-"]
     with start(*options, stdin=subprocess.PIPE) as process:
         feed(process, speech, 4)
@@ -168,7 +170,7 @@ def test_segments_are_printed_while_a_pipe_is_still_open(speech):
 
 
 @pytest.mark.parametrize("form", ["json", "srt"])
-def test_other_formats_are_printed_as_far_as_they_go(speech, form):
+def test_interrupted_subtitles_are_printed_up_to_the_last_segment(speech, form):
     options = ["--raw-rate", RATE, "--endpoint", "0.4", "--format", form, "-"]
     with start(*options, stdin=subprocess.PIPE) as process:
         feed(process, speech, 8)

@@ -18,7 +18,7 @@ def texts(tmp_path):
     return [tmp_path / "one.txt", tmp_path / "two.txt.xz", folder]
 
 
-def test_train_measure_convert(run, texts, tmp_path):
+def test_models_are_trained_evaluated_and_converted(run, texts, tmp_path):
     held_out = tmp_path / "held_out.tsv"
     held_out.write_text("path\ttext\na.wav\tw1 w2 w3\nb.wav\tw1 w1 strange\n")
     out = tmp_path / "language.bin"
@@ -53,7 +53,7 @@ def test_train_measure_convert(run, texts, tmp_path):
     assert LanguageModel.load(back).counts == model.counts
 
 
-def test_allowed_words(run, texts, tmp_path):
+def test_words_limits_the_vocabulary(run, texts, tmp_path):
     (tmp_path / "lexicon.txt").write_text("w1  W AH N\nw1  W AA N\nw2  T UW\n<s> X\n")
     out = tmp_path / "language.arpa"
     words = tmp_path / "lexicon.txt"
@@ -81,7 +81,7 @@ def test_allowed_words(run, texts, tmp_path):
         (["tran"], "tran"),
     ],
 )
-def test_refusals(run, tmp_path, monkeypatch, arguments, message):
+def test_wrong_arguments_are_refused(run, tmp_path, monkeypatch, arguments, message):
     monkeypatch.chdir(tmp_path)
     files = {
         "ONE": ("one.txt", random_text(1).encode()),

@@ -4,7 +4,7 @@ from asr_gru.language import ENGLISH_PHONES, Lexicon
 from tests.language.test_g2p import regular
 
 
-def test_pronounce(run, tmp_path):
+def test_pronounce_prints_phones_and_sources(run, tmp_path):
     result = run("pronounce", "read", "dvds", "zorblax")
     assert result.status == 0, result.err
     lines = result.out.splitlines()
@@ -22,7 +22,7 @@ def test_pronounce(run, tmp_path):
     assert len(run("pronounce", "--n", 3, "zorblax").out.splitlines()) == 3
 
 
-def test_lexicon_build(run, tmp_path):
+def test_lexicons_are_built_from_word_lists(run, tmp_path):
     words = tmp_path / "words.txt"
     words.write_text("cat\nread\nzorblaxes\n\ncat\n")
     built = run("lexicon", "build", words, "--out", tmp_path / "lexicon.bin")
@@ -36,7 +36,7 @@ def test_lexicon_build(run, tmp_path):
     assert loaded.words == ("cat", "read", "zorblaxes")
 
 
-def test_lexicon_build_keeps_probabilities_of_a_dictionary(run, tmp_path):
+def test_lexicons_keep_the_probabilities_of_a_dictionary(run, tmp_path):
     (tmp_path / "own.txt").write_text("read 1.0 R IY D\nread 0.5 R EH D\n")
     (tmp_path / "words.txt").write_text("cat\nread\n")
     out = tmp_path / "lexicon.txt"
@@ -48,7 +48,7 @@ def test_lexicon_build_keeps_probabilities_of_a_dictionary(run, tmp_path):
     assert out.read_text().splitlines() == ["cat 1 K AE T", "read 1 R IY D", "read 0.503 R EH D"]
 
 
-def test_lexicon_count(run, tmp_path):
+def test_pronunciations_are_counted_in_manifests(run, tmp_path):
     (tmp_path / "plain.txt").write_text("read R EH D\nread R IY D\nthe DH AH\n")
     (tmp_path / "list.tsv").write_text("path\ttext\n1.wav\tRead the\n2.wav\tread\n3.wav\tthe cat\n")
     spoken = tmp_path / "spoken.tsv"
@@ -69,7 +69,7 @@ def test_lexicon_count(run, tmp_path):
     assert "spoken.tsv: no utterance of the manifests with phones of its words" in refused.err
 
 
-def test_lexicon_train(run, tmp_path):
+def test_grapheme_to_phoneme_models_are_trained(run, tmp_path):
     lines = [f"{word}  {' '.join(phones)}\n" for word, phones in regular(0)]
     (tmp_path / "d.txt").write_text("".join(lines))
     out = tmp_path / "g2p.bin.xz"
@@ -92,7 +92,7 @@ def test_lexicon_train(run, tmp_path):
         (["lexicon", "train", "bad.txt", "--out", "g.bin", "--order", "9"], "order 9"),
     ],
 )
-def test_refusals(run, tmp_path, monkeypatch, arguments, message):
+def test_wrong_arguments_are_refused(run, tmp_path, monkeypatch, arguments, message):
     monkeypatch.chdir(tmp_path)
     (tmp_path / "bad.txt").write_text("cat K QQ T\n")
     (tmp_path / "strange.txt").write_text("cat\n漢\n")

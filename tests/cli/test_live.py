@@ -45,7 +45,7 @@ def test_finals_are_written_on_request(run, tmp_path, transcript):
     assert (told["text"], told["written"]) == (transcript.text, written)
 
 
-def test_files_of_json_have_alternatives(run, tmp_path, word_model, recording):
+def test_json_files_contain_alternatives(run, tmp_path, word_model, recording):
     model = ("--model", word_model, "--from-file", recording)
     outputs = [argument for name in ("a.json", "a.jsonl") for argument in ("--output", name)]
     outputs = [tmp_path / one if one.startswith("a.") else one for one in outputs]
@@ -60,7 +60,7 @@ def test_files_of_json_have_alternatives(run, tmp_path, word_model, recording):
 
 
 @pytest.mark.parametrize("outputs", [(), ("--output", "a.srt")])
-def test_alternatives_without_a_file_of_json(run, tmp_path, monkeypatch, outputs):
+def test_alternatives_without_a_json_file_are_refused(run, tmp_path, monkeypatch, outputs):
     monkeypatch.chdir(tmp_path)
     result = run("live", "--from-file", READ, "--alternatives", 3, *outputs)
     assert result.status != 0
@@ -70,7 +70,7 @@ def test_alternatives_without_a_file_of_json(run, tmp_path, monkeypatch, outputs
     assert list(tmp_path.iterdir()) == []
 
 
-def test_the_terminal_shows_written_finals():
+def test_the_terminal_shows_finals_in_written_form():
     word = Word(text="five", start_s=0.0, end_s=0.4, confidence=0.9)
     percent = Word(text="percent", start_s=0.4, end_s=0.9, confidence=0.9)
     whole = Word(text="5%", start_s=0.0, end_s=0.9, confidence=0.2)
@@ -89,7 +89,7 @@ def test_the_terminal_shows_written_finals():
     assert any("underline" in str(span.style) for span in shown.spans)
 
 
-def test_a_recording_is_played_to_a_pipe_and_to_files(run, tmp_path, transcript):
+def test_a_played_recording_is_written_to_a_pipe_and_files(run, tmp_path, transcript):
     names = ["a.txt", "a.srt", "a.vtt", "a.json", "a.jsonl"]
     outputs = [argument for name in names for argument in ("--output", tmp_path / name)]
     result = run("live", "--from-file", READ, *outputs, "--save-audio", tmp_path / "a.wav")
@@ -108,12 +108,12 @@ def test_endpoint_model_and_beam_reach_the_session(run, model, recording, monkey
     calls = []
     import asr_gru.live
 
-    class Spy(asr_gru.live.LiveSession):
+    class RecordingSession(asr_gru.live.LiveSession):
         def __init__(self, recognizer, source, rules, **rest):
             calls.append((recognizer.acoustic.info, type(recognizer._pipeline.decoder), rules))
             super().__init__(recognizer, source, rules, **rest)
 
-    monkeypatch.setattr(asr_gru.live, "LiveSession", Spy)
+    monkeypatch.setattr(asr_gru.live, "LiveSession", RecordingSession)
     for more in ([], ["--endpoint", "1.5", "--beam", "7", "--model", model, "--threads", "2"]):
         assert run("live", "--from-file", recording, *more).status == 0
     (info, _, rules), (other_info, decoder, other_rules) = calls
@@ -145,7 +145,7 @@ def test_refusals_are_one_line(run, arguments, named):
     assert "Traceback" not in result.err
 
 
-def test_an_earlier_session_is_refused_before_anything_starts(run, tmp_path):
+def test_existing_files_are_refused_before_the_session_starts(run, tmp_path):
     (tmp_path / "a.txt").write_text("precious")
     result = run("live", "--from-file", READ, "--output", tmp_path / "a.txt")
     assert result.status == 1
@@ -161,19 +161,19 @@ def without_portaudio(tmp_path, monkeypatch):
 
 
 @pytest.mark.parametrize("more", [[], ["--list-devices"], ["--device", "usb"]])
-def test_without_portaudio_the_remedy_is_one_line(run, without_portaudio, more):
+def test_without_portaudio_one_line_says_what_to_install(run, without_portaudio, more):
     result = run("live", *more)
     assert (result.status, result.out) == (1, "")
     assert result.err.count("\n") == 1
     assert "apt-get install libportaudio2" in result.err
 
 
-def test_doctor_says_so_too(run, without_portaudio):
+def test_doctor_reports_missing_portaudio(run, without_portaudio):
     assert "none     microphones: PortAudio is not installed" in run("doctor").out
 
 
 @pytest.mark.parametrize("name", ["SIGINT", "SIGTERM"])
-def test_a_signal_closes_the_open_segment_and_writes_it(tmp_path, name):
+def test_a_signal_finishes_and_writes_the_open_segment(tmp_path, name):
     path, sound = tmp_path / "a.txt", tmp_path / "a.wav"
     arguments = ["live", "--from-file", SAMPLES / "long.ogg", "--endpoint", "off"]
     arguments += ["--output", path, "--save-audio", sound]
@@ -193,7 +193,7 @@ def test_a_signal_closes_the_open_segment_and_writes_it(tmp_path, name):
     assert path.read_text() == out
 
 
-def test_kill_9_loses_only_what_is_open(tmp_path):
+def test_kill_9_loses_only_the_open_segment(tmp_path):
     names = ["a.txt", "a.srt", "a.json", "a.jsonl"]
     outputs = [argument for name in names for argument in ("--output", tmp_path / name)]
     arguments = ["live", "--from-file", SAMPLES / "long.ogg", "--endpoint", "0.3", *outputs]
@@ -215,8 +215,8 @@ def test_kill_9_loses_only_what_is_open(tmp_path):
 
 @pytest.mark.skipif(not hasattr(resource, "prlimit"), reason="needs Linux")
 @pytest.mark.parametrize("is_room_again", [True, False])
-def test_a_full_disk_is_named_once_and_the_session_goes_on(tmp_path, is_room_again):
-    """A limit on the size of files stands for the disk; it is set and lifted from outside."""
+def test_a_full_disk_is_reported_once_and_the_session_continues(tmp_path, is_room_again):
+    """A full disk is simulated by a limit on file sizes, set and lifted from outside."""
     names = ["a.txt", "a.srt", "a.json", "a.jsonl"]
     outputs = [argument for name in names for argument in ("--output", tmp_path / name)]
     arguments = ["live", "--from-file", SAMPLES / "long.ogg", "--endpoint", "0.3", *outputs]
@@ -231,7 +231,7 @@ def test_a_full_disk_is_named_once_and_the_session_goes_on(tmp_path, is_room_aga
         _, hard = resource.getrlimit(resource.RLIMIT_FSIZE)
         while not (tmp_path / "a.jsonl").stat().st_size:
             time.sleep(0.02)
-        time.sleep(0.2)  # for the file after it
+        time.sleep(0.2)  # for the next file
         before = {name: (tmp_path / name).read_text() for name in names}
         resource.prlimit(process.pid, resource.RLIMIT_FSIZE, (30, hard))
         lines.append(process.stdout.readline())
@@ -243,13 +243,13 @@ def test_a_full_disk_is_named_once_and_the_session_goes_on(tmp_path, is_room_aga
         process.send_signal(signal.SIGINT)
         out, err = process.communicate(timeout=60)
     text = "".join([*lines, out])
-    assert process.returncode == 1  # sound is missing at least
+    assert process.returncode == 1  # at least audio is missing
     assert "Traceback" not in err
     for name in [*names, "a.wav"]:
         line = [line for line in err.splitlines() if f"/{name}: " in line]
         assert "File too large" in line[0]
         assert line[-1].endswith("writing again") == is_room_again
-        assert len(line) <= 2  # once when it begins, once when it ends
+        assert len(line) <= 2  # once at the start and once at the end
     if not is_room_again:
         assert {name: (tmp_path / name).read_text() for name in names} == before
         return
@@ -270,7 +270,7 @@ def test_a_full_disk_is_named_once_and_the_session_goes_on(tmp_path, is_room_aga
     assert not silent[-8000:].all()
 
 
-def test_a_closed_pipe_ends_it_and_the_files_have_the_rest(tmp_path):
+def test_a_closed_pipe_ends_the_session_and_files_are_complete(tmp_path):
     arguments = ["live", "--from-file", SAMPLES / "long.ogg", "--endpoint", "0.3"]
     with subprocess.Popen(
         [sys.executable, "-m", "asr_gru", *map(str, arguments), "--output", tmp_path / "a.txt"],
@@ -292,7 +292,7 @@ def event(kind, text, stable="", confidence=0.9):
 
 
 class Window:
-    """A terminal with a history, as pyte emulates it, and the display in it."""
+    """A terminal with scrollback, emulated by pyte, and the live display in it."""
 
     def __init__(self, columns, lines, **options):
         pyte = pytest.importorskip("pyte")
@@ -313,14 +313,14 @@ class Window:
 
     @property
     def rows(self):
-        """What is in the window, less the empty lines at its end."""
+        """The visible lines, without empty ones at the end."""
         rows = [line.rstrip() for line in self.emulated.display]
         while rows and not rows[-1]:
             rows.pop()
         return rows
 
     @property
-    def everything(self):
+    def scrollback_and_rows(self):
         columns = self.emulated.columns
         past = [
             "".join(line[column].data for column in range(columns)).rstrip()
@@ -329,7 +329,7 @@ class Window:
         return [*past, *self.rows]
 
     def narrow(self, columns):
-        """Make the window narrower; as terminals do, break its lines into more."""
+        """Make the window narrower; its lines are wrapped as in terminals."""
         rows = self.rows
         broken = [row[i : i + columns] for row in rows for i in range(0, len(row) or 1, columns)]
         self.emulated.resize(columns=columns)
@@ -343,7 +343,7 @@ def window(request):
     return Window(*request.param)
 
 
-def test_a_terminal_redraws_in_place(window):
+def test_the_open_segment_is_redrawn_in_place(window):
     terminal, lines = window.terminal, window.emulated.lines
     text = ""
     for number in range(60):
@@ -353,7 +353,7 @@ def test_a_terminal_redraws_in_place(window):
         assert len(window.rows) <= lines - 1
         assert f"word{number}" in window.rows[-2]
         assert window.rows[-1].startswith("[#######---]")
-        assert window.everything == window.rows  # nothing has scrolled
+        assert window.scrollback_and_rows == window.rows  # nothing has scrolled up
         assert all(len(row) < window.emulated.columns for row in window.rows)
     terminal.event(event("final", text, text))
     terminal.event(event("final", "x" * 200, "x" * 200))
@@ -362,14 +362,14 @@ def test_a_terminal_redraws_in_place(window):
     assert window.rows[-1] == "waiting for the microphone"[: window.emulated.columns - 1]
     terminal.event(event("partial", "the end"))
     terminal.close()
-    shown = " ".join(" ".join(window.everything).split())
+    shown = " ".join(" ".join(window.scrollback_and_rows).split())
     assert shown.startswith(f"[00:00.0] {text} [00:00.0]")
     assert shown.replace(" ", "").count("x" * 200) == 1
     assert shown.endswith("a note [00:00.0] the end")
     assert not window.emulated.cursor.hidden
 
 
-def test_a_window_made_narrower_keeps_each_line_once():
+def test_a_narrowed_window_shows_each_line_once():
     window = Window(80, 24)
     text = " ".join(f"word{number}" for number in range(30))
     window.terminal.event(event("final", "before", "before"))
@@ -379,11 +379,11 @@ def test_a_window_made_narrower_keeps_each_line_once():
     window.terminal.event(event("partial", text + " more"))
     window.terminal.event(event("final", text + " more", text + " more"))
     window.terminal.close()
-    shown = " ".join(" ".join(window.everything).split())
+    shown = " ".join(" ".join(window.scrollback_and_rows).split())
     assert shown == f"[00:00.0] before [00:00.0] {text} more"
 
 
-def test_unstable_words_are_dim_and_unsure_ones_underlined():
+def test_unstable_words_are_dim_and_uncertain_ones_underlined():
     window = Window(80, 24, color_system="standard")
     window.terminal.event(event("partial", "one two", "one"))
     assert "one \x1b[2mtwo\x1b[0m" in window.written
@@ -395,7 +395,7 @@ def test_unstable_words_are_dim_and_unsure_ones_underlined():
     assert "\x1b[33ma note\x1b[0m" in window.written
 
 
-def test_no_color_takes_the_colour_of_notes_but_not_what_tells_words_apart():
+def test_no_color_removes_colours_but_keeps_dim_and_underline():
     window = Window(80, 24, color_system="standard", no_color=True)
     window.terminal.note("a note")
     window.terminal.event(event("final", "three", "three", confidence=0.4))
@@ -410,7 +410,7 @@ def test_escape_sequences_in_words_do_not_reach_the_terminal():
     assert "]0;titlex" in window.rows[0]
 
 
-def test_zeros_for_long_are_worth_a_word():
+def test_digital_silence_is_reported():
     window = Window(80, 24)
     for second in range(5):
         window.terminal.status(Status(float(second), -120.0, 0.0, 0.0))
@@ -419,5 +419,5 @@ def test_zeros_for_long_are_worth_a_word():
     assert "muted" in window.rows[-1]
 
 
-def test_times_are_short():
+def test_times_are_formatted_compactly():
     assert (clock(3.26), clock(75), clock(3600 + 61.5)) == ("00:03.2", "01:15.0", "1:01:01.5")

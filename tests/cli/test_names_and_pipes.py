@@ -1,4 +1,4 @@
-"""What recordings are called, where they come from, and what their transcripts are called."""
+"""Names of recordings and transcripts, standard input and pipes."""
 
 import json
 import os
@@ -28,7 +28,7 @@ def transcribe(*arguments, **rest):
     return subprocess.run(command, capture_output=True, timeout=120, **rest)
 
 
-def test_a_name_that_is_not_utf_8_is_one_of_many(model, tmp_path, noise):
+def test_a_file_name_that_is_not_utf_8_is_transcribed_like_others(model, tmp_path, noise):
     folder = tmp_path / "talks"
     folder.mkdir()
     odd = Path(os.fsdecode(os.fsencode(folder) + b"/caf\xe9.wav"))
@@ -49,7 +49,7 @@ def test_a_name_that_is_not_utf_8_is_one_of_many(model, tmp_path, noise):
     assert len(list(out.iterdir())) == 4
 
 
-def test_json_of_several_is_a_line_each(run, model, tmp_path, noise):
+def test_json_of_several_recordings_is_one_line_each(run, model, tmp_path, noise):
     for name in ("a.wav", "b.wav"):
         soundfile.write(tmp_path / name, noise, RATE)
     result = run("transcribe", "--model", model, "--format", "json", tmp_path)
@@ -62,7 +62,7 @@ def test_json_of_several_is_a_line_each(run, model, tmp_path, noise):
 
 
 @pytest.mark.parametrize("options", [[], ["--jobs", "2"]])
-def test_the_standard_input_and_a_pipe_are_read(model, tmp_path, noise, options):
+def test_standard_input_and_pipes_are_read(model, tmp_path, noise, options):
     soundfile.write(tmp_path / "a.wav", noise, RATE)
     soundfile.write(tmp_path / "a.flac", noise, RATE)
     expected = transcribe("--model", model, tmp_path / "a.wav").stdout
@@ -84,7 +84,7 @@ def test_the_standard_input_and_a_pipe_are_read(model, tmp_path, noise, options)
     assert empty.stderr.count(b"\n") == 1
 
 
-def test_bare_samples(run, model, tmp_path, noise):
+def test_raw_pcm_is_transcribed_with_its_rate(run, model, tmp_path, noise):
     sound = (noise * 20_000).astype("<i2")
     soundfile.write(tmp_path / "a.wav", sound, RATE)
     expected = run("transcribe", "--model", model, tmp_path / "a.wav").out
@@ -104,19 +104,19 @@ def test_bare_samples(run, model, tmp_path, noise):
 
 def test_an_empty_name_is_refused(run, model, monkeypatch, tmp_path):
     soundfile.write(tmp_path / "a.wav", np.zeros(RATE), RATE)
-    monkeypatch.chdir(tmp_path)  # where "" was taken for "."
+    monkeypatch.chdir(tmp_path)  # "" must not mean "."
     result = run("transcribe", "--model", model, "")
     assert (result.status, result.out) == (1, "")
     assert "empty name" in result.err
 
 
-def test_names_that_no_system_takes_are_refused(run, model):
+def test_invalid_file_names_are_refused(run, model):
     for name in ("x" * 5000 + ".wav", "a/" * 3000):
         result = run("transcribe", "--model", model, name)
         assert (result.status, result.out, result.err.count("\n")) == (1, "", 1)
 
 
-def test_folders_behind_links_are_searched_once(tmp_path):
+def test_linked_folders_are_searched_once(tmp_path):
     real = tmp_path / "elsewhere"
     real.mkdir()
     soundfile.write(real / "a.wav", np.zeros(100), RATE)
@@ -144,11 +144,11 @@ def test_folders_behind_links_are_searched_once(tmp_path):
         (["a.b.wav", "a.b.mp3", "-"], ["a.b.wav", "a.b.mp3", "stdin"]),
     ],
 )
-def test_every_transcript_has_a_name_of_its_own(paths, names):
+def test_transcripts_have_unique_names(paths, names):
     assert [str(name) for name in name_outputs(list(map(Path, paths)))] == names
 
 
-def test_equal_names_in_two_folders_are_two_files(run, model, tmp_path, noise):
+def test_recordings_of_equal_names_get_separate_files(run, model, tmp_path, noise):
     for name in ("x", "y"):
         (tmp_path / name).mkdir()
         soundfile.write(tmp_path / name / "a.wav", noise, RATE)
@@ -157,11 +157,11 @@ def test_equal_names_in_two_folders_are_two_files(run, model, tmp_path, noise):
     assert run("transcribe", "--model", model, "--output-dir", out, *folders).status == 0
     assert (out / "x" / "a.txt").read_text() == (out / "y" / "a.txt").read_text()
     alone = run("transcribe", "--model", model, folders[0] / "a.wav", folders[0])
-    assert "#" not in alone.out  # named twice, transcribed once
+    assert "#" not in alone.out  # given twice, transcribed once
 
 
-def test_many_names_are_made_in_linear_time():
-    """Counted, not timed: each name is looked at a fixed number of times."""
+def test_output_names_are_made_in_linear_time():
+    """Operations are counted, not timed: each name is used a fixed number of times."""
     calls = 0
 
     class Counted(type(Path())):  # type: ignore[misc]
@@ -178,7 +178,7 @@ def test_many_names_are_made_in_linear_time():
 
 
 @pytest.mark.parametrize("what", ["a file", "below a file", "read-only"])
-def test_an_output_folder_that_cannot_be_written_is_found_first(
+def test_an_unwritable_output_folder_is_refused_before_transcription(
     run, model, tmp_path, noise, what, monkeypatch
 ):
     soundfile.write(tmp_path / "a.wav", noise, RATE)
@@ -194,8 +194,8 @@ def test_an_output_folder_that_cannot_be_written_is_found_first(
     assert str(out) in result.err
 
 
-def test_a_full_disk_is_named_and_finished_transcripts_stay_whole(model, tmp_path, noise):
-    """The limit on the size of files stands for a full disk: long transcripts do not fit."""
+def test_a_full_disk_is_reported_and_finished_transcripts_are_complete(model, tmp_path, noise):
+    """A full disk is simulated by a limit on file sizes, which long transcripts exceed."""
     soundfile.write(tmp_path / "a.wav", noise, RATE)
     soundfile.write(tmp_path / "b.wav", np.tile(noise, 300), RATE)
     soundfile.write(tmp_path / "c.wav", noise, RATE)
@@ -206,13 +206,13 @@ def test_a_full_disk_is_named_and_finished_transcripts_stay_whole(model, tmp_pat
         preexec_fn=lambda: resource.setrlimit(resource.RLIMIT_FSIZE, (15_000, 15_000)),
     )
     assert done.returncode == 1
-    errors = done.stderr.decode().replace("b.partial.json", "b.json")  # saved on a slow machine
+    errors = done.stderr.decode().replace("b.partial.json", "b.json")  # a slow machine has saved it
     assert errors == f"asr-gru: {out / 'b.json'}: File too large\n"
     assert [path.name for path in out.iterdir()] == ["a.json"]
     assert json.loads((out / "a.json").read_text())["text"]
 
 
-def test_a_full_standard_output_is_named(model, tmp_path, noise):
+def test_a_full_standard_output_is_reported(model, tmp_path, noise):
     soundfile.write(tmp_path / "a.wav", noise, RATE)
     with Path("/dev/full").open("w") as full:
         command = [sys.executable, "-m", "asr_gru", "transcribe", "--model", model]
@@ -223,8 +223,8 @@ def test_a_full_standard_output_is_named(model, tmp_path, noise):
     assert done.stderr == "asr-gru: standard output: No space left on device\n"
 
 
-def test_decoders_print_nothing(tmp_path, model):
-    """mpg123 writes to standard error itself, even of files that are whole."""
+def test_decoders_print_nothing_to_standard_error(tmp_path, model):
+    """mpg123 writes to standard error itself, even about intact files."""
     time = np.arange(6 * RATE) / RATE
     sound = np.sin(2800 * time) * np.linspace(0, 0.3, len(time))
     path = tmp_path / "a.mp3"

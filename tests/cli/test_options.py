@@ -1,4 +1,4 @@
-"""Every option of every command is in a test, and those that only pass a value on change it."""
+"""Every option of every command appears in a test and has an effect."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ TESTS = Path(__file__).parents[1]
 
 
 def options():
-    """Yield each command with each of its options, by their longest names."""
+    """Yield the longest name of each option of each command."""
     waiting = [
         (name, importlib.import_module(f"asr_gru.cli.{name.replace('-', '_')}").command)
         for name in COMMANDS
@@ -30,7 +30,7 @@ def options():
                 yield name, max(parameter.opts, key=len)
 
 
-def test_every_option_is_in_a_test():
+def test_every_option_is_used_in_a_test():
     texts = "".join(path.read_text(encoding="utf-8") for path in TESTS.rglob("*.py"))
     found = set(options())
     assert ("serve", "--origin") in found
@@ -40,7 +40,7 @@ def test_every_option_is_in_a_test():
 
 @pytest.fixture
 def served(run, model, monkeypatch):
-    """Return a function that gives the context that ``asr-gru serve`` would serve."""
+    """Return a function that returns the context of ``asr-gru serve`` without serving."""
 
     def call(*arguments) -> ServerContext:
         contexts: list[ServerContext] = []
@@ -70,13 +70,13 @@ def served(run, model, monkeypatch):
         ("--queued-uploads", 5),
     ],
 )
-def test_limits_reach_the_server(served, option, value):
+def test_limits_are_passed_to_the_server(served, option, value):
     name = option[2:].replace("-", "_")
     assert getattr(served().limits, name) != value
     assert getattr(served(option, value).limits, name) == value
 
 
-def test_origins_strict_models_and_decoders_reach_the_server(served):
+def test_origins_strict_models_and_decoders_are_passed_to_the_server(served):
     plain, configured = (
         served(),
         served(
@@ -101,7 +101,7 @@ def test_a_backend_that_the_model_has_no_weights_for_is_refused(run, model, reco
 
 
 @pytest.mark.parametrize("option", ["--parameter", "--knob"])
-def test_only_the_named_parameters_are_tuned(run, word_model, recording, tmp_path, option):
+def test_only_the_given_parameters_are_tuned(run, word_model, recording, tmp_path, option):
     (tmp_path / "list.tsv").write_text(f"path\ttext\n{recording}\ta cat\n")
     tuned = run(
         *("tune", word_model, tmp_path / "list.tsv", "--dry-run", "--rounds", "1"),
@@ -113,7 +113,7 @@ def test_only_the_named_parameters_are_tuned(run, word_model, recording, tmp_pat
     assert len({row[0] for row in rows}) > 1
 
 
-def test_cards_names_and_weights_of_an_exported_model(run, data):
+def test_export_writes_card_name_and_weights(run, data):
     (data / "elsewhere").mkdir()
     config = (data / "tiny.toml").rename(data / "elsewhere" / "tiny.toml")
     place = ("--run-dir", data / "run", "--cache", data / "cache")
@@ -162,17 +162,17 @@ def test_numbers_that_are_not_finite_are_refused(run, command, value):
 
 
 def test_words_of_low_confidence_are_left_out_or_marked(run, model, recording):
-    def heard(*arguments):
+    def transcribe_to_json(*arguments):
         result = run("transcribe", "--model", model, "--format", "json", *arguments, recording)
         assert result.status == 0, result.err
         return json.loads(result.out)
 
-    whole = heard()
+    whole = transcribe_to_json()
     words = [word for segment in whole["segments"] for word in segment["words"]]
     assert words
-    assert heard("--minimum-confidence", "1")["text"] == ""
-    assert heard("--minimum-confidence", "0") == whole
-    marked = heard("--minimum-confidence", "1", "--mark-uncertain")
+    assert transcribe_to_json("--minimum-confidence", "1")["text"] == ""
+    assert transcribe_to_json("--minimum-confidence", "0") == whole
+    marked = transcribe_to_json("--minimum-confidence", "1", "--mark-uncertain")
     assert marked["text"] == " ".join(f"[{word['text']}?]" for word in words)
 
 
@@ -185,7 +185,7 @@ def test_words_of_low_confidence_are_left_out_or_marked(run, model, recording):
         (["--minimum-confidence", "nan"], "--minimum-confidence"),
     ],
 )
-def test_minimum_confidences_that_cannot_be_are_refused(run, command, options, message):
+def test_invalid_minimum_confidences_are_refused(run, command, options, message):
     source = ["a.wav"] if command == "transcribe" else ["--from-file", "a.wav"]
     result = run(command, *options, *source)
     assert result.status in (1, 2)

@@ -1,4 +1,4 @@
-"""``asr-gru train --overfit-one-batch`` tells a configuration that works from one that cannot."""
+"""``asr-gru train --overfit-one-batch`` detects configurations that cannot learn."""
 
 import pytest
 
@@ -16,7 +16,7 @@ def check(run, data):
     return call
 
 
-def test_a_batch_is_learned_by_heart(check, data):
+def test_one_batch_is_overfitted(check, data):
     result = check(*LEARNING)
     assert result.status == 0, result.err
     *texts, last = result.out.splitlines()
@@ -29,7 +29,7 @@ def test_a_batch_is_learned_by_heart(check, data):
     assert not (data / "run").exists()
 
 
-def test_what_stands_in_the_way_is_off(check):
+def test_augmentation_and_regularisation_are_disabled(check):
     noisy = ("--set", "encoder.dropout=0.9", "--set", "augment.time_masks=50")
     assert check(*LEARNING, *noisy).status == 0
 
@@ -44,7 +44,7 @@ def test_a_configuration_that_cannot_learn_fails(check, monkeypatch):
     assert "learned in" not in result.out
 
 
-def test_the_time_can_be_limited(check):
+def test_minutes_limits_the_time(check):
     result = check("--set", "optimiser.learning_rate=1e-7", "--minutes", "0.001")
     assert result.status == 2
     assert "not learned" in result.err

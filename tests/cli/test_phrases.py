@@ -33,7 +33,7 @@ def test_only_phrases_are_recognised(run, word_model, recording, phrases):
 
 
 @pytest.mark.parametrize("jobs", [1, 2])
-def test_speech_is_rejected(run, tmp_path, jobs):
+def test_other_speech_is_rejected(run, tmp_path, jobs):
     listed = tmp_path / "list.txt"
     listed.write_text("turn the light on\nturn the light off\n")
     names = [READ, SAMPLES / "stereo.flac"]
@@ -42,7 +42,7 @@ def test_speech_is_rejected(run, tmp_path, jobs):
     assert [json.loads(line)["text"] for line in result.out.splitlines()] == ["", ""]
 
 
-def test_live_hears_phrases_alone(run, tmp_path):
+def test_live_recognises_only_the_phrases(run, tmp_path):
     listed = tmp_path / "list.txt"
     listed.write_text("turn the light on\n")
     result = run("live", "--from-file", READ, "--phrases", listed)
@@ -62,7 +62,7 @@ def test_live_hears_phrases_alone(run, tmp_path):
         ("go", ("--beam", "4"), "--phrases has its own decoder"),
     ],
 )
-def test_refusals(run, tmp_path, command, text, more, message):
+def test_invalid_phrases_are_refused(run, tmp_path, command, text, more, message):
     path = tmp_path / "list.txt"
     if text is not None:
         path.write_text(text, "utf-8")
@@ -73,14 +73,14 @@ def test_refusals(run, tmp_path, command, text, more, message):
     assert len(result.err.strip().splitlines()) == 1
 
 
-def test_a_threshold_needs_phrases(run):
+def test_rejection_needs_phrases(run):
     result = run("transcribe", "--rejection", 1, READ)
     assert result.status == 2
     assert "rejection applies to phrases" in result.err
 
 
 @pytest.mark.parametrize("jobs", [1, 2])
-def test_json_has_the_parse_of_a_grammar(run, word_model, recording, tmp_path, jobs):
+def test_json_contains_the_parse_of_a_grammar(run, word_model, recording, tmp_path, jobs):
     path = tmp_path / "hunt.jsgf"
     path.write_text("#JSGF V1.0;\npublic <any> = (a | cat {animal} | back | tack | bob {name})+;\n")
     copy = shutil.copy(recording, tmp_path / "copy.wav")
@@ -99,7 +99,7 @@ def test_json_has_the_parse_of_a_grammar(run, word_model, recording, tmp_path, j
         assert ("animal" in segment["parse"]["slots"]) == ("cat" in segment["text"].split())
 
 
-def test_live_hears_a_grammar_alone(run, tmp_path):
+def test_live_recognises_only_the_grammar(run, tmp_path):
     path = tmp_path / "light.jsgf"
     path.write_text("#JSGF V1.0;\npublic <light> = turn the light (on | off) {to};\n")
     result = run("live", "--from-file", READ, "--grammar", path)
@@ -118,7 +118,7 @@ def test_live_hears_a_grammar_alone(run, tmp_path):
         ("#JSGF V1.0;\npublic <a> = b;", ("--phrases", "b"), "--phrases and --grammar exclude"),
     ],
 )
-def test_grammars_that_are_refused(run, tmp_path, command, text, more, message):
+def test_invalid_grammars_are_refused(run, tmp_path, command, text, more, message):
     path = tmp_path / "a.jsgf"
     if text is not None:
         path.write_text(text, "utf-8")

@@ -1,4 +1,4 @@
-"""Bad input is one line, status 1 or 2, no traceback, no half-written output (promise 9)."""
+"""Bad input: one line, exit status 1 or 2, no traceback, no incomplete output."""
 
 import json
 import shutil
@@ -15,7 +15,9 @@ def refuse(result, *named):
         assert str(name) in result.err
 
 
-def test_bad_recordings(run, model, bad_inputs, tmp_path, monkeypatch):
+def test_unreadable_recordings_are_refused_in_one_line(
+    run, model, bad_inputs, tmp_path, monkeypatch
+):
     monkeypatch.setenv("PATH", "")
     out = tmp_path / "out"
     for path in bad_inputs.values():
@@ -45,17 +47,17 @@ def test_bad_recordings(run, model, bad_inputs, tmp_path, monkeypatch):
         (["doctor", "--nonsense"], "--nonsense"),
     ],
 )
-def test_wrong_calls(run, arguments, named, recording, model):
+def test_wrong_arguments_are_refused_in_one_line(run, arguments, named, recording, model):
     known = {"RECORDING": str(recording), "MODEL": str(model)}
     refuse(run(*(known.get(argument, argument) for argument in arguments)), named)
 
 
-def test_a_traceback_only_with_debug(run):
+def test_tracebacks_are_printed_only_with_debug(run):
     assert "Traceback" in run("--debug", "train", "none.toml").err
 
 
 @pytest.mark.parametrize("what", ["missing", "cut", "foreign", "unknown key"])
-def test_broken_models(run, model, recording, tmp_path, what):
+def test_damaged_models_are_refused(run, model, recording, tmp_path, what):
     broken = tmp_path / "broken"
     shutil.copytree(model, broken)
     if what == "missing":
@@ -79,12 +81,12 @@ def test_broken_models(run, model, recording, tmp_path, what):
         ("path\ttext\n", "empty"),
     ],
 )
-def test_bad_manifests(run, model, tmp_path, text, named):
+def test_invalid_manifests_are_refused(run, model, tmp_path, text, named):
     (tmp_path / "list.tsv").write_text(text)
     refuse(run("evaluate", "--model", model, tmp_path / "list.tsv"), named)
 
 
-def test_unknown_configuration_keys(run, tmp_path):
+def test_unknown_configuration_keys_are_refused(run, tmp_path):
     (tmp_path / "c.toml").write_text('[data]\ntrain = ["a.tsv"]\nbatchs_s = 3\n')
     refuse(run("train", tmp_path / "c.toml"), "data.batchs_s", "'batch_s'")
     (tmp_path / "c.toml").write_text('epohs = 3\n[data]\ntrain = ["a.tsv"]\n')

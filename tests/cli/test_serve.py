@@ -1,4 +1,4 @@
-"""``asr-gru serve`` as a command: what it refuses, https, an orderly end."""
+"""``asr-gru serve``: refusals, https and shutdown."""
 
 import signal
 import socket
@@ -50,7 +50,6 @@ REFUSED = {
 
 @pytest.mark.parametrize("what", REFUSED)
 def test_refusals_are_one_line(run, what, monkeypatch):
-    """Promise 9."""
     monkeypatch.delenv("ASR_GRU_API_KEY", raising=False)
     options, remedy = REFUSED[what]
     result = run("serve", "--port", "0", *options)
@@ -59,7 +58,7 @@ def test_refusals_are_one_line(run, what, monkeypatch):
     assert len(result.err.strip().splitlines()) == 1
 
 
-def test_a_port_that_is_taken(run, model):
+def test_a_port_in_use_is_refused(run, model):
     with socket.socket() as other:
         other.bind(("127.0.0.1", 0))
         other.listen()
@@ -69,7 +68,7 @@ def test_a_port_that_is_taken(run, model):
     assert f"127.0.0.1:{port}" in result.err
 
 
-def test_it_serves_and_ends_in_order(model):
+def test_serve_answers_requests_and_shuts_down_cleanly(model):
     with serve(model) as (url, _, process):
         with urllib.request.urlopen(f"{url}/healthz", timeout=30) as answer:  # noqa: S310
             assert answer.status == 200
@@ -77,7 +76,7 @@ def test_it_serves_and_ends_in_order(model):
         assert process.wait(30) in (0, -signal.SIGTERM)
 
 
-def test_a_certificate_of_its_own(model, tmp_path, monkeypatch):
+def test_a_self_signed_certificate_is_created(model, tmp_path, monkeypatch):
     import os
 
     home = {**os.environ, "HOME": str(tmp_path), "XDG_CONFIG_HOME": str(tmp_path)}

@@ -1,4 +1,4 @@
-"""Progress bars of commands that count items."""
+"""Progress bars of commands that process a known number of items."""
 
 import io
 
@@ -21,7 +21,9 @@ class Tty(io.StringIO):
         (io.StringIO, "xterm", 0.0, False),
     ],
 )
-def test_a_bar_appears_on_terminals_after_a_delay(monkeypatch, file, name, delay_s, is_shown):
+def test_a_progress_bar_appears_on_terminals_after_a_delay(
+    monkeypatch, file, name, delay_s, is_shown
+):
     err = file()
     monkeypatch.setattr("sys.stderr", err)
     monkeypatch.setattr(terminal, "DELAY_S", delay_s)

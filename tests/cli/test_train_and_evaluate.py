@@ -1,4 +1,4 @@
-"""From a manifest to a model to a word error rate, with tones for letters."""
+"""From manifest to model to word error rate, with tones as letters."""
 
 import json
 
@@ -9,7 +9,7 @@ def train(run, data, *options):
     )
 
 
-def test_train_export_transcribe_evaluate(run, data, monkeypatch):
+def test_a_trained_and_exported_model_transcribes(run, data, monkeypatch):
     trained = train(run, data)
     assert trained.status == 0, trained.err
     assert "mean WER" in trained.err
@@ -35,7 +35,7 @@ def test_train_export_transcribe_evaluate(run, data, monkeypatch):
 
 
 def test_export_with_a_lexicon_and_a_language_model(run, data):
-    """A run becomes a model of words, spelled by its letters or pronounced by its phones."""
+    """Words are spelled with letters, or pronounced with phones."""
     assert train(run, data).status == 0
     tokens = (data / "run" / "tokens.txt").read_text()
     assert tokens.split() == ["<blank>", "<space>", "a", "b"]
@@ -76,14 +76,14 @@ def test_an_empty_training_set_is_refused(run, data):
     assert "Traceback" not in result.err
 
 
-def test_another_model_in_the_run_folder_is_refused(run, data):
+def test_another_network_in_the_run_folder_is_refused(run, data):
     assert train(run, data).status == 0
     result = train(run, data, "--set", "encoder.width=16")
     assert result.status == 2
     assert "another model" in result.err
 
 
-def test_a_run_starts_from_another(run, data):
+def test_a_run_can_start_from_another_run(run, data):
     assert train(run, data).status == 0
     options = ["--start-from", data / "run", "--set", "encoder.dropout=0.3"]
     command = ["train", data / "tiny.toml", "--cache", data / "cache", "--run-dir", data / "second"]
@@ -91,8 +91,8 @@ def test_a_run_starts_from_another(run, data):
     assert run(*command[:-1], data / "third", *options, "--set", "encoder.width=16").status == 2
 
 
-def test_a_run_starts_from_a_model_directory_with_its_tokens(run, data, model):
-    """The model knows ten letters and the texts but two; its columns are kept."""
+def test_a_run_can_start_from_a_model_directory_with_its_tokens(run, data, model):
+    """The texts have only two of the model's ten letters; all weights of the head are kept."""
     command = ["train", data / "tiny.toml", "--cache", data / "cache", "--run-dir", data / "tuned"]
     started = run(*command, "--start-from", model)
     assert started.status == 0, started.err
@@ -107,7 +107,7 @@ def test_a_run_starts_from_a_model_directory_with_its_tokens(run, data, model):
     assert "nowhere" in nowhere.err
 
 
-def test_a_model_of_word_pieces_is_a_start_too(run, data):
+def test_a_run_can_start_from_a_model_of_word_pieces(run, data):
     pieces = ("--set", "data.tokens=pieces", "--set", "data.vocab_size=5")
     assert train(run, data, *pieces).status == 0
     lists = ("--calibration", data / "list.tsv", "--check", data / "list.tsv")
@@ -131,7 +131,7 @@ def test_doctor_and_models(run, model):
     assert run("models").status == 0
 
 
-def test_align_writes_phones_that_training_takes(run, data):
+def test_align_corpus_writes_phones_for_training(run, data):
     (data / "letters.dict").write_text("a  AA\na(2)  EY\nb  B IY\n")
     phones = ("--set", "data.tokens=phones", "--set", "data.lexicon=letters.dict")
     assert train(run, data, *phones).status == 0

@@ -1,4 +1,4 @@
-"""``asr-gru train`` on a recipe: stages in order, each once, each from the one before."""
+"""``asr-gru train`` on recipes: each stage is trained once and starts from the previous one."""
 
 import pytest
 import torch
@@ -40,7 +40,7 @@ def train(run, recipe):
     return call
 
 
-def test_stages_follow_each_other_and_are_trained_once(train, recipe):
+def test_stages_are_trained_in_order_and_once(train, recipe):
     runs = recipe.parent / "runs"
     first = train()
     assert first.status == 0, first.err
@@ -50,7 +50,7 @@ def test_stages_follow_each_other_and_are_trained_once(train, recipe):
         runs / "pieces" / "tokens.model"
     ).read_bytes()
     before, after = load_checkpoint(runs / "pieces"), load_checkpoint(runs / "last")
-    for name, value in before.ema.items():  # the last stage hardly moves
+    for name, value in before.ema.items():  # the last stage hardly changes the weights
         assert torch.allclose(value, after.weights[name], atol=1e-6)
 
     written = (runs / "last" / "checkpoint.pt").read_bytes()
@@ -60,7 +60,7 @@ def test_stages_follow_each_other_and_are_trained_once(train, recipe):
     assert "training set" not in again.err
     assert (runs / "last" / "checkpoint.pt").read_bytes() == written
 
-    (runs / "last" / "finished.json").unlink()  # as if it had been stopped
+    (runs / "last" / "finished.json").unlink()  # as if the run had been stopped
     resumed = train()
     assert resumed.err.count(": finished (") == 2
     assert "stage last: training in" in resumed.err
@@ -95,7 +95,7 @@ distillation.teacher = "teacher"
     assert "en-small has other tokens than this run" in foreign.err
 
 
-def test_one_stage_needs_the_one_before(train, recipe):
+def test_a_stage_needs_the_one_before_it(train, recipe):
     refused = train("--stage", "pieces")
     assert refused.status == 2
     assert "stage 'pieces' starts from 'letters', which is not finished" in refused.err
@@ -111,7 +111,7 @@ def test_one_stage_needs_the_one_before(train, recipe):
     assert (other / "last" / "checkpoint.pt").exists()
 
 
-def test_a_stage_with_more_epochs_goes_on(train, recipe):
+def test_a_finished_stage_with_more_epochs_is_resumed(train, recipe):
     assert train("--stage", "letters").status == 0
     longer = train("--stage", "letters", "--set", "epochs=2")
     assert longer.status == 0
@@ -119,7 +119,7 @@ def test_a_stage_with_more_epochs_goes_on(train, recipe):
     assert load_checkpoint(recipe.parent / "runs" / "letters").epoch == 2
 
 
-def test_mistakes_are_named(train, run, data):
+def test_invalid_recipes_are_refused(train, run, data):
     unknown = train("--stage", "peices")
     assert unknown.status == 2
     assert "no stage 'peices' (did you mean 'pieces'?)" in unknown.err

@@ -14,8 +14,8 @@ SAMPLES = Path(__file__).parents[2] / "audio_samples"
 
 
 @pytest.fixture
-def talks(tmp_path):
-    folder = tmp_path / "talks"
+def recordings(tmp_path):
+    folder = tmp_path / "recordings"
     folder.mkdir()
     random = np.random.default_rng(0)
     for name, rate, seconds in (
@@ -27,30 +27,30 @@ def talks(tmp_path):
     return folder
 
 
-def test_one_recording_gives_its_text_alone(run, model, talks):
-    result = run("transcribe", "--model", model, talks / "a.wav")
+def test_a_single_recording_prints_only_its_text(run, model, recordings):
+    result = run("transcribe", "--model", model, recordings / "a.wav")
     assert (result.status, result.err) == (0, "")
     assert result.out.strip()
     assert result.out == result.out.lower()
     assert "#" not in result.out
 
 
-def test_several_are_named(run, model, talks):
-    result = run("transcribe", "--model", model, talks)
+def test_several_recordings_are_printed_with_their_names(run, model, recordings):
+    result = run("transcribe", "--model", model, recordings)
     assert result.status == 0
     named = [line for line in result.out.splitlines() if line.startswith("#")]
-    assert named == [f"# {talks / name}" for name in ("a.wav", "b.flac", "b.wav")]
+    assert named == [f"# {recordings / name}" for name in ("a.wav", "b.flac", "b.wav")]
 
 
 @pytest.mark.parametrize("form", ["srt", "vtt", "json", "tsv", "ctm", "TextGrid"])
-def test_every_format(run, model, talks, form):
+def test_every_format_is_printed(run, model, recordings, form):
     starts = {"srt": "1\n", "vtt": "WEBVTT", "json": "{", "tsv": "start\t", "ctm": "a 1 "}
-    result = run("transcribe", "--model", model, "--format", form, talks / "a.wav")
+    result = run("transcribe", "--model", model, "--format", form, recordings / "a.wav")
     assert result.status == 0
     assert result.out.startswith(starts.get(form, "File type"))
 
 
-def test_several_formats_into_a_folder(run, model, talks, tmp_path):
+def test_several_formats_are_written_to_a_folder(run, model, recordings, tmp_path):
     out = tmp_path / "new" / "out"
     result = run(
         "transcribe",
@@ -62,7 +62,7 @@ def test_several_formats_into_a_folder(run, model, talks, tmp_path):
         "json",
         "--output-dir",
         out,
-        talks,
+        recordings,
     )
     assert (result.status, result.out) == (0, "")
     names = {path.name for path in out.iterdir()}
@@ -72,15 +72,17 @@ def test_several_formats_into_a_folder(run, model, talks, tmp_path):
 
 
 @pytest.mark.parametrize("options", [["--jobs", "2"], ["--batch-size", "3"]])
-def test_side_by_side_is_one_by_one(run, model, talks, options):
-    alone = run("transcribe", "--model", model, "--format", "json", talks)
-    together = run("transcribe", "--model", model, "--format", "json", *options, talks)
+def test_jobs_and_batches_give_the_same_output(run, model, recordings, options):
+    alone = run("transcribe", "--model", model, "--format", "json", recordings)
+    together = run("transcribe", "--model", model, "--format", "json", *options, recordings)
     assert together == alone
 
 
-def test_options_change_something(run, model, talks):
+def test_options_change_the_output(run, model, recordings):
     def out(*options):
-        result = run("transcribe", "--model", model, "--format", "json", *options, talks / "b.wav")
+        result = run(
+            "transcribe", "--model", model, "--format", "json", *options, recordings / "b.wav"
+        )
         assert result.status == 0
         return result.out
 
@@ -90,16 +92,16 @@ def test_options_change_something(run, model, talks):
     assert out("--endpoint", "off") == out("--endpoint", "60")
 
 
-def test_a_bad_file_among_good_ones(run, model, talks, bad_inputs):
+def test_a_bad_file_does_not_stop_the_others(run, model, recordings, bad_inputs):
     bad = bad_inputs["text"]
-    result = run("transcribe", "--model", model, talks / "a.wav", bad, talks / "b.wav")
+    result = run("transcribe", "--model", model, recordings / "a.wav", bad, recordings / "b.wav")
     assert result.status == 1
     assert result.out.count("#") == 2
     assert result.err.count("\n") == 1
     assert str(bad) in result.err
 
 
-def test_a_cut_file_is_transcribed_with_a_warning(run, model, tmp_path):
+def test_a_truncated_file_is_transcribed_with_a_warning(run, model, tmp_path):
     noise = np.random.default_rng(0).standard_normal(64_000) * 0.1
     soundfile.write(tmp_path / "cut.flac", noise, 16_000)
     data = (tmp_path / "cut.flac").read_bytes()
@@ -110,28 +112,30 @@ def test_a_cut_file_is_transcribed_with_a_warning(run, model, tmp_path):
     assert "ends early" in result.err
 
 
-def test_a_header_alone_is_an_empty_transcript(run, model, tmp_path):
+def test_a_header_without_samples_is_an_empty_transcript(run, model, tmp_path):
     soundfile.write(tmp_path / "empty.wav", np.zeros(0), 16_000)
     result = run("transcribe", "--model", model, tmp_path / "empty.wav")
     assert (result.status, result.out, result.err) == (0, "", "")
 
 
-def test_version(run):
+def test_version_is_printed(run):
     assert run("--version").out == f"asr-gru, version {asr_gru.__version__}\n"
 
 
-def test_as_a_program(model, talks):
+def test_the_module_can_be_run(model, recordings):
     command = [sys.executable, "-X", "importtime", "-m", "asr_gru", "--debug", "transcribe"]
     command += ["--model", model]
     command += ["--model", model]
-    done = subprocess.run([*command, talks / "a.wav"], capture_output=True, text=True, check=True)
+    done = subprocess.run(
+        [*command, recordings / "a.wav"], capture_output=True, text=True, check=True
+    )
     assert done.stdout.strip()
     modules = {line.rpartition("|")[2].strip() for line in done.stderr.splitlines()}
     assert "onnxruntime" in modules
     assert not modules & {"torch", "sounddevice", "sentencepiece", "rich"}
 
 
-def test_phones_and_words_of_one_model(run, word_model, tmp_path):
+def test_a_model_prints_words_or_phones(run, word_model, tmp_path):
     rng = np.random.default_rng(1)
     soundfile.write(tmp_path / "noise.wav", rng.standard_normal(48_000) * 0.1, 16_000)
     words = run("transcribe", "--model", word_model, tmp_path / "noise.wav")
@@ -146,7 +150,7 @@ def test_phones_and_words_of_one_model(run, word_model, tmp_path):
 
 
 @pytest.mark.parametrize("jobs", [1, 2])
-def test_written(run, jobs):
+def test_written_prints_numbers_in_digits(run, jobs):
     names = [SAMPLES / "read.flac", SAMPLES / "lights.opus"][:jobs]
     command = ("transcribe", "--jobs", jobs, *names)
     plain, written = run(*command), run(*command, "--written")
@@ -158,7 +162,7 @@ def test_written(run, jobs):
     assert (found["text"], found["written"]) == (lines[0], told[0])
 
 
-def test_written_phones_are_refused(run):
+def test_phones_in_written_form_are_refused(run):
     result = run("transcribe", "--phones", "--written", SAMPLES / "read.flac")
     assert result.status == 2
     assert result.err == "asr-gru: --phones prints what was spoken; leave --written out\n"

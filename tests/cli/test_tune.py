@@ -29,7 +29,7 @@ def test_tune_prints_each_setting_and_writes_the_best(run, word_model, tmp_path,
     tried = run("tune", folder, list_of_noise, "--rounds", "1", "--dry-run")
     assert tried.status == 0, tried.err
     assert words_of(folder) == before
-    start = ("--set", "word_bonus=8")  # invents words
+    start = ("--set", "word_bonus=8")  # recognises words that are not there
     tuned = run("tune", folder, list_of_noise, "--rounds", "1", "--limit", "3", *start)
     lines = tuned.out.splitlines()
     assert lines[0].split() == [
@@ -46,7 +46,7 @@ def test_tune_prints_each_setting_and_writes_the_best(run, word_model, tmp_path,
     assert run("transcribe", "--model", folder, tmp_path / "0.wav").status == 0
 
 
-def test_tuning_starts_from_given_values(run, word_model, tmp_path, list_of_noise):
+def test_set_gives_initial_values(run, word_model, tmp_path, list_of_noise):
     folder = tmp_path / "model"
     shutil.copytree(word_model, folder)
     start = ("--set", "blank_skip=0.8", "--set", "width=40", "--set", "blank_bias=3.5")
@@ -67,14 +67,14 @@ def test_tuning_starts_from_given_values(run, word_model, tmp_path, list_of_nois
         ("beam=nan", "beam"),
     ],
 )
-def test_impossible_values_are_refused(run, word_model, list_of_noise, setting, message):
+def test_invalid_values_are_refused(run, word_model, list_of_noise, setting, message):
     refused = run("tune", word_model, list_of_noise, "--set", setting)
     assert refused.status == 2
     assert message in refused.err
     assert refused.err.count("\n") == 1
 
 
-def test_a_model_without_words_is_refused(run, model, list_of_noise):
+def test_a_model_without_a_lexicon_is_refused(run, model, list_of_noise):
     refused = run("tune", model, list_of_noise)
     assert refused.status == 1
     assert "--lexicon" in refused.err
@@ -96,7 +96,7 @@ def test_confidences_are_fitted_and_written(run, tmp_path):
     assert shown == pytest.approx(written, rel=1e-3)
 
 
-def test_confidences_need_right_and_wrong_words(run, word_model, list_of_noise):
+def test_confidences_need_correct_and_wrong_words(run, word_model, list_of_noise):
     result = run("tune", word_model, list_of_noise, "--confidence")
     assert result.status == 1
     assert "right and wrong" in result.err

@@ -1,4 +1,4 @@
-"""A recording that cannot be used is named and left out, and the command goes on without it."""
+"""Unusable recordings are named and left out, and the command continues."""
 
 import json
 import shutil
@@ -14,7 +14,7 @@ BROKEN = ("cut off.wav", "text.flac", "not numbers.wav", "after the end.wav", "e
 
 @pytest.fixture
 def partly_broken(data):
-    """Twelve recordings, and five that cannot be used, in ``list.tsv`` beside ``tiny.toml``."""
+    """``tiny.toml``, and ``list.tsv`` with twelve recordings and five unusable ones."""
     (data / "cut off.wav").write_bytes(b"RIFF\x24\x00\x00\x00WAVEfm")
     (data / "text.flac").write_text("this is not audio at all\n" * 20)
     soundfile.write(data / "not numbers.wav", np.full(RATE, np.nan), RATE, "FLOAT")
@@ -33,11 +33,11 @@ def partly_broken(data):
 
 
 def named(text: str) -> list[str]:
-    """Return which of the broken recordings a command has named, once each."""
+    """Return the broken recordings that a command has named, and check that each is named once."""
     return [name for name in BROKEN if sum(name in line for line in text.splitlines()) == 1]
 
 
-def test_training_and_evaluation_go_on(run, partly_broken, monkeypatch):
+def test_training_and_evaluation_continue(run, partly_broken, monkeypatch):
     monkeypatch.chdir(partly_broken)
     Path("clean.tsv").write_text("path\ttext\n0.wav\ta b\n")
     noise = Path("noise")
@@ -65,7 +65,7 @@ def test_training_and_evaluation_go_on(run, partly_broken, monkeypatch):
     assert len(result["unreadable"]) == len(BROKEN)
 
 
-def test_a_validation_set_that_cannot_be_read_at_all_is_refused(run, data):
+def test_a_validation_set_without_readable_recordings_is_refused(run, data):
     (data / "broken.wav").write_bytes(b"RIFF")
     (data / "dev.tsv").write_text("path\ttext\nbroken.wav\ta b\n")
     changed = 'data.validation=["dev.tsv"]'
@@ -77,7 +77,7 @@ def test_a_validation_set_that_cannot_be_read_at_all_is_refused(run, data):
 
 
 @pytest.mark.parametrize("kind", ["parameters", "confidence"])
-def test_tuning_goes_on(run, word_model, partly_broken, kind, tmp_path):
+def test_tuning_continues(run, word_model, partly_broken, kind, tmp_path):
     folder = tmp_path / "model"
     shutil.copytree(word_model, folder)
     options = ("--rounds", "1") if kind == "parameters" else ("--confidence", "--dry-run")
@@ -87,7 +87,7 @@ def test_tuning_goes_on(run, word_model, partly_broken, kind, tmp_path):
         assert result.status == 0, result.err
 
 
-def test_a_list_of_nothing_but_broken_recordings_is_refused(run, word_model, model, data):
+def test_a_manifest_without_readable_recordings_is_refused(run, word_model, model, data):
     (data / "broken.wav").write_bytes(b"RIFF")
     (data / "dev.tsv").write_text("path\ttext\nbroken.wav\ta b\n")
     for result in (
@@ -98,7 +98,7 @@ def test_a_list_of_nothing_but_broken_recordings_is_refused(run, word_model, mod
         assert "no recording of the manifest can be read" in result.err.splitlines()[-1]
 
 
-def test_alignment_of_a_list_goes_on(run, partly_broken, tmp_path):
+def test_corpus_alignment_continues(run, partly_broken, tmp_path):
     for name in partly_broken.glob("[0-9]*.wav"):
         name.unlink()
     (partly_broken / "list.tsv").write_text(
@@ -120,7 +120,7 @@ def test_alignment_of_a_list_goes_on(run, partly_broken, tmp_path):
     assert 0 < max(ends) < 1.6
 
 
-def test_conversion_goes_on(run, partly_broken):
+def test_conversion_continues(run, partly_broken):
     out = partly_broken / "out.jsonl"
     result = run("convert-manifest", partly_broken / "list.tsv", out)
     assert result.status == 1

@@ -1,4 +1,4 @@
-"""Manifests of other toolkits: what is read of them, and what is refused."""
+"""Manifests of other toolkits, valid and invalid."""
 
 import gzip
 import json
@@ -53,7 +53,7 @@ def cut(**changes):
     } | changes  # fmt: skip
 
 
-def test_nemo(tmp_path):
+def test_nemo_manifests_are_read(tmp_path):
     path = write_lines(
         tmp_path / "train.json",
         {"audio_filepath": "a.wav", "duration": 1.5, "text": "hello", "lang": "en", "speaker": 7},
@@ -74,13 +74,13 @@ def test_each_supervision_of_a_cut_is_an_utterance(tmp_path):
     ]
 
 
-def test_a_cut_of_a_whole_recording_is_no_segment(tmp_path):
+def test_a_cut_of_a_whole_recording_is_not_a_segment(tmp_path):
     said = [{"start": 0.0, "duration": 60.0, "text": "all of it"}]
     path = write_lines(tmp_path / "cuts.jsonl", cut(start=0.0, duration=60.0, supervisions=said))
     assert read_manifest(path) == [Utterance(tmp_path / "talk.wav", "all of it", 60.0)]
 
 
-def test_supervisions_have_their_recordings_beside_them(tmp_path):
+def test_recordings_of_supervisions_are_read_from_the_file_beside_them(tmp_path):
     whole = cut()
     write_lines(tmp_path / "my_recordings_dev.jsonl.gz", whole["recording"])
     path = write_lines(tmp_path / "my_supervisions_dev.jsonl.gz", *whole["supervisions"])
@@ -122,14 +122,14 @@ SOURCE = {"id": "r", "duration": 60.0}
         ),
     ],
 )
-def test_json_that_cannot_be_used_is_named(tmp_path, line, named):
+def test_unusable_json_is_refused_with_its_line(tmp_path, line, named):
     path = write_lines(tmp_path / "list.jsonl", line)
     with pytest.raises(DataError, match=named):
         read_manifest(path)
     assert not (tmp_path / "hacked").exists()
 
 
-def test_damaged_gzip_is_named(tmp_path):
+def test_damaged_gzip_is_refused_with_its_name(tmp_path):
     (tmp_path / "a.jsonl.gz").write_bytes(b"not gzip")
     whole = write_lines(tmp_path / "b.jsonl.gz", cut()).read_bytes()
     (tmp_path / "c.jsonl.gz").write_bytes(whole[: len(whole) // 2])
@@ -184,7 +184,7 @@ def test_kaldi_without_segments(kaldi):
         ("segments", ["u1 r1 nan 1", "u2 r1 0 1", "u3 r2 0 1"], "'nan'"),
     ],
 )
-def test_kaldi_that_cannot_be_used_is_named(kaldi, monkeypatch, file, lines, named):
+def test_unusable_kaldi_directories_are_refused(kaldi, monkeypatch, file, lines, named):
     monkeypatch.chdir(kaldi)
     write_lines(kaldi / file, *lines)
     with pytest.raises(DataError, match=named):
@@ -192,7 +192,7 @@ def test_kaldi_that_cannot_be_used_is_named(kaldi, monkeypatch, file, lines, nam
     assert not (kaldi / "hacked").exists()
 
 
-def test_librispeech_tree(tmp_path):
+def test_librispeech_folders_are_read(tmp_path):
     part = tmp_path / "LibriSpeech" / "dev-clean"
     write_lines(part / "84" / "121" / "84-121.trans.txt", "84-121-0000 GO ON", "84-121-0001 YES")
     first, _ = read_manifest(part)
@@ -209,7 +209,7 @@ def test_librispeech_tree(tmp_path):
         read_manifest(part)
 
 
-def test_common_voice(tmp_path):
+def test_common_voice_lists_are_read(tmp_path):
     path = write_lines(
         tmp_path / "en" / "train.tsv",
         "client_id\tpath\tsentence_id\tsentence\tup_votes\tlocale",
@@ -232,7 +232,7 @@ def test_common_voice(tmp_path):
             read_manifest(path)
 
 
-def test_a_folder_that_is_no_corpus_is_refused(tmp_path):
+def test_a_folder_that_is_not_a_corpus_is_refused(tmp_path):
     with pytest.raises(DataError, match="neither a Kaldi data directory"):
         read_manifest(tmp_path)
     (tmp_path / "train.tsv").touch()
@@ -240,7 +240,7 @@ def test_a_folder_that_is_no_corpus_is_refused(tmp_path):
         read_manifest(tmp_path)
 
 
-def test_a_table_holds_segments(tmp_path):
+def test_tables_can_have_segments(tmp_path):
     said = [
         Utterance(tmp_path / "a.wav", "x", 1.25, start_s=0.0),
         Utterance(tmp_path / "a.wav", "y", 2.125, "s", start_s=3_600.125),
@@ -255,7 +255,7 @@ def test_a_table_holds_segments(tmp_path):
         read_manifest(tmp_path / "no.tsv")
 
 
-def test_a_path_outside_of_the_folder_is_refused(tmp_path):
+def test_paths_outside_the_folder_are_refused(tmp_path):
     write_lines(tmp_path / "list.tsv", "path\ttext", "../a.wav\thi")
     with pytest.raises(DataError, match="outside"):
         read_manifest(tmp_path / "list.tsv")
@@ -279,18 +279,18 @@ def test_manifests_have_distinct_names(tmp_path):
 
 @pytest.mark.parametrize("name", ["a.wav", "a.flac", "a.ogg", "a.mp3"])
 @pytest.mark.parametrize("rate", [RATE, 22_050])
-def test_a_segment_is_that_part_of_the_recording(tmp_path, name, rate):
+def test_segments_are_read_from_their_part_of_the_recording(tmp_path, name, rate):
     chirp = np.sin(np.cumsum(np.linspace(0.02, 0.6, 4 * rate))) * 0.5
     soundfile.write(tmp_path / name, chirp, rate)
     whole = load_audio(Utterance(tmp_path / name, ""), RATE)
     part = load_audio(Utterance(tmp_path / name, "", 1.5, start_s=1.2), RATE)
     assert len(part) == pytest.approx(1.5 * RATE, abs=1)
     expected = whole[round(1.2 * RATE) :][: len(part)]
-    middle = slice(RATE // 10, -RATE // 10)  # the resampler has other samples to look at
+    middle = slice(RATE // 10, -RATE // 10)  # the resampler's filter sees other samples
     assert np.abs(part - expected)[middle].max() < 0.02
 
 
-def test_a_segment_at_the_end_is_shorter_and_one_after_it_an_error(tmp_path):
+def test_a_segment_past_the_end_is_shortened_or_refused(tmp_path):
     soundfile.write(tmp_path / "a.wav", np.zeros(2 * RATE), RATE)
     assert len(load_audio(Utterance(tmp_path / "a.wav", "", 3.0, start_s=1.5), RATE)) == RATE // 2
     for start_s in (2.0, 5.0):

@@ -12,13 +12,13 @@ def write(tmp_path, text):
     return path
 
 
-def test_what_is_written_is_read(tmp_path):
+def test_written_manifests_are_read_back(tmp_path):
     said = [Utterance(tmp_path / "a" / "b.wav", 'the "cat"', 1.5, "s1", "mine", 'The "cat".')]
     write_manifest(tmp_path / "list.tsv", said)
     assert read_manifest(tmp_path / "list.tsv") == said
 
 
-def test_columns_in_any_order_and_foreign_ones(tmp_path):
+def test_columns_may_be_in_any_order_and_unknown_ones_are_ignored(tmp_path):
     path = write(tmp_path, "text\tcolour\tpath\r\nhello\tred\tx.wav\r\n")
     (utterance,) = read_manifest(path)
     assert (utterance.text, utterance.path) == ("hello", tmp_path / "x.wav")
@@ -38,17 +38,17 @@ def test_columns_in_any_order_and_foreign_ones(tmp_path):
         (b"path\ttext\nx.wav\t\xff\n", "UTF-8"),
         ("path\ttext\ttext\nx.wav\thi\tho\n", "two columns 'text'"),
         ("path\ttext\nx.wav\t" + "x" * 1_500_000 + "\n", ":2: longer"),
-        # cut at the bound, its rest would pass for a line of its own
+        # if cut at the limit, the rest would be read as another line
         ("path\ttext\nx.wav\t" + "x" * 999_994 + "y.wav\thi\n", ":2: longer"),
         ("path\ttext\t" + "x" * 1_500_000 + "\nx.wav\thi\tho\n", ":1: longer"),
     ],
 )
-def test_what_is_wrong_is_named(tmp_path, text, named):
+def test_invalid_manifests_are_refused_with_the_line(tmp_path, text, named):
     with pytest.raises(DataError, match=named):
         read_manifest(write(tmp_path, text))
 
 
-def test_a_missing_manifest_is_named(tmp_path):
+def test_a_missing_manifest_is_refused(tmp_path):
     with pytest.raises(DataError, match=r"none\.tsv"):
         read_manifest(tmp_path / "none.tsv")
 
@@ -59,18 +59,18 @@ def test_missing_recordings_are_named_and_counted(tmp_path):
         check_files(read_manifest(path))
 
 
-def test_a_byte_order_mark_is_passed_over(tmp_path):
+def test_a_byte_order_mark_is_skipped(tmp_path):
     (utterance,) = read_manifest(write(tmp_path, "\ufeffpath\ttext\nx.wav\thi\n"))
     assert utterance.text == "hi"
 
 
-def test_an_impossible_name_is_a_missing_recording(tmp_path):
+def test_an_invalid_file_name_is_a_missing_recording(tmp_path):
     path = write(tmp_path, f"path\ttext\n{'a' * 5_000}\thi\n")
     with pytest.raises(DataError, match="not there"):
         check_files(read_manifest(path))
 
 
-def test_paths_from_here_are_found_from_a_manifest_elsewhere(tmp_path, monkeypatch):
+def test_relative_paths_are_rewritten_for_a_manifest_elsewhere(tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     (tmp_path / "clips").mkdir()
     (tmp_path / "clips" / "a.wav").touch()

@@ -17,7 +17,7 @@ def log_softmax(scores: np.ndarray) -> np.ndarray:
 
 @pytest.fixture(scope="session")
 def random_rows() -> Callable[..., np.ndarray]:
-    """Rows of log-probabilities whose sharpness varies from frame to frame."""
+    """Return a function for log-probabilities whose entropy varies from frame to frame."""
 
     def make(seed: int, frames: int, tokens: int, sharpness: float = 2.0) -> np.ndarray:
         rng = np.random.default_rng(seed)
@@ -29,7 +29,7 @@ def random_rows() -> Callable[..., np.ndarray]:
 
 @pytest.fixture(scope="session")
 def exhaustive() -> Callable[..., dict[tuple[int, ...], float]]:
-    """The log-probability of every text, summed over every path by brute force."""
+    """Return the log-probability of every text, summed over all paths by brute force."""
 
     def sum_up(rows: np.ndarray, gain: Callable[[tuple[int, ...]], float] | None = None) -> Any:
         total: defaultdict[tuple[int, ...], float] = defaultdict(lambda: -math.inf)

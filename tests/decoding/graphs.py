@@ -1,4 +1,4 @@
-"""Small graphs, and the same search by brute force."""
+"""Small word graphs, and a brute-force search of them."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ def spoken(words: list[str]) -> PronunciationTable:
 
 
 def loop() -> WordGraph:
-    """Any number of "a" or "b", weighted, and then "cab"; an arc into the start, two ways to it."""
+    """Any number of weighted "a" or "b", then "cab"; two arcs lead back to the start."""
     words = ["a", "b", "cab"]
     return WordGraph(
         words,
@@ -49,13 +49,13 @@ def graph_search(graph: WordGraph | None = None, **parameters: float) -> GraphSe
 
 
 def exact_search(graph: WordGraph | None = None, **parameters: float) -> GraphSearch:
-    """A search that drops nothing and knows no stray phones."""
+    """Return a search without pruning and without stray phones."""
     everything = {"beam": 1e4, "width": 1_000_000, "blank_skip": 1, "phone_floor": 0, "stray": 1e4}
     return graph_search(graph, **{**everything, **parameters})
 
 
 def sentences(graph: WordGraph, longest: int) -> Iterator[tuple[tuple[str, ...], float]]:
-    """Yield all word sequences of up to so many words, each with its weight."""
+    """Yield all word sequences up to a number of words, with their weights."""
     paths: list[tuple[int, tuple[str, ...], float]] = [(0, (), 0.0)]
     for _ in range(longest):
         paths = [
@@ -74,7 +74,7 @@ def sentences(graph: WordGraph, longest: int) -> Iterator[tuple[tuple[str, ...],
 def brute_force(
     rows: np.ndarray, graph: WordGraph, parameters: GraphSearchParameters
 ) -> tuple[dict[tuple[str, ...], float], float]:
-    """The best score of every sentence over its pronunciations and alignments, and of the loop."""
+    """Return the best score of every sentence over all alignments, and that of the loop."""
     acoustic: dict[tuple[int, ...], float] = {}
     for path in itertools.product(range(rows.shape[1]), repeat=len(rows)):
         phones = tuple(token for token, _ in itertools.groupby(path) if token)
@@ -99,7 +99,7 @@ def slow_search(
     words_end: set[int],
     parameters: GraphSearchParameters,
 ) -> float:
-    """The best alignment of some phones with stray ones between words, frame by frame."""
+    """Return the score of the best alignment of phones, with stray phones between words."""
     states = {(0, True): 0.0}
     for row in rows.astype(float):
         row = np.maximum(row, math.log(parameters.phone_floor))

@@ -24,14 +24,14 @@ from tests.decoding.words import Bigrams, brute_force, exact_search
 TOKENS = PhoneTokenizer(["AA", "B", "K"])
 
 
-def said(text, *, at=(), each=1.0):
+def spoken_words(text, *, at=(), each=1.0):
     """Return words of one second each, or at the given times."""
     words = text.split()
     times = at or [(each * place, each * (place + 1)) for place in range(len(words))]
     return tuple(Word(w, start, end, 0.5) for w, (start, end) in zip(words, times, strict=True))
 
 
-def shown(places):
+def texts_and_probabilities(places):
     return [[(one.text, pytest.approx(one.probability)) for one in place] for place in places]
 
 
@@ -70,8 +70,8 @@ def test_alternatives_are_the_n_best_of_an_exhaustive_search(random_rows, seed, 
         assert [*own.values()] == sorted(own.values(), reverse=True)
 
 
-def most(best, words):
-    """The most that any alignment gains, by trying all of them."""
+def max_gain(best, words):
+    """The largest gain of any alignment, found by trying all of them."""
     if not best or not words:
         return 0.0
     one, other = best[-1], words[-1]
@@ -79,8 +79,8 @@ def most(best, words):
     pair = -math.inf
     if common > 0:
         whole = max(one.end_s, other.end_s) - min(one.start_s, other.start_s)
-        pair = most(best[:-1], words[:-1]) + common / whole + (one.text == other.text)
-    return max(pair, most(best[:-1], words), most(best, words[:-1]))
+        pair = max_gain(best[:-1], words[:-1]) + common / whole + (one.text == other.text)
+    return max(pair, max_gain(best[:-1], words), max_gain(best, words[:-1]))
 
 
 TIMES = st.lists(st.tuples(st.integers(0, 3), st.integers(1, 4)), max_size=5)
@@ -97,7 +97,7 @@ def placed(pauses, seed):
 
 @settings(max_examples=150, deadline=None)
 @given(TIMES, TIMES, st.integers(0, 9))
-def test_no_other_alignment_has_more_in_common(first, second, seed):
+def test_the_alignment_of_hypotheses_has_the_most_words_in_common(first, second, seed):
     best, words = placed(first, 0), placed(second, seed)
     places = word_alternatives([best, words], [0.75, 0.25])
     assert len(places) == len(best)
@@ -110,53 +110,59 @@ def test_no_other_alignment_has_more_in_common(first, second, seed):
     at = [words.index(one) for one in pairs if one is not None]
     assert at == sorted(set(at))
     gained = sum(alternatives._gain(a, b) for a, b in zip(best, pairs, strict=True) if b)
-    assert gained == pytest.approx(most(best, words))
+    assert gained == pytest.approx(max_gain(best, words))
 
 
-def test_words_compete_at_their_place():
-    hypotheses = [said("see the cat"), said("see a cat"), said("sea the cat")]
-    assert shown(word_alternatives(hypotheses, [0.5, 0.3, 0.2])) == [
+def test_words_compete_with_words_at_the_same_time():
+    hypotheses = [
+        spoken_words("see the cat"),
+        spoken_words("see a cat"),
+        spoken_words("sea the cat"),
+    ]
+    assert texts_and_probabilities(word_alternatives(hypotheses, [0.5, 0.3, 0.2])) == [
         [("see", 0.8), ("sea", 0.2)],
         [("the", 0.7), ("a", 0.3)],
         [("cat", 1.0)],
     ]
 
 
-def test_the_likeliest_at_a_place_need_not_be_of_the_best_hypothesis():
-    hypotheses = [said("see cats"), said("sea cat"), said("sea cut")]
-    assert shown(word_alternatives(hypotheses, [0.4, 0.35, 0.25]))[0] == [
+def test_the_likeliest_word_need_not_be_in_the_best_hypothesis():
+    hypotheses = [spoken_words("see cats"), spoken_words("sea cat"), spoken_words("sea cut")]
+    assert texts_and_probabilities(word_alternatives(hypotheses, [0.4, 0.35, 0.25]))[0] == [
         ("sea", 0.6),
         ("see", 0.4),
     ]
 
 
-def test_time_decides_which_of_equal_words_pair():
-    late = said("no", at=[(2.1, 2.9)])
-    assert shown(word_alternatives([said("no no no"), late], [0.6, 0.4])) == [
+def test_equal_words_are_paired_by_time():
+    late = spoken_words("no", at=[(2.1, 2.9)])
+    assert texts_and_probabilities(
+        word_alternatives([spoken_words("no no no"), late], [0.6, 0.4])
+    ) == [
         [("no", 0.6), ("", 0.4)],
         [("no", 0.6), ("", 0.4)],
         [("no", 1.0)],
     ]
 
 
-def test_no_word_at_a_place_and_words_at_no_place():
+def test_inserted_and_deleted_words_are_alternatives():
     hypotheses = [
-        said("big cat", at=[(0, 1), (2, 3)]),
-        said("cat", at=[(2, 3)]),
-        said("big old cat", at=[(0, 1), (1, 2), (2, 3)]),
+        spoken_words("big cat", at=[(0, 1), (2, 3)]),
+        spoken_words("cat", at=[(2, 3)]),
+        spoken_words("big old cat", at=[(0, 1), (1, 2), (2, 3)]),
         (),
     ]
-    assert shown(word_alternatives(hypotheses, [0.4, 0.3, 0.2, 0.1])) == [
+    assert texts_and_probabilities(word_alternatives(hypotheses, [0.4, 0.3, 0.2, 0.1])) == [
         [("big", 0.6), ("", 0.4)],
         [("cat", 0.9), ("", 0.1)],
     ]
 
 
-def test_probabilities_of_scores_far_apart():
+def test_probabilities_of_distant_scores_are_finite():
     assert probabilities([-1e6, -1e6 - math.log(3), -1e9]) == pytest.approx([0.75, 0.25, 0.0])
 
 
-def test_texts_differ_though_a_decoder_has_the_same_twice(random_rows):
+def test_texts_are_distinct_even_if_a_decoder_repeats_one(random_rows):
     """With and without a space at the end a text is the same."""
     tokens, decoder = CharacterTokenizer(" ab"), BeamDecoder(30)
     (state,) = decoder.advance([decoder.start()], [random_rows(3, 12, 4, 2.0)])
@@ -171,14 +177,14 @@ def test_texts_differ_though_a_decoder_has_the_same_twice(random_rows):
 
 
 @pytest.mark.parametrize("count", [0, -1, 21, True, 2.0, "3", [1]])
-def test_counts_that_cannot_be(count):
+def test_invalid_counts_are_refused(count):
     with pytest.raises(ConfigError, match=r"^alternatives is .*; give 1 to 20$"):
         check_alternatives(count)
 
 
-def test_counts_that_can_be():
+def test_valid_counts_are_accepted():
     assert [check_alternatives(n) for n in (None, 1, np.int64(20))] == [None, 1, 20]
 
 
-def test_alternatives_as_json():
+def test_alternatives_are_converted_to_json():
     assert WordAlternative("a", 0.12345).to_dict() == {"text": "a", "probability": 0.123}

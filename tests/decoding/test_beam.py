@@ -47,7 +47,7 @@ class Bigrams:
 @settings(max_examples=60, deadline=None)
 @given(st.integers(0, 10_000), st.sampled_from([(1, 3), (3, 2), (4, 3), (5, 3), (4, 4)]))
 def test_equals_exhaustive_enumeration(random_rows, exhaustive, seed, size):
-    """Promise 5: probabilities and n-best order."""
+    """Probabilities and n-best order."""
     rows = random_rows(seed, *size)
     expected = exhaustive(rows)
     found = decode(full(), rows)
@@ -63,7 +63,6 @@ def test_equals_exhaustive_enumeration(random_rows, exhaustive, seed, size):
 def test_equals_exhaustive_enumeration_with_a_language_model(
     random_rows, exhaustive, seed, weight, bonus
 ):
-    """Promise 5."""
     rows, model = random_rows(seed, 4, 4), Bigrams(4)
     expected = exhaustive(rows, lambda text: weight * model.text(text) + bonus * len(text))
     decoder = full(Fusion(model, weight, bonus))
@@ -77,8 +76,8 @@ def test_equals_exhaustive_enumeration_with_a_language_model(
 
 @settings(max_examples=60, deadline=None)
 @given(st.integers(0, 10_000), st.lists(st.integers(0, 6), max_size=6), st.integers(1, 8))
-def test_cuts_do_not_matter(random_rows, seed, cuts, width):
-    """Promise 2: equal to the last bit, and a beam that was used stays as it was."""
+def test_chunking_does_not_change_results(random_rows, seed, cuts, width):
+    """Results are bit-identical, and the given state is not modified."""
     rows = random_rows(seed, sum(cuts), 4, 6.0)
     decoder = BeamDecoder(width, blank_threshold=0.6, fusion=Fusion(Bigrams(4)))
     whole = decode(decoder, rows)
@@ -92,7 +91,7 @@ def test_cuts_do_not_matter(random_rows, seed, cuts, width):
 @settings(max_examples=60, deadline=None)
 @given(st.integers(0, 10_000), st.integers(1, 25))
 def test_token_frames_are_an_alignment(random_rows, seed, frames):
-    """Frames rise strictly and carry their tokens' log-probabilities at most."""
+    """Frames increase strictly, and their log-probabilities bound those of the tokens."""
     rows = random_rows(seed, frames, 5, 6.0)
     for hypothesis in decode(BeamDecoder(6), rows):
         assert len(hypothesis.tokens) == len(hypothesis.frames) == len(hypothesis.token_log_probs)
@@ -106,7 +105,7 @@ def test_token_frames_are_an_alignment(random_rows, seed, frames):
 
 @settings(max_examples=60, deadline=None)
 @given(st.integers(0, 10_000), st.integers(1, 20))
-def test_on_clear_rows_it_finds_what_greedy_finds(random_rows, seed, frames):
+def test_it_agrees_with_greedy_decoding_on_certain_frames(random_rows, seed, frames):
     path = np.random.default_rng(seed).integers(0, 4, frames)
     rows = np.log(np.full((frames, 4), 1e-4, np.float32))
     rows[np.arange(frames), path] = np.log(np.float32(0.9997))
@@ -135,7 +134,7 @@ def test_each_option_changes_something(random_rows):
 
 @settings(max_examples=60, deadline=None)
 @given(st.integers(0, 10_000))
-def test_settled_tokens_are_never_altered(random_rows, seed):
+def test_stable_tokens_never_change(random_rows, seed):
     rows = random_rows(seed, 40, 5, 9.0)
     decoder = BeamDecoder(4)
     beam = decoder.start()
@@ -149,7 +148,7 @@ def test_settled_tokens_are_never_altered(random_rows, seed):
         settled = readings[0][:count]
 
 
-def test_settled_is_what_all_readings_share():
+def test_stable_tokens_are_the_common_prefix_of_all_hypotheses():
     rows = np.log(np.array([[0.1, 0.8, 0.1], [0.9, 0.05, 0.05], [0.1, 0.45, 0.45]], np.float32))
     decoder = BeamDecoder(2)
     (beam,) = decoder.advance([decoder.start()], [rows])

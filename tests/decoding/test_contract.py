@@ -1,4 +1,4 @@
-"""What every decoder keeps: one test for all of them."""
+"""The contract that all decoders fulfil."""
 
 from __future__ import annotations
 
@@ -36,7 +36,7 @@ FED = st.tuples(st.integers(0, 10_000), st.lists(st.integers(0, 9), min_size=1, 
 
 
 def read(decoder, state):
-    """Return what a partial is made of."""
+    """Return everything that a partial is made of."""
     (best,) = decoder.best(state)
     words = best.words and [(word.text, word.start, word.stop) for word in best.words]
     return best.tokens, best.frames, best.ends, best.token_log_probs, words, decoder.shown([state])
@@ -45,8 +45,8 @@ def read(decoder, state):
 @pytest.mark.parametrize("name", DECODERS)
 @settings(max_examples=25, deadline=None)
 @given(st.lists(FED, min_size=1, max_size=4))
-def test_decoders_keep_the_contract(random_rows, name, fed):
-    """Promises 2 and 3: neither cuts nor company matter, to the last bit; states are values."""
+def test_decoders_do_not_depend_on_chunking_or_batching(random_rows, name, fed):
+    """Results are bit-identical in chunks and batches, and states are never modified."""
     decoder = DECODERS[name]
     rows = [random_rows(seed, sum(cuts), 4, 6.0) for seed, cuts in fed]
     pieces = [np.split(r, np.cumsum(cuts[:-1])) for r, (_, cuts) in zip(rows, fed, strict=True)]
@@ -92,8 +92,8 @@ def test_decoders_keep_the_contract(random_rows, name, fed):
 
 @pytest.mark.parametrize("keep", [copy.deepcopy, lambda s: pickle.loads(pickle.dumps(s))])  # noqa: S301
 @pytest.mark.parametrize("name", DECODERS)
-def test_states_can_be_pickled_however_long_they_are(random_rows, name, keep):
-    """As long as an hour-long stream without endpoints; recursion would end at a thousand."""
+def test_states_of_any_length_can_be_pickled(random_rows, name, keep):
+    """An hour without endpoints, where recursive pickling would exceed the recursion limit."""
     decoder = DECODERS[name]
     rows = random_rows(1, 6_000, 4, 6.0)
     (state,) = decoder.advance([decoder.start()], [rows[:5_000]])
@@ -105,7 +105,7 @@ def test_states_can_be_pickled_however_long_they_are(random_rows, name, keep):
 
 
 @pytest.mark.parametrize("protocol", [Decoder, TokenModel, WordModel])
-def test_what_lacks_a_method_cannot_be_made(protocol):
+def test_a_decoder_without_a_required_method_cannot_be_instantiated(protocol):
     incomplete = type("Incomplete", (protocol,), {})
     with pytest.raises(TypeError, match="abstract"):
         incomplete()

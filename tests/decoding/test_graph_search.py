@@ -1,4 +1,4 @@
-"""The search of a graph is that of brute force, rejects, and is the same in any company."""
+"""The graph search against brute force; rejection; bit identity in batches."""
 
 from __future__ import annotations
 
@@ -37,7 +37,7 @@ def words_of(hypothesis):
 
 
 def spell(*phones, sure=0.97):
-    """Rows that emit these tokens, one frame each."""
+    """Return log-probabilities of tokens of one frame each."""
     rows = np.full((len(phones), TOKENS), (1 - sure) / (TOKENS - 1))
     rows[np.arange(len(phones)), phones] = sure
     return np.log(rows).astype(np.float32)
@@ -45,7 +45,7 @@ def spell(*phones, sure=0.97):
 
 @settings(max_examples=60)
 @given(**SHORT, rejection=st.floats(0, 4), bias=st.floats(-1, 2))
-def test_phrases_score_as_by_brute_force(random_rows, seed, frames, rejection, bias):
+def test_scores_of_phrases_equal_brute_force(random_rows, seed, frames, rejection, bias):
     rows = random_rows(seed, frames, TOKENS, 5.0)
     decoder = exact_search(rejection=rejection, blank_bias=bias)
     expected, other = brute_force(rows, phrase_graph(PHRASES), decoder.parameters)
@@ -71,7 +71,7 @@ def test_a_graph_with_loops_and_weights_finds_the_best_sentence(random_rows, see
 
 @settings(max_examples=60)
 @given(**SHORT, stray=st.floats(0, 3))
-def test_stray_phones_around_a_phrase(random_rows, seed, frames, stray):
+def test_stray_phones_around_a_phrase_are_skipped_at_a_cost(random_rows, seed, frames, stray):
     rows = random_rows(seed, frames, TOKENS, 5.0)
     decoder = exact_search(stray=stray, rejection=0.5, phone_floor=1e-3)
     ways = {("ab", "b"): ((1, 2, 2), {0, 2, 3}), ("aa",): ((1, 1), {0, 2}), ("b",): ((2,), {0, 1})}
@@ -83,7 +83,7 @@ def test_stray_phones_around_a_phrase(random_rows, seed, frames, stray):
 
 @settings(max_examples=40)
 @given(seed=st.integers(0, 10_000), frames=st.integers(1, 40))
-def test_a_beam_of_no_limit_and_certain_blanks_change_little(random_rows, seed, frames):
+def test_pruning_and_skipped_blanks_change_scores_little(random_rows, seed, frames):
     rows = random_rows(seed, frames, TOKENS, 9.0)
     whole = decode(exact_search(rejection=2.0), rows)[0]
     narrow = decode(exact_search(rejection=2.0, beam=40.0, width=30), rows)[0]
@@ -92,7 +92,7 @@ def test_a_beam_of_no_limit_and_certain_blanks_change_little(random_rows, seed, 
 
 
 @pytest.mark.parametrize("skip", [0.9, 1.0])
-def test_words_and_their_times(skip):
+def test_words_have_their_times(skip):
     decoder = graph_search(blank_skip=skip, blank_bias=0.0)
     rows = spell(0, 1, 1, 2, 0, 0, 2, 0)  # ab b
     (best,) = decode(decoder, rows)
@@ -121,13 +121,13 @@ def test_other_speech_and_silence_are_rejected(phones):
 
 
 def test_rejection_is_a_threshold():
-    rows = spell(1, 0, 3, 0)  # as "a" with a stray c behind
+    rows = spell(1, 0, 3, 0)  # as "a" followed by a stray c
     assert words_of(decode(graph_search(rejection=0.0, stray=2.0), rows)[0]) == ()
     assert words_of(decode(graph_search(rejection=1.5, stray=2.0), rows)[0]) == ("a",)
     assert words_of(decode(graph_search(rejection=0.5, stray=2.0), rows)[0]) == ()
 
 
-def test_silence_behind_other_speech_does_not_bring_a_phrase_back():
+def test_silence_after_other_speech_does_not_revive_a_phrase():
     decoder = graph_search(beam=5.0, rejection=0.5)
     (state,) = decoder.advance([decoder.start()], [spell(3, 0, 3, 0, 3, 0, 3, 0, 3, 0, 3, 0, 3)])
     assert not len(state.tokens.history)
@@ -135,7 +135,7 @@ def test_silence_behind_other_speech_does_not_bring_a_phrase_back():
     assert words_of(decoder.best(decoder.finish(state))[0]) == ()
 
 
-def test_the_matcher_is_asked_at_the_end_alone():
+def test_the_matcher_is_called_only_at_the_end():
     match = Match(phrase="Ab, b!", index=1)
     decoder = GraphSearch(phone_graph(), TOKENS, lambda words: match if words else None)
     (state,) = decoder.advance([decoder.start()], [spell(1, 2, 0, 2)])
@@ -145,7 +145,7 @@ def test_the_matcher_is_asked_at_the_end_alone():
         decoder.advance([decoder.finish(state)], [spell(1)])
 
 
-def test_a_graph_shares_beginnings():
+def test_phrases_share_prefixes_in_the_graph():
     phrases = [("ab", "b"), ("ab", "bc"), ("ab", "a")]
     graph = phone_graph(phrase_graph(phrases))
     # the start; a of "ab", b of "bc", c of "a"; the ends of "ab", "b", "bc", and of "a" in each way
@@ -153,7 +153,7 @@ def test_a_graph_shares_beginnings():
     assert graph.phone[graph.between_words].tolist().count(0) == 1  # the start
 
 
-def test_graphs_that_cannot_be():
+def test_invalid_graphs_are_refused():
     graph = phrase_graph([("b",)])
     none = PronunciationTable(np.array([0, 0]), np.array([0]), np.zeros(0, np.int64))
     with pytest.raises(ModelError, match="without a pronunciation"):

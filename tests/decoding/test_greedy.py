@@ -11,8 +11,7 @@ from asr_gru.decoding import GreedyDecoder
 
 
 @given(st.integers(0, 10_000), st.integers(0, 40), st.integers(2, 5))
-def test_greedy_is_collapse_of_argmax(random_rows, seed, frames, tokens):
-    """Promise 5."""
+def test_greedy_decoding_is_the_collapsed_argmax(random_rows, seed, frames, tokens):
     rows = random_rows(seed, frames, tokens)
     path = rows.argmax(axis=1).tolist()
     runs = [(token, list(run)) for token, run in itertools.groupby(enumerate(path), lambda x: x[1])]
@@ -29,8 +28,8 @@ def test_greedy_is_collapse_of_argmax(random_rows, seed, frames, tokens):
 
 
 @given(st.integers(0, 10_000), st.lists(st.integers(0, 7), max_size=8))
-def test_cuts_do_not_matter(random_rows, seed, cuts):
-    """Promise 2: equal to the last bit, and a beam that was used stays as it was."""
+def test_chunking_does_not_change_results(random_rows, seed, cuts):
+    """Results are bit-identical, and the given state is not modified."""
     rows = random_rows(seed, sum(cuts), 3)
     decoder = GreedyDecoder()
     (whole,) = decoder.advance([decoder.start()], [rows])
@@ -41,7 +40,7 @@ def test_cuts_do_not_matter(random_rows, seed, cuts):
     assert beams[0] == decoder.start()
 
 
-def test_everything_is_settled(random_rows):
+def test_all_tokens_are_stable(random_rows):
     decoder = GreedyDecoder()
     (beam,) = decoder.advance([decoder.start()], [random_rows(1, 30, 4)])
     assert decoder.settled(beam) == len(decoder.best(beam)[0].tokens) > 3

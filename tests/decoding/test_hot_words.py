@@ -1,4 +1,4 @@
-"""Phrases that earn a bonus, and words beside the lexicon, against search by brute force."""
+"""Bonuses of phrases and words outside the lexicon, against brute force."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ from tests.decoding.words import (
 
 FIRST = len(WORDS)
 OWN = {FIRST: ((3, 3), (2, 1, 2)), FIRST + 1: ((1, 2, 2),), 2: ((3,),)}
-"""Two words beside the lexicon, of which one has two pronunciations; one more way to say "b"."""
+"""Hot words with two new words, one of which has two pronunciations, and another one of "b"."""
 WORD = st.integers(0, FIRST + 1)
 PHRASE = st.tuples(st.lists(WORD, min_size=1, max_size=3).map(tuple), st.floats(0.5, 9))
 PHRASES = st.lists(PHRASE, max_size=5).map(tuple)
@@ -34,8 +34,8 @@ def hot_words(phrases, caution=0.0):
     return HotWords(phrases, FIRST, OWN, ("zed", "ox"), caution)
 
 
-def rescored(one, rows, model, decoder, hot):
-    """The score of a hypothesis by its frames: what each word of a phrase lacks is taken off."""
+def score_from_frames(one, rows, model, decoder, hot):
+    """Return the score of a hypothesis from its frames, with bonuses reduced by their fit."""
     path = np.zeros(len(rows), np.int64)
     for token, first, behind in zip(one.tokens, one.frames, one.ends, strict=True):
         path[first:behind] = token
@@ -70,7 +70,7 @@ def rescored(one, rows, model, decoder, hot):
     PHRASES,
 )
 def test_equals_exhaustive_search(random_rows, seed, frames, model, phrases):
-    """The bonus of every phrase of a sentence as often as it occurs, and nothing else."""
+    """Each occurrence of a phrase adds its bonus, and nothing else does."""
     rows, hot = random_rows(seed, frames, 4, 3.0), hot_words(phrases)
     decoder = exact_search(model).with_hot_words(hot)
     expected = brute_force(rows, model, decoder.parameters, hot)
@@ -95,21 +95,22 @@ def test_one_history_finds_the_best_sentence(random_rows, seed, frames, phrases)
 
 @settings(max_examples=100, deadline=None)
 @given(st.integers(0, 10_000), st.integers(1, 5), PHRASES, st.sampled_from([0.1, 0.5, 2.0]))
-def test_a_phrase_earns_less_the_worse_it_fits(random_rows, seed, frames, phrases, caution):
+def test_the_bonus_decreases_with_the_fit_of_a_phrase(random_rows, seed, frames, phrases, caution):
     rows, model = random_rows(seed, frames, 4, 3.0), Bigrams()
     hot = hot_words(phrases, caution)
     decoder = exact_search(model).with_hot_words(hot)
     most = brute_force(rows, model, decoder.parameters, hot)
     for one in decode(decoder, rows, 10_000):
-        assert one.log_prob == pytest.approx(rescored(one, rows, model, decoder, hot), abs=1e-5)
+        assert one.log_prob == pytest.approx(
+            score_from_frames(one, rows, model, decoder, hot), abs=1e-5
+        )
         assert one.log_prob <= most[texts([one])[0]] + 1e-5
 
 
 @settings(max_examples=60, deadline=None)
 @given(PHRASES, st.lists(st.tuples(WORD, st.floats(0, 9)), max_size=12), st.floats(0.1, 3))
-def test_no_bonus_is_reduced_below_nothing(phrases, sentence, caution):
-    """A sentence earns between nothing and its weights; what is charged for a broken phrase comes
-    back."""
+def test_reduced_bonuses_are_never_negative(phrases, sentence, caution):
+    """Bonuses lie between 0 and the weights; advances on unfinished phrases are taken back."""
     hot = hot_words(phrases, caution)
     words = tuple(word for word, _ in sentence)
     state, charged, total = np.zeros(1, np.int64), np.zeros(1), 0.0
@@ -126,7 +127,7 @@ def test_no_bonus_is_reduced_below_nothing(phrases, sentence, caution):
         assert total == pytest.approx(0, abs=1e-9)
 
 
-def test_caution_tells_a_word_that_was_said_from_one_that_was_not():
+def test_caution_rejects_a_poorly_matching_hot_word():
     """ "bc" competes with "b": said clearly it is found, of a trace of its last phone not."""
     rows = np.log(np.full((4, 4), 1e-3, np.float32))
     rows[[0, 2, 3], [2, 0, 0]] = np.log(0.99)
@@ -141,7 +142,7 @@ def test_caution_tells_a_word_that_was_said_from_one_that_was_not():
 
 @settings(max_examples=60, deadline=None)
 @given(PHRASES, st.lists(WORD, max_size=12).map(tuple))
-def test_what_is_given_in_advance_is_taken_back(phrases, sentence):
+def test_advances_on_unfinished_phrases_are_taken_back(phrases, sentence):
     hot = hot_words(phrases)
     state, total = np.zeros(1, np.int64), 0.0
     for end, word in enumerate(sentence, 1):
@@ -153,7 +154,7 @@ def test_what_is_given_in_advance_is_taken_back(phrases, sentence):
     assert hot.pending[0] == 0
 
 
-def test_the_beginning_of_a_phrase_is_given_a_part_of_its_bonus():
+def test_the_beginning_of_a_phrase_gets_part_of_its_bonus():
     hot = HotWords((((1, 2, 3), 9.0), ((2, 5), 4.0)), 10)
     state, gains = np.zeros(1, np.int64), []
     for word in (1, 2, 5, 4):
@@ -174,7 +175,7 @@ def test_the_beginning_of_a_phrase_is_given_a_part_of_its_bonus():
     st.sampled_from([4, 12, 400]),
     st.sampled_from([0.0, 0.7]),
 )
-def test_neither_cuts_nor_company_nor_pickling_matter(
+def test_chunking_batching_and_pickling_do_not_change_results(
     random_rows, streams, phrases, histories, width, caution
 ):
     decoder = tree_search(
@@ -207,7 +208,7 @@ def test_a_list_without_phrases_changes_nothing(random_rows):
 
 
 def test_a_phrase_survives_a_narrow_beam(random_rows):
-    """Its bonus is given phone by phone and word by word, in time for the beam."""
+    """The bonus is advanced phone by phone, before the beam could prune the phrase."""
     phrase = (FIRST, FIRST + 1, 6)
     hot = HotWords(((phrase, 12.0),), FIRST, OWN, ("zed", "ox"))
     found = {True: 0, False: 0}
@@ -227,8 +228,10 @@ def test_a_phrase_survives_a_narrow_beam(random_rows):
 @settings(max_examples=60, deadline=None)
 @example(seed=1606, frames=8, before=(((8,), 2.0), ((8,), 5.0)), after=(), width=5)
 @given(st.integers(0, 10_000), st.integers(1, 20), PHRASES, PHRASES, st.sampled_from([5, 400]))
-def test_other_hot_words_in_mid_sentence(random_rows, seed, frames, before, after, width):
-    """Settled words stay; the final result has the bonuses of the phrases that came later."""
+def test_hot_words_can_be_replaced_within_a_sentence(
+    random_rows, seed, frames, before, after, width
+):
+    """Stable words remain; the final result has the bonuses of the new phrases."""
     plain = tree_search(Bigrams(), width=width)
     old = plain.with_hot_words(hot_words(before, 0.5))
     new = plain.with_hot_words(HotWords(after, FIRST, {FIRST: ((1, 2, 2),)}, ("ox", "zed")))
@@ -264,8 +267,8 @@ def test_adopting_the_same_hot_words_changes_nothing(random_rows):
             assert second.best(second.finish(end), 20) == expected
 
 
-def test_the_state_of_a_phrase_is_no_state_of_the_language_model():
-    """After "ab", the first word of a phrase, the sentence ends as likely as without the phrase."""
+def test_phrase_states_do_not_change_language_model_scores():
+    """After "ab", the first word of a phrase, the sentence end is as probable as without it."""
     rows = np.log(np.full((4, 4), 1e-6, np.float32))
     rows[[0, 1, 2, 3], [1, 0, 2, 0]] = np.log(1 - 3e-6)
     model, hot = Bigrams(), HotWords((((1, 2), 6.0), ((1, 3), 6.0)), FIRST)

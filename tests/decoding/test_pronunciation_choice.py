@@ -1,4 +1,4 @@
-"""The likeliest pronunciations are those of an exhaustive search over all of them."""
+"""The choice of pronunciations against an exhaustive search."""
 
 import itertools
 
@@ -23,7 +23,7 @@ def log_probs(frames: int, seed: int, tokens: int = 4) -> np.ndarray:
 
 
 @given(st.lists(WORD, min_size=1, max_size=3), st.integers(18, 22), st.integers(0, 1000))
-def test_the_choice_is_the_best_of_all(words, frames, seed):
+def test_the_chosen_pronunciations_are_the_likeliest(words, frames, seed):
     scores = log_probs(frames, seed)
     found = align_words(scores, words)
     best = max(
@@ -46,14 +46,14 @@ def test_the_spoken_pronunciation_is_chosen():
     assert collapse(path) == found.tokens
 
 
-def test_no_words_are_all_blank():
+def test_without_words_all_frames_are_blank():
     scores = log_probs(5, 0)
     found = align_words(scores, [])
     assert not found.tokens
     assert found.log_prob == pytest.approx(float(scores[:, 0].sum()))
 
 
-def test_only_ways_that_fit_are_chosen():
+def test_only_pronunciations_that_fit_into_the_frames_are_chosen():
     assert align_words(log_probs(3, 1), [[(1, 1, 1), (2, 2)]]).chosen == [1]
     with pytest.raises(DataError, match="does not fit into 2 frames"):
         align_words(log_probs(2, 1), [[(1, 1, 1), (2, 2)]])
@@ -65,7 +65,7 @@ def test_only_ways_that_fit_are_chosen():
     st.integers(0, 1000),
     st.floats(0.5, 6.0),
 )
-def test_leaving_words_out_is_the_best_of_all_choices(words, frames, seed, cost):
+def test_omitting_optional_words_gives_the_best_score(words, frames, seed, cost):
     scores = log_probs(frames, seed)
     between = np.maximum(scores[:, 0], scores.max(axis=1) - np.float32(1.0))
     costs = [cost * (1 + number) for number in range(len(words))]
@@ -83,7 +83,7 @@ def test_leaving_words_out_is_the_best_of_all_choices(words, frames, seed, cost)
 
 
 def best_path(scores, between, ways, kept):
-    """Go through all paths frame by frame: states are (word, place); a skip needs a pause."""
+    """Return the score of the best path over states (word, position); skips need a pause."""
     states = {("pause", 0): between[0]}
     if kept[:1] == (True,):
         states["token", 0, 0] = scores[0, ways[0][0]]
@@ -124,7 +124,7 @@ def best_path(scores, between, ways, kept):
 
 
 @given(st.integers(0, 200))
-def test_a_band_as_wide_as_all_states_changes_nothing(seed):
+def test_a_band_of_all_states_changes_nothing(seed):
     scores = log_probs(40, seed)
     words = [[(1, 2), (3,)], [(2, 3)], [(1,), (3, 1)], [(2,)]]
     whole = align_words(scores, words, skip_costs=[3.0] * 4)
@@ -134,7 +134,7 @@ def test_a_band_as_wide_as_all_states_changes_nothing(seed):
 
 
 @given(st.lists(TOKEN, min_size=1, max_size=6), st.integers(12, 20), st.integers(0, 1000))
-def test_a_single_pronunciation_is_aligned_as_by_torchaudio(tokens, frames, seed):
+def test_alignment_of_one_pronunciation_agrees_with_torchaudio(tokens, frames, seed):
     torch = pytest.importorskip("torch")
     functional = pytest.importorskip("torchaudio.functional")
     scores = log_probs(frames, seed)

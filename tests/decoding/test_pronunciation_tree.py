@@ -41,7 +41,7 @@ def children_of(tree, node):
 
 
 @given(st.lists(PRONUNCIATION, min_size=1, max_size=40, unique=True))
-def test_the_tree_holds_exactly_the_pronunciations(entries):
+def test_the_tree_contains_exactly_the_pronunciations(entries):
     tree = built(entries)
     held = [
         (int(word), path(tree, node))
@@ -58,7 +58,7 @@ def test_the_tree_holds_exactly_the_pronunciations(entries):
 
 
 @given(st.lists(PRONUNCIATION, min_size=1, max_size=40, unique=True), st.integers(0, 99))
-def test_look_ahead_is_the_best_word_below(entries, seed):
+def test_the_look_ahead_is_the_score_of_the_best_word_below(entries, seed):
     tree = built(entries)
     scores = np.random.default_rng(seed).normal(size=21)
     best = max(scores[word] for word, _ in entries)
@@ -69,7 +69,7 @@ def test_look_ahead_is_the_best_word_below(entries, seed):
 
 
 @given(st.lists(PRONUNCIATION, min_size=1, max_size=40, unique=True), st.integers(0, 99))
-def test_the_likeliest_nodes_come_first(entries, seed):
+def test_nodes_are_ordered_by_probability(entries, seed):
     scores = np.random.default_rng(seed).normal(size=21) * 5
     before = built(entries, -0.5 * np.arange(len(entries)))
     tree = likeliest_first(before, scores)
@@ -91,6 +91,6 @@ def test_the_likeliest_nodes_come_first(entries, seed):
     ("words", "phones", "first"),
     [([], [], [0]), ([1], [], [0, 0]), ([1], [0], [0, 1]), ([1, 2], [3], [0, 1])],
 )
-def test_what_is_no_lexicon_is_refused(words, phones, first):
+def test_invalid_lexicons_are_refused(words, phones, first):
     with pytest.raises(ModelError, match="build it again"):
         build_tree(words, phones, first)

@@ -30,7 +30,7 @@ MODELS = st.sampled_from([None, Bigrams()])
 @settings(max_examples=80, deadline=None)
 @given(st.integers(0, 10_000), SIZES, MODELS, st.floats(0, 2), st.floats(-2, 2), st.floats(-1, 2))
 def test_equals_exhaustive_search(random_rows, seed, frames, model, weight, bonus, bias):
-    """Promise 5: over all alignments, pronunciations and sentences; n-best order and scores."""
+    """N-best order and scores over all alignments, pronunciations and sentences."""
     rows = random_rows(seed, frames, 4, 3.0)
     decoder = exact_search(model, language_weight=weight, word_bonus=bonus, blank_bias=bias)
     expected = brute_force(rows, model, decoder.parameters)
@@ -46,7 +46,7 @@ def test_equals_exhaustive_search(random_rows, seed, frames, model, weight, bonu
 @settings(max_examples=60, deadline=None)
 @given(st.integers(0, 10_000), SIZES, MODELS)
 def test_one_history_finds_the_best_sentence(random_rows, seed, frames, model):
-    """Promise 5: recombination never loses the best."""
+    """Recombination never loses the best sentence."""
     rows = random_rows(seed, frames, 4, 3.0)
     decoder = exact_search(model, histories=1)
     expected = brute_force(rows, model, decoder.parameters)
@@ -85,8 +85,8 @@ def test_a_beam_wide_enough_is_exact(random_rows, seed, frames):
     st.integers(1, 3),
     st.sampled_from([2, 12, 400]),
 )
-def test_neither_cuts_nor_company_matter(random_rows, streams, histories, width):
-    """Promises 2 and 3: equal to the last bit, and states that were used stay as they were."""
+def test_chunking_and_batching_do_not_change_results(random_rows, streams, histories, width):
+    """Results are bit-identical, and the given states are not modified."""
     decoder = tree_search(
         Bigrams(), blank_skip=0.6, width=width, histories=histories, blank_bias=0.5, beam=9.0
     )
@@ -105,7 +105,7 @@ def test_neither_cuts_nor_company_matter(random_rows, streams, histories, width)
         assert decoder.settled(state) == decoder.settled(alone)
 
 
-def test_a_state_is_a_value(random_rows):
+def test_states_are_not_modified(random_rows):
     decoder, rows = tree_search(Bigrams()), random_rows(4, 30, 4, 8.0)
     start = decoder.start()
     (middle,) = decoder.advance([start], [rows[:15]])
@@ -119,8 +119,8 @@ def test_a_state_is_a_value(random_rows):
 
 @settings(max_examples=60, deadline=None)
 @given(st.integers(0, 10_000), st.integers(1, 30), MODELS)
-def test_scores_and_frames_belong_together(random_rows, seed, frames, model):
-    """Times are an alignment; acoustic and language scores add up to the score."""
+def test_frames_are_an_alignment_and_scores_add_up(random_rows, seed, frames, model):
+    """Frames are an alignment; acoustic and language scores add up to the total."""
     rows = random_rows(seed, frames, 4, 5.0)
     decoder = tree_search(model, blank_skip=1, word_bonus=0.3)
     parameters = decoder.parameters
@@ -131,9 +131,7 @@ def test_scores_and_frames_belong_together(random_rows, seed, frames, model):
         assert (spans[-1][1] if spans else 0) == len(one.tokens)
         spelled = [(WORDS.index(w.text), one.tokens[w.start : w.stop]) for w in one.words]
         assert set(spelled[:-1]) <= set(PRONUNCIATIONS)
-        if (
-            spelled and spelled[-1] not in PRONUNCIATIONS
-        ):  # nothing else fits: it ends within a word
+        if spelled and spelled[-1] not in PRONUNCIATIONS:  # only unfinished words fit
             word, begun = spelled[-1]
             assert any(w == word and p[: len(begun)] == begun for w, p in PRONUNCIATIONS)
             continue
@@ -161,7 +159,7 @@ def test_scores_and_frames_belong_together(random_rows, seed, frames, model):
 
 @settings(max_examples=25, deadline=None)
 @given(st.integers(0, 10_000))
-def test_settled_tokens_are_never_altered(random_rows, seed):
+def test_stable_tokens_never_change(random_rows, seed):
     rows, decoder = random_rows(seed, 40, 4, 9.0), tree_search(Bigrams(), width=12)
     state = decoder.start()
     settled: tuple[int, ...] = ()
@@ -177,7 +175,7 @@ def test_settled_tokens_are_never_altered(random_rows, seed):
         assert best.tokens[: len(settled)] == settled or whole == len(best.words)
 
 
-def test_most_words_settle_before_the_end(random_rows):
+def test_most_words_become_stable_before_the_end(random_rows):
     decoder = tree_search(Bigrams(), width=12)
     counts = []
     for seed in range(20):
@@ -187,7 +185,7 @@ def test_most_words_settle_before_the_end(random_rows):
 
 
 def test_the_trace_does_not_grow_with_dead_hypotheses(random_rows):
-    """Promise 6: what is kept of a long stream is its text and a bounded rest."""
+    """A long stream keeps its text and a bounded number of hypotheses."""
     decoder = tree_search(Bigrams(), width=30)
     state, sizes = decoder.start(), []
     for seed in range(40):
@@ -208,7 +206,7 @@ def test_a_certain_blank_separates_and_costs_its_log_probability():
 
 
 @pytest.mark.parametrize(("beam", "expected"), [(20.0, ()), (2.0, ("cab",))])
-def test_an_unfinished_word_is_dropped_unless_there_is_nothing_else(beam, expected):
+def test_an_unfinished_word_is_dropped_unless_it_is_the_only_one(beam, expected):
     """Token 3 begins "cab" and the second pronunciation of "a"."""
     rows = np.log(np.array([[0.01, 0.01, 0.01, 0.97]], np.float32))
     model = Bigrams()
@@ -220,7 +218,7 @@ def test_an_unfinished_word_is_dropped_unless_there_is_nothing_else(beam, expect
     assert texts(decoder.best(decoder.finish(state)))[0] == expected
 
 
-def test_each_knob_changes_something(random_rows):
+def test_each_parameter_changes_results(random_rows):
     rows, model = random_rows(11, 40, 4, 4.0), Bigrams()
     plain = decode(tree_search(model, histories=3), rows, 10)
     changed = {
@@ -257,7 +255,7 @@ def test_parameters_out_of_range_are_refused(name, value):
         TreeSearchParameters(**{name: value})
 
 
-def test_what_does_not_fit_is_refused(random_rows):
+def test_mismatched_models_are_refused(random_rows):
     decoder = tree_search(Bigrams())
     with pytest.raises(ModelError, match="for a model of 4 tokens"):
         decoder.advance([decoder.start()], [random_rows(0, 3, 5)])
@@ -270,8 +268,8 @@ def test_what_does_not_fit_is_refused(random_rows):
     assert replace(finished, finished=False) != finished
 
 
-def test_words_are_shown_by_their_share_of_the_probability(random_rows):
-    """More share shows fewer words, none of them beyond the best, all settled ones in any case."""
+def test_words_are_shown_from_a_share_of_the_probability(random_rows):
+    """A larger share shows fewer words of the best hypothesis, but always the stable ones."""
     counts = np.zeros(4, int)
     for seed in range(20):
         rows = random_rows(seed, 25, 4, 4.0)
@@ -287,8 +285,8 @@ def test_words_are_shown_by_their_share_of_the_probability(random_rows):
     assert len(set(counts.tolist())) == 4
 
 
-def test_certain_blanks_leave_the_hypotheses_alone(random_rows):
-    """So nothing has to be read again, whatever is searched beside them in the same call."""
+def test_skipped_blanks_leave_the_hypotheses_unchanged(random_rows):
+    """A caller can tell that nothing has changed, whatever else is in the call."""
     decoder = tree_search(Bigrams(), blank_skip=0.7)
     rows = random_rows(3, 30, 4, 8.0)
     blanks = np.log(np.array([[0.97, 0.01, 0.01, 0.01]] * 3, np.float32))
@@ -302,8 +300,8 @@ def test_certain_blanks_leave_the_hypotheses_alone(random_rows):
     assert decoder.best(after, 50) == decoder.best(alone, 50)
 
 
-def test_a_share_is_that_of_the_hypotheses_with_the_same_words():
-    """'b' and 'bee' sound alike; the language model tells how much likelier one is."""
+def test_shares_are_sums_over_hypotheses_with_the_same_words():
+    """'b' and 'bee' are homophones; the language model decides their shares."""
     model = Bigrams()
     model.unigram_log_probs = np.where(np.arange(7) == WORDS.index("bc"), -50.0, -1.0)
     rows = np.log(np.array([[0.0001, 0.0001, 0.9997, 0.0001]], np.float32))
@@ -319,7 +317,7 @@ def test_a_share_is_that_of_the_hypotheses_with_the_same_words():
 
 
 class Ends(Bigrams):
-    """Every sentence ends after any word with the same probability."""
+    """A model in which a sentence ends after any word with the same probability."""
 
     def __init__(self, probability: float) -> None:
         super().__init__()
@@ -330,7 +328,7 @@ class Ends(Bigrams):
 
 
 def test_the_probability_of_an_end_is_a_mean_over_hypotheses():
-    """Those within a word count as none that ends."""
+    """Hypotheses within a word count as not ending."""
     rows = np.log(np.array([[1e-4, 1e-4, 0.9997, 1e-4], [0.9997, 1e-4, 1e-4, 1e-4]], np.float32))
 
     def probability(model: Bigrams, **parameters: float) -> float:

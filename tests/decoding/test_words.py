@@ -36,7 +36,7 @@ def test_words_begin_and_end_with_their_tokens():
 
 
 def test_a_word_of_one_piece_lasts_as_long_as_its_letters():
-    """CTC names a piece in one frame, 40 ms, at the beginning of its sound."""
+    """CTC emits a piece in one frame of 40 ms, at its start."""
     names = ["_general", "_of", "_a", "_rules"]
     pieces = Pieces(names)
     words = words_of(hypothesis([0, 1, 2, 3], [10, 26, 29, 40]), pieces, WordTimes(0.04))
@@ -48,14 +48,14 @@ def test_a_word_of_one_piece_lasts_as_long_as_its_letters():
     assert word.end_s == 1.7  # not after the end of the audio
 
 
-def test_frames_that_name_a_token_for_longer_count():
+def test_repeated_token_frames_extend_a_word():
     (word,) = words_of(Hypothesis((A,), (5,), -1.0, (-0.1,), ends=(15,)), TOKENS, WordTimes(0.04))
     assert (word.start_s, word.end_s) == pytest.approx((0.2, 0.6))
 
 
 @dataclass
 class Pieces:
-    """The tokenizer of a model whose every word is a piece."""
+    """A tokenizer in which every word is a piece."""
 
     names: list[str]
 
@@ -94,7 +94,7 @@ def test_confidence_is_the_probability_of_the_weakest_token(log_prob, heat):
     assert 0.0 <= word_confidence([log_prob], heat) <= 1.0
 
 
-def test_temperature_draws_confidences_towards_one_half():
+def test_temperature_moves_confidences_towards_one_half():
     sure, unsure = math.log(0.9), math.log(0.1)
     assert 0.5 < word_confidence([sure], 2.0) < 0.9
     assert 0.1 < word_confidence([unsure], 2.0) < 0.5
@@ -104,7 +104,7 @@ def test_temperature_draws_confidences_towards_one_half():
 
 @settings(max_examples=50, deadline=None)
 @given(st.integers(0, 10_000), st.integers(1, 9))
-def test_words_known_from_an_earlier_hypothesis_are_the_same(random_rows, seed, step):
+def test_reusing_words_of_an_earlier_hypothesis_changes_nothing(random_rows, seed, step):
     decoder, tokens, times = (
         tree_search(Bigrams()),
         PhoneTokenizer(["A", "B", "C"]),
@@ -119,7 +119,7 @@ def test_words_known_from_an_earlier_hypothesis_are_the_same(random_rows, seed, 
         known = best, words
 
 
-def test_known_words_are_taken_over():
+def test_words_of_an_earlier_hypothesis_are_reused():
     scores = [WordScore("a", 0, 1, -1.0, -2.0), WordScore("b", 1, 2, -1.0, -2.0)]
     now = Hypothesis((1, 2), (3, 9), 0.0, (-0.1, -0.1), ends=(4, 10), words=tuple(scores))
     own = Word("known", 0.0, 0.1, 1.0)

@@ -1,4 +1,4 @@
-"""A toy lexicon and language model, and the same search by brute force."""
+"""A toy lexicon and language model, and a brute-force search with them."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ TOKENS = 4
 
 
 class Bigrams:
-    """Scores a word by the one before it; the state is that word, past the last at the start."""
+    """A bigram model; its state is the previous word."""
 
     def __init__(self, words: int = len(WORDS), seed: int = 7) -> None:
         table = np.random.default_rng(seed).normal(size=(words + 1, words + 1)) * 2
@@ -58,7 +58,7 @@ def tree_search(model: Bigrams | None, **parameters: float) -> TreeSearch:
 
 
 def exact_search(model: Bigrams | None, **parameters: float) -> TreeSearch:
-    """A search that drops nothing."""
+    """Return a search without pruning."""
     everything = {"beam": 1e4, "width": 1_000_000, "blank_skip": 1, "phone_floor": 0}
     return tree_search(model, **{**everything, "histories": 1000, **parameters})
 
@@ -79,13 +79,13 @@ def sentences(
 
 
 def occurrences(words: tuple[int, ...], phrase: tuple[int, ...]) -> int:
-    """How often a phrase stands in a sentence, overlaps included."""
+    """Return the number of occurrences of a phrase in a sentence, including overlapping ones."""
     size = len(phrase)
     return sum(words[i : i + size] == phrase for i in range(len(words) - size + 1))
 
 
 def rare_discount(model: Bigrams) -> float:
-    """How much less likely a word beside the vocabulary is than the unknown word."""
+    """Return the log-probability of a word outside the vocabulary relative to the unknown word."""
     rare = float(np.percentile(model.unigram_log_probs, 5))
     return min(0.0, rare - float(model.unigram_log_probs[model.unk]))
 
@@ -96,7 +96,7 @@ def brute_force(
     parameters: TreeSearchParameters,
     hot: HotWords | None = None,
 ) -> dict[tuple[str, ...], float]:
-    """The score of every sentence: the best of all its pronunciations and alignments."""
+    """Return the best score of every sentence over all pronunciations and alignments."""
     names: tuple[str, ...] = WORDS
     lexicon: Pronunciations = tuple(
         (*entry, log_prob)

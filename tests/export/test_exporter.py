@@ -1,4 +1,4 @@
-"""The exported graph is the model, whatever the cut and the company."""
+"""The exported graph agrees with the network, and is bit-identical in chunks and batches."""
 
 from dataclasses import replace
 
@@ -92,8 +92,8 @@ def models(net):
 
 
 @pytest.mark.parametrize("kind", KINDS)
-def test_the_float_graph_is_the_network(kind):
-    """Promises 1 and 4: features, network and states agree to 1e-4."""
+def test_the_float_graph_agrees_with_the_network(kind):
+    """Features, network and states agree to 1e-4."""
     net = make_net(**KINDS[kind])
     samples = sound(net, batch=3)
     expected = TorchAcousticModel(net)
@@ -106,7 +106,7 @@ def test_the_float_graph_is_the_network(kind):
 
 
 @pytest.mark.parametrize("kind", KINDS)
-def test_int8_is_close(kind):
+def test_int8_log_probabilities_are_close_to_float(kind):
     net = make_net(**KINDS[kind])
     samples = sound(net)
     exact, small = models(net)
@@ -125,7 +125,7 @@ def test_int8_is_close(kind):
         ((), set()),
     ],
 )
-def test_products_named_exact_stay_in_float(exact, floats):
+def test_products_listed_as_exact_stay_in_float(exact, floats):
     net = make_net(**KINDS["conv"])
     samples = sound(net)
     data = acoustic_graph(net, calibrate(net, [samples[0]]), exact=exact)
@@ -146,7 +146,7 @@ def test_a_calibration_without_recordings_is_refused():
 
 
 def with_outliers(**encoder):
-    """A network in which one unit of each norm, and one channel, lies far from the others."""
+    """Return a network with an outlier unit in each norm and an outlier channel."""
     net = make_net(**encoder)
     with torch.no_grad():
         net.encoder.subsample_norm.bias[3] = 30.0
@@ -158,7 +158,7 @@ def with_outliers(**encoder):
 
 
 @pytest.mark.parametrize("kind", ["gru", "bidirectional lstm", "conv"])
-def test_outlying_units_do_not_take_the_steps_of_the_others(kind):
+def test_outlier_units_do_not_reduce_the_resolution_of_others(kind):
     net = with_outliers(**KINDS[kind])
     samples = sound(net)
     exact, small = models(net)
@@ -175,7 +175,7 @@ def test_an_equalised_network_has_the_same_function(kind):
     torch.testing.assert_close(other(samples)[0], net(samples)[0], atol=2e-4, rtol=1e-4)
     measured = calibrate(other, list(sound(net)))
     for name, statistics in measured.items():
-        if name.startswith("encoder.norms."):  # measured before the affine part
+        if name.startswith("encoder.norms."):  # the means are measured before the affine part
             norm = other.get_submodule(name)
             gain, shift = (part.detach().double().numpy() for part in norm.parameters())
             statistics = statistics.scaled(gain, shift)
@@ -186,7 +186,7 @@ def test_an_equalised_network_has_the_same_function(kind):
             )
 
 
-def test_fixed_statistics_are_exported_too():
+def test_fixed_statistics_can_be_exported():
     net = make_net(level=LevelConfig(follow=False))
     samples = sound(net)
     graph, _ = models(net)
@@ -207,8 +207,7 @@ WHOLE = {name: model.step(LONG, model.start()) for name, model in SMALL.items()}
 @pytest.mark.parametrize("name", NETS)
 @settings(max_examples=30)
 @given(cuts=st.lists(st.integers(0, 24), max_size=10))
-def test_cuts_do_not_matter(name, cuts):
-    """Promise 2."""
+def test_chunking_is_bit_identical(name, cuts):
     frame, model = GRU.config.frame_samples, SMALL[name]
     state, rows = model.start(), []
     for piece in np.split(LONG, [cut * frame for cut in sorted(cuts)], axis=1):
@@ -221,8 +220,8 @@ def test_cuts_do_not_matter(name, cuts):
 
 @pytest.mark.parametrize("name", NETS)
 @pytest.mark.parametrize("place", [0, 31, 63])
-def test_company_does_not_matter(name, place):
-    """Promise 3: alone and among 63 others, at other levels, the same to the bit."""
+def test_batching_is_bit_identical(name, place):
+    """Bit-identical alone and in a batch of 64 with other levels."""
     others, model = sound(GRU, batch=64, frames=24, seed=1), SMALL[name]
     others[place] = LONG[0]
     state, rows = model.start(64), []
@@ -242,9 +241,9 @@ def stepped(model, samples, pieces):
 
 @pytest.mark.parametrize("threads", [1, 2])
 @pytest.mark.parametrize("kind", [*KINDS, "odd sizes linear", "odd sizes conv"])
-def test_every_kind_is_the_same_to_the_bit(kind, threads):
-    """Promises 2 and 3: every cell and factor, cut as finely as it can be, alone and in company."""
-    if kind.startswith("odd sizes"):  # no row is a whole number of vector registers
+def test_chunking_and_batching_are_bit_identical_for_every_cell_and_factor(kind, threads):
+    """In the smallest chunks, alone and in a batch."""
+    if kind.startswith("odd sizes"):  # rows do not fill a whole number of vector registers
         subsampler = kind.split()[-1]
         net = AcousticNet(
             NetConfig(
@@ -280,7 +279,7 @@ def test_every_kind_is_the_same_to_the_bit(kind, threads):
         ([("x", ["b", "k"]), ("samples", ["b", "n"])], [("a", ["b", "k"]), ("c", ["b", "n"])]),
     ],
 )
-def test_a_graph_of_another_kind_is_refused(inputs, outputs):
+def test_a_graph_with_other_inputs_is_refused(inputs, outputs):
     nodes = [
         helper.make_node("Identity", [x], [y])
         for (x, _), (y, _) in zip(inputs, outputs, strict=True)
@@ -304,8 +303,7 @@ def test_a_graph_of_another_size_is_refused():
 
 
 @pytest.mark.parametrize("kind", ["empty", "cut zip", "pickle", "one array", "another net"])
-def test_weights_that_are_none_are_refused(tmp_path, kind):
-    """Promise 9."""
+def test_invalid_weight_files_are_refused(tmp_path, kind):
     path = tmp_path / "weights.npz"
     if kind == "one array":
         with path.open("wb") as file:
@@ -320,7 +318,7 @@ def test_weights_that_are_none_are_refused(tmp_path, kind):
 
 
 @pytest.mark.parametrize("kind", ["gru", "look-ahead x2", "chunked"])
-def test_finish_gives_every_row(kind):
+def test_finish_returns_every_row(kind):
     net = make_net(**KINDS[kind])
     frame, delay = net.config.frame_samples, net.config.encoder.delay
     for model in [*models(net), TorchAcousticModel(net)]:
@@ -329,7 +327,7 @@ def test_finish_gives_every_row(kind):
             assert model.finish(samples, model.start(2)).shape == (2, frames + delay, len(TOKENS))
 
 
-def test_states_are_named_in_order():
+def test_states_are_in_the_order_of_their_names():
     shapes = state_shapes(make_net(cell="lstm"))
     assert list(shapes) == [
         "tail",
@@ -383,7 +381,7 @@ def test_an_export_is_a_model_directory(tmp_path):
     assert np.abs(difference).max() < 0.5
 
 
-def test_an_export_that_lost_too_much_is_refused(tmp_path):
+def test_an_export_that_increases_the_error_rate_is_refused(tmp_path):
     net = make_net()
     with pytest.raises(ModelError, match="lost"):
         export_model(

@@ -1,4 +1,4 @@
-"""Products in int8, as whatever processor runs the tests takes them."""
+"""Int8 products on the processor that runs the tests."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ WIDTH = 64
 
 
 @pytest.mark.parametrize("rows", [1, 4, 32])
-def test_an_int8_product_is_right_at_its_limits(rows):
+def test_an_int8_product_is_correct_at_its_limits(rows):
     graph = Graph()
     weight = np.ones((WIDTH, 8), np.float32)
     graph.name_output(graph.linear("x", weight, np.zeros(8, np.float32), (0.0, 1.0)), "y")

@@ -14,7 +14,7 @@ def statistics(x):
 
 
 def data(inputs=33, outputs=20, seed=0):
-    """Inputs that vary together and have means, and weights of which some are large."""
+    """Return correlated inputs with nonzero means, and weights with outliers."""
     random = np.random.default_rng(seed)
     mixed = random.standard_normal((2000, inputs // 2)) @ random.standard_normal(
         (inputs // 2, inputs)
@@ -47,7 +47,7 @@ def test_pairs_of_weights_fit_into_sixteen_bits(kind, with_statistics):
     assert 255 * PAIR < 2**15
 
 
-def test_nothing_is_lost_on_whole_steps():
+def test_weights_on_whole_steps_are_exact():
     weight = np.array([[64.0, -3.0], [1.0, 64.0], [-64.0, 0.0]], np.float32)
     rounded = round_weight(weight)
     np.testing.assert_allclose(rounded.whole * rounded.scales, weight, rtol=1e-6)
@@ -61,20 +61,20 @@ def test_without_statistics_weights_are_rounded_to_the_nearest_step():
     assert np.median(error / rounded.scales) < 0.5
 
 
-def test_statistics_lower_the_error_of_the_product():
+def test_input_statistics_reduce_the_error_of_the_product():
     x, weight = data()
     plain, seen = round_weight(weight), round_weight(weight, statistics(x))
     assert product_error(seen, x, weight) < 0.7 * product_error(plain, x, weight)
 
 
-def test_the_mean_of_the_product_is_kept():
+def test_the_mean_of_the_product_is_preserved():
     x, weight = data()
     rounded = round_weight(weight, statistics(x))
     found = x @ (rounded.whole * rounded.scales) + rounded.bias
     np.testing.assert_allclose(found.mean(0), (x @ weight).mean(0), atol=2e-3)
 
 
-def test_an_input_that_never_varies_may_be_rounded_freely():
+def test_constant_inputs_do_not_constrain_rounding():
     x, weight = data()
     x[:, 4] = 1.5
     rounded = round_weight(weight, statistics(x))
@@ -85,7 +85,7 @@ def test_an_input_that_never_varies_may_be_rounded_freely():
     )
 
 
-def test_the_result_is_the_same_each_time():
+def test_rounding_is_deterministic():
     x, weight = data()
     first, again = (round_weight(weight, statistics(x)) for _ in range(2))
     for one, other in zip(first, again, strict=True):

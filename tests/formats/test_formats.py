@@ -31,7 +31,7 @@ def transcripts(draw):
 
 
 @given(transcripts())
-def test_cues_hold_all_words_in_order_and_never_overlap(transcript):
+def test_cues_contain_all_words_in_order_without_overlap(transcript):
     shown = cues(transcript)
     words = [word for cue in shown for line in cue.lines for word in line.split()]
     assert words == [word.text for word in transcript.words]
@@ -95,7 +95,7 @@ def test_webvtt_reads_subtitles(transcript):
 
 
 @given(transcripts())
-def test_json_holds_everything(transcript):
+def test_json_contains_the_whole_transcript(transcript):
     document = json.loads(WRITERS["json"](transcript, "name"))
     assert document["text"] == transcript.text
     words = [word["text"] for segment in document["segments"] for word in segment["words"]]
@@ -103,7 +103,7 @@ def test_json_holds_everything(transcript):
 
 
 @given(transcripts())
-def test_lines_for_machines_have_their_columns(transcript):
+def test_tsv_and_ctm_have_their_columns(transcript):
     ctm = WRITERS["ctm"](transcript, "my talk").splitlines()
     assert [line.split()[0] for line in ctm] == ["my_talk"] * len(transcript.words)
     tsv = WRITERS["tsv"](transcript, "x").splitlines()
@@ -111,7 +111,7 @@ def test_lines_for_machines_have_their_columns(transcript):
     assert all(line.count("\t") == 2 for line in tsv)
 
 
-def test_by_hand():
+def test_each_format_matches_a_known_document():
     words = (Word("a<b", 0.0, 0.4, 0.9), Word("two", 3_599.9, 3_661.25, 1.0))
     transcript = Transcript((Segment(0, "a<b two", 0.0, 3_661.25, words),), 3_700.0)
     assert WRITERS["txt"](transcript, "x") == "a<b two\n"
@@ -129,7 +129,7 @@ def test_an_empty_transcript_is_a_valid_file(name):
     assert isinstance(WRITERS[name](Transcript((), 0.0), "x"), str)
 
 
-def test_an_unknown_format_names_the_nearest():
+def test_the_error_for_an_unknown_format_suggests_the_nearest():
     with pytest.raises(ConfigError, match="'srt'"):
         writer("srtt")
 

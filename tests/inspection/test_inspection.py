@@ -1,4 +1,4 @@
-"""What is measured of a list of recordings, and what is found suspicious."""
+"""Statistics of manifests and suspicious utterances."""
 
 import sys
 from dataclasses import replace
@@ -37,20 +37,20 @@ def noise(seconds, level_db=-20.0):
     return white.astype(np.float32)
 
 
-def test_level_is_that_of_what_is_not_silent():
+def test_the_level_is_measured_over_frames_that_are_not_silent():
     found = measure(np.concatenate([np.zeros(RATE), noise(1.0)]).astype(np.float32), RATE)
     assert found.level_db == pytest.approx(-20, abs=0.3)
     assert found.silent_ratio == pytest.approx(0.5, abs=0.02)
     assert (found.duration_s, found.clipped_ratio) == (2.0, 0.0)
 
 
-def test_quiet_pauses_are_silence_whatever_the_level():
+def test_quiet_pauses_are_silence_at_any_level():
     for level in (-20, -45):
         speech = np.concatenate([noise(1.0, level), noise(3.0, level - 40)])
         assert measure(speech, RATE).silent_ratio == pytest.approx(0.75, abs=0.02)
 
 
-def test_clipping_is_counted():
+def test_clipped_samples_are_counted():
     loud = np.clip(noise(1.0, -3.0), -1, 1)
     expected = np.mean(np.abs(loud) >= 1)
     assert measure(loud, RATE).clipped_ratio == pytest.approx(expected, abs=0.01)
@@ -58,7 +58,7 @@ def test_clipping_is_counted():
 
 
 @pytest.mark.parametrize("count", [1, 100])
-def test_recordings_of_a_few_samples_are_measured(count):
+def test_very_short_recordings_are_measured(count):
     found = measure(np.zeros(count, np.float32), RATE)
     assert (found.level_db, found.silent_ratio) == (-120.0, 1.0)
 
@@ -89,7 +89,7 @@ def item(name="a.wav", text="x" * 30, utterance=None, doubt=None, warnings=(), *
         (item(utterance=Utterance(Path("a.wav"), "", 9.0)), "wrong duration", "9.00 s"),
     ],
 )
-def test_what_is_suspicious_is_found_with_its_figure(one, kind, detail):
+def test_suspicious_utterances_are_found_with_their_measure(one, kind, detail):
     usual = [item(f"{number}.wav") for number in range(5)]
     assert find(usual) == []
     found = [finding for finding in find([*usual, one]) if finding.kind == kind]
@@ -98,13 +98,13 @@ def test_what_is_suspicious_is_found_with_its_figure(one, kind, detail):
     assert detail in found[0].detail
 
 
-def test_limits_move_what_is_found():
+def test_limits_change_the_findings():
     one = item(doubt=2.0)
     assert find([one]) == []
     assert [f.kind for f in find([one], Limits(doubt=1.9))] == ["doubtful text"]
 
 
-def test_a_recording_that_is_listed_twice_is_found_but_not_its_other_segments():
+def test_duplicates_are_found_but_not_other_segments_of_a_recording():
     segments = [
         item(utterance=Utterance(Path("a.wav"), "", 4.0, start_s=start)) for start in (0.0, 4.0)
     ]
@@ -113,7 +113,7 @@ def test_a_recording_that_is_listed_twice_is_found_but_not_its_other_segments():
     assert (found.kind, found.recording) == ("listed twice", Path("a.wav#t=4.000,8.000"))
 
 
-def test_lists_are_summed_up(tmp_path):
+def test_statistics_of_a_manifest(tmp_path):
     soundfile.write(tmp_path / "a.wav", noise(2.0), RATE)
     soundfile.write(tmp_path / "b.wav", noise(4.0), RATE)
     (tmp_path / "c.wav").write_bytes(b"RIFF")
@@ -136,7 +136,7 @@ def test_lists_are_summed_up(tmp_path):
     assert done == [1, 2]
 
 
-def test_what_lists_share_is_found(tmp_path):
+def test_shared_recordings_and_speakers_are_found(tmp_path):
     train = [Utterance(tmp_path / "a.wav", "", speaker="ann"), Utterance(tmp_path / "b.wav", "")]
     dev = [Utterance(tmp_path / "x" / ".." / "a.wav", "", speaker="ann")]
     test = [Utterance(tmp_path / "d.wav", "", speaker="dan")]
@@ -148,7 +148,7 @@ def test_what_lists_share_is_found(tmp_path):
     ]
 
 
-def test_words_and_characters_that_a_model_lacks(word_model, model):
+def test_words_and_characters_unknown_to_a_model_are_counted(word_model, model):
     found = ModelVocabulary(word_model).unknown(["a cat", "a dog ñ"])
     assert found.words == {"dog": 1, "ñ": 1}
     assert set(found.characters) == {"d", "g", "ñ"}
@@ -162,7 +162,7 @@ def doubt():
     return TextDoubt(Recognizer.load())
 
 
-def test_wrong_texts_are_doubtful_and_right_ones_are_not(doubt):
+def test_wrong_texts_are_doubtful_and_correct_ones_are_not(doubt):
     limit = Limits().doubt
     texts = [normalise(u.text, "english") for u in SAMPLES]
     audio = [load_audio(u, doubt.sample_rate) for u in SAMPLES]
@@ -177,21 +177,21 @@ def test_wrong_texts_are_doubtful_and_right_ones_are_not(doubt):
         assert 0 < right < limit < min(wrong, longer)
 
 
-def test_texts_that_cannot_be_aligned(doubt):
+def test_texts_that_cannot_be_aligned_have_no_score(doubt):
     assert doubt.score("", noise(1.0)) is None
     assert doubt.score("go " + "x" * 500, noise(1.0)) is None
     assert doubt.score("go", np.zeros(601 * RATE, np.float32)) is None
     assert doubt.score("many words " * 50, noise(1.0)) == float("inf")
 
 
-def test_a_model_of_characters_doubts_too(model):
+def test_texts_can_be_scored_by_a_model_of_characters(model):
     doubt = TextDoubt(Recognizer.load(model))
     assert (doubt.score("a b", noise(1.0)) or 0.0) > 0
     assert doubt.score("a b " * 50, noise(1.0)) == float("inf")
 
 
 @pytest.mark.parametrize("suffix", [".png", ".svg", ".pdf"])
-def test_distributions_are_drawn(tmp_path, suffix):
+def test_distributions_are_plotted(tmp_path, suffix):
     lists = {
         "some": Inspection((item(doubt=1.0), item(doubt=float("inf"), duration_s=5.0))),
         "one": Inspection((item(),)),

@@ -1,4 +1,4 @@
-"""Small language models: one with every turn that a query can take, and random ones."""
+"""Small language models: one that covers every case of a query, and random ones."""
 
 import numpy as np
 

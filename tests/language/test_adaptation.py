@@ -32,7 +32,7 @@ def adapted(model, lines, new=(), *, quantise=False, **options):
 
 
 def sums(model, lines):
-    """Return what the words sum to after each word of some sentences."""
+    """Return the sum of all words' probabilities after each word of some sentences."""
     words = np.arange(len(model.words))
     totals, states = [], [model.start()]
     for line in lines:
@@ -67,7 +67,7 @@ def test_probabilities_sum_to_one(seed, order, sentences, weight, small, is_new)
     assert np.array(sums(mixed, lines)) == pytest.approx(1, abs=2e-4)
 
 
-def test_words_alone_get_the_probability_of_usual_ones():
+def test_words_without_text_get_the_probability_of_common_words():
     model = model_of(words=100)
     mixed, found = adapted(model, [], ["new"])
     assert (found.weight, found.held_out) == (0.0, None)
@@ -76,7 +76,7 @@ def test_words_alone_get_the_probability_of_usual_ones():
     assert np.array(sums(mixed, ["w1 new w2"])) == pytest.approx(1, abs=2e-4)
 
 
-def test_the_old_model_hardly_changes_where_only_words_are_added():
+def test_adding_words_alone_hardly_changes_the_old_model():
     model = model_of(words=100)
     mixed, _ = adapted(model, [], ["new"], quantise=True)
     for line in random_text(5, words=100).splitlines()[:50]:
@@ -89,12 +89,12 @@ def test_a_repeated_sentence_becomes_likelier():
     before = float(model.sentence(line.split()).sum())
     mixed, found = adapted(model, [line] * 20, quantise=True)
     assert float(mixed.sentence(line.split()).sum()) > before + 1
-    assert found.weight == 0.9  # which other words survive
+    assert found.weight == 0.9  # which words remain
     light, _ = adapted(model, [line] * 20, weight=0.01, quantise=True)
     assert float(light.sentence(line.split()).sum()) < float(mixed.sentence(line.split()).sum())
 
 
-def test_the_weight_follows_how_much_alike_the_texts_are():
+def test_texts_unlike_the_old_model_get_a_larger_weight():
     model = model_of(3)
     same, other = random_text(3, 60).splitlines(), random_text(4, 60).splitlines()
     _, alike = adapted(model, same)
@@ -103,7 +103,7 @@ def test_the_weight_follows_how_much_alike_the_texts_are():
     assert unlike.held_out.after < unlike.held_out.before
 
 
-def test_the_development_text_decides_where_it_is_given():
+def test_the_weight_is_optimised_on_a_development_text():
     model = model_of(3)
     vocabulary, background = background_estimate(model, [])
     text = encode_text(random_text(4, 60).splitlines(), vocabulary, "text")
@@ -117,7 +117,7 @@ def test_the_development_text_decides_where_it_is_given():
     assert weights[0] < 0.2 < weights[1]
 
 
-def test_perplexities_are_of_the_same_words():
+def test_perplexities_before_and_after_cover_the_same_words():
     model = model_of()
     lines = ["new w1 w2", "new w2 w1", "w1 strange"] * 4
     _, found = adapted(model, lines, ["new"])
@@ -127,7 +127,7 @@ def test_perplexities_are_of_the_same_words():
     assert change.unknown_after == pytest.approx(100 * 4 / 32)
 
 
-def test_the_size_is_kept_and_a_smaller_one_refused():
+def test_the_size_limit_is_kept_and_impossible_ones_are_refused():
     model = model_of()
     lines = random_text(8, 600, words=60).splitlines()
     new = [f"w{n}" for n in range(60)]
@@ -138,7 +138,7 @@ def test_the_size_is_kept_and_a_smaller_one_refused():
         adapted(model, lines, size=1000)
 
 
-def test_sentences_of_a_paragraph():
+def test_paragraphs_are_split_into_sentences():
     line = 'Dr. Who met J. Doe. "Where?" he asked! e.g. here... And 3.5 left.'
     assert list(split_sentences(line)) == [
         "Dr. Who met J. Doe.",
@@ -150,7 +150,7 @@ def test_sentences_of_a_paragraph():
     assert list(split_sentences("")) == [""]
 
 
-def test_unknown_words_are_counted_and_marks_are_no_words():
+def test_unknown_words_are_counted_and_sentence_marks_are_not_words():
     text = encode_text(["a b a", "", f"{UNK} {EOS} c"], ("<unk>", "<s>", "</s>", "a"), "text")
     assert text.words == 6
     assert text.unknown == {"b": 1, UNK: 1, EOS: 1, "c": 1}

@@ -9,7 +9,7 @@ from asr_gru.language import LanguageModel, read_arpa, write_arpa
 from tests.language.small_models import ARPA, random_ngrams
 
 
-def same(ours, theirs, tolerance):
+def assert_same_model(ours, theirs, tolerance):
     assert ours.words == theirs.words
     for one, other in zip(ours.levels, theirs.levels, strict=True):
         np.testing.assert_array_equal(one.keys, other.keys)
@@ -19,17 +19,17 @@ def same(ours, theirs, tolerance):
 
 @pytest.mark.parametrize("order", [1, 2, 3, 4, 5])
 @pytest.mark.parametrize("suffix", ["arpa", "arpa.gz", "arpa.xz"])
-def test_round_trip(tmp_path, order, suffix):
+def test_arpa_files_are_read_back(tmp_path, order, suffix):
     ngrams = random_ngrams(np.random.default_rng(order), order=order)
     write_arpa(ngrams, tmp_path / f"model.{suffix}")
-    same(read_arpa(tmp_path / f"model.{suffix}"), ngrams, 2e-6)
+    assert_same_model(read_arpa(tmp_path / f"model.{suffix}"), ngrams, 2e-6)
     assert [path.name for path in tmp_path.iterdir()] == [f"model.{suffix}"]
 
 
-def test_a_packed_model_goes_there_and_back(tmp_path):
+def test_packed_models_are_converted_to_arpa_and_back(tmp_path):
     model = LanguageModel.build(random_ngrams(np.random.default_rng(7), words=30))
     write_arpa(model.ngrams(), tmp_path / "model.arpa")
-    same(read_arpa(tmp_path / "model.arpa"), model.ngrams(), 2e-6)
+    assert_same_model(read_arpa(tmp_path / "model.arpa"), model.ngrams(), 2e-6)
 
 
 def test_agrees_with_kenlm(tmp_path):
@@ -45,7 +45,7 @@ def test_agrees_with_kenlm(tmp_path):
         np.testing.assert_allclose(ours.sentence(words) / np.log(10), expected, atol=2e-5)
 
 
-def test_spaces_for_tabs_no_unk_and_windows_line_ends(tmp_path, arpa):
+def test_spaces_missing_unk_and_windows_line_ends_are_accepted(tmp_path, arpa):
     other = ARPA.replace("\t", "  ").replace("-1.0  <unk>\n", "").replace("1=6", "1=5")
     (tmp_path / "other.arpa").write_bytes(other.replace("\n", "\r\n").encode())
     ours = LanguageModel.build(read_arpa(tmp_path / "other.arpa"), quantise=False)
@@ -85,7 +85,7 @@ REFUSED = [
 
 
 @pytest.mark.parametrize(("alter", "message"), REFUSED)
-def test_refused_in_one_line(tmp_path, alter, message):
+def test_invalid_files_are_refused_in_one_line(tmp_path, alter, message):
     path = tmp_path / "bad.arpa"
     altered = alter(ARPA)
     assert altered != ARPA
@@ -96,14 +96,14 @@ def test_refused_in_one_line(tmp_path, alter, message):
     assert "\n" not in str(caught.value)
 
 
-def test_not_utf8_with_its_line(tmp_path):
+def test_invalid_utf8_is_refused_with_its_line(tmp_path):
     path = tmp_path / "latin.arpa"
     path.write_bytes(ARPA.replace("cat", "caté").encode("latin-1"))
     with pytest.raises(DataError, match="line 11: not UTF-8"):
         read_arpa(path)
 
 
-def test_damaged_and_endless_compression(tmp_path, monkeypatch):
+def test_damaged_and_oversized_compressed_files_are_refused(tmp_path, monkeypatch):
     for suffix, compress in ((".gz", gzip.compress), (".xz", lzma.compress)):
         data = compress(ARPA.encode())
         for broken in (data[:-9], data[:30], b"plain text", data[:20] + bytes(40) + data[60:]):

@@ -1,4 +1,4 @@
-"""Estimation beside definitions written with dictionaries."""
+"""Estimation against reference implementations with dictionaries."""
 
 import math
 from collections import Counter, defaultdict
@@ -110,7 +110,7 @@ def test_probabilities_sum_to_one(order, size):
         assert total == pytest.approx(1, abs=0.05)
 
 
-def test_pruning_never_raises_a_count_and_keeps_to_its_size(tmp_path):
+def test_pruning_reduces_counts_to_the_requested_size(tmp_path):
     texts = [("a", [random_text(1, 2000, 60)]), ("b", [random_text(2, 2000, 60)])]
     development = [[random_text(1, 2100, 60)[-4000:]]]
     counts, sizes, scores = [], [], []
@@ -131,7 +131,7 @@ def test_pruning_never_raises_a_count_and_keeps_to_its_size(tmp_path):
     assert scores[1] < scores[-1]
 
 
-def test_pruning_by_entropy_beats_pruning_by_chance():
+def test_entropy_pruning_is_better_than_random_pruning():
     from asr_gru.language.backoff import BackoffModel, normalise
     from asr_gru.language.corpus import Corpus
     from asr_gru.language.interpolation import interpolate, word_probs
@@ -158,7 +158,7 @@ def test_pruning_by_entropy_beats_pruning_by_chance():
     assert 0 < lost < by_chance / 3
 
 
-def test_weights_follow_the_development_text():
+def test_interpolation_weights_fit_the_development_text():
     near, far = random_text(1, 1500), random_text(2, 1500)
     held_out = random_text(1, 1600)[len(near) :]
     config = EstimateConfig(2, 50)
@@ -183,7 +183,7 @@ def test_mixture_weights_are_the_best_on_a_grid():
     assert mixture_weights(probs)[0] == pytest.approx(best, abs=2e-3)
 
 
-def test_unknown_words():
+def test_unknown_words_have_a_probability():
     text = "the cat sat\nthe dog sat\n" * 10 + "a rare zebra sat\n"
     made = estimate([("text", [text])], EstimateConfig(3, 4))
     model = LanguageModel.build(made.ngrams, quantise=False)
@@ -197,7 +197,7 @@ def test_unknown_words():
     assert found.log_prob == pytest.approx(float(known.sum()), abs=1e-5)
 
 
-def test_the_vocabulary():
+def test_the_vocabulary_has_the_most_frequent_allowed_words():
     texts = [("a", ["x x x y z\n"]), ("b", ["b c c c c c c c c d\n"])]
     chosen = estimate(texts, EstimateConfig(1, 2)).ngrams.words[3:]
     assert chosen == ("c", "x")
@@ -207,7 +207,7 @@ def test_the_vocabulary():
     assert like_a == ("x", "y")
 
 
-def test_marks_within_a_text_are_unknown_words():
+def test_sentence_marks_within_a_text_are_unknown_words():
     config = EstimateConfig(2, 4, allowed_words=tuple("abcd"))
     plain = estimate([("t", ["a b\nc ? d\n"])], config)
     for marked in ("a b\n\n  \nc <s> d\n\n", "a b\nc </s> d", "a b\r\nc <unk> d\n"):
@@ -222,7 +222,7 @@ def test_marks_within_a_text_are_unknown_words():
         assert all(np.all(np.isfinite(level.log_probs)) for level in made.ngrams.levels)
 
 
-def test_blocks_do_not_matter():
+def test_the_block_size_does_not_change_counts():
     text = random_text(4)
     lines = text.splitlines(keepends=True)
     whole = estimate([("t", [text])], EstimateConfig(3, 50)).ngrams
@@ -233,7 +233,7 @@ def test_blocks_do_not_matter():
         np.testing.assert_array_equal(one.log_probs, other.log_probs)
 
 
-def test_refusals():
+def test_invalid_settings_are_refused():
     text = [("empty.txt", ["\n \n"])]
     with pytest.raises(DataError, match=r"empty\.txt: no words"):
         estimate(text, EstimateConfig())
@@ -248,7 +248,7 @@ def test_refusals():
         estimate([("t", [many])], EstimateConfig(size=9000))
 
 
-def test_discounts_of_a_small_text_are_the_usual_ones():
+def test_small_texts_use_default_discounts():
     assert discounts(np.array([1, 1, 2])).tolist() == [0, 0.5, 1, 1.5]
     assert discounts(np.repeat([1, 2, 3, 4], [40, 20, 10, 5])).tolist() == pytest.approx(
         [0, 0.5, 1.25, 2.0]

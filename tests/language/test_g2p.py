@@ -1,4 +1,4 @@
-"""A language whose spelling is regular, so that what is right is known."""
+"""A language with regular spelling, whose pronunciations are known."""
 
 import lzma
 
@@ -51,7 +51,7 @@ def test_alignment_finds_the_graphones():
     assert any(("sh", ("SH",)) in cut for cut in cuts.values())
 
 
-def test_an_entry_that_cannot_be_cut_is_left_out():
+def test_entries_that_cannot_be_segmented_are_left_out():
     cuts = align([*regular(0), ("b", tuple("BDKMS"))])
     assert cuts[-1] == []
     assert all(cuts[:-1])
@@ -71,14 +71,14 @@ def test_unseen_words_are_pronounced(model):
         assert len({phones for phones, _ in ways}) == len(ways) <= 3
 
 
-def test_company_does_not_matter(model):
+def test_batching_does_not_change_results(model):
     words = [word for word, _ in regular(2)][:60]
     together = model.pronounce_all(words, n=2)
     assert together == [model.pronounce(word, n=2) for word in words]
 
 
 def test_a_wide_beam_is_exhaustive(model):
-    """The best pronunciation is the one with the greatest sum over all its graphones."""
+    """The best pronunciation has the largest total probability over all segmentations."""
     from asr_gru.language import g2p
 
     word = "xamide"
@@ -114,7 +114,7 @@ def test_a_wide_beam_is_exhaustive(model):
 
 
 @pytest.mark.parametrize("name", ["g2p.bin", "g2p.bin.xz"])
-def test_a_file_is_the_model(model, tmp_path, name):
+def test_saved_models_are_read_back(model, tmp_path, name):
     model.save(tmp_path / name)
     words = [word for word, _ in regular(3)][:20]
     assert GraphemeToPhoneme.load(tmp_path / name).pronounce_all(words) == model.pronounce_all(
@@ -122,13 +122,13 @@ def test_a_file_is_the_model(model, tmp_path, name):
     )
 
 
-def test_pruning_makes_it_smaller():
+def test_pruning_reduces_the_size():
     small, whole = train_g2p(regular(0), 4, 5_000), train_g2p(regular(0), 4)
     assert sum(small.model.counts) < sum(whole.model.counts)
     assert len(small.model.to_bytes(links=False)) < 5_000 + 12_000
 
 
-def test_refusals(model, tmp_path):
+def test_invalid_input_is_refused(model, tmp_path):
     with pytest.raises(DataError, match=r"'bé3' cannot be pronounced: '3' 'é'"):
         model.pronounce("bé3")
     with pytest.raises(DataError, match="no letters"):

@@ -1,4 +1,4 @@
-"""Grammars: what can be said, what it means, and what is refused."""
+"""Grammars: accepted sentences, their meaning, and invalid grammars."""
 
 from __future__ import annotations
 
@@ -52,7 +52,7 @@ public <stop> = (stop | cancel) [the] timer {intent=stopTimer};
         ("cancel the timer", "stopTimer", {}),
     ],
 )
-def test_intent_and_slots(said, intent, slots):
+def test_sentences_have_intent_and_slots(said, intent, slots):
     match = grammar(TIMER).parse(said)
     assert match == Match(intent=intent, slots=slots)
     assert match.to_dict() == {"unit": "phrase", "parse": {"intent": intent, "slots": slots}}
@@ -61,7 +61,7 @@ def test_intent_and_slots(said, intent, slots):
 @pytest.mark.parametrize(
     "said", ["", "set a timer", "set a timer for ten", "timer", "stop stop timer"]
 )
-def test_what_is_not_in_the_grammar(said):
+def test_other_sentences_have_no_match(said):
     assert grammar(TIMER).parse(said) is None
 
 
@@ -81,14 +81,14 @@ def test_what_is_not_in_the_grammar(said):
         ("{=5} {on}", 5),
     ],
 )
-def test_values_of_tags(tag, value):
+def test_tag_values_are_parsed(tag, value):
     assert meaning(f"public <s> = turn the (light on) {tag};", "turn the light on") == (
         "s",
         {"on": value},
     )
 
 
-def test_a_slot_that_is_filled_again_is_a_list():
+def test_a_slot_that_is_filled_twice_is_a_list():
     text = "public <buy> = <item> ([and] <item>)*; <item> = (milk | brown bread {=bread}) {item};"
     assert meaning(text, "milk") == ("buy", {"item": "milk"})
     assert meaning(text, "milk brown bread and milk") == (
@@ -126,7 +126,7 @@ def test_a_slot_that_is_filled_again_is_a_list():
         ("date", "tomorrow", "tomorrow"),
     ],
 )
-def test_builtin_rules(rule, said, value):
+def test_builtin_rules_have_values(rule, said, value):
     assert meaning(f"public <say> = say <{rule}> {{it}};", f"say {said}") == ("say", {"it": value})
 
 
@@ -140,11 +140,11 @@ def test_builtin_rules(rule, said, value):
         ("time", "thirteen o'clock"),
     ],
 )
-def test_what_builtin_rules_leave_out(rule, said):
+def test_builtin_rules_accept_only_their_range(rule, said):
     assert meaning(f"public <say> = say <{rule}> {{it}};", f"say {said}") is None
 
 
-def test_a_grammar_may_define_a_builtin_rule_itself():
+def test_a_grammar_can_override_a_builtin_rule():
     text = "public <at> = at <time> {at}; <time> = tea time;"
     assert meaning(text, "at tea time") == ("at", {"at": "tea time"})
     assert meaning(text, "at noon") is None
@@ -156,7 +156,7 @@ def test_letters_are_pronounced_as_letters_and_written_without_a_dot():
     assert not any(word.endswith(".") for word in graph.words)
 
 
-def test_a_rule_may_repeat_itself_at_its_end():
+def test_right_recursion_is_allowed():
     text = "public <list> = <item> | <item> and <list>; <item> = (milk | bread) {item};"
     assert meaning(text, "milk and bread and milk") == ("list", {"item": ["milk", "bread", "milk"]})
     assert meaning(text, "milk and") is None
@@ -171,7 +171,7 @@ def test_equivalent_states_are_merged():
     assert len(graph.source) == 19 + 8 * (1 + 9 + 2) + 2 + 2 * 27
 
 
-def test_null_void_comments_quotes_and_the_rest_of_the_notation():
+def test_the_whole_notation_is_parsed():
     text = """#JSGF V1.0 UTF-8 en;
     grammar com.acme.Doors;
     /** Opens
@@ -190,14 +190,14 @@ def test_weights_are_log_ratios_to_the_likeliest():
     assert weights == {"a": 0.0, "b": pytest.approx(-np.log(2))}
 
 
-def test_the_likelier_of_two_readings_is_taken():
+def test_ambiguous_sentences_get_the_likelier_parse():
     text = "public <s> = /{}/ hey {{a=1}} | /{}/ hey {{b=2}};"
     assert meaning(text.format(3, 1), "hey") == ("s", {"a": 1})
     assert meaning(text.format(1, 3), "hey") == ("s", {"b": 2})
 
 
 def expansions():
-    """Grammars with the regular expressions that say the same."""
+    """Yield grammars with equivalent regular expressions."""
     words = st.sampled_from("abc").map(lambda word: (word, word))
 
     def larger(inner):
@@ -234,7 +234,7 @@ def accepts(graph: WordGraph, words) -> bool:
 
 @settings(max_examples=60, deadline=None)
 @given(expansions())
-def test_a_grammar_says_what_a_regular_expression_says(both):
+def test_grammars_accept_what_equivalent_regular_expressions_accept(both):
     jsgf, expression = both
     try:
         read = grammar(f"public <s> = {jsgf};")
@@ -287,7 +287,7 @@ def test_a_grammar_says_what_a_regular_expression_says(both):
         ("public <a> = <number>;", "give the range, as <number.1-100>"),
     ],
 )
-def test_faults_are_told_with_their_place(text, said):
+def test_syntax_errors_name_line_and_column(text, said):
     with pytest.raises(ConfigError) as refusal:
         grammar(text, name="my.jsgf")
     message = str(refusal.value)
@@ -296,7 +296,7 @@ def test_faults_are_told_with_their_place(text, said):
     assert "\n" not in message
 
 
-def test_a_grammar_begins_with_its_header():
+def test_a_grammar_needs_its_header():
     with pytest.raises(ConfigError, match="a grammar begins with"):
         Grammar("public <a> = b;")
 
@@ -316,7 +316,7 @@ HOSTILE = {
 
 
 @pytest.mark.parametrize("text", HOSTILE.values(), ids=HOSTILE)
-def test_hostile_grammars_are_refused_within_bounds(text):
+def test_malicious_grammars_are_refused_within_bounds(text):
     tracemalloc.start()
     try:
         with pytest.raises(ConfigError, match=r"large|more than|nested|not closed|characters"):
@@ -326,7 +326,7 @@ def test_hostile_grammars_are_refused_within_bounds(text):
         tracemalloc.stop()
 
 
-def test_the_deepest_grammar_that_is_read_fits_on_the_stack():
+def test_the_deepest_allowed_grammar_does_not_overflow_the_stack():
     depth = len(inspect.stack(0))
     limit = sys.getrecursionlimit()
     sys.setrecursionlimit(depth + 800)
@@ -338,7 +338,7 @@ def test_the_deepest_grammar_that_is_read_fits_on_the_stack():
         sys.setrecursionlimit(limit)
 
 
-def test_a_sentence_with_too_many_readings_has_an_empty_match():
+def test_a_sentence_with_too_many_parses_has_an_empty_match():
     read = grammar("public <s> = " + "(a | b)* " * 10 + "{x};", max_states=1_000)
     assert read.match(["a"]) == Match(intent="s", slots={"x": ""})
     assert read.match(["a"] * 1_000) == Match()

@@ -9,7 +9,7 @@ from asr_gru.errors import ConfigError
 from asr_gru.language import HotWord, default_weight, parse_hot_words
 
 
-def test_weights_by_phrase_and_lines():
+def test_weights_are_given_by_phrase_or_in_lines():
     expected = (
         HotWord("Kubernetes", 8.0),
         HotWord("Frau Öztürk", 10.0),
@@ -24,7 +24,7 @@ def test_weights_by_phrase_and_lines():
     assert parse_hot_words({}) == parse_hot_words([]) == ()
 
 
-def test_other_speech_is_easily_taken_for_a_short_word():
+def test_default_weights_grow_with_the_number_of_phones():
     assert [default_weight(phones) for phones in (0, 1, 2, 5, 9, 60)] == [0, 0, 1, 4, 8, 8]
 
 
@@ -50,7 +50,7 @@ def test_other_speech_is_easily_taken_for_a_short_word():
         (itertools.repeat("a"), "more than 5000 hot words; leave some out"),
     ],
 )
-def test_refusals_are_one_line(given, said):
+def test_invalid_hot_words_are_refused_in_one_line(given, said):
     with pytest.raises(ConfigError, match=said) as refused:
         parse_hot_words(given)
     assert "\n" not in str(refused.value)

@@ -23,7 +23,7 @@ def lexicon():
     return Lexicon.build(ENTRIES, ENGLISH_PHONES)
 
 
-def test_pronunciations_are_collected_word_by_word():
+def test_pronunciations_are_grouped_by_word():
     built = lexicon()
     assert len(ENGLISH_PHONES) == len(set(ENGLISH_PHONES)) == 39
     assert built.words == ("read", "the", "naïve")
@@ -36,7 +36,7 @@ def test_pronunciations_are_collected_word_by_word():
     assert [entry for entry in built.entries() if entry[0] == "the"] == [ENTRIES[1], ENTRIES[3]]
 
 
-def test_file_and_text_are_the_lexicon(tmp_path):
+def test_binary_and_text_files_are_read_back(tmp_path):
     built = lexicon()
     built.save(tmp_path / "lexicon.bin")
     built.write_text(tmp_path / "lexicon.txt")
@@ -93,7 +93,7 @@ UTTERANCES = [
 ]
 
 
-def test_variants_are_counted_where_the_phones_are_those_of_the_words():
+def test_variants_are_counted_in_aligned_phones():
     found = count_variants(lexicon(), UTTERANCES)
     assert (found.utterances, found.left_out) == (3, 2)
     assert found.counts == {ENTRIES[1]: 1, ENTRIES[2]: 2, ENTRIES[3]: 1}
@@ -103,7 +103,7 @@ def test_variants_are_counted_where_the_phones_are_those_of_the_words():
     assert list(counted.entries()) == list(lexicon().entries())
 
 
-def test_variants_are_found_where_words_run_into_each_other():
+def test_variants_are_found_across_word_boundaries():
     entries = [("a", ("AH",)), ("a", ("AH", "N")), ("nap", ("N", "AE", "P")), ("ape", ("AE", "P"))]
     built = Lexicon.build(entries, ENGLISH_PHONES)
     phones = ("AH", "N", "AE", "P")
@@ -111,7 +111,7 @@ def test_variants_are_found_where_words_run_into_each_other():
     assert count_variants(built, [(["a", "ape"], phones)]).counts[entries[1]] == 1
 
 
-def test_the_forms_of_a_dictionary(tmp_path):
+def test_dictionary_formats_are_read(tmp_path):
     path = tmp_path / "dictionary.dict.gz"
     text = ";;; heading\n\nread R EH1 D\nread(2)\tR IY1 D # now\n'tis  T IH1 Z\n"
     path.write_bytes(gzip.compress(text.encode()))
@@ -120,14 +120,14 @@ def test_the_forms_of_a_dictionary(tmp_path):
     assert found[2:] == [("'tis", ("T", "IH", "Z"))]
 
 
-def test_phones_that_end_in_a_digit_are_themselves(tmp_path):
+def test_phones_of_a_model_may_end_in_a_digit(tmp_path):
     (tmp_path / "l.txt").write_text("ma m a1\n")
     assert list(Lexicon.read_text(tmp_path / "l.txt", ["m", "a", "a1"]).entries()) == [
         ("ma", ("m", "a1"))
     ]
 
 
-def test_letters():
+def test_a_lexicon_can_spell_words_by_letters():
     tokens = ["<blank>", "<space>", *"abcdefghijklmnopqrstuvwxyz'"]
     built = Lexicon.of_letters(["don't", "cab"], tokens)
     assert [tokens[unit] for unit in built.pronunciations("don't")[0]] == list("don't")
@@ -136,7 +136,7 @@ def test_letters():
         Lexicon.of_letters(["cab", "naïve", "çé"], tokens)
 
 
-def test_the_tokens_of_a_model():
+def test_the_tokens_of_a_model_are_checked():
     tokens = ["<blank>", *reversed(ENGLISH_PHONES)]
     ids = lexicon().token_ids(tokens)
     assert [tokens[token] for token in ids] == list(ENGLISH_PHONES)
@@ -174,7 +174,7 @@ def test_bad_entries_are_refused():
         Lexicon.build([("read", ())], ENGLISH_PHONES)
 
 
-def test_altered_and_other_files_are_refused(tmp_path):
+def test_altered_and_foreign_files_are_refused(tmp_path):
     path = tmp_path / "lexicon.bin"
     lexicon().save(path)
     data = path.read_bytes()

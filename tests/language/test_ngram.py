@@ -11,7 +11,7 @@ LN10 = np.log(10)
 
 
 def plain(ngrams, context, word):
-    """Katz's definition, from dictionaries."""
+    """Return the definition of back-off (Katz 1987), with dictionaries."""
     tables = []
     for n, level in enumerate(ngrams.levels, start=1):
         rows = map(tuple, ngrams.grams(n).tolist())
@@ -27,7 +27,7 @@ def plain(ngrams, context, word):
 
 
 @pytest.mark.parametrize("order", [1, 2, 3, 4, 5])
-def test_a_query_is_the_definition_of_back_off(order):
+def test_queries_agree_with_the_definition_of_back_off(order):
     rng = np.random.default_rng(order)
     for _ in range(5):
         ngrams = random_ngrams(rng, order=order)
@@ -42,7 +42,7 @@ def test_a_query_is_the_definition_of_back_off(order):
                 assert log_probs[row] == pytest.approx(plain(ngrams, before, words[row]), abs=1e-4)
 
 
-def test_a_pair_does_not_depend_on_its_neighbours():
+def test_queries_do_not_depend_on_others_in_the_call():
     rng = np.random.default_rng(0)
     model = LanguageModel.build(random_ngrams(rng, words=40))
     words = rng.integers(0, 40, 300)
@@ -55,7 +55,7 @@ def test_a_pair_does_not_depend_on_its_neighbours():
     assert model.score(states[:0], words[:0])[0].shape == (0,)
 
 
-def test_contexts_with_the_same_future_are_one_state(arpa):
+def test_contexts_with_the_same_continuations_share_a_state(arpa):
     model = LanguageModel.build(read_arpa(arpa), quantise=False)
     start = np.array([model.start()])
     cat, sat, unk = model.ids(["cat", "sat", "nobody's word"])
@@ -66,7 +66,7 @@ def test_contexts_with_the_same_future_are_one_state(arpa):
     assert model.score(start, np.array([unk]))[1] == 0
 
 
-def test_ends_and_unigrams(arpa):
+def test_sentence_ends_and_unigrams_have_their_probabilities(arpa):
     model = LanguageModel.build(read_arpa(arpa), quantise=False)
     state = model.score(np.array([model.start()]), model.ids(["sat"]))[1]
     assert model.end(state) == pytest.approx(-0.4 * LN10)
@@ -78,7 +78,7 @@ def test_ends_and_unigrams(arpa):
     assert "dog" not in model
 
 
-def test_a_file_is_the_model(arpa, tmp_path):
+def test_saved_models_are_read_back(arpa, tmp_path):
     for order in (1, 2, 3, 4):
         ngrams = random_ngrams(np.random.default_rng(order), words=30, order=order)
         model = LanguageModel.build(ngrams)
@@ -107,7 +107,7 @@ def test_eight_bits_are_within_half_a_step():
             assert np.abs(old - new)[listed].max(initial=0) <= bound
 
 
-def test_a_row_with_more_followers_than_sixteen_bits_hold(tmp_path):
+def test_a_context_may_have_more_words_than_sixteen_bits_count(tmp_path):
     words = ("<unk>", "<s>", "</s>", *(f"w{number}" for number in range(70_000)))
     count = len(words)
     every = np.arange(count)
@@ -122,8 +122,8 @@ def test_a_row_with_more_followers_than_sixteen_bits_hold(tmp_path):
 
 
 @pytest.mark.parametrize("shares", [(0.02, 0.1), (0.3, 0.9), (1.0, 1.0)])
-def test_frequent_contexts_are_searched_by_buckets(shares):
-    """Contexts with few, many and all words behind them, and queries beyond ``MANY_PAIRS``."""
+def test_frequent_contexts_are_searched_with_buckets(shares):
+    """Contexts followed by few, many and all words, and more than ``MANY_PAIRS`` queries."""
     rng, count = np.random.default_rng(11), 700
     names = ("<unk>", "<s>", "</s>", *(f"w{number}" for number in range(count - 3)))
     share = rng.uniform(shares[0], shares[1], (count, 1))
@@ -140,7 +140,7 @@ def test_frequent_contexts_are_searched_by_buckets(shares):
     expected[parents, last] = second.log_probs
     contexts, words = (each.ravel() for each in np.indices((count, count)))
     states = model.score(np.full(count, model.start()), np.arange(count))[1]
-    listed = np.isin(np.arange(count), parents)  # another context has no state of its own
+    listed = np.isin(np.arange(count), parents)  # another context shares the state
     expected[~listed] = first.log_probs
     scores = model.score(states[contexts], words)[0]
     np.testing.assert_allclose(scores.reshape(count, count), expected, rtol=1e-6)
@@ -148,7 +148,7 @@ def test_frequent_contexts_are_searched_by_buckets(shares):
     np.testing.assert_array_equal(model.score(states[contexts[some]], words[some])[0], scores[some])
 
 
-def test_the_size_is_what_pruning_reckons_with(tmp_path):
+def test_the_size_of_a_file_is_the_estimate_of_pruning(tmp_path):
     ngrams = random_ngrams(np.random.default_rng(3), words=80, share=0.5)
     model = LanguageModel.build(ngrams)
     model.save(tmp_path / "language.bin")
@@ -158,7 +158,7 @@ def test_the_size_is_what_pruning_reckons_with(tmp_path):
 
 
 @pytest.mark.parametrize("keep", [0, 10, 40, 3000, -64, -1])
-def test_a_cut_file_is_refused(tmp_path, keep):
+def test_truncated_files_are_refused(tmp_path, keep):
     path = tmp_path / "language.bin"
     LanguageModel.build(random_ngrams(np.random.default_rng(1), words=40)).save(path)
     path.write_bytes(path.read_bytes()[:keep])
@@ -167,7 +167,7 @@ def test_a_cut_file_is_refused(tmp_path, keep):
 
 
 def test_altered_bytes_are_refused_or_harmless(tmp_path):
-    """Whatever a byte says, a query ends and stays within the arrays."""
+    """Whatever byte is altered, queries terminate and stay within the arrays."""
     path = tmp_path / "language.bin"
     model = LanguageModel.build(random_ngrams(np.random.default_rng(1), words=40))
     model.save(path)
@@ -190,7 +190,7 @@ def test_altered_bytes_are_refused_or_harmless(tmp_path):
     assert refused > 50
 
 
-def test_other_files_are_refused(tmp_path):
+def test_foreign_files_are_refused(tmp_path):
     with pytest.raises(ModelError, match="No such file"):
         LanguageModel.load(tmp_path / "none.bin")
     (tmp_path / "text.bin").write_text("this is a text, much longer than a header would be")

@@ -1,4 +1,4 @@
-"""Lists of phrases, and how their words are pronounced."""
+"""Lists of phrases, and pronunciations of their words."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ def lexicon(**spoken: str) -> Lexicon:
     return Lexicon.build(entries, ENGLISH_PHONES)
 
 
-def ways_of(words, sounds):
+def pronunciations_of(words, sounds):
     spoken = sounds.look_up(words)
     return [
         [
@@ -31,7 +31,7 @@ def ways_of(words, sounds):
     ]
 
 
-def test_a_phrase_is_found_by_its_words():
+def test_phrases_are_found_by_their_words():
     listed = PhraseList(["Turn the light on!", "Set 5 timers", "turn the LIGHT on", "Turn"])
     assert listed.match(["turn", "the", "light", "on"]) == Match("Turn the light on!", 0)
     assert listed.match(["set", "five", "timers"]) == Match("Set 5 timers", 1)
@@ -40,7 +40,7 @@ def test_a_phrase_is_found_by_its_words():
     assert listed.match([]) is None
 
 
-def test_beginnings_are_shared():
+def test_phrases_share_prefixes():
     graph = PhraseList(["a b c", "a b d", "a"]).graph
     assert len(graph.source) == 4
     assert np.isfinite(graph.final).sum() == 3
@@ -55,16 +55,16 @@ def test_beginnings_are_shared():
         (["go " * 400], "phrase 1 .* has 1200 characters; give at most 1000"),
     ],
 )
-def test_lists_that_are_refused(phrases, said):
+def test_invalid_lists_are_refused(phrases, said):
     with pytest.raises(ConfigError, match=said):
         PhraseList(phrases)
 
 
-def test_the_lexicon_is_asked_before_rules_and_letters():
+def test_the_lexicon_takes_precedence_over_rules_and_letters():
     sounds = WordPronunciations(
         SYMBOLS, "phones", lexicon(read="R EH D|R IY D", go="G OW"), pronouncer=load_english
     )
-    read, zebra, go, letter = ways_of(["read", "zebra", "go", "a."], sounds)
+    read, zebra, go, letter = pronunciations_of(["read", "zebra", "go", "a."], sounds)
     assert read == ["R EH D", "R IY D"]
     assert zebra == ["Z IY B R AH"]
     assert go == ["G OW"]
@@ -73,10 +73,10 @@ def test_the_lexicon_is_asked_before_rules_and_letters():
 
 def test_without_a_lexicon_all_words_are_pronounced_by_rule():
     sounds = WordPronunciations(SYMBOLS, "phones", pronouncer=load_english)
-    assert ways_of(["go"], sounds) == [["G OW"]]
+    assert pronunciations_of(["go"], sounds) == [["G OW"]]
 
 
-def test_characters_spell_words_with_and_without_a_space_behind():
+def test_models_of_characters_spell_words_with_and_without_a_final_space():
     sounds = WordPronunciations(["<blank>", " ", "a", "b"], "characters")
     spoken = sounds.look_up(["ab", "a."])
     assert spoken.first.tolist() == [0, 2, 4]

@@ -5,7 +5,7 @@ from asr_gru.language import ENGLISH_PHONES, Lexicon
 from asr_gru.language.pronounce import Pronouncer, load_english
 
 
-def said(word):
+def expected_phones(word):
     first = load_english().pronounce(word)[0]
     return " ".join(first.phones), first.source
 
@@ -34,19 +34,19 @@ def said(word):
         ("keyboardmouse", None, "grapheme to phoneme"),
     ],
 )
-def test_where_a_pronunciation_comes_from(word, phones, source):
-    found, where = said(word)
+def test_pronunciations_have_their_source(word, phones, source):
+    found, where = expected_phones(word)
     assert where == source
     if phones:
         assert found == phones
 
 
-def test_all_pronunciations_of_the_dictionary():
+def test_all_pronunciations_of_the_dictionary_are_returned():
     ways = {" ".join(one.phones) for one in load_english().pronounce("read")}
     assert ways == {"R EH D", "R IY D"}
 
 
-def test_the_rules_of_s_and_d():
+def test_plural_and_past_tense_are_pronounced_by_rule():
     entries = [("muck", ("M", "AH", "K")), ("mug", ("M", "AH", "G")), ("mat", ("M", "AE", "T"))]
     own = Pronouncer(Lexicon.build(entries, ENGLISH_PHONES))
     ends = {
@@ -59,7 +59,7 @@ def test_the_rules_of_s_and_d():
     }  # fmt: skip
 
 
-def test_a_lexicon_of_words():
+def test_a_lexicon_is_built_for_words():
     lexicon, kinds = load_english().lexicon(["cat", "read", "cats", "zorblaxian", "cat"])
     assert lexicon.words == ("cat", "read", "cats", "zorblaxian")
     assert len(lexicon.pronunciations("read")) == 2
@@ -75,13 +75,13 @@ def test_a_lexicon_of_words():
         load_english().lexicon(["cat"], ["K", "T"])
 
 
-def test_what_cannot_be_pronounced_is_named():
+def test_words_that_cannot_be_pronounced_are_named():
     with pytest.raises(DataError, match="'漢字' and 1 more cannot be pronounced: '字' '漢'"):
         load_english().pronounce_all(["cat", "漢字", "???"])
     with pytest.raises(DataError, match="'' cannot be pronounced: no letters"):
         load_english().pronounce("")
 
 
-def test_without_a_model_of_letters_unknown_words_are_refused():
+def test_without_a_grapheme_to_phoneme_model_unknown_words_are_refused():
     with pytest.raises(DataError, match="'zorblax' cannot be pronounced"):
         Pronouncer(load_english().dictionary).pronounce("zorblax")

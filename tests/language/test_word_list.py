@@ -18,7 +18,7 @@ def added(text, lexicon=LEXICON, normaliser="english", **options):
     }
 
 
-def test_sources_of_pronunciations():
+def test_added_words_have_the_source_of_their_pronunciation():
     text = """# mine
 cat
 Siobhan: SH AH0 V AO1 N
@@ -43,11 +43,11 @@ BBQX
     assert found["bbqx"].source == "spelled out 'b b q x'"
 
 
-def test_a_given_pronunciation_stands_in_place_of_a_guess():
+def test_a_given_pronunciation_replaces_a_predicted_one():
     assert added("zork\nzork: Z AO R K")["zork"].pronunciations == (("Z", "AO", "R", "K"),)
 
 
-def test_models_of_characters_spell():
+def test_models_of_characters_spell_added_words():
     lexicon = Lexicon.of_letters(["cab"], list("abc"))
     found = added("bac\ncab", lexicon, "none", characters=True)
     assert found["bac"].pronunciations == (("b", "a", "c"),)
@@ -72,13 +72,13 @@ def test_models_of_characters_spell():
         ("go: " + "G " * 101, "101 phones; a word has at most 100"),
     ],
 )
-def test_refusals_are_one_line(text, said):
+def test_invalid_lists_are_refused_in_one_line(text, said):
     with pytest.raises(DataError, match=said) as refused:
         added(text)
     assert "\n" not in str(refused.value)
 
 
-def test_refusals_of_models():
+def test_words_that_a_model_cannot_pronounce_are_refused():
     few = Lexicon.build([("a", ("AA",))], ["AA", "B"])
     with pytest.raises(DataError, match=r"line 1: 'dog' needs the phone A[AO], which"):
         added("dog", few)

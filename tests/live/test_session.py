@@ -1,4 +1,4 @@
-"""Sessions over fake sources, compared with what ``transcribe`` makes of the same sound."""
+"""Sessions with fake sources, compared with ``transcribe`` on the same audio."""
 
 from __future__ import annotations
 
@@ -44,7 +44,7 @@ class Clock:
         return self.now
 
 
-class Script:
+class ScriptedSource:
     """A source that plays a list: arrays are sound, numbers seconds that pass, errors are raised.
 
     An int is a number of samples that were dropped.
@@ -105,9 +105,9 @@ def words(segments, shift_s=0.0):
     ]
 
 
-def test_a_session_says_what_transcribe_says(recognizer, speech):
+def test_a_session_has_the_text_of_transcribe(recognizer, speech):
     clock = Clock()
-    source = Script(clock, speech)
+    source = ScriptedSource(clock, speech)
     records = list(LiveSession(recognizer, source, clock=clock))
     assert words(finals(records)) == words(recognizer.transcribe(speech, RATE).segments)
     assert any(isinstance(r, Event) and r.kind == "partial" for r in records)
@@ -116,7 +116,9 @@ def test_a_session_says_what_transcribe_says(recognizer, speech):
 
 def test_finals_are_written_on_request(recognizer, speech):
     clock = Clock()
-    session = LiveSession(recognizer, Script(clock, 3 * RATE, speech), written=True, clock=clock)
+    session = LiveSession(
+        recognizer, ScriptedSource(clock, 3 * RATE, speech), written=True, clock=clock
+    )
     (final,) = finals(list(session))
     assert final.written == inverse_normalise(final.text) != final.text
     first, last = final.written_words[0], final.written_words[-1]
@@ -124,10 +126,10 @@ def test_finals_are_written_on_request(recognizer, speech):
     assert first.start_s > 3.0
 
 
-def test_alternatives_have_the_times_of_the_session(recognizer, speech):
+def test_alternatives_have_session_times(recognizer, speech):
     clock = Clock()
-    again = Script(clock, 0.25, speech)
-    source = Script(clock, speech[: 2 * RATE], DeviceError("gone"), then=again)
+    again = ScriptedSource(clock, 0.25, speech)
+    source = ScriptedSource(clock, speech[: 2 * RATE], DeviceError("gone"), then=again)
     session = LiveSession(recognizer, source, alternatives=3, retry_s=0.0, clock=clock)
     found = finals(list(session))
     assert found[-1].start_s > 2.0
@@ -138,11 +140,11 @@ def test_alternatives_have_the_times_of_the_session(recognizer, speech):
         )
 
 
-def test_the_clock_goes_on_while_the_microphone_is_gone(recognizer, speech):
-    """Words after a gap of 7.25 s lie there, on the sample; ids go on; half a word is closed."""
+def test_the_clock_continues_while_the_microphone_is_lost(recognizer, speech):
+    """Words after a gap of 7.25 s have exact times, ids continue, and a cut word is finished."""
     clock = Clock()
-    again = Script(clock, 0.25, speech)
-    first = Script(clock, speech[: 2 * RATE], DeviceError("gone"), then=again)
+    again = ScriptedSource(clock, 0.25, speech)
+    first = ScriptedSource(clock, speech[: 2 * RATE], DeviceError("gone"), then=again)
     first.refusals = 6
     clock_at_loss = []
     session = LiveSession(recognizer, first, clock=clock, retry_s=0.0)
@@ -164,19 +166,19 @@ def test_the_clock_goes_on_while_the_microphone_is_gone(recognizer, speech):
     assert session.now_s == pytest.approx(2.0 + 7.25 + len(speech) / RATE)
 
 
-def test_dropped_sound_is_silence_and_moves_what_follows(recognizer, speech):
+def test_dropped_audio_becomes_silence_and_keeps_times_right(recognizer, speech):
     clock = Clock()
     gap = 5 * RATE + 123
-    records = list(LiveSession(recognizer, Script(clock, speech, gap, speech), clock=clock))
+    records = list(LiveSession(recognizer, ScriptedSource(clock, speech, gap, speech), clock=clock))
     (dropped,) = [r for r in records if isinstance(r, AudioDropped)]
     assert dropped == AudioDropped(gap / RATE, len(speech) / RATE)
     whole = np.concatenate([speech, np.zeros(gap, np.float32), speech])
     assert words(finals(records)) == words(recognizer.transcribe(whole, RATE).segments)
 
 
-def test_stop_closes_the_open_segment(recognizer, speech):
+def test_stop_finishes_the_open_segment(recognizer, speech):
     clock = Clock()
-    source = Script(clock, speech, DeviceError("must not be waited for"))
+    source = ScriptedSource(clock, speech, DeviceError("must not be waited for"))
     session = LiveSession(recognizer, source, EndpointRules.off(), clock=clock)
     records = []
     for record in session:
@@ -188,9 +190,9 @@ def test_stop_closes_the_open_segment(recognizer, speech):
     assert isinstance(records[-1], Event)
 
 
-def test_stop_while_the_microphone_is_gone_ends_it(recognizer, speech):
+def test_stop_ends_a_session_whose_microphone_is_lost(recognizer, speech):
     clock = Clock()
-    source = Script(clock, speech[:RATE], DeviceError("gone"))
+    source = ScriptedSource(clock, speech[:RATE], DeviceError("gone"))
     source.refusals = 10**9
     session = LiveSession(recognizer, source, clock=clock, retry_s=3600.0)
     for record in session:
@@ -199,21 +201,21 @@ def test_stop_while_the_microphone_is_gone_ends_it(recognizer, speech):
     assert isinstance(record, SourceLost)
 
 
-def test_an_unreadable_source_gives_its_words_before_its_error(recognizer, speech):
+def test_an_unreadable_source_yields_its_words_before_the_error(recognizer, speech):
     clock, records = Clock(), []
-    source = Script(clock, speech, AudioError("scratched"))
+    source = ScriptedSource(clock, speech, AudioError("scratched"))
     with pytest.raises(AudioError, match="scratched"):
         records.extend(LiveSession(recognizer, source, clock=clock))
     # list.extend keeps what came before the error
     assert words(finals(records)) == words(recognizer.transcribe(speech, RATE).segments)
 
 
-def test_endpoints_can_be_changed_while_it_runs(recognizer, speech):
+def test_endpoint_rules_can_be_changed_while_the_session_runs(recognizer, speech):
     clock = Clock()
     silence = np.zeros(RATE, np.float32)
     counts = {}
     for change in (False, True):
-        source = Script(clock, *[speech, silence] * 3)
+        source = ScriptedSource(clock, *[speech, silence] * 3)
         session = LiveSession(recognizer, source, EndpointRules.off(), clock=clock)
         found = []
         for record in session:
@@ -226,10 +228,10 @@ def test_endpoints_can_be_changed_while_it_runs(recognizer, speech):
     assert counts[True] >= 3
 
 
-def test_status_tells_level_and_lag_and_comes_at_most_ten_times_a_second(recognizer):
+def test_status_has_level_and_lag_at_most_ten_times_per_second(recognizer):
     clock = Clock()
     loud = np.full(2 * RATE, 0.1, np.float32)
-    source = Script(clock, loud, np.zeros(RATE, np.float32))
+    source = ScriptedSource(clock, loud, np.zeros(RATE, np.float32))
     seen = [r for r in LiveSession(recognizer, source, clock=clock) if isinstance(r, Status)]
     assert len(seen) <= 30
     assert seen[0].level_db == pytest.approx(-20, abs=0.01)
@@ -238,7 +240,7 @@ def test_status_tells_level_and_lag_and_comes_at_most_ten_times_a_second(recogni
     assert all(status.lag_s == 0 for status in seen)
 
 
-def test_a_paced_recording_comes_in_its_own_time(recording):
+def test_a_paced_recording_is_played_in_real_time(recording):
     clock = Clock()
 
     def sleep(seconds):
@@ -273,7 +275,7 @@ SAID = [final(0, "one & two", 1.0), final(1, "yes", 2.1), final(2, "three four",
 
 
 @pytest.mark.parametrize("suffix", ["txt", "srt", "vtt", "json", "jsonl"])
-def test_files_are_whole_after_every_final(tmp_path, suffix):
+def test_files_are_complete_after_every_final(tmp_path, suffix):
     path = tmp_path / f"talk.{suffix}"
     writer = SessionWriter(path)
     writer.write(SAID[0])
@@ -315,7 +317,7 @@ def test_cues_never_overlap(tmp_path):
     assert "02,000 --> 00:00:02,300" in (tmp_path / "a.srt").read_text()
 
 
-def test_an_earlier_session_is_never_overwritten(tmp_path):
+def test_existing_files_are_never_overwritten(tmp_path):
     (tmp_path / "a.txt").write_text("precious")
     (tmp_path / "a.wav").write_bytes(b"precious")
     for make, name in ((SessionWriter, "a.txt"), (AudioWriter, "a.wav")):
@@ -327,8 +329,8 @@ def test_an_earlier_session_is_never_overwritten(tmp_path):
         AudioWriter(tmp_path / "a.mp3")
 
 
-def test_what_a_full_disk_refuses_is_written_when_there_is_room(tmp_path, monkeypatch):
-    class Full:
+def test_pending_text_is_written_when_the_disk_has_room_again(tmp_path, monkeypatch):
+    class FullDisk:
         room = 3
         kept = b""
 
@@ -345,7 +347,7 @@ def test_what_a_full_disk_refuses_is_written_when_there_is_room(tmp_path, monkey
 
     writer = SessionWriter(tmp_path / "a.txt")
     writer._file.close()
-    full = Full()
+    full = FullDisk()
     monkeypatch.setattr(writer, "_file", full)
     with pytest.raises(Error, match=r"a\.txt: No space left.*7 bytes are kept"):
         writer.write(SAID[0])
@@ -360,7 +362,7 @@ def test_what_a_full_disk_refuses_is_written_when_there_is_room(tmp_path, monkey
     assert full.kept.endswith(b"three four\n")
 
 
-def test_a_whole_file_that_a_full_disk_refused_is_written_at_the_end(tmp_path, monkeypatch):
+def test_a_json_file_that_a_full_disk_refused_is_written_at_the_end(tmp_path, monkeypatch):
     writer = SessionWriter(tmp_path / "a.json")
     writer.write(SAID[0])
     kept = (tmp_path / "a.json").read_text()
@@ -382,17 +384,17 @@ def test_a_whole_file_that_a_full_disk_refused_is_written_at_the_end(tmp_path, m
     assert [segment["text"] for segment in segments] == [SAID[0].text, SAID[1].text]
 
 
-def test_saved_audio_has_the_times_of_the_session(tmp_path, recognizer, speech):
+def test_saved_audio_has_session_times(tmp_path, recognizer, speech):
     clock = Clock()
-    again = Script(clock, speech)
+    again = ScriptedSource(clock, speech)
     again.sample_rate = RATE
-    first = Script(clock, speech, 2.0, DeviceError("gone"), then=again)
+    first = ScriptedSource(clock, speech, 2.0, DeviceError("gone"), then=again)
     path = tmp_path / "a.wav"
     writer = AudioWriter(path)
     for record in LiveSession(recognizer, first, clock=clock, audio=True):
         if isinstance(record, AudioBlock):
             writer.write(record)
-    readable = soundfile.info(path)  # before it is closed: as after kill -9
+    readable = soundfile.info(path)  # before the file is closed, as after kill -9
     assert readable.frames / RATE == pytest.approx(2 * len(speech) / RATE + 2, abs=1.1)
     writer.close()
     saved = soundfile.read(path, dtype="float32")[0]
@@ -400,7 +402,7 @@ def test_saved_audio_has_the_times_of_the_session(tmp_path, recognizer, speech):
     np.testing.assert_allclose(saved, whole, atol=1e-4)
 
 
-def test_saved_sound_of_another_rate_is_resampled(tmp_path):
+def test_saved_audio_at_another_rate_is_resampled(tmp_path):
     tone = np.sin(np.arange(48_000) / 20).astype(np.float32)
     with AudioWriter(tmp_path / "a.wav") as writer:
         writer.write(AudioBlock(tone[:RATE], RATE, 0.0))
@@ -411,7 +413,7 @@ def test_saved_sound_of_another_rate_is_resampled(tmp_path):
     assert info.duration == pytest.approx(3, abs=0.05)
 
 
-def test_what_a_full_disk_kept_from_the_sound_is_silent_in_it(tmp_path, monkeypatch):
+def test_audio_lost_to_a_full_disk_is_silence_in_the_file(tmp_path, monkeypatch):
     sound = np.sin(np.arange(5 * RATE) / 20).astype(np.float32) * 0.5
     room = [10**9]
     descriptor_write = WavFile.append
@@ -439,7 +441,7 @@ def test_what_a_full_disk_kept_from_the_sound_is_silent_in_it(tmp_path, monkeypa
     np.testing.assert_allclose(saved, expected, atol=1e-4)
 
 
-def test_sound_that_can_never_be_written_ends_in_one_error(tmp_path):
+def test_audio_that_can_never_be_written_is_a_single_error(tmp_path):
     (tmp_path / "a.wav").symlink_to("/dev/full")
     writer = AudioWriter(tmp_path / "a.wav")
     with pytest.raises(Error, match=r"a\.wav: No space left"):

@@ -36,7 +36,7 @@ def refused(folder):
     return str(refusal.value)
 
 
-def test_what_is_written_is_read(folder):
+def test_written_models_are_read_back(folder):
     directory = ModelDirectory.open(folder)
     assert directory.config.name == "tiny"
     assert directory.info.frame_s == 0.04
@@ -45,28 +45,28 @@ def test_what_is_written_is_read(folder):
     ModelDirectory.open(folder)
 
 
-def test_a_missing_file_is_named(folder):
+def test_a_missing_file_is_refused_by_name(folder):
     (folder / "tokens.txt").unlink()
     assert "tokens.txt: missing" in refused(folder)
 
 
-def test_a_cut_file_is_named(folder):
+def test_a_truncated_file_is_refused_by_name(folder):
     (folder / "acoustic.onnx").write_bytes(b"not")
     assert "acoustic.onnx: has 3 bytes" in refused(folder)
 
 
-def test_an_altered_file_is_named(folder):
+def test_an_altered_file_is_refused_by_name(folder):
     (folder / "acoustic.onnx").write_bytes(b"not a grapH")
     assert "acoustic.onnx: altered" in refused(folder)
     ModelDirectory.open(folder, verify=False)
 
 
-def test_a_foreign_file_is_named(folder):
+def test_an_additional_file_is_refused_by_name(folder):
     (folder / "virus.exe").write_bytes(b"x")
     assert "virus.exe" in refused(folder)
 
 
-def test_a_link_is_refused(folder, tmp_path):
+def test_links_are_refused(folder, tmp_path):
     (tmp_path / "elsewhere").write_bytes(FILES["tokens.txt"])
     (folder / "tokens.txt").unlink()
     (folder / "tokens.txt").symlink_to(tmp_path / "elsewhere")
@@ -89,7 +89,7 @@ def test_a_link_is_refused(folder, tmp_path):
         ({"time_shift_s": -1e9}, "time_shift_s"),
     ],
 )
-def test_a_wrong_configuration_is_explained(folder, values, named):
+def test_errors_of_a_configuration_are_explained(folder, values, named):
     change(folder, **values)
     assert named in refused(folder)
 
@@ -102,12 +102,12 @@ def test_no_path_leaves_the_folder(folder, name):
 
 
 @pytest.mark.parametrize("data", [b"", b"{", b"[1]", b"[" * 100_000, b"\xff", b" " * 2_000_000])
-def test_a_configuration_that_is_none_is_refused(folder, data):
+def test_a_file_that_is_not_a_configuration_is_refused(folder, data):
     (folder / "config.json").write_bytes(data)
     assert "config.json" in refused(folder)
 
 
-def test_what_is_no_model_is_refused(tmp_path):
+def test_a_folder_that_is_not_a_model_is_refused(tmp_path):
     (tmp_path / "file").write_text("x")
     assert "is a file" in refused(tmp_path / "file")
     assert "config.json" in refused(tmp_path)
@@ -116,7 +116,7 @@ def test_what_is_no_model_is_refused(tmp_path):
             ModelDirectory.open(name)
 
 
-def test_a_graph_that_is_none_is_refused(folder):
+def test_a_file_that_is_not_a_graph_is_refused(folder):
     directory = ModelDirectory.open(folder)
     with pytest.raises(ModelError, match="cannot be loaded"):
         OnnxAcousticModel(directory.acoustic_path, directory.info)
@@ -139,14 +139,14 @@ def test_a_failed_write_leaves_nothing(tmp_path):
     assert (tmp_path / "mine" / "letter.txt").read_text() == "dear"
 
 
-def test_a_file_in_its_place_is_kept(tmp_path):
+def test_an_existing_file_of_the_same_name_is_kept(tmp_path):
     (tmp_path / "tiny").write_text("dear")
     with pytest.raises(ModelError, match="is a file"):
         write_model_directory(tmp_path / "tiny", CONFIG, FILES)
     assert (tmp_path / "tiny").read_text() == "dear"
 
 
-def test_a_model_is_written_here(tmp_path, monkeypatch):
+def test_a_model_can_be_written_to_the_current_folder(tmp_path, monkeypatch):
     (tmp_path / "tiny").mkdir()
     monkeypatch.chdir(tmp_path / "tiny")
     assert write_model_directory(".", CONFIG, FILES).path == tmp_path / "tiny"

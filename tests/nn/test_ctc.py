@@ -24,7 +24,7 @@ def random_log_probs(frames: int, tokens: int, seed: int) -> np.ndarray:
 
 
 def paths_of(target: list[int], log_probs: np.ndarray) -> list[tuple[float, tuple[int, ...]]]:
-    """Every frame-wise path that spells ``target``, with its log-probability."""
+    """Yield every frame-wise path that collapses to ``target``, with its log-probability."""
     frames, tokens = log_probs.shape
     return [
         (float(sum(log_probs[t, token] for t, token in enumerate(path))), path)
@@ -33,7 +33,7 @@ def paths_of(target: list[int], log_probs: np.ndarray) -> list[tuple[float, tupl
     ]
 
 
-def test_collapse():
+def test_collapse_merges_repeats_and_removes_blanks():
     assert collapse([]) == []
     assert collapse([0, 0]) == []
     assert collapse([1, 1, 0, 1, 2, 2, 0, 0, 3]) == [1, 1, 2, 3]
@@ -54,7 +54,6 @@ def test_frames_needed_is_the_length_of_the_shortest_path(target):
 @settings(max_examples=25, deadline=None)
 @given(target=TARGETS, frames=st.integers(1, 6), seed=st.integers(0, 99))
 def test_loss_equals_the_sum_over_all_paths(target, frames, seed):
-    """Promise 5."""
     if frames_needed(target) > frames:
         return
     log_probs = random_log_probs(frames, 3, seed)
@@ -68,7 +67,7 @@ def test_loss_equals_the_sum_over_all_paths(target, frames, seed):
     assert loss.item() == pytest.approx(-math.log(total), abs=1e-4)
 
 
-def test_loss_of_a_batch_heeds_lengths():
+def test_the_loss_of_a_batch_respects_lengths():
     log_probs = np.stack([random_log_probs(6, 3, seed) for seed in range(3)])
     targets, frames = [[1, 2], [], [2, 2, 1]], [4, 6, 5]
     losses = ctc_loss(
@@ -86,8 +85,7 @@ def test_loss_of_a_batch_heeds_lengths():
 
 @settings(max_examples=25, deadline=None)
 @given(target=TARGETS, frames=st.integers(1, 6), seed=st.integers(0, 99))
-def test_alignment_is_the_best_of_all_paths(target, frames, seed):
-    """Promise 5."""
+def test_alignment_is_the_likeliest_of_all_paths(target, frames, seed):
     log_probs = random_log_probs(frames, 3, seed)
     if frames_needed(target) > frames:
         with pytest.raises(DataError, match="does not fit"):
@@ -107,7 +105,6 @@ def first_frames(path) -> list[int]:
 @pytest.mark.filterwarnings("ignore")
 @pytest.mark.parametrize("seed", range(5))
 def test_alignment_agrees_with_torchaudio(seed):
-    """Promise 5."""
     random = np.random.default_rng(seed)
     log_probs = random_log_probs(80, 30, seed)
     target = random.integers(1, 30, 25).tolist()
@@ -119,7 +116,7 @@ def test_alignment_agrees_with_torchaudio(seed):
     assert score == pytest.approx(float(scores.sum()), abs=1e-3)
 
 
-def test_alignment_of_nothing():
+def test_an_empty_target_is_aligned_with_blanks():
     assert force_align(np.zeros((0, 3), np.float32), []) == ([], 0.0)
     found, score = force_align(random_log_probs(4, 3, 0), [])
     assert found == []

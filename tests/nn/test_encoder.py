@@ -22,7 +22,7 @@ def make(kernel_dtype=None, **changes) -> Encoder:
     return net
 
 
-def in_parts(net: Encoder, features, sizes):
+def in_chunks(net: Encoder, features, sizes):
     state, rows = net.start(features.shape[0]), []
     for part in torch.split(features, [size * net.config.subsampling for size in sizes], dim=1):
         y, state = net(part, state)
@@ -51,27 +51,27 @@ CHUNKED = [
 @pytest.mark.parametrize("changes", STREAMING, ids=str)
 @settings(max_examples=6, deadline=None)
 @given(cuts=st.sets(st.integers(1, 23)))
-def test_cuts_do_not_matter(changes, cuts):
-    """Promise 2, in torch."""
+def test_chunking_does_not_change_outputs(changes, cuts):
+    """The torch network, before export."""
     net = make(**changes)
     bounds = [0, *sorted(cuts), 24]
     sizes = [b - a for a, b in itertools.pairwise(bounds)]
     features = torch.randn(2, 24 * net.config.subsampling, MELS, generator=torch.Generator())
     with torch.no_grad():
         whole, end = net(features, net.start(2))
-        parts, state = in_parts(net, features, sizes)
+        parts, state = in_chunks(net, features, sizes)
     torch.testing.assert_close(parts, whole, rtol=1e-4, atol=1e-5)
     torch.testing.assert_close(state, end, rtol=1e-4, atol=1e-5)
 
 
 @pytest.mark.parametrize("changes", CHUNKED, ids=str)
-def test_chunked_models_do_not_mind_cuts_between_chunks(changes):
-    """Promise 2, in torch."""
+def test_chunked_models_can_be_split_between_chunks(changes):
+    """The torch network, before export."""
     net = make(**changes)
     features = torch.randn(2, 24 * 2, MELS)
     with torch.no_grad():
         whole, end = net(features, net.start(2))
-        parts, state = in_parts(net, features, [4, 8, 12])
+        parts, state = in_chunks(net, features, [4, 8, 12])
         odd, _ = net(features[:, : 22 * 2], net.start(2))
     assert whole.shape == (2, 24, TOKENS)
     torch.testing.assert_close(parts, whole, rtol=1e-4, atol=1e-5)
@@ -81,8 +81,8 @@ def test_chunked_models_do_not_mind_cuts_between_chunks(changes):
 
 
 @pytest.mark.parametrize("factor", [2, 3, 4, 6, 8])
-def test_convolutions_hear_every_frame_and_nothing_later(factor):
-    """Each output depends on its own ``factor`` frames and ``history`` earlier ones, on all."""
+def test_convolutions_depend_on_every_frame_and_no_later_one(factor):
+    """Each output depends on all of its ``factor`` frames and ``history`` earlier ones."""
     net = make(subsampler="conv", subsampling=factor).conv
     assert net.history >= 3
     features = torch.randn(1, net.history + 6 * factor, MELS, requires_grad=True)
@@ -95,7 +95,7 @@ def test_convolutions_hear_every_frame_and_nothing_later(factor):
     assert torch.equal(seen, expected)
 
 
-def test_convolutions_are_those_of_torch():
+def test_convolutions_agree_with_torch():
     conv = make(subsampler="conv", subsampling=4).conv
     features = torch.randn(2, conv.history + 16, MELS)
     x = torch.relu(conv.first(features[:, None]))
@@ -103,7 +103,7 @@ def test_convolutions_are_those_of_torch():
     torch.testing.assert_close(conv(features), x.permute(0, 2, 3, 1).flatten(2))
 
 
-def test_convolutions_in_bf16_learn_nearly_the_same():
+def test_bf16_convolutions_have_nearly_the_same_gradients():
     features = torch.randn(2, 32, MELS)
     grads = []
     for dtype in (torch.float32, torch.bfloat16):
@@ -116,7 +116,7 @@ def test_convolutions_in_bf16_learn_nearly_the_same():
 @pytest.mark.parametrize(
     "changes", [{}, {"lookahead": 2}, {"subsampler": "conv"}, *CHUNKED], ids=str
 )
-def test_rows_hear_exactly_as_far_ahead_as_the_delay_says(changes):
+def test_rows_depend_on_input_up_to_their_delay(changes):
     net = make(**changes)
     features = torch.randn(1, 24 * 2, MELS)
     changed = features.clone()
@@ -125,11 +125,11 @@ def test_rows_hear_exactly_as_far_ahead_as_the_delay_says(changes):
         a, _ = net(features, net.start(1))
         b, _ = net(changed, net.start(1))
     same = (a == b).all(dim=2)[0]
-    assert same[:16].all()  # row t is about frame t - delay, and hears frames to t at most
+    assert same[:16].all()  # row t belongs to frame t - delay, and depends on frames up to t
     assert not same[16 + net.config.delay :].any()
 
 
-def test_a_fresh_look_ahead_is_a_plain_delay():
+def test_a_new_look_ahead_is_a_plain_delay():
     torch.manual_seed(0)
     net = Encoder(EncoderConfig(layers=1, width=8, lookahead=2), MELS, TOKENS).eval()
     torch.manual_seed(0)
@@ -154,13 +154,13 @@ def test_bidirectional_rows_do_not_depend_on_their_padding(cell):
             torch.testing.assert_close(together[row, :length], alone[0], rtol=1e-4, atol=1e-5)
 
 
-def test_rows_are_distributions():
+def test_rows_are_normalised_log_probabilities():
     with torch.no_grad():
         log_probs, _ = make()(torch.randn(2, 12, MELS), make().start(2))
     torch.testing.assert_close(log_probs.exp().sum(dim=2), torch.ones(2, 6))
 
 
-def test_dropout_is_for_training_only():
+def test_dropout_applies_only_in_training():
     net = make(dropout=0.5)
     features, start = torch.randn(1, 24, MELS), net.start(1)
     with torch.no_grad():

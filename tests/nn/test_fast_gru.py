@@ -10,7 +10,7 @@ from asr_gru.nn.gru_loops import compiled_loops
 from asr_gru.nn.python_loops import BLOCK
 
 BOUNDS = {torch.float32: 1e-5, torch.bfloat16: 0.02}
-"""Of the distance from torch, relative to the size."""
+"""Maximum difference from torch, relative to the norm."""
 
 
 @pytest.fixture(params=list(BOUNDS), ids=["float32", "bfloat16"])
@@ -54,7 +54,7 @@ def gradients(
     ("frames", "batch", "inputs", "width"),
     [(1, 2, 8, 16), (BLOCK, 3, 32, 32), (BLOCK + 5, 4, 24, 48), (50, 1, 64, 64)],
 )
-def test_close_to_torch_forward_and_backward(
+def test_outputs_and_gradients_are_close_to_torch(
     frames: int, batch: int, inputs: int, width: int, dtype: torch.dtype, loops: str
 ):
     expected = gradients(frames, batch, inputs, width, dtype=None)
@@ -65,13 +65,13 @@ def test_close_to_torch_forward_and_backward(
         assert (a - b).norm() < BOUNDS[dtype] * a.norm(), name
 
 
-def test_repeats_to_the_bit(dtype: torch.dtype, loops: str):
+def test_results_are_bit_identical_across_runs(dtype: torch.dtype, loops: str):
     first = gradients(20, 3, 16, 16, dtype=dtype)
     second = gradients(20, 3, 16, 16, dtype=dtype)
     assert all(torch.equal(a, b) for a, b in zip(first, second, strict=True))
 
 
-def test_gates_at_their_limits_are_those_of_torch(loops: str):
+def test_saturated_gates_agree_with_torch(loops: str):
     layer = nn.GRU(4, 4)
     nn.init.zeros_(layer.get_parameter("bias_ih_l0"))
     x = torch.tensor([0.0, 1.0, -1.0, 8.0, -8.0, 90.0, -90.0, 1e6, -1e6])[:, None, None]
@@ -81,7 +81,7 @@ def test_gates_at_their_limits_are_those_of_torch(loops: str):
     torch.testing.assert_close(found, layer(x)[0], rtol=1e-5, atol=1e-5)
 
 
-def test_what_is_not_finite_stays_so(dtype: torch.dtype, loops: str):
+def test_non_finite_inputs_stay_non_finite(dtype: torch.dtype, loops: str):
     layer = nn.GRU(4, 4)
     w_in, w_h, b_in, b_h = [p for _, p in layer.named_parameters()]
     x = torch.zeros(3, 2, 4)
@@ -105,9 +105,9 @@ def test_without_a_compiler_python_runs_the_loops(monkeypatch: pytest.MonkeyPatc
     assert (expected[0] - found[0]).norm() < 1e-5 * expected[0].norm()
 
 
-def test_compiled_once_for_all_processes(monkeypatch: pytest.MonkeyPatch):
+def test_the_kernel_is_compiled_once_for_all_processes(monkeypatch: pytest.MonkeyPatch):
     if compiled_loops() is None:
         pytest.skip("no C++ compiler")
-    monkeypatch.setenv("CXX", "no-such-compiler")  # what is in the cache needs none
+    monkeypatch.setenv("CXX", "no-such-compiler")  # a cached kernel needs no compiler
     compiled_loops.cache_clear()
     assert compiled_loops() is not None

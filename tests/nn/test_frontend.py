@@ -12,11 +12,11 @@ from asr_gru.nn.frontend import Frontend
 
 CONFIG = FrontendConfig()
 WINDOW, HOP, FFT = 400, 160, 512
-CENTRING = (FFT - WINDOW) // 2  # others put the window into the middle of the transform's frame
+CENTRING = (FFT - WINDOW) // 2  # other libraries centre the window in the frame of the transform
 
 
 def speech_like(seconds: float = 2.0) -> np.ndarray:
-    """Voiced and noisy stretches, with formants, at a plausible level."""
+    """Return voiced and noisy segments with formants, at a plausible level."""
     random = np.random.default_rng(5)
     time = np.arange(int(seconds * 16_000)) / 16_000
     pitch = 120 + 25 * np.sin(2 * np.pi * 0.7 * time)
@@ -27,20 +27,19 @@ def speech_like(seconds: float = 2.0) -> np.ndarray:
     return np.asarray(0.05 * voiced * loud + 0.02 * noise * (1 - loud) + 0.001 * noise, np.float32)
 
 
-def ours(samples: np.ndarray, config: FrontendConfig = CONFIG) -> np.ndarray:
+def our_mel_spectrogram(samples: np.ndarray, config: FrontendConfig = CONFIG) -> np.ndarray:
     frontend = Frontend(config)
     whole = len(samples) - len(samples) % HOP
     mel, _ = frontend(torch.from_numpy(samples[None, :whole]), frontend.start(1))
     return mel[0].numpy()
 
 
-def as_others_frame(samples: np.ndarray) -> np.ndarray:
-    """Put zeros in front, so that frame t of an uncentred transform is our frame t."""
+def pad_to_our_framing(samples: np.ndarray) -> np.ndarray:
+    """Prepend zeros, so that frame t of an uncentred transform is frame t of ours."""
     return np.concatenate([np.zeros(WINDOW - HOP + CENTRING, np.float32), samples])
 
 
 def test_agrees_with_torchaudio():
-    """Promise 1."""
     samples = speech_like()
     transform = torchaudio.transforms.MelSpectrogram(
         sample_rate=16_000,
@@ -55,8 +54,8 @@ def test_agrees_with_torchaudio():
         norm=None,
         mel_scale="htk",
     )
-    theirs = transform(torch.from_numpy(as_others_frame(samples))).numpy().T
-    mine = ours(samples)
+    theirs = transform(torch.from_numpy(pad_to_our_framing(samples))).numpy().T
+    mine = our_mel_spectrogram(samples)
     frames = min(len(theirs), len(mine))
     assert frames >= 198
     np.testing.assert_allclose(mine[:frames], theirs[:frames], rtol=1e-4, atol=1e-6 * mine.max())
@@ -65,10 +64,9 @@ def test_agrees_with_torchaudio():
 
 
 def test_agrees_with_librosa():
-    """Promise 1."""
     samples = speech_like()
     theirs = librosa.feature.melspectrogram(
-        y=as_others_frame(samples),
+        y=pad_to_our_framing(samples),
         sr=16_000,
         n_fft=FFT,
         win_length=WINDOW,
@@ -81,32 +79,32 @@ def test_agrees_with_librosa():
         norm=None,
         htk=True,
     ).T
-    mine = ours(samples)
+    mine = our_mel_spectrogram(samples)
     frames = min(len(theirs), len(mine))
     np.testing.assert_allclose(mine[:frames], theirs[:frames], rtol=1e-4, atol=1e-7 * mine.max())
 
 
 def test_a_frame_is_the_window_that_ends_with_its_hop():
-    """Frame t hears the 400 samples that end at (t + 1) * 160, and nothing later."""
+    """Frame t depends on the 400 samples that end at (t + 1) * 160, and on no later ones."""
     samples = speech_like(0.2)
-    before = ours(samples)
+    before = our_mel_spectrogram(samples)
     for frame in (3, 7):
         changed = samples.copy()
         changed[(frame + 1) * HOP :] = 0.3
-        after = ours(changed)
+        after = our_mel_spectrogram(changed)
         np.testing.assert_array_equal(before[: frame + 1], after[: frame + 1])
         assert not np.allclose(before[frame + 1], after[frame + 1])
         earlier = samples.copy()
         earlier[: (frame + 1) * HOP - WINDOW] = 0.3
-        np.testing.assert_allclose(ours(earlier)[frame], before[frame], rtol=1e-5)
+        np.testing.assert_allclose(our_mel_spectrogram(earlier)[frame], before[frame], rtol=1e-5)
 
 
-def test_a_tone_sounds_in_the_band_that_is_around_it():
+def test_a_tone_has_its_energy_in_the_mel_bin_around_it():
     time = np.arange(16_000) / 16_000
     filters = mel_filters(CONFIG)
     centres = filters.argmax(axis=0) * 16_000 / FFT
     for hz in (300.0, 1_000.0, 4_000.0):
-        mel = ours(np.asarray(0.1 * np.sin(2 * np.pi * hz * time), np.float32))
+        mel = our_mel_spectrogram(np.asarray(0.1 * np.sin(2 * np.pi * hz * time), np.float32))
         assert abs(centres[mel[50].argmax()] - hz) < 0.06 * hz + 32
 
 
@@ -117,7 +115,7 @@ def test_a_tone_sounds_in_the_band_that_is_around_it():
         FrontendConfig(window_ms=32.0, hop_ms=16.0, mels=64, low_hz=60.0),
     ],
 )
-def test_every_parameter_is_heeded(config: FrontendConfig):
+def test_every_parameter_has_an_effect(config: FrontendConfig):
     frontend = Frontend(config)
     samples = torch.from_numpy(speech_like(0.5))[None, : config.hop * 20]
     mel, tail = frontend(samples, frontend.start(1))
@@ -129,10 +127,16 @@ def test_every_parameter_is_heeded(config: FrontendConfig):
 def test_a_dc_offset_does_not_matter():
     samples = speech_like()
     config = FrontendConfig(remove_dc_offset=True)
-    clean, offset = ours(samples, config), ours(samples + np.float32(0.1), config)
-    steady = slice(WINDOW // HOP + 1, None)  # the offset begins with a step
+    clean, offset = (
+        our_mel_spectrogram(samples, config),
+        our_mel_spectrogram(samples + np.float32(0.1), config),
+    )
+    steady = slice(WINDOW // HOP + 1, None)  # the offset starts as a step
     np.testing.assert_allclose(offset[steady], clean[steady], rtol=1e-3, atol=1e-6)
-    assert ours(samples + np.float32(0.1))[steady, 0].min() > 50 * clean[steady, 0].max()
+    assert (
+        our_mel_spectrogram(samples + np.float32(0.1))[steady, 0].min()
+        > 50 * clean[steady, 0].max()
+    )
 
 
 def test_the_offset_removed_is_the_mean_of_the_window():
@@ -142,8 +146,10 @@ def test_the_offset_removed_is_the_mean_of_the_window():
     hann = 0.5 - 0.5 * np.cos(2 * np.pi * np.arange(WINDOW) / WINDOW)
     spectrum = np.fft.rfft((frames - frames.mean(axis=1, keepdims=True)) * hann, FFT)
     mel = np.abs(spectrum) ** 2 @ mel_filters(config)
-    mine = ours(np.concatenate([np.zeros(WINDOW - HOP, np.float32), samples]), config)
-    lead = (WINDOW - HOP) * 2  # zeros that our first frames hear, in samples
+    mine = our_mel_spectrogram(
+        np.concatenate([np.zeros(WINDOW - HOP, np.float32), samples]), config
+    )
+    lead = (WINDOW - HOP) * 2  # samples of zeros before the first frame
     assert lead % HOP == 0
     mine = mine[lead // HOP :]
     frames_both = min(len(mine), len(mel))
@@ -155,6 +161,8 @@ def test_samples_far_beyond_full_scale_are_clipped():
     samples[1000] = 1e18
     clipped = samples.copy()
     clipped[1000] = 4.0
-    np.testing.assert_array_equal(ours(samples), ours(clipped))
+    np.testing.assert_array_equal(our_mel_spectrogram(samples), our_mel_spectrogram(clipped))
     loud = 3.9 * np.sign(speech_like(0.2))
-    assert ours(loud).max() > 1.5 * ours(loud / 1.5).max()  # 10 dB over full scale passes
+    assert (
+        our_mel_spectrogram(loud).max() > 1.5 * our_mel_spectrogram(loud / 1.5).max()
+    )  # 10 dB over full scale is unchanged

@@ -11,7 +11,7 @@ BLOCK, BLOCK_S, MELS = 4, 0.04, 80
 
 
 def normaliser(**changes: object) -> LevelNormaliser:
-    """Return a normaliser whose statistics are about those of ``energies``."""
+    """Return a normaliser with roughly the statistics of ``energies``."""
     net = LevelNormaliser(LevelConfig(**changes), MELS, BLOCK, BLOCK_S)  # type: ignore[arg-type]
     net.mean.fill_(-5.7)
     net.scale.fill_(0.6)
@@ -19,7 +19,7 @@ def normaliser(**changes: object) -> LevelNormaliser:
 
 
 def energies(rows: int, seconds: float, seed: int = 0) -> Tensor:
-    """Mel energies with syllables of 200 ms, around the prior level of 20 dB."""
+    """Return mel energies of syllables of 200 ms, around the prior level of 20 dB."""
     generator = torch.Generator().manual_seed(seed)
     frames = int(seconds * 100)
     noise = torch.rand(rows, frames, MELS, generator=generator) + 0.05
@@ -31,7 +31,7 @@ every_kind = pytest.mark.parametrize("cmvn", ["none", "mean", "mean_variance"])
 
 
 @every_kind
-def test_rows_are_independent(cmvn):
+def test_rows_of_a_batch_are_independent(cmvn):
     net = normaliser(cmvn=cmvn)
     mel = energies(3, 1.2) * torch.tensor([0.001, 1.0, 50.0])[:, None, None]
     together, states = net(mel, net.start(3))
@@ -43,7 +43,7 @@ def test_rows_are_independent(cmvn):
 
 
 @every_kind
-def test_cuts_do_not_matter(cmvn):
+def test_chunking_does_not_change_features(cmvn):
     net = normaliser(cmvn=cmvn)
     mel = energies(2, 1.2)
     whole, end = net(mel, net.start(2))
@@ -56,7 +56,7 @@ def test_cuts_do_not_matter(cmvn):
 
 
 @every_kind
-def test_features_stay_flat_under_gain_after_the_first_second(cmvn):
+def test_features_do_not_depend_on_gain_after_the_first_second(cmvn):
     net = normaliser(cmvn=cmvn)
     mel = energies(1, 6.0)
     reference, _ = net(mel, net.start(1))
@@ -69,7 +69,7 @@ def test_features_stay_flat_under_gain_after_the_first_second(cmvn):
 
 
 @every_kind
-def test_a_level_step_inside_is_followed(cmvn):
+def test_a_change_of_level_is_tracked(cmvn):
     net = normaliser(cmvn=cmvn)
     mel = energies(1, 8.0)
     reference, _ = net(mel, net.start(1))
@@ -79,7 +79,7 @@ def test_a_level_step_inside_is_followed(cmvn):
     assert (features - reference)[:, 400:].abs().mean() < 0.15 * reference.std()
 
 
-def test_without_following_a_gain_goes_through():
+def test_without_tracking_features_depend_on_gain():
     net = normaliser(follow=False)
     mel = energies(1, 1.0)
     quiet, state = net(mel * 1e-2, net.start(1))
@@ -89,7 +89,7 @@ def test_without_following_a_gain_goes_through():
 
 
 @every_kind
-def test_silence_is_finite_and_not_amplified(cmvn):
+def test_silence_has_finite_features_and_is_not_amplified(cmvn):
     net = normaliser(cmvn=cmvn)
     silence, _ = net(torch.zeros(1, 4000, MELS), net.start(1))
     assert torch.isfinite(silence).all()
@@ -97,25 +97,25 @@ def test_silence_is_finite_and_not_amplified(cmvn):
     torch.testing.assert_close(faint, silence, rtol=0, atol=0.05)
 
 
-def coloured(net: LevelNormaliser, mel: Tensor) -> Tensor:
+def tilted_features(net: LevelNormaliser, mel: Tensor) -> Tensor:
     """Return features of ``mel`` recorded with a microphone that tilts the spectrum by 30 dB."""
     tilt = 10.0 ** (torch.linspace(-1.5, 1.5, MELS) - 0.5)
     return net(mel * tilt, net.start(mel.shape[0]))[0]
 
 
-def test_the_mean_of_each_bin_takes_the_microphone_out():
+def test_mean_normalisation_removes_the_microphones_response():
     mel = energies(1, 8.0)
     off = {}
     for cmvn in ("none", "mean", "mean_variance"):
         net = normaliser(cmvn=cmvn)
         plain, _ = net(mel, net.start(1))
-        off[cmvn] = (coloured(net, mel) - plain)[0, 500:].abs().mean() / plain.std()
+        off[cmvn] = (tilted_features(net, mel) - plain)[0, 500:].abs().mean() / plain.std()
     assert off["none"] > 0.5
     assert off["mean"] < 0.1 * off["none"]
     assert off["mean_variance"] < 0.1 * off["none"]
 
 
-def test_the_variance_of_each_bin_comes_to_that_of_the_training_set():
+def test_variance_normalisation_approaches_the_training_sets_variance():
     generator = torch.Generator().manual_seed(0)
     net = normaliser(cmvn="mean_variance")
     for spread in (0.8, 2.0):
@@ -123,12 +123,10 @@ def test_the_variance_of_each_bin_comes_to_that_of_the_training_set():
         features, _ = net(torch.exp(spread * noise) * 3.0, net.start(1))
         assert abs(float(features[:, 1000:].std()) - 1.0) < 0.05, spread
     flat, _ = net(torch.exp(0.01 * noise), net.start(1))
-    assert (
-        float(flat[:, 1000:].std()) < 0.04
-    )  # 0.01 over the bound of 0.4, and the wandering of the mean
+    assert float(flat[:, 1000:].std()) < 0.04  # 0.01 / 0.4, and fluctuations of the mean
 
 
-def test_statistics_follow_the_recursion_as_it_is_written():
+def test_statistics_agree_with_a_reference_recursion():
     net = normaliser(cmvn="mean_variance")
     mel = energies(1, 4.0)
     x, weights, _ = net.level_features(mel, net.start(1)[:2])
@@ -144,8 +142,8 @@ def test_statistics_follow_the_recursion_as_it_is_written():
     torch.testing.assert_close(features[0], torch.cat(expected), rtol=1e-4, atol=1e-4)
 
 
-def test_pauses_leave_the_statistics_alone():
-    """An hour of silence, digital or faint, changes nothing that the talker's voice set."""
+def test_pauses_do_not_change_the_statistics():
+    """An hour of silence, digital or faint, does not change the statistics of the speaker."""
     net = normaliser(cmvn="mean_variance")
     _, state = net(energies(1, 6.0), net.start(1))
     generator = torch.Generator().manual_seed(1)

@@ -24,8 +24,8 @@ CONV = NetConfig(
 @pytest.mark.parametrize("config", [NetConfig(encoder=SMALL), CONV], ids=["linear", "conv"])
 @settings(max_examples=10, deadline=None)
 @given(cuts=st.sets(st.integers(1, 24)))
-def test_cuts_do_not_matter_from_samples_on(config, cuts):
-    """Promise 2, in torch."""
+def test_chunking_samples_does_not_change_outputs(config, cuts):
+    """The torch network, before export."""
     torch.manual_seed(0)
     net = AcousticNet(config, 5).eval()
     samples = 0.1 * torch.randn(2, 25 * 640, generator=torch.Generator().manual_seed(1))
@@ -40,14 +40,14 @@ def test_cuts_do_not_matter_from_samples_on(config, cuts):
     torch.testing.assert_close(torch.cat(rows, dim=1), whole, rtol=1e-4, atol=1e-4)
 
 
-def test_state_has_the_batch_in_front_and_starts_at_zero():
+def test_states_are_batch_first_and_start_at_zero():
     chunked = EncoderConfig(layers=2, width=8, direction="chunked", cell="lstm")
     for config in (NetConfig(encoder=SMALL), NetConfig(encoder=chunked), CONV):
         state = AcousticNet(config, 5).start(3)
         assert all(array.shape[0] == 3 and not array.any() for array in state)
 
 
-def test_padding_ends_a_stream():
+def test_padding_completes_a_stream():
     config = NetConfig(encoder=SMALL)
     assert pad_to_frames(torch.ones(1, 1), config).shape == (1, 640 * 2)
     assert pad_to_frames(torch.ones(1, 640), config).shape == (1, 640 * 2)
@@ -55,7 +55,7 @@ def test_padding_ends_a_stream():
     assert pad_to_frames(torch.ones(1, 0), config).shape == (1, 640)
 
 
-def test_impossible_configurations_are_refused():
+def test_invalid_configurations_are_refused():
     with pytest.raises(ConfigError, match="hop_ms"):
         FrontendConfig(hop_ms=30.0)
     with pytest.raises(ConfigError, match="high_hz"):
@@ -67,7 +67,7 @@ def test_impossible_configurations_are_refused():
 
 
 def quiet_talk(seconds: float) -> torch.Tensor:
-    """Noise in syllables, 40 dB below full scale."""
+    """Return noise in syllables, 40 dB below full scale."""
     generator = torch.Generator().manual_seed(2)
     time = torch.arange(int(seconds * 16_000)) / 16_000
     loud = torch.sin(2 * torch.pi * 2.5 * time).clamp(min=0.01)
@@ -75,7 +75,7 @@ def quiet_talk(seconds: float) -> torch.Tensor:
 
 
 @pytest.mark.parametrize("cmvn", ["none", "mean_variance"])
-def test_one_huge_sample_deafens_for_no_longer_than_a_loud_noise(cmvn):
+def test_a_huge_sample_affects_outputs_no_longer_than_a_loud_noise(cmvn):
     net = AcousticNet(NetConfig(level=LevelConfig(cmvn=cmvn)), 5).eval()
     samples = quiet_talk(8.0)
     struck = samples.clone()
@@ -88,7 +88,7 @@ def test_one_huge_sample_deafens_for_no_longer_than_a_loud_noise(cmvn):
     assert float(off[700:].mean()) < 0.1 * float(clean.std())
 
 
-def test_an_offset_of_a_tenth_of_full_scale_does_not_matter():
+def test_a_dc_offset_of_a_tenth_of_full_scale_does_not_matter():
     samples = quiet_talk(4.0)
     off = {}
     for remove in (False, True):

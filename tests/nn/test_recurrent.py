@@ -10,7 +10,7 @@ CELLS = ["gru", "lstm", "rnn"]
 
 
 @pytest.mark.parametrize("cell", CELLS)
-def test_recurrent_matrices_start_orthogonal(cell):
+def test_recurrent_matrices_are_initialised_orthogonal(cell):
     layer = RecurrentLayer(cell, 24)
     gates = layer.rnn.weight_hh_l0.detach().chunk(GATES[cell])
     assert len(gates) == GATES[cell]
@@ -18,14 +18,14 @@ def test_recurrent_matrices_start_orthogonal(cell):
         torch.testing.assert_close(gate @ gate.T, torch.eye(24), rtol=0, atol=1e-5)
 
 
-def test_the_lstm_forgets_late():
+def test_the_forget_bias_of_the_lstm_is_initialised_to_1():
     layer = RecurrentLayer("lstm", 8)
     assert layer.rnn.bias_ih_l0[8:16].eq(1.0).all()
     assert layer.rnn.bias_ih_l0[:8].eq(0.0).all()
 
 
 @pytest.mark.parametrize("cell", CELLS)
-def test_uniform_weights_are_bounded_by_the_width(cell):
+def test_uniform_initialisation_is_bounded_by_the_width(cell):
     layer = RecurrentLayer(cell, 25)
     layer.init_uniform()
     for parameter in layer.parameters():
@@ -33,7 +33,7 @@ def test_uniform_weights_are_bounded_by_the_width(cell):
 
 
 @pytest.mark.parametrize("cell", CELLS)
-def test_cuts_do_not_matter(cell):
+def test_chunking_does_not_change_outputs(cell):
     torch.manual_seed(0)
     layer = RecurrentLayer(cell, 12)
     x = torch.randn(20, 3, 12)
@@ -49,7 +49,7 @@ def test_cuts_do_not_matter(cell):
 
 
 @pytest.mark.skipif(not bf16_available(), reason="torch without packed products")
-def test_the_kernel_is_for_training_only():
+def test_the_kernel_is_used_only_in_training():
     torch.manual_seed(0)
     layer = RecurrentLayer("gru", 32)
     x = torch.randn(9, 2, 32)
@@ -66,7 +66,7 @@ def test_the_kernel_is_for_training_only():
         assert torch.equal(layer.train()(x, layer.start(2))[0], plain)
 
 
-def test_reverse_padded_turns_each_column_within_its_length():
+def test_reverse_padded_reverses_each_sequence_within_its_length():
     x = torch.arange(1.0, 6.0)[:, None, None].repeat(1, 3, 2)
     lengths = torch.tensor([5, 3, 1])
     turned = reverse_padded(x, lengths)

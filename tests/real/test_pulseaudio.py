@@ -22,7 +22,7 @@ LONGEST_S = 20
 
 
 class Server:
-    """A sound server of its own, with a loudspeaker that its microphone hears."""
+    """A separate sound server, whose microphone records its loudspeaker."""
 
     def __init__(self, folder):
         (folder / "run").mkdir(mode=0o700)
@@ -88,7 +88,7 @@ def server(tmp_path):
 
 
 class Live:
-    """The command, with its output line by line."""
+    """The running command, with its output line by line."""
 
     def __init__(self, server, *arguments):
         self.process = subprocess.Popen(
@@ -108,7 +108,7 @@ class Live:
             self.lines.put(line)
 
     def wait_for(self, wanted):
-        """Return the next line for which ``wanted`` holds."""
+        """Return the next line for which ``wanted`` is true."""
         while True:
             try:
                 line = self.lines.get(timeout=LONGEST_S)
@@ -134,7 +134,7 @@ def test_a_microphone_is_lost_and_restored(server, tmp_path):
     path = tmp_path / "a.txt"
     with contextlib.closing(Live(server, "--output", path)) as live:
         live.wait_for(lambda line: "listening to default" in line)
-        time.sleep(2)  # the server takes its time before the first sample
+        time.sleep(2)  # the server may delay the first sample
         server.play()
         live.wait_for(is_text)
         server.unplug()

@@ -1,4 +1,4 @@
-"""Promises 2 and 3 with the bundled model on real recordings: chunks and batches change nothing.
+"""Chunking and batching change nothing with the bundled model on real recordings.
 
 They are checked with the project's samples, and with a manifest after ``--manifest``.
 """
@@ -15,7 +15,7 @@ from asr_gru.data.manifest import read_manifest
 SAMPLES = Path(__file__).parents[2] / "audio_samples" / "samples.tsv"
 LONGEST_S = 30
 BLOCK = 592
-"""Samples per block of a stream, 37 ms, which no step is a multiple of."""
+"""Samples per block of a stream: 37 ms, which does not divide a step."""
 
 
 @pytest.fixture(scope="module")
@@ -33,7 +33,7 @@ def recordings(request, recognizer):
 
 
 @pytest.mark.parametrize("endpoint", ["normal", "off"])
-def test_a_stream_has_the_words_times_and_confidences_of_its_transcript(
+def test_streams_and_transcripts_have_the_same_words_times_and_confidences(
     recognizer, recordings, endpoint
 ):
     rate, rules = recognizer.info.sample_rate, EndpointRules.named(endpoint)
@@ -52,7 +52,7 @@ def test_a_stream_has_the_words_times_and_confidences_of_its_transcript(
     assert recordings
 
 
-def test_log_probabilities_are_bit_identical_in_chunks_and_in_a_batch(recognizer, recordings):
+def test_log_probabilities_are_bit_identical_in_chunks_and_batches(recognizer, recordings):
     acoustic = recognizer.acoustic
     info, random = acoustic.info, np.random.default_rng(0)
     rows = list(recordings.values())[:64]

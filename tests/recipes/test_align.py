@@ -79,7 +79,7 @@ def run(recipe, monkeypatch, manifest, output):
     recipe.main()
 
 
-def test_what_it_writes_can_be_trained_on(recipe, manifest, tmp_path, monkeypatch, capsys):
+def test_training_accepts_the_written_phones(recipe, manifest, tmp_path, monkeypatch, capsys):
     output = tmp_path / "phones.tsv"
     run(recipe, monkeypatch, manifest, output)
     phones = read_phone_times(output, [tmp_path])
@@ -96,7 +96,7 @@ def test_what_it_writes_can_be_trained_on(recipe, manifest, tmp_path, monkeypatc
         assert line in output
 
 
-def test_it_goes_on_where_it_stopped(recipe, manifest, tmp_path, monkeypatch, capsys):
+def test_an_interrupted_alignment_is_resumed(recipe, manifest, tmp_path, monkeypatch, capsys):
     output = tmp_path / "phones.tsv"
     run(recipe, monkeypatch, manifest, output)
     whole = output.read_text(encoding="utf-8")
@@ -107,7 +107,7 @@ def test_it_goes_on_where_it_stopped(recipe, manifest, tmp_path, monkeypatch, ca
     assert sorted(output.read_text(encoding="utf-8").splitlines()) == sorted(whole.splitlines())
 
 
-def test_single_words_come_last(recipe, manifest):
+def test_single_words_are_aligned_last(recipe, manifest):
     names = [name for _, name, _ in recipe.jobs(manifest, set())]
     assert {names.index("a.wav"), names.index("c.wav"), names.index("d.wav")} == {0, 1, 2}
     assert [name for _, name, _ in recipe.jobs(manifest, {"a.wav", "c.wav", "d.wav"})] == names[3:]

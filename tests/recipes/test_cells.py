@@ -29,12 +29,12 @@ def small_net(**encoder) -> AcousticNet:
     return AcousticNet(NetConfig(frontend=FrontendConfig(mels=8), encoder=config), 5).eval()
 
 
-def built(name: str) -> AcousticNet:
+def build_net(name: str) -> AcousticNet:
     return rows.net_builder(name)(ROWS[name].config.net, 40, None)
 
 
 def test_a_gru_has_three_quarters_of_the_recurrent_parameters():
-    gru, lstm, rnn = (parameters(built(cell)) for cell in ("gru", "lstm", "rnn"))
+    gru, lstm, rnn = (parameters(build_net(cell)) for cell in ("gru", "lstm", "rnn"))
     width, layers = 128, 2
     assert gru["recurrent"] == layers * 3 * (2 * width * width + 2 * width)
     assert gru["recurrent"] / lstm["recurrent"] == 0.75
@@ -44,7 +44,7 @@ def test_a_gru_has_three_quarters_of_the_recurrent_parameters():
 
 @pytest.mark.parametrize("name", ["lstm-narrow", "rnn-wide"])
 def test_the_other_rows_have_the_parameters_of_the_gru(name):
-    counts = [parameters(built(row))["all"] for row in ("gru", name)]
+    counts = [parameters(build_net(row))["all"] for row in ("gru", name)]
     assert counts[1] == pytest.approx(counts[0], rel=0.01)
 
 
@@ -165,7 +165,7 @@ def test_attention_sees_the_past_alone_and_not_all_of_it():
 
 
 def test_attention_is_the_only_difference_of_its_row():
-    gru, attention = built("gru"), built(rows.ATTENTION)
+    gru, attention = build_net("gru"), build_net(rows.ATTENTION)
     assert isinstance(attention, AttentionNet)
     more = parameters(attention)["all"] - parameters(gru)["all"]
     assert more == 2 * 128 + 128 * 3 * 128 + 3 * 128 + 128 * 128 + 128

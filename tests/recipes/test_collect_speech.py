@@ -157,7 +157,7 @@ def test_alignments_and_tables_give_texts():
     assert clip.texts == ("a cheddar block",)
 
 
-def test_the_nearest_reading_must_be_near():
+def test_a_distant_reading_is_rejected():
     readings = ["three zero five", "three oh five"]
     assert collect_speech.choose_reading(readings, "three o five") == "three oh five"
     assert collect_speech.choose_reading(readings, "good morning") is None
@@ -165,7 +165,7 @@ def test_the_nearest_reading_must_be_near():
 
 
 @pytest.mark.skipif(shutil.which("ffmpeg") is None, reason="needs FFmpeg")
-def test_the_sound_of_a_video_is_decoded(tmp_path):
+def test_the_audio_of_a_video_is_decoded(tmp_path):
     sound, video = tmp_path / "a.wav", tmp_path / "a.mpg"
     soundfile.write(sound, tone(1.0), RATE)
     made = ["-f", "lavfi", "-i", "color=size=64x48:rate=25:duration=1", "-i", str(sound)]
@@ -176,7 +176,7 @@ def test_the_sound_of_a_video_is_decoded(tmp_path):
     assert np.abs(samples).max() == pytest.approx(0.3, rel=0.15)
 
 
-def test_what_cannot_be_decoded_is_refused():
+def test_undecodable_files_are_refused():
     with pytest.raises(DataError, match=r"can read it|not installed"):
         collect_speech.decode(b"RIFF and no more")
 
@@ -195,7 +195,7 @@ def test_a_commit_that_the_repository_lacks_is_named(repository):
         list(collect_speech.find_clips(snapshots / "a+b" / "repo" / ".git", source))
 
 
-def test_an_absent_repository_is_named(tmp_path, capsys):
+def test_a_missing_repository_is_named(tmp_path, capsys):
     with pytest.raises(SystemExit):
         collect_speech.main([str(tmp_path), "--snapshots", str(tmp_path)])
     assert "TVR28/LipNet" in capsys.readouterr().err

@@ -14,7 +14,7 @@ STAGES = load_recipe(FOLDER / "recipe.toml")
 NAMES = [stage.name for stage in STAGES]
 
 
-def test_the_stages_follow_each_other():
+def test_each_stage_starts_from_the_one_before():
     assert [stage.after for stage in STAGES] == ["", *NAMES[:-1]]
     assert not any(stage.start_from for stage in STAGES)
     kinds = [stage.config.data.tokens for stage in STAGES]

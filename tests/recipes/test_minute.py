@@ -68,7 +68,7 @@ def test_without_a_synthesiser_tones_are_chosen(monkeypatch):
         voices.choose_synthesiser("flite")
 
 
-def test_mistakes_are_named(tmp_path, monkeypatch, capsys):
+def test_invalid_arguments_are_refused(tmp_path, monkeypatch, capsys):
     with pytest.raises(SystemExit):
         prepare.main([str(tmp_path), "--train", "0"])
     assert "1 or more" in capsys.readouterr().err

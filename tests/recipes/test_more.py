@@ -59,7 +59,7 @@ def test_clips_become_mono_flac_beside_a_manifest(tmp_path, snapshots, capsys):
         (("a.flac", "1", "commonvoice-1"), "needs the columns"),
     ],
 )
-def test_a_list_that_cannot_be_trusted_is_refused(tmp_path, row, reason, capsys):
+def test_unsafe_lists_are_refused(tmp_path, row, reason, capsys):
     with pytest.raises(SystemExit):
         more.main([str(write_list(tmp_path, row)), str(tmp_path), "--snapshots", str(tmp_path)])
     assert reason in capsys.readouterr().err
@@ -72,7 +72,7 @@ def test_a_missing_repository_is_named(tmp_path, capsys):
     assert "hys89" in capsys.readouterr().err
 
 
-def test_texts_of_an_unsure_teacher_are_left_out(tmp_path, snapshots, capsys):
+def test_texts_with_low_teacher_confidence_are_left_out(tmp_path, snapshots, capsys):
     path = tmp_path / "list.tsv"
     rows = [("a.flac", "-0.1"), ("b.flac", "-0.4"), ("c.flac", "")]
     lines = [f"{p}\t1.0\tcommonvoice-13-more\ta tone\ta.wav\t{c}\n" for p, c in rows]

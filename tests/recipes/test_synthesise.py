@@ -32,7 +32,7 @@ def flite(command: list[str], **settings) -> subprocess.CompletedProcess[str]:
     return subprocess.CompletedProcess(command, 0, f"{times}pau:{len(words) / 10:.3f} \n")
 
 
-def test_each_text_of_several_words_is_drawn_before_one_comes_again():
+def test_texts_are_drawn_without_replacement():
     prompts = synthesise.draw(utterances(), 4, seed=1)
     assert {prompt.text for prompt in prompts[:2]} == {"up and away", "it's here"}
     assert [prompt.text for prompt in prompts[2:]] == [prompt.text for prompt in prompts[:2]]
@@ -46,7 +46,7 @@ def test_a_manifest_of_single_words_is_refused():
         synthesise.draw(utterances()[1:2], 4, seed=1)
 
 
-def test_what_it_writes_can_be_trained_on(monkeypatch, tmp_path, capsys):
+def test_training_accepts_the_written_manifest(monkeypatch, tmp_path, capsys):
     monkeypatch.setattr(subprocess, "run", flite)
     lines = "".join(f"{n}.wav\t{text}\n" for n, text in enumerate(TEXTS))
     (tmp_path / "list.tsv").write_text("path\ttext\n" + lines, encoding="utf-8")

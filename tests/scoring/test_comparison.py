@@ -12,7 +12,7 @@ def scores(errors: np.ndarray) -> list[Score]:
     return [Score(words=10, substitutions=int(count)) for count in errors]
 
 
-def test_a_small_but_steady_improvement_is_significant():
+def test_a_small_but_consistent_improvement_is_significant():
     """Unpaired intervals overlap, because some utterances are hard for both."""
     hard = np.random.default_rng(1).integers(2, 10, 300)
     better = hard - (np.arange(300) % 3 == 0)
@@ -24,7 +24,7 @@ def test_a_small_but_steady_improvement_is_significant():
     assert bootstrap_interval(scores(better))[1] > bootstrap_interval(scores(hard))[0]
 
 
-def test_the_second_system_may_be_worse():
+def test_a_worse_second_system_has_a_positive_difference():
     errors = np.random.default_rng(2).integers(0, 8, 200)
     result = compare(scores(errors), scores(errors + 1))
     assert result.difference == pytest.approx(10)
@@ -32,7 +32,7 @@ def test_the_second_system_may_be_worse():
     assert result.improvement_prob == 0.0
 
 
-def test_chance_is_not_significant():
+def test_random_differences_are_rarely_significant():
     """Of 100 pairs of equally good systems, about five differ at a level of 95 %."""
     random = np.random.default_rng(3)
     found = 0
@@ -50,6 +50,6 @@ def test_equal_systems_do_not_differ():
 
 
 @pytest.mark.parametrize("second", [[], [Score(9)], [Score(10), Score(10)]])
-def test_other_utterances_are_refused(second: list[Score]):
+def test_comparisons_of_different_utterances_are_refused(second: list[Score]):
     with pytest.raises(ValueError, match="same utterances"):
         compare([Score(10)], second)

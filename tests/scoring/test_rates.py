@@ -34,7 +34,7 @@ def test_errors_are_the_edit_distance(reference, hypothesis):
     assert [heard for _, heard in pairs if heard is not None] == hypothesis
 
 
-def test_kinds_of_errors():
+def test_substitutions_deletions_and_insertions_are_counted():
     assert word_errors("the cat sat", "the bat sat down") == Score(3, 1, 0, 1)
     assert word_errors("the cat sat", "the sat") == Score(3, 0, 1, 0)
     assert character_errors("ab", "b").rate == 50.0
@@ -42,12 +42,12 @@ def test_kinds_of_errors():
     assert word_errors("", "").rate == 0.0
 
 
-def test_confusions_count():
+def test_confusions_are_counted():
     counted = confusions([align(["a", "b"], ["a", "c"]), align(["b"], ["c"])])
     assert counted.most_common(1) == [(("b", "c"), 2)]
 
 
-def test_interval_holds_the_rate_and_narrows():
+def test_the_interval_contains_the_rate_and_narrows_with_more_data():
     random = np.random.default_rng(0)
     scores = [Score(10, int(random.binomial(10, 0.3))) for _ in range(400)]
     rate = sum(scores, Score()).rate
@@ -62,7 +62,7 @@ def test_interval_holds_the_rate_and_narrows():
     st.lists(st.sampled_from("abcd"), max_size=12),
 )
 def test_error_counts_agree_with_jiwer(reference, hypothesis):
-    """The split into kinds may differ among equally short alignments; counts and rates do not."""
+    """Equally short alignments may differ in the kinds of errors, but not in their number."""
     jiwer = pytest.importorskip("jiwer")
     score = word_errors(" ".join(reference), " ".join(hypothesis))
     expected = jiwer.process_words(" ".join(reference), " ".join(hypothesis))

@@ -1,4 +1,4 @@
-"""Clients of the server: synthetic audio, sessions, expected texts."""
+"""Clients of the server: synthetic audio, sessions and expected texts."""
 
 import asyncio
 import json

@@ -1,4 +1,4 @@
-"""A real server in a thread of this process."""
+"""Servers that run in a thread of this process."""
 
 import asyncio
 import threading
@@ -20,7 +20,7 @@ from asr_gru.streaming.endpoint import EndpointRules
 
 @dataclass
 class Running:
-    """Where the server listens."""
+    """The address of the server."""
 
     port: int
     context: ServerContext
@@ -45,7 +45,7 @@ def recognizer(model):
 
 @pytest.fixture(scope="session")
 def serving(recognizer):
-    """Return a context manager that runs a server with other limits or access."""
+    """Return a context manager that runs a server with the given limits or access rules."""
     tiny = recognizer
 
     @contextmanager

@@ -1,4 +1,4 @@
-"""A recogniser that fails where a test wants it to."""
+"""A recogniser that fails at a chosen point."""
 
 
 class FaultyRecognizer:

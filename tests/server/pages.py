@@ -1,4 +1,4 @@
-"""Pages in Debian's Chromium, with a file as their microphone."""
+"""Pages in Chromium, with a file as their microphone."""
 
 import contextlib
 import shutil

@@ -1,4 +1,4 @@
-"""Promise 10: nobody gets in by default."""
+"""Access control: by default, only this machine can connect."""
 
 import asyncio
 import json
@@ -27,13 +27,13 @@ def get(server, path, **headers):
 
 
 @pytest.fixture(scope="module")
-def locked(serving):
+def server_with_key(serving):
     with serving(Access("127.0.0.1", KEY, frozenset(["https://friend.example"]))) as server:
         yield server
 
 
 @pytest.mark.parametrize("host", ["0.0.0.0", "192.168.1.5", "::", "example.org"])  # noqa: S104
-def test_beyond_loopback_a_key_is_needed(host):
+def test_a_key_is_required_beyond_loopback(host):
     with pytest.raises(ConfigError, match="--api-key-file"):
         Access(host)
     assert Access(host, KEY).knows(KEY)
@@ -53,57 +53,56 @@ def test_a_short_key_is_refused():
         ("http://[::1]:3000", "http://[::1]:3000"),
     ],
 )
-def test_origins_are_read_as_browsers_send_them(given, origin):
+def test_origins_are_normalised_as_browsers_do(given, origin):
     assert Access("127.0.0.1", origins=frozenset([given])).origins == {origin}
 
 
 @pytest.mark.parametrize(
     "given", ["foo", "", "*", "null", "friend.example", "ftp://a.example", "https://a.example/b"]
 )
-def test_what_is_no_origin(given):
-    """Promise 9."""
+def test_invalid_origins_are_refused(given):
     with pytest.raises(ConfigError, match="not an origin"):
         Access("127.0.0.1", origins=frozenset([given]))
 
 
-def test_loopback():
+def test_loopback_hosts_are_recognised():
     assert all(map(is_loopback, ["localhost", "127.0.0.1", "127.1.2.3", "::1", "[::1]"]))
     assert not any(map(is_loopback, ["", "0.0.0.0", "10.0.0.1", "localhost.example"]))  # noqa: S104
 
 
 @pytest.mark.parametrize("path", ["/v1/models", "/metrics", "/nowhere"])
-def test_a_key_opens(locked, path):
+def test_requests_with_the_key_are_accepted(server_with_key, path):
     right = {"Authorization": f"Bearer {KEY}"}
-    assert get(locked, path)[0] == 401
-    assert get(locked, path, Authorization="Bearer wrong")[0] == 401
-    assert get(locked, path, Authorization=f"Bearer {KEY}x")[0] == 401
-    assert get(locked, path, Authorization=f"Basic {KEY}")[0] == 401
-    assert get(locked, path, **right)[0] == (404 if path == "/nowhere" else 200)
+    assert get(server_with_key, path)[0] == 401
+    assert get(server_with_key, path, Authorization="Bearer wrong")[0] == 401
+    assert get(server_with_key, path, Authorization=f"Bearer {KEY}x")[0] == 401
+    assert get(server_with_key, path, Authorization=f"Basic {KEY}")[0] == 401
+    assert get(server_with_key, path, **right)[0] == (404 if path == "/nowhere" else 200)
 
 
 @pytest.mark.parametrize("path", ["/healthz", "/docs", "/openapi.json"])
-def test_what_is_open(locked, path):
-    assert get(locked, path)[0] == 200
+def test_the_page_and_health_need_no_key(server_with_key, path):
+    assert get(server_with_key, path)[0] == 200
 
 
-def test_open_paths_open_nothing_else(locked):
+def test_other_paths_need_the_key(server_with_key):
     for path in ("/healthz/../metrics", "/docsx", "/page/../v1/models", "//v1/models"):
-        assert get(locked, path)[0] in (401, 404)
+        assert get(server_with_key, path)[0] in (401, 404)
 
 
-def test_foreign_pages_and_names(server, locked):
-    """Cross-site requests, and DNS names that were made to point at loopback."""
+def test_foreign_origins_and_host_names_are_refused(server, server_with_key):
+    """Cross-site requests, and DNS rebinding to loopback."""
     assert get(server, "/v1/models", Origin="https://evil.example")[0] == 403
     assert get(server, "/v1/models", Host="evil.example")[0] == 403
     assert get(server, "/v1/models", Origin=server.url)[0] == 200
     assert get(server, "/v1/models", Host=f"localhost:{server.port}")[0] == 200
     key = {"Authorization": f"Bearer {KEY}"}
-    assert get(locked, "/v1/models", Origin="https://friend.example", **key)[0] == 200
-    assert get(locked, "/v1/models", Origin="https://evil.example", **key)[0] == 403
+    assert get(server_with_key, "/v1/models", Origin="https://friend.example", **key)[0] == 200
+    assert get(server_with_key, "/v1/models", Origin="https://evil.example", **key)[0] == 403
 
 
-def test_a_named_page_may_ask_and_read(locked):
-    address = locked.url + "/v1/models"
+def test_an_allowed_origin_can_send_requests_and_read_responses(server_with_key):
+    address = server_with_key.url + "/v1/models"
     asked = {
         "Origin": "https://friend.example",
         "Access-Control-Request-Method": "GET",
@@ -119,11 +118,11 @@ def test_a_named_page_may_ask_and_read(locked):
 
 
 @pytest.mark.parametrize("headers", [{"Host": "["}, {"Origin": "http://["}])
-def test_headers_that_are_no_addresses(server, headers):
+def test_malformed_headers_are_refused(server, headers):
     assert get(server, "/v1/models", **headers)[0] == 403
 
 
-def test_sockets_of_foreign_pages(server):
+def test_websockets_of_foreign_origins_are_refused(server):
     async def main():
         async with server.socket(origin="https://evil.example"):
             pass
@@ -133,7 +132,7 @@ def test_sockets_of_foreign_pages(server):
 
 
 @pytest.mark.parametrize("way", ["header", "first message", "wrong", "none"])
-def test_the_key_of_a_stream(locked, way, caplog):
+def test_a_stream_needs_the_key(server_with_key, way, caplog):
     caplog.set_level(logging.DEBUG)
 
     async def main():
@@ -143,7 +142,7 @@ def test_the_key_of_a_stream(locked, way, caplog):
             start["key"] = KEY
         if way == "wrong":
             start["key"] = KEY[:-1]
-        async with locked.socket(additional_headers=headers) as socket:
+        async with server_with_key.socket(additional_headers=headers) as socket:
             await socket.send(json.dumps(start))
             await socket.send('{"type": "end"}')
             return await receive_all(socket), socket
@@ -158,18 +157,18 @@ def test_the_key_of_a_stream(locked, way, caplog):
 
 
 @pytest.mark.parametrize("key", [KEY, "wrong"])
-def test_the_key_of_a_browsers_realtime_socket(locked, key):
+def test_browsers_can_send_the_key_as_a_subprotocol(server_with_key, key):
     async def main():
         protocols = ["realtime", f"openai-insecure-api-key.{key}"]
         path = "/v1/realtime?intent=transcription"
-        async with locked.socket(path, subprotocols=protocols) as socket:
+        async with server_with_key.socket(path, subprotocols=protocols) as socket:
             assert socket.subprotocol == "realtime"
             return json.loads(await socket.recv())
 
     assert asyncio.run(main())["type"] == ("session.created" if key == KEY else "error")
 
 
-def test_health_and_metrics(server):
+def test_health_and_metrics_are_served(server):
     health = json.loads(get(server, "/healthz")[1])
     assert (health["status"], health["model"]) == ("ok", "tiny")
     text = get(server, "/metrics")[1].decode()
@@ -177,7 +176,7 @@ def test_health_and_metrics(server):
     assert "asr_gru_lag_seconds_bucket" in text
 
 
-def test_the_page_may_load_nothing_foreign(server):
+def test_the_content_security_policy_forbids_foreign_resources(server):
     with urllib.request.urlopen(server.url + "/healthz") as answer:  # noqa: S310
         assert "default-src 'none'" in answer.headers["content-security-policy"]
         assert answer.headers["x-content-type-options"] == "nosniff"

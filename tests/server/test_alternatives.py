@@ -20,8 +20,8 @@ VERBOSE = {"response_format": "verbose_json"}
 
 
 @pytest.fixture(scope="module")
-def worded(word_model, serving):
-    """Return a server that searches for words, and its recogniser."""
+def word_server(word_model, serving):
+    """Return a server whose model recognises words, and its recogniser."""
     recognizer = Recognizer.load(word_model)
     with serving(recognizer=recognizer) as server:
         yield server, recognizer
@@ -32,8 +32,8 @@ def recording():
     return flac(SAMPLES)
 
 
-def test_verbose_json_has_alternatives(worded, recording):
-    server, recognizer = worded
+def test_verbose_json_has_alternatives(word_server, recording):
+    server, recognizer = word_server
     transcript = recognizer.transcribe(recording, alternatives=3)
     granularities = {"timestamp_granularities": "word"}
     status, answer = upload(server, recording, alternatives="3", **VERBOSE)
@@ -52,8 +52,8 @@ def test_verbose_json_has_alternatives(worded, recording):
         ]
 
 
-def test_nothing_of_them_unless_asked_for(worded, recording):
-    server, _ = worded
+def test_responses_have_no_alternatives_unless_requested(word_server, recording):
+    server, _ = word_server
     for options in ({}, VERBOSE, VERBOSE | {"timestamp_granularities": "word"}):
         text = json.dumps(upload(server, recording, **options)[1])
         assert '"alternatives"' not in text
@@ -62,7 +62,7 @@ def test_nothing_of_them_unless_asked_for(worded, recording):
 
 @pytest.mark.parametrize("name", ["include", "include[]"])
 @pytest.mark.parametrize("form", ["json", "verbose_json"])
-def test_logprobs(server, recording, recognizer, name, form):
+def test_logprobs_are_logarithms_of_confidences(server, recording, recognizer, name, form):
     words = recognizer.transcribe(recording).words
     _, answer = upload(server, recording, **{"response_format": form, name: "logprobs"})
     tokens = answer["logprobs"]
@@ -81,7 +81,7 @@ def test_segments_have_the_mean_of_their_words(server, recording, recognizer):
         assert shown["avg_logprob"] < 0
 
 
-def test_the_official_client_reads_them(server):
+def test_the_official_client_parses_logprobs(server):
     recording = flac(speech_like(30.0, seed=5))
     with openai.OpenAI(base_url=f"{server.url}/v1", api_key="none", max_retries=0) as client:
         file = ("talk.flac", recording)
@@ -97,7 +97,7 @@ def test_the_official_client_reads_them(server):
 
 
 class Numbers:
-    """As ``recognizer``, but hears the same two segments in every recording."""
+    """A recogniser that returns the same two segments for every recording."""
 
     def __init__(self, recognizer):
         self._recognizer = recognizer
@@ -162,14 +162,14 @@ def test_tokens_of_written_text_are_its_words(serving, recognizer, recording):
         ({"include": "everything"}, "include[0]"),
     ],
 )
-def test_refused_uploads(server, recording, options, param):
+def test_invalid_uploads_are_refused(server, recording, options, param):
     status, answer = upload(server, recording, **options)
     assert (status, answer["error"]["param"]) == (400, param)
     assert "\n" not in answer["error"]["message"]
 
 
-def talk(server, **start):
-    """Return what a client of ``/v1/stream`` is sent."""
+def run_stream(server, **start):
+    """Return the messages that a client of ``/v1/stream`` receives."""
 
     async def messages():
         async with server.socket() as socket:
@@ -183,21 +183,21 @@ def talk(server, **start):
     return asyncio.run(messages())
 
 
-def test_finals_of_a_stream_have_alternatives(worded):
-    server, recognizer = worded
+def test_finals_of_a_stream_have_alternatives(word_server):
+    server, recognizer = word_server
     segments = recognizer.transcribe(SAMPLES, RATE, alternatives=3).segments
-    found = talk(server, alternatives=3)
+    found = run_stream(server, alternatives=3)
     finals = [message for message in found if message["type"] == "final"]
     assert [one["alternatives"] for one in finals] == [
         segment.to_dict()["alternatives"] for segment in segments
     ]
     assert [one["words"] for one in finals] == [s.to_dict()["words"] for s in segments]
     assert all("alternatives" not in one for one in found if one["type"] == "partial")
-    assert "alternatives" not in json.dumps(talk(server))
+    assert "alternatives" not in json.dumps(run_stream(server))
 
 
 @pytest.mark.parametrize("count", [0, 21, "3", 1.5])
-def test_refused_start_messages(server, count):
+def test_invalid_start_messages_are_refused(server, count):
     async def first():
         async with server.socket() as socket:
             start = {"type": "start", "sample_rate": RATE, "alternatives": count}

@@ -36,13 +36,13 @@ NAMES = sorted({name for options in OPTIONS.values() for name in options})
 
 
 @pytest.fixture(scope="module")
-def worded(word_model):
+def word_server(word_model):
     return Recognizer.load(word_model)
 
 
 @pytest.fixture(scope="module")
-def served(serving, worded):
-    with serving(recognizer=worded) as running:
+def served(serving, word_server):
+    with serving(recognizer=word_server) as running:
         yield running
 
 
@@ -50,7 +50,7 @@ def own_options(function):
     return set(inspect.signature(function).parameters)
 
 
-def test_these_are_all_options():
+def test_every_option_of_the_recogniser_is_offered():
     given = own_options(Recognizer.stream)
     assert set(NAMES) == given - {"self", "sample_rate", "endpoint", "partials"}
     assert set(NAMES) == set(DecodingRequest.__struct_fields__)
@@ -59,7 +59,7 @@ def test_these_are_all_options():
 
 
 def fields_of(options):
-    """Return form fields; lists are lines."""
+    """Return form fields; lists become lines."""
     lines = {
         name: "\n".join(value) if isinstance(value, list) else value
         for name, value in options.items()
@@ -68,9 +68,9 @@ def fields_of(options):
 
 
 @pytest.mark.parametrize("what", OPTIONS)
-def test_uploads(served, worded, what):
+def test_uploads_take_decoding_options(served, word_server, what):
     options = OPTIONS[what]
-    transcript = worded.transcribe(SAMPLES, RATE, **options)
+    transcript = word_server.transcribe(SAMPLES, RATE, **options)
     shown = {"response_format": "verbose_json", "timestamp_granularities": "segment"}
     status, answer = upload(served, flac(SAMPLES), **shown, **fields_of(options))
     assert status == 200, answer
@@ -87,18 +87,18 @@ def test_uploads(served, worded, what):
     ]
 
 
-def test_lists_of_the_official_client(served, worded):
+def test_the_official_clients_lists_are_accepted(served, word_server):
     with openai.OpenAI(base_url=f"{served.url}/v1", api_key="none", max_retries=0) as client:
         for what in ("hot words", "phrases"):
             answer = client.audio.transcriptions.create(
                 model="tiny", file=("talk.flac", flac(SAMPLES)), extra_body=OPTIONS[what]
             )
-            assert answer.text == worded.transcribe(SAMPLES, RATE, **OPTIONS[what]).text
+            assert answer.text == word_server.transcribe(SAMPLES, RATE, **OPTIONS[what]).text
 
 
 @pytest.mark.parametrize("what", OPTIONS)
-def test_streams(served, worded, what):
-    segments = worded.transcribe(SAMPLES, RATE, **OPTIONS[what]).segments
+def test_streams_take_decoding_options(served, word_server, what):
+    segments = word_server.transcribe(SAMPLES, RATE, **OPTIONS[what]).segments
     messages, _ = asyncio.run(run_session(served, SAMPLES, **OPTIONS[what]))
     found = finals(messages)
     assert len(found) == len(segments)
@@ -109,9 +109,9 @@ def test_streams(served, worded, what):
 
 
 @pytest.mark.parametrize("what", OPTIONS)
-def test_realtime_turns(served, worded, what):
+def test_realtime_turns_take_decoding_options(served, word_server, what):
     options = OPTIONS[what]
-    transcript = worded.transcribe(SAMPLES, 24_000, endpoint=EndpointRules.off(), **options)
+    transcript = word_server.transcribe(SAMPLES, 24_000, endpoint=EndpointRules.off(), **options)
 
     async def conversation(connection):
         await update(connection, turn_detection=None, transcription=options)
@@ -132,7 +132,7 @@ def test_realtime_turns(served, worded, what):
     assert "".join(deltas) == transcript.text
 
 
-def test_realtime_segments_go_on_through_the_session(served, worded):
+def test_realtime_segment_ids_increase_throughout_the_session(served, word_server):
     async def conversation(connection):
         found = []
         for options in ({"written": True}, {"alternatives": 2}, {}):
@@ -155,10 +155,10 @@ def test_realtime_segments_go_on_through_the_session(served, worded):
     assert "alternatives" in segments[-1]
 
 
-def test_realtime_hot_words_change_while_the_client_speaks(served, worded):
+def test_realtime_hot_words_change_while_the_client_speaks(served, word_server):
     rules = EndpointRules.off()
-    with_bob = worded.transcribe(SAMPLES, 24_000, hot_words=["bob = 20"], endpoint=rules).text
-    without = worded.transcribe(SAMPLES, 24_000, endpoint=rules).text
+    with_bob = word_server.transcribe(SAMPLES, 24_000, hot_words=["bob = 20"], endpoint=rules).text
+    without = word_server.transcribe(SAMPLES, 24_000, endpoint=rules).text
     assert with_bob != without
 
     def transcript(changes):
@@ -178,7 +178,7 @@ def test_realtime_hot_words_change_while_the_client_speaks(served, worded):
     assert transcript([{"hot_words": ["bob = 20"]}, {}]) == without
 
 
-def test_realtime_logprobs(served):
+def test_realtime_transcripts_have_logprobs(served):
     async def conversation(connection):
         include = ["item.input_audio_transcription.logprobs", "something.else"]
         audio = {"input": {"turn_detection": None}}
@@ -215,7 +215,7 @@ REFUSED: dict[str, tuple[dict[str, Any], str]] = {
 
 
 @pytest.mark.parametrize("what", REFUSED)
-def test_what_is_refused(served, what):
+def test_invalid_options_are_refused(served, what):
     options, field = REFUSED[what]
     shown = {"response_format": "verbose_json"}
     status, answer = upload(served, flac(SAMPLES), **shown, **fields_of(options))
@@ -236,7 +236,7 @@ def test_what_is_refused(served, what):
     assert field in error.param
 
 
-def test_an_event_moves_as_a_whole():
+def test_shifting_an_event_shifts_all_its_times():
     word = Word("a", 1.0, 2.0, 0.5)
     event = Event("final", 3, "a", "a", (word,), 1.0, 2.0, written_words=(word,))
     moved = event.shifted(10.0, 2)

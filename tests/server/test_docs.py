@@ -47,7 +47,7 @@ def run(program, text, address):
 
 @pytest.fixture(scope="module")
 def texts(bundled):
-    """What the recording says, as it is and at the rate of OpenAI's clients."""
+    """The text of the recording at its own rate and at that of OpenAI's clients."""
     path = ROOT / "audio_samples" / "read.flac"
     samples, rate = soundfile.read(path, dtype="int16")
     changed = soxr.resample(samples, rate, 24_000)
@@ -55,7 +55,7 @@ def texts(bundled):
 
 
 @pytest.mark.parametrize("number", range(len(PYTHON)))
-def test_python(number, address, texts):
+def test_python_examples_run(number, address, texts):
     out = run([sys.executable, "-"], PYTHON[number], address)
     text = texts["24_000" in PYTHON[number]]
     assert text
@@ -63,7 +63,7 @@ def test_python(number, address, texts):
 
 
 @pytest.mark.skipif(not shutil.which("curl"), reason="no curl")
-def test_curl(address):
+def test_curl_examples_run(address):
     subtitles, options = re.findall(r"```bash\n(curl .*?)```", TEXT, re.DOTALL)
     assert "-->" in run(["bash", "-"], subtitles, address)
     answer = json.loads(run(["bash", "-"], options, address))
@@ -71,7 +71,7 @@ def test_curl(address):
     assert answer["segments"][0]["alternatives"][0]["text"] == answer["segments"][0]["spoken"]
 
 
-def test_javascript(address):
+def test_javascript_examples_run(address):
     node = shutil.which("node")
     if not node or "--experimental-websocket" not in run([node, "--help"], "", ""):
         pytest.skip("no node with WebSocket")
@@ -80,7 +80,7 @@ def test_javascript(address):
     assert '"type":"end"' in run([node, *options], text, address)
 
 
-def test_the_plain_client(address, bundled):
+def test_the_example_client_runs(address, bundled):
     text = bundled.transcribe(ROOT / "audio_samples" / "read.flac").text
     example = ROOT / "examples" / "websocket_client.py"
     program = [sys.executable, example, "audio_samples/read.flac", f"ws://{address}/v1/stream"]
@@ -96,8 +96,8 @@ def test_every_limit_and_code_is_described():
     assert all(f"`{code}`" in TEXT for code in CLOSE_CODES)
 
 
-def test_no_document_installs_from_an_index_what_is_not_published_yet():
-    """Before the package is published, ``pip install`` works with the project's folder alone."""
+def test_no_document_installs_the_unpublished_package_from_an_index():
+    """Until the package is published, ``pip install`` works only with the project's folder."""
     documents = (path for path in (ROOT / "docs").rglob("*.*") if path.suffix != ".png")
     for path in (ROOT / "README.md", ROOT / "CONTRIBUTING.md", *documents):
         assert not re.search(r"pip install( -\S+)* '?asr-gru", path.read_text("utf-8")), path

@@ -69,7 +69,7 @@ class Client:
 
 
 async def misbehave(server, protocol, moment):
-    """Return the code of the error and the close code that the client gets, if it stays."""
+    """Return the error code and the close code that the client receives, if it stays."""
     async with server.socket(PATHS[protocol]) as socket:
         client = Client(socket, protocol)
         await client.start()
@@ -104,8 +104,10 @@ async def until_served(server, samples):
 @pytest.mark.parametrize("moment", MOMENTS)
 @pytest.mark.parametrize("cause", CAUSES)
 @pytest.mark.parametrize("protocol", PATHS)
-def test_a_session_that_fails_ends(serving, recognizer, monkeypatch, protocol, cause, moment):
-    """Promises 8 and 9; the server has one slot, which the next client needs."""
+def test_a_failed_session_is_closed_and_frees_its_slot(
+    serving, recognizer, monkeypatch, protocol, cause, moment
+):
+    """The server has one slot, which the next client needs."""
     method, error, code = CAUSES[cause]
     if method == "send":
 
@@ -136,8 +138,8 @@ def test_a_session_that_fails_ends(serving, recognizer, monkeypatch, protocol, c
 
 
 @pytest.mark.parametrize("block", [8, 1600])
-def test_samples_that_are_no_numbers_and_an_end_at_once(serving, block):
-    """A stream that fails while its client already waits for the end."""
+def test_nan_samples_followed_by_an_immediate_end_are_refused(serving, block):
+    """A stream that fails while its client is waiting for the end."""
 
     async def main(server):
         async with server.socket() as socket:
@@ -155,7 +157,7 @@ def test_samples_that_are_no_numbers_and_an_end_at_once(serving, block):
             assert close_code == 1008
 
 
-def test_a_failing_stream_does_not_touch_the_others(serving, recognizer):
+def test_a_failing_stream_does_not_affect_others(serving, recognizer):
     faulty = FaultyRecognizer(recognizer, "accept", ValueError)
     samples = speech_like(3.0)
 
@@ -173,8 +175,7 @@ def test_a_failing_stream_does_not_touch_the_others(serving, recognizer):
 
 
 @pytest.mark.parametrize("limit", ["idle_s", "session_s"])
-def test_a_session_over_its_time_gets_its_last_final(serving, recognizer, limit):
-    """Promise 8."""
+def test_a_session_over_its_time_limit_gets_its_last_final(serving, recognizer, limit):
     samples = speech_like(3.0)
 
     async def main(server):
@@ -191,7 +192,6 @@ def test_a_session_over_its_time_gets_its_last_final(serving, recognizer, limit)
 
 
 def test_a_shutdown_completes_the_turn_of_a_realtime_client(serving):
-    """Promise 8."""
 
     async def main(server):
         async with server.socket(PATHS["realtime"]) as socket:

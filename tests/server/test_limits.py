@@ -1,4 +1,4 @@
-"""What each client may take, and that none takes it from another."""
+"""Limits for clients, none of which can affect the others."""
 
 import asyncio
 import http.client
@@ -27,7 +27,7 @@ from tests.server.clients import (
 )
 
 
-def test_a_client_that_vanishes_frees_its_place(serving):
+def test_a_lost_client_frees_its_slot(serving):
     async def main(server):
         for _ in range(3):
             socket = await server.socket()
@@ -40,7 +40,7 @@ def test_a_client_that_vanishes_frees_its_place(serving):
         asyncio.run(main(server))
 
 
-def test_more_clients_than_places(serving):
+def test_clients_beyond_the_limit_are_refused(serving):
     async def main(server):
         async with server.socket() as first, server.socket() as second:
             assert (await start_session(first))["type"] == "ready"
@@ -58,7 +58,7 @@ def test_more_clients_than_places(serving):
     assert served[-1]["type"] == "end"
 
 
-def test_a_client_that_sends_nothing(serving):
+def test_an_idle_client_is_refused(serving):
     async def main(server):
         async with server.socket() as silent, server.socket() as stalled:
             assert (await start_session(stalled))["type"] == "ready"
@@ -70,16 +70,16 @@ def test_a_client_that_sends_nothing(serving):
             assert messages[-1]["code"] == "idle"
 
 
-def test_a_session_that_lasts_too_long_is_finished_in_order(serving):
+def test_a_session_over_its_time_limit_is_finished(serving):
     async def main(server):
         async with server.socket() as socket:
             await start_session(socket)
-            sending = asyncio.create_task(drip(socket))
+            sending = asyncio.create_task(send_slowly(socket))
             messages = await receive_all(socket)
             sending.cancel()
             return messages
 
-    async def drip(socket):
+    async def send_slowly(socket):
         while True:
             await socket.send(speech_like(0.1).tobytes())
             await asyncio.sleep(0.05)
@@ -88,7 +88,7 @@ def test_a_session_that_lasts_too_long_is_finished_in_order(serving):
         assert asyncio.run(main(server))[-1]["code"] == "session_too_long"
 
 
-def test_a_message_that_is_too_big(serving):
+def test_an_oversized_message_is_refused(serving):
     async def main(server):
         async with server.socket() as socket:
             await start_session(socket)
@@ -99,10 +99,10 @@ def test_a_message_that_is_too_big(serving):
         assert asyncio.run(main(server)) == ([], 1009)
 
 
-def test_a_client_that_never_reads_disturbs_nobody(serving, recognizer):
+def test_a_client_that_never_reads_does_not_affect_others(serving, recognizer):
     samples = speech_like(4.0)
 
-    async def deaf(server):
+    async def never_read(server):
         reader, writer = await asyncio.open_connection("127.0.0.1", server.port, limit=1024)
         writer.write(
             b"GET /v1/stream HTTP/1.1\r\nHost: 127.0.0.1\r\nUpgrade: websocket\r\n"
@@ -128,7 +128,7 @@ def test_a_client_that_never_reads_disturbs_nobody(serving, recognizer):
         writer.transport.abort()
 
     async def main(server):
-        task = asyncio.create_task(deaf(server))
+        task = asyncio.create_task(never_read(server))
         for _ in range(3):
             messages, _ = await run_session(server, samples)
             assert [m["text"] for m in finals(messages)] == expected(recognizer, samples)
@@ -139,7 +139,6 @@ def test_a_client_that_never_reads_disturbs_nobody(serving, recognizer):
 
 
 def test_a_shutdown_finishes_the_open_segment(serving, recognizer):
-    """Promise 8."""
     samples = speech_like(3.0)
 
     async def main(server):
@@ -160,8 +159,8 @@ def test_a_shutdown_finishes_the_open_segment(serving, recognizer):
     assert socket.close_code == 1012
 
 
-def test_many_clients_at_a_shutdown_all_get_their_finals(serving, recognizer):
-    """Promise 8: audio that still comes while streams are finished harms nobody."""
+def test_all_clients_get_their_finals_at_a_shutdown(serving, recognizer):
+    """Audio that arrives while streams are finished affects no client."""
     samples = speech_like(3.0)
 
     async def one(server, stopped):
@@ -169,12 +168,12 @@ def test_many_clients_at_a_shutdown_all_get_their_finals(serving, recognizer):
             await start_session(socket, endpoint="off")
             await socket.send(samples.tobytes())
 
-            async def drip():
+            async def send_slowly():
                 while True:
                     await socket.send(bytes(640))
                     await asyncio.sleep(0.01)
 
-            dripping = asyncio.create_task(drip())
+            dripping = asyncio.create_task(send_slowly())
             stopped.append(socket)
             if len(stopped) == 8:
                 await asyncio.sleep(0.5)
@@ -194,7 +193,7 @@ def test_many_clients_at_a_shutdown_all_get_their_finals(serving, recognizer):
             assert " ".join(m["text"] for m in finals(messages))
 
 
-def test_one_long_message_is_taken_over_many_ticks(recognizer):
+def test_a_long_message_is_processed_over_many_ticks(recognizer):
     batcher = Batcher(recognizer, Metrics(), behind_s=5.0)
     served = batcher.open(recognizer.stream(RATE), lambda update: None)
     batcher.feed(served, np.zeros(60 * RATE, np.int16))
@@ -204,8 +203,8 @@ def test_one_long_message_is_taken_over_many_ticks(recognizer):
     assert not served.queue
 
 
-def test_lag_is_counted_from_the_oldest_audio(recognizer):
-    """Also of audio that one tick leaves to the next, and of audio that no tick has taken."""
+def test_lag_is_measured_from_the_oldest_audio(recognizer):
+    """Including audio that is left for the next tick, or that no tick has taken yet."""
     batcher = Batcher(recognizer, Metrics(), behind_s=5.0)
     served = batcher.open(recognizer.stream(RATE), lambda update: None)
     assert served.waiting_s == 0.0
@@ -221,7 +220,7 @@ def test_lag_is_counted_from_the_oldest_audio(recognizer):
     assert served.take().arrived > after + 0.05
 
 
-def test_a_server_that_is_behind_refuses_new_sessions_until_it_has_caught_up(serving):
+def test_an_overloaded_server_refuses_new_sessions_until_it_has_caught_up(serving):
     async def main(server):
         async with server.socket() as first, server.socket() as second, server.socket() as third:
             await start_session(first)
@@ -247,7 +246,7 @@ def test_a_server_that_is_behind_refuses_new_sessions_until_it_has_caught_up(ser
     assert ready["type"] == "ready"
 
 
-def test_orders_without_audio_do_not_pile_up(server):
+def test_changes_without_audio_do_not_accumulate(server):
     async def main():
         async with server.socket() as socket:
             await start_session(socket)
@@ -260,7 +259,7 @@ def test_orders_without_audio_do_not_pile_up(server):
     assert asyncio.run(main())[-1]["type"] == "end"
 
 
-def test_an_outbox_knows_how_old_its_oldest_message_is():
+def test_an_outbox_reports_the_age_of_its_oldest_message():
     async def main():
         reading = asyncio.Event()
 
@@ -287,7 +286,7 @@ def test_an_outbox_knows_how_old_its_oldest_message_is():
 
 
 @pytest.mark.parametrize("stream", ["true", "false"])
-def test_an_upload_whose_client_has_left_frees_its_place(serving, stream):
+def test_an_upload_whose_client_has_left_frees_its_slot(serving, stream):
     data = io.BytesIO()
     soundfile.write(data, speech_like(900.0), RATE, format="FLAC")
     fields = {"model": "tiny", "stream": stream}

@@ -1,4 +1,4 @@
-"""What clients written for OpenAI's own servers take for granted."""
+"""Behaviour that clients of OpenAI's servers rely on."""
 
 import http.client
 import json
@@ -36,7 +36,7 @@ def ask(server, method, path, content=b"", **headers):
 
 
 @pytest.mark.parametrize("name", ORIGINALS)
-def test_names_of_openais_models(server, strict, recording, name):
+def test_openais_model_names_are_accepted(server, strict, recording, name):
     plain = upload(server, recording)
     assert plain[0] == 200
     assert upload(server, recording, model=name) == plain
@@ -48,16 +48,16 @@ def test_names_of_openais_models(server, strict, recording, name):
 
 
 @pytest.mark.parametrize("name", ["gpt-4o-transcribe-diarize", "whisper-1x", "tts-1", ""])
-def test_names_of_what_is_not_served(server, recording, name):
+def test_unknown_model_names_are_refused(server, recording, name):
     assert upload(server, recording, model=name)[0] in (400, 404)
 
 
 @pytest.mark.parametrize("language", ["en", "EN", "en-US", "en_gb", "En"])
-def test_language_codes_in_any_case(server, recording, language):
+def test_language_codes_are_case_insensitive(server, recording, language):
     assert upload(server, recording, language=language)[0] == 200
 
 
-def test_another_language(server, recording):
+def test_another_language_is_refused(server, recording):
     status, answer = upload(server, recording, language="FR")
     assert (status, answer["error"]["code"], answer["error"]["param"]) == (
         400,
@@ -67,7 +67,7 @@ def test_another_language(server, recording):
 
 
 @pytest.mark.parametrize("name", ["timestamp_granularities", "timestamp_granularities[]"])
-def test_granularities_with_and_without_brackets(server, recording, name):
+def test_timestamp_granularities_may_have_brackets(server, recording, name):
     _, answer = upload(server, recording, **{"response_format": "verbose_json", name: "word"})
     assert answer["words"]
     assert "segments" not in answer
@@ -116,8 +116,8 @@ FIELDS: dict[str, tuple[dict[str, str | None], str, str]] = {
 
 
 @pytest.mark.parametrize("what", FIELDS)
-def test_errors_of_fields_name_them_as_clients_do(server, recording, what):
-    """A value of None stands for the recording as a file."""
+def test_errors_name_fields_as_clients_do(server, recording, what):
+    """A value of None sends the recording as a file."""
     fields, message, param = FIELDS[what]
     parts = []
     for name, value in fields.items():
@@ -131,7 +131,7 @@ def test_errors_of_fields_name_them_as_clients_do(server, recording, what):
     assert (status, error["message"], error["param"]) == (400, message, param)
 
 
-def test_a_form_that_breaks_off_has_that_shape(server, recording):
+def test_a_truncated_form_is_an_error_in_that_shape(server, recording):
     whole = body(recording)
     headers = {"Content-Type": "multipart/form-data; boundary=y"}
     for content in (whole, whole[:50], b"\0" * 100):
@@ -140,7 +140,7 @@ def test_a_form_that_breaks_off_has_that_shape(server, recording):
         assert json.loads(text)["error"]["message"]
 
 
-def test_a_bug_has_that_shape(serving):
+def test_an_internal_error_has_that_shape(serving):
     with serving() as server:
         object.__setattr__(server.context, "metrics", None)
         status, _, text = ask(server, "GET", "/metrics")
@@ -154,7 +154,7 @@ def test_a_bug_has_that_shape(serving):
 
 
 @pytest.mark.parametrize("path", ["/", "/healthz", "/v1/models", "/v1/models/tiny", "/metrics"])
-def test_head_is_get_without_the_body(server, path):
+def test_head_requests_are_answered_like_get_without_a_body(server, path):
     got, headers, text = ask(server, "HEAD", path)
     wanted, full, content = ask(server, "GET", path)
     assert got == wanted == 200
@@ -163,12 +163,12 @@ def test_head_is_get_without_the_body(server, path):
     assert headers["content-type"] == full["content-type"]
 
 
-def test_head_of_what_is_not_there(server):
+def test_head_of_a_missing_path_is_not_found(server):
     assert ask(server, "HEAD", "/v1/nothing")[0] == 404
 
 
-def test_a_session_update_says_what_it_ignored(server):
-    """What is understood applies all the same."""
+def test_a_session_update_lists_ignored_settings(server):
+    """Known settings still apply."""
 
     async def conversation(connection):
         await update(
@@ -191,7 +191,7 @@ def test_a_session_update_says_what_it_ignored(server):
     ]
 
 
-def test_semantic_detection_becomes_the_servers(server):
+def test_semantic_turn_detection_falls_back_to_server_vad(server):
     async def conversation(connection):
         await update(connection, turn_detection={"type": "semantic_vad", "eagerness": "low"})
         return await connection.recv()
@@ -204,7 +204,7 @@ def test_semantic_detection_becomes_the_servers(server):
     ]
 
 
-def test_the_beta_of_the_protocol(server):
+def test_the_beta_protocol_is_accepted(server):
     async def conversation(connection):
         await connection.send(
             {
@@ -226,7 +226,7 @@ def test_the_beta_of_the_protocol(server):
     assert event.ignored == ["session.input_audio_noise_reduction"]
 
 
-def test_a_session_in_another_language(server):
+def test_a_session_in_another_language_is_refused(server):
     async def conversation(connection):
         await update(connection, transcription={"language": "fr"})
         return await connection.recv()
@@ -235,7 +235,7 @@ def test_a_session_in_another_language(server):
     assert (error.code, error.param) == ("language", "session.transcription.language")
 
 
-def test_the_official_client_sees_the_error(strict, recording):
+def test_the_official_client_raises_the_error(strict, recording):
     with (
         openai.OpenAI(base_url=f"{strict.url}/v1", api_key="none", max_retries=0) as client,
         pytest.raises(openai.NotFoundError) as caught,

@@ -1,4 +1,4 @@
-"""All of the page in a headless Chromium, with a file as its microphone."""
+"""The whole page in a headless Chromium, with a file as its microphone."""
 
 import json
 import os
@@ -26,7 +26,7 @@ SAID = "document.querySelector('#log').innerText.length > 0"
 
 @contextmanager
 def _served(folder, *, port=None, key=None):
-    """Run the server; yield its port."""
+    """Run the server and yield its port."""
     if port is None:
         with socket.socket() as probe:
             probe.bind(("127.0.0.1", 0))
@@ -88,7 +88,7 @@ def expect(playwright):
 
 @pytest.fixture(scope="module")
 def microphone(tmp_path_factory):
-    """Speech and a pause, played again and again."""
+    """Speech and a pause, in a loop."""
     speech, rate = soundfile.read(ROOT / "audio_samples" / "synthetic.wav")
     path = tmp_path_factory.mktemp("microphone") / "mic.wav"
     soundfile.write(path, np.concatenate([speech, np.zeros(2 * rate)]), rate, "PCM_16")
@@ -112,7 +112,7 @@ def until(page, state):
     page.wait_for_selector(f"body[data-state={state}]")
 
 
-def test_listens_and_saves(page, expect, address):
+def test_the_page_transcribes_the_microphone_and_saves(page, expect, address):
     page.set_viewport_size({"width": 1280, "height": 800})
     page.goto(address)
     expect(page.locator("#toggle")).to_be_focused()
@@ -155,7 +155,7 @@ def _check_files(page):
     assert times == sorted(times)
 
 
-def test_transcribes_files_on_a_phone(page, expect, address, tmp_path):
+def test_the_page_transcribes_files_on_a_phone(page, expect, address, tmp_path):
     page.set_viewport_size({"width": 360, "height": 740})
     page.emulate_media(color_scheme="dark", reduced_motion="reduce")
     page.goto(address)
@@ -231,7 +231,7 @@ def test_options_apply_to_files_and_to_the_microphone(page, expect, address):
     expect(page.locator("#log .parse").first).to_have_text('[leave vehicle="train" hour=9]')
     assert page.locator("#log .others").count() == 0
     page.fill("#only", "")
-    page.press("#only", "Tab")  # other options while it listens
+    page.press("#only", "Tab")  # other options while listening
     wait_for(
         page, "[...document.querySelectorAll('#log li')].some((li) => !li.querySelector('.parse'))"
     )
@@ -261,7 +261,7 @@ def test_no_microphone_is_explained(page, expect, address):
     expect(page.locator("#notice")).to_contain_text("No microphone was found")
 
 
-def test_a_vanished_microphone_is_waited_for(page, expect, address):
+def test_a_lost_microphone_is_reopened(page, expect, address):
     page.goto(address)
     page.evaluate(
         """() => {
@@ -296,7 +296,7 @@ def test_a_vanished_microphone_is_waited_for(page, expect, address):
     assert page.problems == []
 
 
-def test_a_server_that_goes_and_comes_back(page, expect, tmp_path):
+def test_the_page_reconnects_when_the_server_is_back(page, expect, tmp_path):
     with _served(tmp_path) as port:
         page.goto(f"http://127.0.0.1:{port}/")
         page.click("#toggle")
@@ -318,7 +318,7 @@ def test_a_server_that_goes_and_comes_back(page, expect, tmp_path):
     assert [one for one in page.problems if "WebSocket" not in one] == []
 
 
-def test_keys_and_plain_http(playwright, expect, microphone, tmp_path):
+def test_keys_are_asked_for_and_plain_http_is_explained(playwright, expect, microphone, tmp_path):
     names = "MAP talk.test 127.0.0.1"
     with opened(playwright, microphone, hosts=names) as page, _served(tmp_path, key=KEY) as port:
         page.goto(f"http://127.0.0.1:{port}/")

@@ -1,4 +1,4 @@
-"""The page's files: nothing foreign, nothing unnamed, enough contrast."""
+"""The page's files: no foreign resources, no missing elements, enough contrast."""
 
 import re
 from pathlib import Path
@@ -17,7 +17,7 @@ CSS = (PAGE / "page.css").read_text(encoding="utf-8")
 
 
 @pytest.mark.parametrize("path", FILES, ids=lambda path: path.name)
-def test_asks_nobody_else_for_anything(path):
+def test_the_page_loads_nothing_from_other_hosts(path):
     text = path.read_text(encoding="utf-8")
     addresses = re.findall(r"(?:https?|wss?|ftp)://\S*", text)
     assert all(re.match(r"https?://(\$\{host\}|localhost)", found) for found in addresses)
@@ -28,7 +28,7 @@ def test_asks_nobody_else_for_anything(path):
         assert address == "data:," or re.match(r"(/(page/|docs$)|\./)[\w./]*$", address), address
 
 
-def test_works_under_a_strict_content_security_policy():
+def test_the_page_works_under_a_strict_content_security_policy():
     assert not re.search(r"\s(style|on\w+)=", HTML)
     assert "<style" not in HTML
     assert all("src=" in tag for tag in re.findall(r"<script[^>]*>", HTML))
@@ -37,7 +37,7 @@ def test_works_under_a_strict_content_security_policy():
         assert not re.search(r"\beval\(|new Function|innerHTML|setAttribute\('style'", text)
 
 
-def test_every_element_that_a_script_wants_is_there():
+def test_every_element_used_by_scripts_exists():
     ids = re.findall(r'\bid="([^"]+)"', HTML)
     assert len(ids) == len(set(ids))
     wanted = {
@@ -51,14 +51,14 @@ def test_every_element_that_a_script_wants_is_there():
         assert name in ids
 
 
-def test_endpoint_modes_are_those_of_the_recogniser():
+def test_the_page_offers_the_recognisers_endpoint_modes():
     options = re.findall(r'<option value="(\w+)"[^>]*>\w+ \(([\d.]+) s\)', HTML)
     shown = {name: float(seconds) for name, seconds in options}
     assert shown == {name: MODES[name].trailing_s for name in ("short", "normal", "long")}
 
 
 @pytest.mark.parametrize("dark", [False, True])
-def test_contrast_is_enough(dark):
+def test_colours_have_enough_contrast(dark):
     blocks = re.findall(r":root \{(.*?)\}", CSS, re.DOTALL)
     colours = dict(re.findall(r"--([\w-]+): (#\w{6})", blocks[int(dark)]))
     texts = [("ink", "ground"), ("ink", "sheet"), ("dim", "ground"), ("dim", "sheet")]

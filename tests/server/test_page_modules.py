@@ -1,4 +1,4 @@
-"""The page's modules under node."""
+"""The page's JavaScript modules in node."""
 
 import json
 import random
@@ -22,7 +22,7 @@ NODE = shutil.which("node")
 
 @pytest.fixture
 def node(tmp_path):
-    """Return what a script prints as JSON; it may import the page's modules."""
+    """Run a script, which may import the page's modules, and return the JSON it prints."""
     if NODE is None:
         pytest.skip("node is not installed")
     for path in SCRIPTS:
@@ -72,12 +72,12 @@ def _transcript(seed):
 
 
 def _part(transcript):
-    """Return a transcript as the page has it: segments as events have them."""
+    """Return a transcript in the form that the page uses."""
     segments = [segment.to_dict() for segment in transcript.segments]
     return {"name": "talk", "duration_s": transcript.duration_s, "segments": segments}
 
 
-def test_formats_are_those_of_the_package(node):
+def test_saved_formats_agree_with_the_package(node):
     transcripts = [_transcript(seed) for seed in range(40)]
     written = node(
         READ + "import { FORMATS } from './formats.js';"
@@ -92,7 +92,7 @@ def test_formats_are_those_of_the_package(node):
         assert json.loads(files["json"]) == json.loads(writer("json")(transcript, "talk"))
 
 
-def test_clock_is_for_reading(node):
+def test_the_clock_is_human_readable(node):
     seconds = [0, 59.9, 60, 3599, 3600, 36_061]
     shown = node(
         READ
@@ -102,8 +102,8 @@ def test_clock_is_for_reading(node):
     assert shown == ["0:00", "0:59", "1:00", "59:59", "1:00:00", "10:01:01"]
 
 
-def test_times_go_on_over_gaps(node):
-    """A stream begun at 10 s of the page, whose sound from 12 s to 15 s was dropped."""
+def test_times_continue_across_gaps(node):
+    """A stream that starts at 10 s of the page's time and loses the audio from 12 to 15 s."""
     shown = node(
         "import { Timeline } from './connection.js'; const line = new Timeline();"
         "line.add(10, 1); line.add(11, 1); line.add(15, 1); line.add(16, 1);"
@@ -112,7 +112,7 @@ def test_times_go_on_over_gaps(node):
     assert shown == pytest.approx([10, 11.5, 11.9, 15, 16.5])
 
 
-def test_words_of_an_upload_go_to_their_segments(node):
+def test_words_of_an_upload_are_assigned_to_their_segments(node):
     answer = {
         "duration": 9.0,
         "segments": [
@@ -139,7 +139,7 @@ def test_words_of_an_upload_go_to_their_segments(node):
     assert part["duration_s"] == 9.0
 
 
-def test_what_options_bring_goes_to_the_segments_of_an_upload(node):
+def test_optional_fields_are_assigned_to_the_segments_of_an_upload(node):
     answer = {
         "duration": 9.0,
         "segments": [
@@ -201,7 +201,7 @@ CHOSEN: list[tuple[dict[str, object], dict[str, object]]] = [
 
 
 @pytest.mark.parametrize(("chosen", "options"), CHOSEN)
-def test_options_are_those_of_the_server(node, chosen, options):
+def test_options_agree_with_the_server(node, chosen, options):
     request = pytest.importorskip("asr_gru.server.decoding_request").DecodingRequest
     found, form = node(
         READ + "import { appendOptions, decodingOptions } from './options.js';"
@@ -266,7 +266,7 @@ BEGUN = "socket.onopen(); say({ type: 'ready' });"
 SHOW = "console.log(JSON.stringify(log))"
 
 
-def test_connection_is_opened_again_and_loses_little(node):
+def test_the_connection_is_reopened_and_loses_little(node):
     log = node(
         SOCKET + BEGUN + "connection.offer(new Int16Array(100), 0);"
         "say({ type: 'end' }); say({ type: 'error', code: 'shutting_down' });"
@@ -290,7 +290,7 @@ def test_connection_is_opened_again_and_loses_little(node):
 
 
 @pytest.mark.parametrize("code", ["unauthorized", "bad_message", "bad_audio", "message_too_big"])
-def test_connection_gives_up_where_trying_again_is_no_use(node, code):
+def test_the_connection_gives_up_when_retrying_is_useless(node, code):
     log = node(
         SOCKET + f"socket.onopen(); say({{ type: 'error', code: '{code}' }});"
         "socket.onclose({ code: 1008 });" + SHOW
@@ -298,7 +298,7 @@ def test_connection_gives_up_where_trying_again_is_no_use(node, code):
     assert log[-2:] == ["cut", f"closed {code}"]
 
 
-def test_connection_keeps_half_a_minute_of_sound(node):
+def test_the_connection_buffers_half_a_minute_of_audio(node):
     log = node(
         SOCKET + "for (let second = 0; second < 33; second += 1)"
         "  connection.offer(new Int16Array(100), second);"

@@ -1,4 +1,4 @@
-"""The realtime transcription protocol, by the official client of OpenAI."""
+"""The realtime transcription protocol, with OpenAI's official client."""
 
 import asyncio
 import base64
@@ -50,7 +50,7 @@ def update(connection, **audio):
     return connection.session.update(session={"type": "transcription", "audio": {"input": audio}})
 
 
-def test_turns_that_the_client_makes(server, recognizer):
+def test_the_client_can_commit_turns(server, recognizer):
     samples = [speech_like(3.0), speech_like(4.0, seed=1)]
 
     async def conversation(connection):
@@ -75,7 +75,7 @@ def test_turns_that_the_client_makes(server, recognizer):
         previous = done.item_id
 
 
-def test_turns_that_the_server_finds(server, recognizer):
+def test_the_server_can_detect_turns(server, recognizer):
     samples = speech_like(25.0, seed=2)
     rules = EndpointRules(trailing_s=0.4)
 
@@ -118,7 +118,7 @@ def test_clear_discards_the_buffered_audio(server, recognizer):
     )
 
 
-def test_a_commit_of_silence_is_answered(server):
+def test_a_commit_of_silence_is_completed(server):
     async def conversation(connection):
         await append(connection, np.zeros(2400, "<i2"))
         await connection.input_audio_buffer.commit()
@@ -127,7 +127,7 @@ def test_a_commit_of_silence_is_answered(server):
     assert session(server, conversation)[-1].item_id
 
 
-def test_times_go_on_over_a_change_of_format(server):
+def test_times_continue_across_a_change_of_format(server):
     async def conversation(connection):
         await append(connection, np.zeros(10 * RATE, "<i2"))
         await update(connection, format={"type": "audio/pcmu"})
@@ -142,7 +142,7 @@ def test_times_go_on_over_a_change_of_format(server):
 
 
 @pytest.mark.parametrize("kind", ["audio/pcmu", "audio/pcma"])
-def test_telephone_formats(server, kind):
+def test_telephone_formats_are_decoded(server, kind):
     async def conversation(connection):
         await update(connection, format={"type": kind}, turn_detection=None)
         random = np.random.default_rng(0)
@@ -170,8 +170,7 @@ MISTAKES: dict[str, dict[str, Any]] = {
 
 
 @pytest.mark.parametrize("code", MISTAKES)
-def test_a_mistake_is_answered_and_the_session_goes_on(server, code):
-    """Promise 9."""
+def test_an_invalid_event_gets_an_error_and_the_session_continues(server, code):
 
     async def conversation(connection):
         await connection.send(MISTAKES[code])

@@ -1,4 +1,4 @@
-"""The package's own protocol, as clients of every kind meet it."""
+"""The package's own streaming protocol."""
 
 import asyncio
 import json
@@ -27,8 +27,8 @@ def phrase_server(serving, word_model):
 
 
 @pytest.mark.parametrize("block", [37, 1600, 40_000])
-def test_the_text_is_that_of_a_stream(server, recognizer, block):
-    """Promises 2 and 8: whatever the messages, the finals are those of the same audio."""
+def test_finals_equal_those_of_a_recording(server, recognizer, block):
+    """At any message size."""
     samples = speech_like(6.0)
     messages, socket = asyncio.run(run_session(server, samples, block))
     assert [m["text"] for m in finals(messages)] == expected(recognizer, samples)
@@ -36,7 +36,7 @@ def test_the_text_is_that_of_a_stream(server, recognizer, block):
     assert socket.close_code == 1000
 
 
-def test_partials_keep_the_contract(server):
+def test_partials_fulfil_the_contract_of_events(server):
     messages, _ = asyncio.run(run_session(server, speech_like(8.0, seed=1)))
     stable, segment = "", -1
     for message in messages[:-1]:
@@ -51,7 +51,7 @@ def test_partials_keep_the_contract(server):
         stable = message["stable"]
 
 
-def test_float_samples_and_channels(server, recognizer):
+def test_float_samples_and_several_channels_are_accepted(server, recognizer):
     samples = speech_like(4.0)
     as_float = (samples / 32768).astype("<f4")
     messages, _ = asyncio.run(run_session(server, as_float, encoding="float32"))
@@ -63,7 +63,7 @@ def test_float_samples_and_channels(server, recognizer):
 
 @pytest.mark.parametrize("rate", [8_000, 24_000, 44_100, 48_000])
 def test_another_rate_gives_the_text_of_a_recording(server, recognizer, rate):
-    """Promise 2: one resampler for recordings and clients."""
+    """Recordings and clients share one resampler."""
     samples = speech_like(6.0, seed=3)
     messages, _ = asyncio.run(run_session(server, samples, sample_rate=rate))
     transcript = recognizer.transcribe(samples, rate)
@@ -71,7 +71,7 @@ def test_another_rate_gives_the_text_of_a_recording(server, recognizer, rate):
     assert transcript.text
 
 
-def test_endpoint_rules_are_the_clients(server, recognizer):
+def test_clients_choose_their_endpoint_rules(server, recognizer):
     samples = np.concatenate([speech_like(3.0), np.zeros(RATE, "<i2"), speech_like(3.0, seed=2)])
     for mode in ("off", "short", 0.3):
         messages, _ = asyncio.run(run_session(server, samples, endpoint=mode))
@@ -93,7 +93,7 @@ def test_finals_are_written_on_request(server, recognizer):
     assert not any("written" in m for m in [*finals(plain), *partials])
 
 
-def test_the_decoder_is_the_clients(serving, word_model):
+def test_clients_choose_their_decoder(serving, word_model):
     recognizer, samples = Recognizer.load(word_model), speech_like(3.0)
     with serving(recognizer=recognizer) as running:
         for decoder in (None, "greedy", "words"):
@@ -103,7 +103,7 @@ def test_the_decoder_is_the_clients(serving, word_model):
             assert transcript.text
 
 
-def test_a_decoder_that_the_model_lacks_is_refused(server):
+def test_an_unavailable_decoder_is_refused(server):
     async def answer():
         async with server.socket() as socket:
             return await start_session(socket, decoder="words")
@@ -113,7 +113,7 @@ def test_a_decoder_that_the_model_lacks_is_refused(server):
     assert "--lexicon" in refusal["message"]
 
 
-def test_rules_change_while_it_runs(server):
+def test_endpoint_rules_can_change_during_a_session(server):
     async def main():
         async with server.socket() as socket:
             await start_session(socket, endpoint="off")
@@ -125,14 +125,13 @@ def test_rules_change_while_it_runs(server):
     assert asyncio.run(main())[-1]["type"] == "final"
 
 
-def test_words_of_partials_can_be_left_out(server):
+def test_partials_can_omit_words(server):
     messages, _ = asyncio.run(run_session(server, speech_like(3.0), words=False))
     assert all("words" not in m for m in messages if m["type"] == "partial")
     assert all("words" in m for m in finals(messages))
 
 
-def test_many_at_once_are_each_as_alone(server, recognizer):
-    """Promise 3."""
+def test_concurrent_clients_get_the_results_they_would_get_alone(server, recognizer):
 
     async def main():
         clips = [speech_like(3.0 + n / 10, seed=n) for n in range(20)]
@@ -146,11 +145,11 @@ def test_many_at_once_are_each_as_alone(server, recognizer):
         assert [m["text"] for m in finals(messages)] == expected(recognizer, clip)
 
 
-def test_audio_too_short_to_say_anything(server):
+def test_very_short_audio_has_no_finals(server):
     messages, _ = asyncio.run(run_session(server, speech_like(0.01)))
     assert messages[-1]["type"] == "end"
     messages, _ = asyncio.run(run_session(server, np.zeros(0, "<i2")))
-    messages = [m for m in messages if m["type"] != "status"]  # one comes each second of waiting
+    messages = [m for m in messages if m["type"] != "status"]  # sent once a second
     assert messages == [{"type": "end", "audio_s": 0.0}]
 
 
@@ -176,8 +175,7 @@ BAD = {
 
 
 @pytest.mark.parametrize("what", BAD)
-def test_a_first_message_that_is_none(server, what):
-    """Promise 9."""
+def test_an_invalid_first_message_is_refused(server, what):
     message, code = BAD[what]
 
     async def main():
@@ -201,7 +199,7 @@ LATER = {
 
 
 @pytest.mark.parametrize("what", LATER)
-def test_garbage_in_a_session_ends_it_alone(server, recognizer, what):
+def test_an_invalid_message_ends_only_its_own_session(server, recognizer, what):
     message, start, code = LATER[what]
     samples = speech_like(3.0)
 
@@ -240,7 +238,7 @@ def test_only_phrases_of_the_start_message_are_recognised(serving, word_model):
 ANY = "#JSGF V1.0;\npublic <any> = (a | cat {animal} | back | tack | bob {name})+;"
 
 
-def test_finals_have_the_parse_of_a_grammar(serving, word_model):
+def test_finals_contain_the_parse_of_a_grammar(serving, word_model):
     recognizer, samples = Recognizer.load(word_model), speech_like(12.0, seed=4)
     rules = EndpointRules(0.1)
     expected = recognizer.transcribe(
@@ -287,7 +285,7 @@ def test_finals_have_the_parse_of_a_grammar(serving, word_model):
         ({"rejection": 1}, "rejection applies to phrases"),
     ],
 )
-def test_phrases_that_are_refused(phrase_server, start, message):
+def test_invalid_phrases_are_refused(phrase_server, start, message):
     async def answer():
         async with phrase_server.socket() as socket:
             return await start_session(socket, **start)
@@ -297,7 +295,7 @@ def test_phrases_that_are_refused(phrase_server, start, message):
     assert message in refused["message"]
 
 
-def test_hot_words_of_the_start_message(serving, word_model):
+def test_hot_words_can_be_given_in_the_start_message(serving, word_model):
     recognizer, samples = Recognizer.load(word_model), speech_like(12.0, seed=4)
     hot_words = {"bob": 9.0, "kabob: K AA B AA B": 3}
     expected = [s.text for s in recognizer.transcribe(samples, RATE, hot_words=hot_words).segments]
@@ -310,7 +308,7 @@ def test_hot_words_of_the_start_message(serving, word_model):
         assert [message["text"] for message in finals(messages)] == expected
 
 
-def test_hot_words_change_while_a_client_speaks(phrase_server):
+def test_hot_words_can_change_during_a_session(phrase_server):
     samples, hot_words = speech_like(12.0, seed=4), ["bob = 20"]
 
     async def session(changes):
@@ -344,7 +342,7 @@ def test_hot_words_change_while_a_client_speaks(phrase_server):
         ({"hot_words": ["a"], "phrases": ["a"]}, "leave hot_words out"),
     ],
 )
-def test_hot_words_that_are_refused(phrase_server, start, message):
+def test_invalid_hot_words_are_refused(phrase_server, start, message):
     async def answer():
         async with phrase_server.socket() as socket:
             return await start_session(socket, **start)

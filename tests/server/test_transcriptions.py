@@ -1,4 +1,4 @@
-"""The REST interface, by the official client of OpenAI and by hand."""
+"""The REST interface, with OpenAI's official client and plain requests."""
 
 import contextlib
 import http.client
@@ -39,7 +39,7 @@ def client(server):
         yield client
 
 
-def test_json(client, upload, transcript):
+def test_json_has_the_text(client, upload, transcript):
     answer = client.audio.transcriptions.create(model="tiny", file=upload)
     assert answer.text == transcript.text
     assert answer.usage.seconds == 12.0
@@ -57,12 +57,12 @@ def test_the_decoder_can_be_chosen(client, upload, recognizer, samples):
 
 
 @pytest.mark.parametrize(("form", "name"), [("text", "txt"), ("srt", "srt"), ("vtt", "vtt")])
-def test_text_and_subtitles(client, upload, transcript, form, name):
+def test_text_and_subtitles_are_returned(client, upload, transcript, form, name):
     answer = client.audio.transcriptions.create(model="tiny", file=upload, response_format=form)
     assert answer == writer(name)(transcript, "upload")
 
 
-def test_words_and_segments(client, upload, transcript):
+def test_verbose_json_has_words_and_segments(client, upload, transcript):
     answer = client.audio.transcriptions.create(
         model="tiny",
         file=upload,
@@ -82,7 +82,7 @@ def test_words_and_segments(client, upload, transcript):
     assert len(plain.segments) == len(transcript.segments)
 
 
-def test_streamed(client, upload, transcript):
+def test_segments_are_streamed(client, upload, transcript):
     events = list(client.audio.transcriptions.create(model="tiny", file=upload, stream=True))
     deltas = [event.delta for event in events if event.type == "transcript.text.delta"]
     assert len(deltas) == len(transcript.segments)
@@ -91,7 +91,7 @@ def test_streamed(client, upload, transcript):
     assert events[-1].text == transcript.text
 
 
-def test_written(client, upload, recognizer, samples):
+def test_texts_are_returned_in_written_form(client, upload, recognizer, samples):
     transcript = recognizer.transcribe(samples, RATE, written=True)
     asked = {"model": "tiny", "file": upload, "extra_body": {"written": "true"}}
     answer = client.audio.transcriptions.create(**asked)
@@ -107,7 +107,7 @@ def test_written(client, upload, recognizer, samples):
     assert events[-1].text == transcript.written != transcript.text
 
 
-def test_models(client):
+def test_models_are_listed(client):
     assert [model.id for model in client.models.list()] == ["tiny"]
     assert client.models.retrieve("tiny").owned_by == "asr_gru"
     with pytest.raises(openai.NotFoundError):
@@ -133,8 +133,7 @@ REFUSED: dict[str, tuple[dict[str, Any], type[openai.APIStatusError], str]] = {
 
 
 @pytest.mark.parametrize("what", REFUSED)
-def test_what_is_refused(client, upload, what):
-    """Promise 9."""
+def test_invalid_requests_are_refused(client, upload, what):
     changes, kind, code = REFUSED[what]
     with pytest.raises(kind) as caught:
         client.audio.transcriptions.create(**{"model": "tiny", "file": upload, **changes})
@@ -142,7 +141,7 @@ def test_what_is_refused(client, upload, what):
     assert "/tmp" not in caught.value.message  # noqa: S108
 
 
-def test_streamed_garbage_says_so(server):
+def test_a_streamed_response_reports_an_unreadable_recording(server):
     body = (
         b'--x\r\nContent-Disposition: form-data; name="file"; filename="a.wav"\r\n\r\ntext\r\n'
         b'--x\r\nContent-Disposition: form-data; name="model"\r\n\r\ntiny\r\n'
@@ -158,7 +157,7 @@ def test_streamed_garbage_says_so(server):
     assert event["error"]["code"] == "bad_audio"
 
 
-def test_limits_of_uploads(serving, upload):
+def test_uploads_beyond_the_limits_are_refused(serving, upload):
     for limits, code in (
         ({"upload_bytes": 1000}, "upload_too_large"),
         ({"upload_s": 5.0}, "audio_too_long"),
@@ -173,7 +172,7 @@ def test_limits_of_uploads(serving, upload):
             assert client.models.list().data
 
 
-def test_a_body_that_does_not_tell_its_size_is_counted(serving):
+def test_a_chunked_body_is_limited_too(serving):
     head = b'--x\r\nContent-Disposition: form-data; name="file"; filename="a.wav"\r\n\r\n'
     with serving(upload_bytes=1000) as server:
         connection = http.client.HTTPConnection("127.0.0.1", server.port, timeout=30)
@@ -182,6 +181,6 @@ def test_a_body_that_does_not_tell_its_size_is_counted(serving):
             connection.putheader("Content-Type", "multipart/form-data; boundary=x")
             connection.putheader("Transfer-Encoding", "chunked")
             connection.endheaders()
-            for data in (head, bytes(500), bytes(500)):  # the answer must not wait for an end
+            for data in (head, bytes(500), bytes(500)):  # the response must not wait for the end
                 connection.send(b"%x\r\n%b\r\n" % (len(data), data))
             assert connection.getresponse().status == 413

@@ -1,4 +1,4 @@
-"""Uploads whose work fails, at every moment: an error in OpenAI's form, and the slot is freed."""
+"""Uploads that fail at any moment get an error in OpenAI's form and free their slot."""
 
 import http.client
 import io
@@ -38,7 +38,7 @@ def body(recording, **fields):
 
 
 def begin(server, recording, **fields):
-    """Send a request, and leave its response to be read."""
+    """Send a request without reading its response."""
     connection = http.client.HTTPConnection("127.0.0.1", server.port, timeout=30)
     headers = {"Content-Type": "multipart/form-data; boundary=x"}
     connection.request("POST", PATH, body(recording, **fields), headers)
@@ -46,7 +46,7 @@ def begin(server, recording, **fields):
 
 
 def upload(server, recording, **fields):
-    """Return the status and the decoded response; of a streamed one the last event."""
+    """Return the status and the decoded response, or the last event of a streamed one."""
     connection = begin(server, recording, **fields)
     try:
         response = connection.getresponse()
@@ -70,7 +70,6 @@ def until_served(server, recording):
 @pytest.mark.parametrize("stream", ["", "true"])
 @pytest.mark.parametrize("cause", CAUSES)
 def test_an_upload_that_fails_frees_its_slot(serving, recognizer, cause, stream):
-    """Promise 9."""
     kind, status, code = CAUSES[cause]
     faulty = FaultyRecognizer(recognizer, "transcribe", kind)
     recording = flac(speech_like(2.0))
@@ -84,7 +83,7 @@ def test_an_upload_that_fails_frees_its_slot(serving, recognizer, cause, stream)
     assert text == recognizer.transcribe(speech_like(2.0), RATE).text
 
 
-def test_an_upload_that_waits_is_served_when_the_one_before_fails(serving, recognizer):
+def test_a_queued_upload_is_served_when_the_one_before_fails(serving, recognizer):
     faulty = FaultyRecognizer(recognizer, "transcribe", ValueError)
     recording = flac(speech_like(2.0))
     with serving(recognizer=faulty, uploads=1, queued_uploads=5) as server:
@@ -98,11 +97,11 @@ def test_an_upload_that_waits_is_served_when_the_one_before_fails(serving, recog
     assert sorted(statuses) == [200, 200, 200, 500]
 
 
-def test_one_that_waits_and_leaves_frees_its_place_in_the_queue(serving):
+def test_a_queued_upload_whose_client_leaves_frees_its_place(serving):
     long, short = flac(speech_like(600.0)), flac(speech_like(2.0))
     with serving(uploads=1, queued_uploads=1) as server:
         first = begin(server, long)
-        for _ in range(3):  # each leaves while the first is at work
+        for _ in range(3):  # each leaves while the first is being transcribed
             begin(server, short).close()
             time.sleep(0.2)
         first.close()
@@ -110,7 +109,7 @@ def test_one_that_waits_and_leaves_frees_its_place_in_the_queue(serving):
 
 
 @pytest.mark.parametrize("stream", ["", "true"])
-def test_a_shutdown_ends_uploads_in_order(serving, stream):
+def test_a_shutdown_ends_running_and_queued_uploads(serving, stream):
     """A running upload gets its grace period, then an error; queued ones get one at once."""
     long = flac(speech_like(900.0))
     fields = {"stream": stream} if stream else {}
@@ -134,8 +133,8 @@ def test_a_shutdown_ends_uploads_in_order(serving, stream):
     assert [status for status, _ in answers] == [200 if stream else 503] * 2
 
 
-def test_an_upload_that_stops_coming_is_refused(serving):
-    """A request whose body stays away holds nothing for long."""
+def test_a_stalled_upload_is_refused(serving):
+    """A request whose body does not arrive is ended."""
     with serving(idle_s=0.5) as server, socket.create_connection(("127.0.0.1", server.port)) as raw:
         raw.settimeout(30)
         raw.sendall(

@@ -42,7 +42,7 @@ def test_uncertain_words_are_left_out_or_marked():
     assert [word.to_dict().get("uncertain") for word in marked.words] == [None, True, None]
 
 
-def test_segments_without_words_are_dropped_and_not_counted():
+def test_segments_without_words_are_dropped_and_get_no_id():
     one = ConfidenceFilter(MinimumConfidence(LEAST))
     assert one.final(Segment.from_words(0, words_of([0.1, 0.2]))) is None
     assert one.final(Segment.from_words(1, words_of([0.9]))).id == 0
@@ -66,7 +66,7 @@ readings = st.lists(
 
 
 @given(readings, st.lists(st.floats(0, 1), min_size=8, max_size=8), st.booleans())
-def test_stable_text_is_only_extended_and_what_is_shown_gets_a_final(partials, last, mark):
+def test_stable_text_is_only_extended_and_shown_segments_get_a_final(partials, last, mark):
     one = ConfidenceFilter(MinimumConfidence(LEAST, mark))
     stable, known, is_shown = 0, "", False
     for confidences, more in partials:
@@ -86,7 +86,7 @@ def test_stable_text_is_only_extended_and_what_is_shown_gets_a_final(partials, l
 @pytest.mark.parametrize("mark", [False, True])
 @settings(max_examples=20, deadline=None)
 @given(seed=st.integers(0, 10_000), cuts=st.lists(st.integers(0, 4800), max_size=6))
-def test_the_contract_of_events_holds(mark, seed, cuts):
+def test_events_fulfil_their_contract(mark, seed, cuts):
     recognizer = Recognizer(FakeModel(), TOKENS, temperature=1.0, endpoint=QUICK)
     sound = random_sound(seed)
     whole = recognizer.transcribe(sound, RATE)
@@ -116,7 +116,7 @@ def test_the_contract_of_events_holds(mark, seed, cuts):
     assert batched == told
 
 
-def test_a_state_keeps_the_minimum_and_so_does_a_reset():
+def test_the_minimum_survives_pickling_and_reset():
     recognizer = Recognizer(FakeModel(), TOKENS, endpoint=QUICK)
     sound = random_sound(3)
     stream = recognizer.stream(RATE, minimum_confidence=1.0)
@@ -131,7 +131,7 @@ def test_a_state_keeps_the_minimum_and_so_does_a_reset():
 
 
 @pytest.mark.parametrize("least", [-0.1, 1.1, float("nan")])
-def test_minimums_that_cannot_be_are_refused(least):
+def test_invalid_minimum_confidences_are_refused(least):
     recognizer = Recognizer(FakeModel(), TOKENS)
     with pytest.raises(ConfigError, match="between 0 and 1"):
         recognizer.stream(RATE, minimum_confidence=least)
@@ -139,7 +139,7 @@ def test_minimums_that_cannot_be_are_refused(least):
         recognizer.transcribe(np.zeros(100), RATE, mark_uncertain=True)
 
 
-def test_phrases_are_heard_whole():
+def test_phrases_with_a_minimum_confidence_are_refused():
     recognizer = Recognizer.load()
     with pytest.raises(ConfigError, match="rejection"):
         recognizer.stream(RATE, phrases=["turn on the light"], minimum_confidence=0.5)

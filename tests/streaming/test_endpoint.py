@@ -12,23 +12,23 @@ from asr_gru.streaming.endpoint import EndpointRules, EndpointState, find_endpoi
 FRAME_S = 0.04
 
 
-def find(pattern: str, rules: EndpointRules, state: EndpointState | None = None):
-    """``#`` is a frame of speech, ``.`` one of silence."""
+def endpoint_after(pattern: str, rules: EndpointRules, state: EndpointState | None = None):
+    """Process frames of speech (``#``) and silence (``.``)."""
     silence = [mark == "." for mark in pattern]
     return find_endpoint(state or EndpointState(), silence, rules, FRAME_S)
 
 
-def at(pattern: str, rules: EndpointRules):
-    end = find(pattern, rules)[1]
+def endpoint_at(pattern: str, rules: EndpointRules):
+    end = endpoint_after(pattern, rules)[1]
     return end and (end.frames, end.reason)
 
 
 RULES = EndpointRules(trailing_s=0.4, longest_s=2.0, leading_s=1.0, pause_s=0.12)
 
 
-def test_silence_after_speech():
-    assert at("..###..#" + "." * 9, RULES) is None
-    assert at("..###..#" + "." * 20, RULES) == (18, "silence")
+def test_silence_after_speech_ends_a_segment():
+    assert endpoint_at("..###..#" + "." * 9, RULES) is None
+    assert endpoint_at("..###..#" + "." * 20, RULES) == (18, "silence")
 
 
 PATIENT = EndpointRules(trailing_s=0.4, incomplete_s=0.8, longest_s=None)
@@ -38,71 +38,72 @@ PATIENT = EndpointRules(trailing_s=0.4, incomplete_s=0.8, longest_s=None)
     ("probability", "needed"),
     [(None, 10), (1.0, 10), (1e-3, 10), (10**-3.5, 15), (1e-4, 20), (0.0, 20)],
 )
-def test_an_unlikely_end_needs_more_silence(probability, needed):
+def test_an_unlikely_sentence_end_needs_more_silence(probability, needed):
     pause = "#" + "." * 10
-    state, end = find(pause, PATIENT)
+    state, end = endpoint_after(pause, PATIENT)
     assert end is not None
     state = state.with_needed(probability, PATIENT, FRAME_S)
     assert state.needed == needed
-    _, end = find("." * (needed - 10), PATIENT, state)
+    _, end = endpoint_after("." * (needed - 10), PATIENT, state)
     assert needed == 10 or (end is not None and end.frames == needed - 10)
-    assert find("." * (needed - 11), PATIENT, state)[1] is None or needed == 10
-    spoken, end = find("#" + "." * 9, PATIENT, state)  # the next pause is judged anew
+    assert endpoint_after("." * (needed - 11), PATIENT, state)[1] is None or needed == 10
+    spoken, end = endpoint_after(
+        "#" + "." * 9, PATIENT, state
+    )  # the next pause is judged separately
     assert (spoken.needed, end) == (0, None)
 
 
-def test_other_rules_end_a_wait():
+def test_changed_rules_end_a_wait():
     state = EndpointState(5, 12, 20)
-    assert find(".", RULES, state)[1] is not None
+    assert endpoint_after(".", RULES, state)[1] is not None
 
 
-def test_silence_before_any_speech():
-    assert find("." * 12, EndpointRules(trailing_s=None, leading_s=1.0))[1] is None
-    assert at("." * 30, EndpointRules(trailing_s=None, leading_s=1.0)) == (25, "nothing")
+def test_leading_silence_ends_without_a_segment():
+    assert endpoint_after("." * 12, EndpointRules(trailing_s=None, leading_s=1.0))[1] is None
+    assert endpoint_at("." * 30, EndpointRules(trailing_s=None, leading_s=1.0)) == (25, "nothing")
 
 
-def test_the_decoder_is_asked_once_about_silence_without_loud_frames():
-    state, end = find("." * 30, RULES)
+def test_the_sentence_end_is_computed_once_per_silence():
+    state, end = endpoint_after("." * 30, RULES)
     assert end is not None
     assert (end.frames, end.reason) == (10, "silence")
-    state, end = find("." * 30, RULES, state)
+    state, end = endpoint_after("." * 30, RULES, state)
     assert end is not None
     assert (end.frames, end.reason) == (15, "nothing")
 
 
-def test_longest_counts_from_the_first_speech():
-    assert at("." * 5 + "#" * 60, RULES) == (55, "length")
+def test_the_maximum_length_counts_from_the_first_speech():
+    assert endpoint_at("." * 5 + "#" * 60, RULES) == (55, "length")
 
 
-def test_a_pause_is_enough_near_the_longest():
-    assert at("#" * 30 + "..." + "#" * 17, RULES) == (50, "length")
-    state, end = find("#" * 41 + "..." + "#" * 6, RULES)
+def test_a_pause_suffices_near_the_maximum_length():
+    assert endpoint_at("#" * 30 + "..." + "#" * 17, RULES) == (50, "length")
+    state, end = endpoint_after("#" * 41 + "..." + "#" * 6, RULES)
     assert end is not None
     assert (end.frames, end.reason) == (44, "pause")
-    _, end = find(".#", RULES, state)
+    _, end = endpoint_after(".#", RULES, state)
     assert end is not None
     assert (end.frames, end.reason) == (2, "pause")
 
 
 def test_off_never_ends():
-    assert at("#" * 5000 + "." * 5000, EndpointRules.off()) is None
+    assert endpoint_at("#" * 5000 + "." * 5000, EndpointRules.off()) is None
 
 
-def test_rules_may_change_between_calls():
-    state, end = find("####" + "." * 30, EndpointRules.off())
+def test_rules_can_change_between_calls():
+    state, end = endpoint_after("####" + "." * 30, EndpointRules.off())
     assert end is None
-    _, end = find(".", RULES, state)
+    _, end = endpoint_after(".", RULES, state)
     assert end is not None
     assert (end.frames, end.reason) == (1, "silence")
 
 
 @given(st.text("#.", max_size=200), st.lists(st.integers(0, 50), max_size=10))
-def test_cuts_do_not_matter(pattern, cuts):
-    """Promise 2."""
-    whole = find(pattern, RULES)
+def test_chunking_does_not_change_endpoints(pattern, cuts):
+    whole = endpoint_after(pattern, RULES)
     state, seen = EndpointState(), 0
     for cut in [*sorted(cuts), len(pattern)]:
-        state, end = find(pattern[seen:cut], RULES, state)
+        state, end = endpoint_after(pattern[seen:cut], RULES, state)
         if end:
             assert whole == (state, type(end)(seen + end.frames, end.reason))
             return
@@ -110,7 +111,7 @@ def test_cuts_do_not_matter(pattern, cuts):
     assert whole == (state, None)
 
 
-def test_modes():
+def test_modes_have_their_rules():
     short, normal, long = (EndpointRules.named(mode) for mode in ("short", "normal", "long"))
     assert (short, normal, long) == (
         EndpointRules.short(),
@@ -134,6 +135,6 @@ def test_modes():
 @pytest.mark.parametrize(
     "rule", ["trailing_s", "incomplete_s", "longest_s", "leading_s", "pause_s"]
 )
-def test_impossible_rules_are_refused(rule, value):
+def test_invalid_rules_are_refused(rule, value):
     with pytest.raises(ConfigError, match="give seconds above 0"):
         EndpointRules(**{rule: value})

@@ -28,7 +28,7 @@ def rows_of(path, sure=0.995):
 
 
 def random_path(seed, frames, pause):
-    """Words of at most five tokens, in runs of up to three frames, blanks between the runs."""
+    """Return words of up to five tokens, each of one to three frames, with blanks between them."""
     rng, path = random.Random(seed), []
     while len(path) < frames:
         for _ in range(rng.randint(1, 4)):
@@ -51,14 +51,14 @@ def text_of(segments):
 
 @settings(max_examples=80, deadline=None)
 @given(st.integers(0, 10_000), st.integers(0, 400), st.sampled_from([CHARACTERS, PIECES]))
-def test_cuts_for_length_lose_and_double_nothing(seed, frames, tokens):
+def test_cuts_at_the_maximum_length_lose_and_repeat_nothing(seed, frames, tokens):
     rows = rows_of(random_path(seed, frames, 8))
     cut, whole = (segments_of(rows, rules, tokens) for rules in (LONGEST, EndpointRules.off()))
     assert text_of(cut) == text_of(whole)
     pairs = zip((w for s in cut for w in s.words), (w for s in whole for w in s.words), strict=True)
     at_splits = [segment.words[-1] for segment in cut]
     for word, uncut in pairs:
-        if word in at_splits:  # no word reaches beyond the split
+        if word in at_splits:  # no word spans the split
             assert word.start_s <= word.end_s <= uncut.end_s
             uncut = replace(uncut, end_s=word.end_s)
         assert word == uncut
@@ -69,7 +69,7 @@ def test_cuts_for_length_lose_and_double_nothing(seed, frames, tokens):
 
 @settings(max_examples=30, deadline=None)
 @given(st.integers(0, 10_000), st.sampled_from([CHARACTERS, PIECES]))
-def test_cuts_for_length_with_a_beam(seed, tokens):
+def test_cuts_at_the_maximum_length_work_with_a_beam(seed, tokens):
     rows = rows_of(random_path(seed, 300, 6))
     cut, whole = (
         segments_of(rows, rules, tokens, BeamDecoder(4)) for rules in (LONGEST, EndpointRules.off())
@@ -85,21 +85,21 @@ def test_cuts_for_length_with_a_beam(seed, tokens):
     st.sampled_from([GreedyDecoder(), BeamDecoder(4)]),
     st.floats(0.3, 0.99),
 )
-def test_blocks_do_not_matter(seed, cuts, decoder, sure):
-    """Promise 2: equal to the last bit, segments, times and confidences."""
+def test_chunking_does_not_change_segments(seed, cuts, decoder, sure):
+    """Segments, times and confidences are bit-identical."""
     rows = rows_of(random_path(seed, 300, 25), sure)
     whole = segments_of(rows, LONGEST, decoder=decoder)
     assert segments_of(rows, LONGEST, decoder=decoder, cuts=cuts) == whole
 
 
-def test_a_word_at_the_hard_limit_goes_whole_into_the_next_segment():
+def test_a_word_at_the_maximum_length_moves_to_the_next_segment():
     rows = rows_of(([*[2, 0, 3, 0] * 7, 1, 0] * 3)[:-2])
     first, second = segments_of(rows, LONGEST)
     assert (first.text, second.text) == ("ab" * 7 + " " + "ab" * 7, "ab" * 7)
     assert first.end_s <= second.start_s
 
 
-def test_a_word_without_end_is_cut_and_rows_do_not_pile_up():
+def test_an_endless_word_is_cut_and_rows_do_not_accumulate():
     segmenter = Segmenter(GreedyDecoder(), CHARACTERS, WordTimes(0.04), LONGEST)
     found = segmenter.advance(rows_of([2, 3] * 2000))
     assert sum(map(len, segmenter._kept)) <= 4000
@@ -110,11 +110,11 @@ def test_a_word_without_end_is_cut_and_rows_do_not_pile_up():
     assert "".join(segment.text for segment in found) == "ab" * 2500
 
 
-def test_one_endless_token_ends():
+def test_an_endless_token_is_cut():
     assert [s.text for s in segments_of(rows_of([2] * 200), LONGEST)] == ["a"] * 3
 
 
-def test_silence_gives_nothing_and_restarts_the_decoder():
+def test_silence_has_no_segments_and_restarts_the_decoder():
     segmenter = Segmenter(GreedyDecoder(), CHARACTERS, WordTimes(0.04), LONGEST)
     assert segmenter.advance(rows_of([0] * 1000)) == []
     assert segmenter.open_segment() is None
@@ -122,12 +122,12 @@ def test_silence_gives_nothing_and_restarts_the_decoder():
     assert segmenter.finish(40.0) == []
 
 
-def test_a_lone_space_is_no_segment():
+def test_a_single_space_is_not_a_segment():
     assert segments_of(rows_of([0, 1, 0, 1] + [0] * 60), LONGEST) == []
 
 
-def test_a_word_of_frames_that_are_each_more_likely_blank_is_closed():
-    """Only the beam hears it; the silence after it closes it all the same."""
+def test_a_word_found_only_by_the_beam_is_finished():
+    """Each frame of the word is more likely blank, so only the beam search finds it."""
     rows = np.log(
         np.array([[0.55, 0.01, 0.41, 0.01, 0.01, 0.01]] * 3 + [[0.995] + [0.001] * 5] * 40)
     ).astype(np.float32)
@@ -137,8 +137,8 @@ def test_a_word_of_frames_that_are_each_more_likely_blank_is_closed():
 
 @settings(max_examples=60, deadline=None)
 @given(st.integers(0, 10_000), st.floats(0.25, 0.9))
-def test_an_open_segment_closes_with_its_stable_text(seed, sure):
-    """Unsure rows, where the beam changes its mind: what was opened is closed, not empty."""
+def test_an_open_segment_ends_with_its_stable_text(seed, sure):
+    """With uncertain rows, where the best hypothesis changes, no shown segment ends up empty."""
     rng = np.random.default_rng(seed)
     rows = np.log(np.exp(rows_of(random_path(seed, 150, 25), sure)) + rng.random((150, 6)) * 0.2)
     rows = (rows - np.logaddexp.reduce(rows, axis=1, keepdims=True)).astype(np.float32)
@@ -159,7 +159,7 @@ def test_an_open_segment_closes_with_its_stable_text(seed, sure):
 
 
 @pytest.mark.parametrize(("path", "stable"), [([2, 1], "a"), ([2, 3], ""), ([2, 1, 3], "a")])
-def test_stable_is_what_stands_before_the_growing_word(path, stable):
+def test_the_stable_text_ends_before_the_growing_word(path, stable):
     segmenter = Segmenter(GreedyDecoder(), CHARACTERS, WordTimes(0.04), LONGEST)
     segmenter.advance(rows_of(path))
     spoken = segmenter.open_segment()
@@ -167,13 +167,13 @@ def test_stable_is_what_stands_before_the_growing_word(path, stable):
     assert spoken.stable == stable
 
 
-def test_a_pause_inside_a_word_is_not_between_words():
-    """Past four fifths of the longest, a pause between the letters of a word is passed over."""
+def test_a_pause_within_a_word_does_not_end_a_segment():
+    """After four fifths of the maximum length, a pause between letters of a word is ignored."""
     path = [2, 1, *[3, 0, 0] * 21, *[0] * 3, 4, 0, 1, 5]
     assert [s.text for s in segments_of(rows_of(path), LONGEST)] == ["a " + "b" * 21 + "c d"]
 
 
-def test_nothing_opens_while_a_reading_has_no_word():
+def test_no_segment_opens_while_a_hypothesis_has_no_words():
     rows = np.log(np.array([[0.3, 0.02, 0.62, 0.02, 0.02, 0.02]], np.float32))
     segmenter = Segmenter(BeamDecoder(8), CHARACTERS, WordTimes(0.04), LONGEST)
     segmenter.advance(rows)
@@ -198,8 +198,8 @@ def test_unchanged_words_are_not_sent_again():
 
 @settings(max_examples=60, deadline=None)
 @given(st.integers(0, 10_000), st.sampled_from([0.0, 0.5]), st.integers(1, 4))
-def test_what_is_remembered_between_partials_changes_none(seed, share, step):
-    """A pickled segmenter remembers nothing and works everything out again."""
+def test_caching_between_partials_changes_no_results(seed, share, step):
+    """A pickled segmenter has no cache and recomputes everything."""
     decoder = tree_search(Bigrams(), shown_share=share)
     letters, times = PhoneTokenizer(["A", "B", "C"]), WordTimes(0.04)
     segmenter = Segmenter(decoder, letters, times, LONGEST)
@@ -220,7 +220,7 @@ def test_what_is_remembered_between_partials_changes_none(seed, share, step):
 
 
 class EndModel(Bigrams):
-    """A language model in which sentences end after one word alone."""
+    """A language model in which a sentence can end after one word only."""
 
     def __init__(self, last: str) -> None:
         super().__init__()
@@ -231,7 +231,7 @@ class EndModel(Bigrams):
 
 
 @pytest.mark.parametrize(("last", "silence"), [("b", 10), ("bc", 20)])
-def test_a_sentence_that_is_incomplete_waits_for_more_silence(last, silence):
+def test_an_incomplete_sentence_needs_more_silence(last, silence):
     rules = EndpointRules(trailing_s=0.4, incomplete_s=0.8)
     tokens = PhoneTokenizer(["AA", "B", "K"])
     decoder = tree_search(EndModel(last), language_weight=0.1)
@@ -249,7 +249,7 @@ def test_a_sentence_that_is_incomplete_waits_for_more_silence(last, silence):
 
 @settings(max_examples=40, deadline=None)
 @given(st.integers(0, 10_000), st.lists(st.integers(0, 200), max_size=8))
-def test_waiting_depends_on_no_cut(seed, cuts):
+def test_chunking_does_not_change_the_wait(seed, cuts):
     random = np.random.default_rng(seed)
     scores = random.normal(size=(200, 4)) * 5
     scores[:, 0] += np.repeat(random.choice([-4.0, 8.0], 20), 10)

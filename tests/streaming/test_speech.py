@@ -35,7 +35,7 @@ STRICT = SpeechThresholds(shown=7.0, kept=3.0)
 
 
 def rows_of(path, sure):
-    """Rows in which the token of the path has the probability ``sure``."""
+    """Return rows in which the token of the path has the probability ``sure``."""
     rows = np.full((len(path), 4), 0.0, np.float32)
     for row, token, p in zip(rows, path, np.broadcast_to(sure, len(path)), strict=True):
         row[:] = (1 - p) / 3
@@ -44,7 +44,7 @@ def rows_of(path, sure):
 
 
 def random_rows(seed, frames, tokens, sharpness):
-    """Rows whose sharpness varies from frame to frame."""
+    """Return rows whose entropy varies from frame to frame."""
     random = np.random.default_rng(seed)
     scores = random.normal(size=(frames, tokens)) * random.uniform(0.1, sharpness, (frames, 1))
     return (scores - np.logaddexp.reduce(scores, axis=1, keepdims=True)).astype(np.float32)
@@ -65,7 +65,7 @@ def evidence_of(path, sure):
     return accumulate(SpeechEvidence(), rows_of(path, sure)).highest
 
 
-def test_phones_that_are_sure_add_up_and_unsure_ones_do_not():
+def test_evidence_accumulates_over_certain_phones_only():
     word = [0, 1, 0, 2, 0, 3, 0]
     assert evidence_of(word, 0.99) == pytest.approx(3 * MAX_STEP)
     assert evidence_of(word, 0.6) == 0.0
@@ -73,13 +73,13 @@ def test_phones_that_are_sure_add_up_and_unsure_ones_do_not():
     assert evidence_of([0] * 50, 0.99) == 0.0
 
 
-def test_a_run_of_frames_counts_once_with_its_surest():
+def test_a_run_of_frames_counts_once_with_its_maximum():
     long, short = [0, 1, 1, 1, 1, 0], [0, 1, 0]
     assert evidence_of(long, 0.95) == evidence_of(short, 0.95)
     assert evidence_of(long, [0.9, 0.6, 0.95, 0.7, 0.6, 0.9]) == evidence_of(short, 0.95)
 
 
-def test_doubtful_phones_use_the_evidence_up():
+def test_uncertain_phones_reduce_the_evidence():
     sure, doubtful = rows_of([1, 0], 0.95), rows_of([2, 0], 0.4)
     apart = np.concatenate([sure, doubtful, doubtful, sure])
     assert (
@@ -90,7 +90,7 @@ def test_doubtful_phones_use_the_evidence_up():
 
 @settings(max_examples=60, deadline=None)
 @given(st.integers(0, 10_000), st.lists(st.integers(0, 80), max_size=8))
-def test_evidence_depends_on_no_cut_and_only_grows(seed, cuts):
+def test_evidence_does_not_depend_on_chunking_and_never_decreases(seed, cuts):
     rows = random_rows(seed, 80, 5, 6.0)
     state, highest = SpeechEvidence(), 0.0
     for piece in np.split(rows, sorted(cuts)):
@@ -106,7 +106,7 @@ def word(confidence, seconds=0.5):
     return Word("x", 1.0, 1.0 + seconds, confidence)
 
 
-def test_a_segment_that_was_not_shown_is_kept_for_sure_and_quick_words():
+def test_unshown_segments_are_kept_if_words_are_certain_and_quick():
     rules, state = SpeechThresholds(shown=8.0, kept=2.0), SpeechEvidence(highest=3.0)
     assert is_speech(state, [word(0.9)], rules)
     assert not is_speech(state, [word(0.01)], rules)
@@ -115,7 +115,7 @@ def test_a_segment_that_was_not_shown_is_kept_for_sure_and_quick_words():
     assert is_speech(SpeechEvidence(highest=8.0), [word(0.01, 8.0)], rules)
 
 
-def test_less_is_asked_for_after_words_that_were_kept():
+def test_thresholds_are_lower_after_kept_words():
     rules = SpeechThresholds(shown=5.0, kept=1.0)
     eased = rules.after(1.0)
     assert eased.shown < rules.shown
@@ -136,13 +136,13 @@ def test_words_of_noise_are_neither_shown_nor_kept():
     assert segments_of(spoken, STRICT) == segments_of(spoken, None)
 
 
-def test_words_soon_after_others_need_less():
+def test_words_soon_after_kept_ones_need_less_evidence():
     sure, weak = rows_of([1, 0, 2, 0, 3, *[0] * 15], 0.97), rows_of([1, 0, 2, *[0] * 15], 0.85)
     assert segments_of(weak, STRICT) == []
     assert len(segments_of(np.concatenate([sure, weak]), STRICT)) == 2
 
 
-def test_what_other_decoders_hear_is_shown_as_it_is():
+def test_other_decoders_are_not_affected():
     noise = rows_of([0, 1, 0, 2, 0, *[0] * 20], 0.55)
     assert segments_of(noise, STRICT, decoder=GreedyDecoder())
 
@@ -154,8 +154,8 @@ def test_what_other_decoders_hear_is_shown_as_it_is():
     st.floats(0.0, 12.0),
     st.floats(-3.0, 8.0),
 )
-def test_what_was_shown_is_kept_and_no_cut_matters(seed, cuts, shown, kept):
-    """Promises 2 and 3 and the contract of events, whatever is asked for."""
+def test_shown_segments_are_kept_however_audio_is_chunked(seed, cuts, shown, kept):
+    """Bit-identical in chunks and batches, with valid events, at any thresholds."""
     rows = random_rows(seed, 150, 4, 8.0)
     rules = SpeechThresholds(shown, kept)
     whole = segments_of(rows, rules)
@@ -182,7 +182,7 @@ def test_what_was_shown_is_kept_and_no_cut_matters(seed, cuts, shown, kept):
         ({"keep": 1}, "'kept'"),
     ],
 )
-def test_what_a_directory_asks_for_is_checked(word_model, tmp_path, speech, named):
+def test_thresholds_of_a_model_directory_are_checked(word_model, tmp_path, speech, named):
     path = tmp_path / "model"
     shutil.copytree(word_model, path)
     document = json.loads((path / "config.json").read_text())
@@ -192,8 +192,8 @@ def test_what_a_directory_asks_for_is_checked(word_model, tmp_path, speech, name
     assert "\n" not in str(refusal.value)
 
 
-def test_a_directory_asks_for_it(word_model, tmp_path):
-    """A network that knows nothing hears words in noise; with the detector it says nothing."""
+def test_thresholds_of_a_model_directory_are_used(word_model, tmp_path):
+    """An untrained network finds words in noise; with the detector it finds none."""
     path = tmp_path / "model"
     shutil.copytree(word_model, path)
     document = json.loads((path / "config.json").read_text())

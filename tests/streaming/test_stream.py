@@ -1,4 +1,4 @@
-"""What users of one stream rely on; that steps and cuts do not matter is in test_recognizer."""
+"""The interface of a stream; test_recognizer checks that chunking does not matter."""
 
 import copy
 import pickle
@@ -29,7 +29,7 @@ def speech():
     return read_recording(SAMPLES / "read.flac", RATE)
 
 
-def test_the_text_is_that_of_the_events_so_far(recognizer, speech):
+def test_text_joins_the_events_so_far(recognizer, speech):
     stream = recognizer.stream(RATE, "short")
     assert stream.text == ""
     finals, shown = [], ""
@@ -47,7 +47,7 @@ def test_the_text_is_that_of_the_events_so_far(recognizer, speech):
     assert stream.text == " ".join(finals) != ""
 
 
-def test_a_reset_stream_begins_again(recognizer, speech):
+def test_reset_restarts_a_stream(recognizer, speech):
     stream = recognizer.stream(RATE)
     stream.endpoint = 1.5
     stream.feed(speech)
@@ -64,7 +64,7 @@ def test_a_reset_stream_begins_again(recognizer, speech):
 
 @pytest.mark.parametrize("duplicate", [lambda s: s.copy(), copy.copy, copy.deepcopy])
 @pytest.mark.parametrize("beam", [1, 4])
-def test_a_copy_goes_its_own_way(speech, beam, duplicate):
+def test_a_copy_is_independent(speech, beam, duplicate):
     recognizer = Recognizer.load(beam=beam)
     half = len(speech) // 2 + 123
     stream = recognizer.stream(RATE)
@@ -80,7 +80,7 @@ def test_a_copy_goes_its_own_way(speech, beam, duplicate):
 
 
 @pytest.mark.parametrize("rate", [8_000, 44_100, 48_000])
-def test_a_copy_at_another_rate_writes_the_same_text(recognizer, speech, rate):
+def test_a_copy_of_a_resampling_stream_has_the_same_text(recognizer, speech, rate):
     resampler = Resampler(RATE, rate)
     sound = np.concatenate([resampler.feed(speech), resampler.finish()])
     stream = recognizer.stream(rate)
@@ -97,7 +97,7 @@ KEPT = [lambda state: state, copy.deepcopy, lambda state: pickle.loads(pickle.du
 
 @pytest.mark.parametrize("keep", KEPT)
 @pytest.mark.parametrize("decoder", ["greedy", "beam", "words"])
-def test_a_resumed_state_goes_on_to_the_same_result(recognizer, speech, decoder, keep):
+def test_a_resumed_state_has_the_same_result(recognizer, speech, decoder, keep):
     half = len(speech) // 2 + 123
     stream = recognizer.stream(RATE, "short", decoder=decoder)
     stream.feed(speech[:half])
@@ -115,8 +115,8 @@ def test_a_resumed_state_goes_on_to_the_same_result(recognizer, speech, decoder,
         assert (resumed.text, resumed.audio_s) == ("", 0.0)
 
 
-def test_a_state_is_resumed_in_another_process(recognizer, speech, tmp_path):
-    """And at another rate, where the resampler is filled again."""
+def test_a_state_can_be_resumed_in_another_process(recognizer, speech, tmp_path):
+    """Also at another rate, where the resampler's filter is refilled."""
     resampler = Resampler(RATE, 48_000)
     sound = np.concatenate([resampler.feed(speech), resampler.finish()])
     stream = recognizer.stream(48_000, partials=False)
@@ -146,12 +146,12 @@ def test_a_state_of_another_model_or_decoder_is_refused(recognizer, model):
         Recognizer.load(model).resume(state)
 
 
-def test_a_stream_itself_cannot_be_pickled_and_says_what_to_do(recognizer):
+def test_pickling_a_stream_is_refused_with_the_remedy(recognizer):
     with pytest.raises(pickle.PicklingError, match=r"Stream\.state\(\)"):
         pickle.dumps(recognizer.stream(RATE))
 
 
-def test_bytes_are_16_bit_samples(recognizer, speech):
+def test_bytes_are_read_as_16_bit_samples(recognizer, speech):
     pcm = (np.clip(speech, -1, 1) * 32767).astype("<i2")
     first, second = recognizer.stream(RATE), recognizer.stream(RATE)
     assert first.feed(pcm) == second.feed(pcm.tobytes())
@@ -169,7 +169,7 @@ def test_bytes_are_16_bit_samples(recognizer, speech):
         (EndpointRules.long(), EndpointRules.long()),
     ],
 )
-def test_endpoints_are_given_as_on_the_command_line(recognizer, endpoint, rules):
+def test_endpoints_can_be_given_as_on_the_command_line(recognizer, endpoint, rules):
     assert recognizer.stream(RATE, endpoint).endpoint == rules
     stream = recognizer.stream(RATE)
     stream.endpoint = endpoint
@@ -177,12 +177,12 @@ def test_endpoints_are_given_as_on_the_command_line(recognizer, endpoint, rules)
 
 
 @pytest.mark.parametrize("endpoint", ["shrot", 0, 61, float("nan"), "", [1], True])
-def test_endpoints_that_cannot_be_are_refused(recognizer, endpoint):
+def test_invalid_endpoints_are_refused(recognizer, endpoint):
     with pytest.raises(ConfigError, match="endpoint"):
         recognizer.stream(RATE, endpoint)
 
 
-def test_the_input_of_a_recording_may_be_a_file_object_or_its_bytes(recognizer):
+def test_recordings_can_be_file_objects_or_bytes(recognizer):
     path = SAMPLES / "read.flac"
     expected = recognizer.transcribe(path)
     assert recognizer.transcribe(path.read_bytes()) == expected
@@ -198,14 +198,14 @@ def test_the_input_of_a_recording_may_be_a_file_object_or_its_bytes(recognizer):
     assert "asr-gru-" not in str(caught.value)
 
 
-def test_channels_in_front_are_refused_with_the_remedy(recognizer, speech):
+def test_arrays_with_channels_first_are_refused_with_the_remedy(recognizer, speech):
     with pytest.raises(AudioError, match=r"transpose it to \(n, channels\)"):
         recognizer.transcribe(np.stack([speech, speech]), RATE)
     stereo = recognizer.transcribe(np.stack([speech, speech], axis=1), RATE)
     assert stereo == recognizer.transcribe(speech, RATE)
 
 
-def test_segments_come_one_by_one(recognizer):
+def test_segments_are_yielded_one_by_one(recognizer):
     path = SAMPLES / "long.ogg"
     progress_s = []
     expected = recognizer.transcribe(path, endpoint="short", on_progress=progress_s.append)
@@ -217,7 +217,7 @@ def test_segments_come_one_by_one(recognizer):
         next(recognizer.segments(SAMPLES / "no.wav"))
 
 
-def test_segments_are_recognised_as_they_are_asked_for(recognizer, monkeypatch):
+def test_segments_are_recognised_lazily(recognizer, monkeypatch):
     steps, acoustic = [], type(recognizer.acoustic)
     step = acoustic.step
 
@@ -234,7 +234,7 @@ def test_segments_are_recognised_as_they_are_asked_for(recognizer, monkeypatch):
     assert sum(steps) > 190 * RATE
 
 
-def test_the_model_is_described(recognizer):
+def test_info_describes_the_model(recognizer):
     info = recognizer.info
     assert (info.name, info.language, info.sample_rate) == ("en-small", "en", RATE)
     assert info.step_s == pytest.approx(0.16)
@@ -242,7 +242,7 @@ def test_the_model_is_described(recognizer):
 
 
 @pytest.mark.parametrize("suffix", ["txt", "srt", "vtt", "json", "tsv", "ctm", "TextGrid"])
-def test_a_transcript_saves_itself(recognizer, speech, tmp_path, suffix):
+def test_a_transcript_can_be_saved(recognizer, speech, tmp_path, suffix):
     transcript = recognizer.transcribe(speech, RATE)
     path = tmp_path / f"talk.{suffix}"
     transcript.save(path)
@@ -253,7 +253,7 @@ def test_a_transcript_saves_itself(recognizer, speech, tmp_path, suffix):
         transcript.save(tmp_path / "no" / f"talk.{suffix}")
 
 
-def test_results_as_dictionaries(recognizer, speech):
+def test_results_convert_to_dictionaries(recognizer, speech):
     stream = recognizer.stream(RATE)
     events = stream.feed(speech) + stream.finish()
     final = next(event for event in events if event.kind == "final")

@@ -1,4 +1,4 @@
-"""Finals as people write them, beside what was spoken."""
+"""Finals in written form as well as in spoken form."""
 
 from __future__ import annotations
 
@@ -41,7 +41,7 @@ def finals(events):
     return [event for event in events if event.kind == "final"]
 
 
-def test_a_written_word_spans_what_it_stands_for():
+def test_a_written_word_spans_its_spoken_words():
     segment = with_written(spoken("i paid twenty five dollars today"))
     assert segment.text == "i paid twenty five dollars today"
     assert segment.written == "I paid $25 today"
@@ -51,13 +51,13 @@ def test_a_written_word_spans_what_it_stands_for():
     assert Event.final(segment).to_segment() == segment
 
 
-def test_a_written_word_is_as_uncertain_as_what_it_stands_for():
+def test_a_written_word_is_as_uncertain_as_its_spoken_words():
     segment = spoken("twenty five dollars today")
     words = (replace(segment.words[0], uncertain=True), *segment.words[1:])
     assert with_written(Segment.from_words(0, words)).written == "[$25?] today"
 
 
-def test_json_has_both_forms_only_where_it_was_asked_for():
+def test_json_has_both_forms_only_if_requested():
     plain = spoken("twenty five dollars")
     for result in (plain, Event.final(plain), Transcript((plain,), 2.0)):
         assert result.written is None
@@ -73,7 +73,7 @@ def test_json_has_both_forms_only_where_it_was_asked_for():
 
 
 @pytest.mark.parametrize("form", ["txt", "tsv", "srt", "vtt"])
-def test_text_and_subtitles_are_written(form):
+def test_text_and_subtitles_have_the_written_form(form):
     segment = with_written(spoken("i paid twenty five dollars"))
     text = writer(form)(Transcript((segment,), 3.0), "a")
     assert "I paid $25" in text
@@ -81,13 +81,13 @@ def test_text_and_subtitles_are_written(form):
 
 
 @pytest.mark.parametrize("form", ["ctm", "TextGrid"])
-def test_formats_of_words_keep_what_was_spoken(form):
+def test_word_formats_keep_the_spoken_form(form):
     segment = spoken("i paid twenty five dollars")
     written = Transcript((with_written(segment),), 3.0)
     assert writer(form)(written, "a") == writer(form)(Transcript((segment,), 3.0), "a")
 
 
-def test_recordings_and_streams_write_the_same(recognizer, speech):
+def test_recordings_and_streams_have_the_same_written_form(recognizer, speech):
     transcript = recognizer.transcribe(speech, RATE, written=True)
     plain = recognizer.transcribe(speech, RATE)
     assert plain.written is None
@@ -107,7 +107,7 @@ def test_recordings_and_streams_write_the_same(recognizer, speech):
     assert stream.text == transcript.text
 
 
-def test_a_resumed_and_a_reset_stream_go_on_writing(recognizer, speech):
+def test_resumed_and_reset_streams_keep_the_written_form(recognizer, speech):
     half = len(speech) // 2
     stream = recognizer.stream(RATE, written=True)
     stream.feed(speech[:half])
@@ -117,7 +117,7 @@ def test_a_resumed_and_a_reset_stream_go_on_writing(recognizer, speech):
     assert all(event.written for event in finals(resumed.feed(speech) + resumed.finish()))
 
 
-def test_only_english_is_written(recognizer, monkeypatch):
+def test_only_english_has_a_written_form(recognizer, monkeypatch):
     monkeypatch.setattr(recognizer, "_language", "de")
     with pytest.raises(ConfigError, match="available in English only, not in 'de'"):
         recognizer.stream(RATE, written=True)

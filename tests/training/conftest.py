@@ -1,4 +1,4 @@
-"""A world of tones: each letter is a tone of its own, so a small network can learn to write."""
+"""A corpus in which each letter is a tone of its own, which a small network can learn."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ LETTERS = {"a": 300.0, "b": 700.0, "c": 1_500.0, "d": 3_000.0, " ": 0.0}
 ALONE = Processes(0, 1, torch.device("cpu"))
 
 
-def sing(text: str, random: np.random.Generator, seconds: float = 0.16) -> np.ndarray:
+def letter_tones(text: str, random: np.random.Generator, seconds: float = 0.16) -> np.ndarray:
     time = np.arange(int(seconds * RATE)) / RATE
     tones = [0.2 * np.sin(2 * np.pi * LETTERS[letter] * time) for letter in text]
     silence = np.zeros(RATE // 10)
@@ -33,7 +33,7 @@ def sing(text: str, random: np.random.Generator, seconds: float = 0.16) -> np.nd
     return np.asarray(whole + 0.003 * random.standard_normal(len(whole)), np.float32)
 
 
-def write_world(root: Path, utterances: int = 16) -> Path:
+def write_tone_corpus(root: Path, utterances: int = 16) -> Path:
     """Write ``train.tsv``, ``validation.tsv``, ``noise/`` and ``rooms/`` under ``root``."""
     random = np.random.default_rng(7)
     for name, count in (("train", utterances), ("validation", 3)):
@@ -43,7 +43,7 @@ def write_world(root: Path, utterances: int = 16) -> Path:
             text = "".join(letters[:2]) + (" " + "".join(letters[2:]) if len(letters) > 2 else "")
             path = root / name / f"{number}.wav"
             path.parent.mkdir(parents=True, exist_ok=True)
-            soundfile.write(path, sing(text, random), RATE)
+            soundfile.write(path, letter_tones(text, random), RATE)
             source = "first" if number % 2 else "second"
             listed.append(Utterance(path=path, text=text, source=source))
         write_manifest(root / f"{name}.tsv", listed)
@@ -57,7 +57,7 @@ def write_world(root: Path, utterances: int = 16) -> Path:
 
 
 @dataclass
-class World:
+class ToneCorpus:
     """Recordings on disk, and short runs over them."""
 
     root: Path
@@ -85,23 +85,23 @@ class World:
 
 
 @pytest.fixture(scope="session")
-def world_root(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    return write_world(tmp_path_factory.mktemp("world"))
+def tone_corpus_root(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return write_tone_corpus(tmp_path_factory.mktemp("tones"))
 
 
 @pytest.fixture
-def world(world_root: Path, monkeypatch: pytest.MonkeyPatch) -> World:
-    world = World(world_root)
+def tone_corpus(tone_corpus_root: Path, monkeypatch: pytest.MonkeyPatch) -> ToneCorpus:
+    tone_corpus = ToneCorpus(tone_corpus_root)
     record: Callable[..., None] = Report.step
 
     def step(report: Report, *figures: Any) -> None:
-        world.losses.append(figures[4].ctc_loss)
-        world.phones.append(figures[4].phone_loss)
-        world.distillation.append(figures[4].distillation_loss)
+        tone_corpus.losses.append(figures[4].ctc_loss)
+        tone_corpus.phones.append(figures[4].phone_loss)
+        tone_corpus.distillation.append(figures[4].distillation_loss)
         record(report, *figures)
 
     monkeypatch.setattr(Report, "step", step)
-    return world
+    return tone_corpus
 
 
 @pytest.fixture(autouse=True)

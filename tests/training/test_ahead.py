@@ -1,4 +1,4 @@
-"""Results come in order, from threads or without, and no more than needed wait in memory."""
+"""Results in order, with and without threads, with a bounded number in memory."""
 
 import threading
 import time
@@ -17,7 +17,7 @@ def test_results_keep_their_order(threads):
     assert list(map_ahead(work, range(30), threads)) == [n * n for n in range(30)]
 
 
-def test_only_so_many_items_are_taken_ahead():
+def test_the_number_of_items_in_advance_is_limited():
     taken = []
 
     def items():
@@ -31,7 +31,7 @@ def test_only_so_many_items_are_taken_ahead():
     results.close()
 
 
-def test_without_threads_nothing_is_done_ahead():
+def test_without_threads_nothing_is_computed_in_advance():
     done = []
     results = map_ahead(done.append, range(5), 0)
     next(results)
@@ -39,7 +39,7 @@ def test_without_threads_nothing_is_done_ahead():
 
 
 @pytest.mark.parametrize("threads", [0, 2])
-def test_an_exception_comes_where_its_result_would(threads):
+def test_exceptions_are_raised_in_the_order_of_results(threads):
     def work(item):
         if item == 3:
             raise OSError("broken")
@@ -51,7 +51,7 @@ def test_an_exception_comes_where_its_result_would(threads):
         next(results)
 
 
-def test_threads_end_when_the_rest_is_not_wanted():
+def test_threads_end_when_iteration_stops():
     before = threading.active_count()
     results = map_ahead(lambda item: item, range(100), 4)
     next(results)

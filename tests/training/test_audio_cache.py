@@ -1,4 +1,4 @@
-"""Two runs may decode the same recordings into one cache at the same time."""
+"""The cache of decoded recordings, also with concurrent runs."""
 
 from __future__ import annotations
 
@@ -19,20 +19,22 @@ from asr_gru.training.dataset import folder_corpus
 RATE = 16_000
 
 
-def test_a_second_run_in_the_middle_of_decoding_disturbs_nothing(world, tmp_path, monkeypatch):
-    monkeypatch.setattr(os, "getpid", threading.get_ident)  # threads for processes
+def test_concurrent_runs_can_share_a_cache(tone_corpus, tmp_path, monkeypatch):
+    monkeypatch.setattr(os, "getpid", threading.get_ident)  # threads stand in for processes
     found = []
 
-    def meanwhile(_done: int) -> None:
+    def start_second_run(_done: int) -> None:
         if not found:
             found.append(None)
             other = threading.Thread(
-                target=lambda: found.append(folder_corpus(world.root / "train", tmp_path, 16_000))
+                target=lambda: found.append(
+                    folder_corpus(tone_corpus.root / "train", tmp_path, 16_000)
+                )
             )
             other.start()
             other.join()
 
-    first = folder_corpus(world.root / "train", tmp_path, 16_000, meanwhile)
+    first = folder_corpus(tone_corpus.root / "train", tmp_path, 16_000, start_second_run)
     second = found[1]
     assert len(first) == len(second) == 16
     assert all(np.array_equal(first.samples(i), second.samples(i)) for i in range(16))
@@ -47,7 +49,7 @@ def write(path: Path, seed: int) -> Utterance:
     return Utterance(path=path, text="a")
 
 
-def test_a_recording_replaced_by_one_of_equal_size_is_decoded_again(tmp_path):
+def test_a_replaced_recording_of_equal_size_is_decoded_again(tmp_path):
     path = tmp_path / "a.wav"
     before = pack_corpus([write(path, 1)], tmp_path / "cache", RATE).samples(0)
     status = path.stat()
@@ -58,7 +60,7 @@ def test_a_recording_replaced_by_one_of_equal_size_is_decoded_again(tmp_path):
     assert not np.array_equal(before, after)
 
 
-def test_equal_relative_names_share_nothing(tmp_path, monkeypatch):
+def test_projects_with_equal_relative_names_share_nothing(tmp_path, monkeypatch):
     corpora = []
     for number, project in enumerate(("one", "two")):
         utterance = write(tmp_path / project / "a.wav", number)
@@ -70,7 +72,7 @@ def test_equal_relative_names_share_nothing(tmp_path, monkeypatch):
 
 
 @pytest.mark.parametrize("change", ["rate", "version"])
-def test_another_way_to_decode_decodes_again(tmp_path, monkeypatch, change):
+def test_other_decoding_parameters_decode_again(tmp_path, monkeypatch, change):
     utterance = write(tmp_path / "a.wav", 1)
     pack_corpus([utterance], tmp_path / "cache", RATE)
     if change == "version":
@@ -79,7 +81,7 @@ def test_another_way_to_decode_decodes_again(tmp_path, monkeypatch, change):
     assert len(list((tmp_path / "cache").glob("*.npy"))) == 2
 
 
-def test_what_did_not_change_is_not_decoded_again(tmp_path, monkeypatch):
+def test_unchanged_recordings_are_not_decoded_again(tmp_path, monkeypatch):
     utterance = write(tmp_path / "a.wav", 1)
     first = pack_corpus([utterance], tmp_path / "cache", RATE)
     monkeypatch.setattr(audio_cache, "load_audio", None)
@@ -90,7 +92,7 @@ def test_what_did_not_change_is_not_decoded_again(tmp_path, monkeypatch):
 
 @pytest.mark.parametrize("suffix", [".i16", ".json", ".npy"])
 @pytest.mark.parametrize("content", [None, b"", b"[7]", b'{"9": "x"}'])
-def test_a_cache_that_lost_a_file_or_part_of_one_is_decoded_again(tmp_path, suffix, content):
+def test_damaged_caches_are_decoded_again(tmp_path, suffix, content):
     utterances = [write(tmp_path / "a.wav", 1), write(tmp_path / "b.wav", 2)]
     first = pack_corpus(utterances, tmp_path / "cache", RATE)
     expected = [first.samples(0).copy(), first.samples(1).copy()]
@@ -104,11 +106,11 @@ def test_a_cache_that_lost_a_file_or_part_of_one_is_decoded_again(tmp_path, suff
     assert not again.unreadable
 
 
-def test_recordings_that_cannot_be_read_are_left_out_and_named(tmp_path):
+def test_unreadable_recordings_are_left_out_and_named(tmp_path):
     broken = Utterance(path=tmp_path / "broken.wav", text="b")
     broken.path.write_bytes(b"no sound at all")
     listed = [write(tmp_path / "a.wav", 1), broken, write(tmp_path / "c.wav", 3)]
-    for _ in range(2):  # decoded, and found again
+    for _ in range(2):  # once decoded, once found
         corpus = pack_corpus(listed, tmp_path / "cache", RATE)
         assert [u.path.name for u in corpus.utterances] == ["a.wav", "c.wav"]
         assert list(corpus.unreadable) == [broken.path]

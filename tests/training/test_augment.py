@@ -1,4 +1,4 @@
-"""Every variation changes what it says, and nothing else."""
+"""Every augmentation changes what it should, and nothing else."""
 
 import numpy as np
 import pytest
@@ -14,7 +14,7 @@ RATE = 16_000
 
 
 class Clips:
-    """Stands for a corpus of noise or rooms."""
+    """A corpus of noise or room responses in memory."""
 
     def __init__(self, *clips):
         self.clips = clips
@@ -43,36 +43,36 @@ ECHO[100], ECHO[3_000] = 0.5, 0.25
         {"gain_db": (-10.0, -5.0)},
     ],
 )
-def test_every_variation_varies_and_repeats(change):
+def test_every_augmentation_changes_samples_and_is_reproducible(change):
     augmenter = Augmenter(AugmentConfig(**change), RATE, Clips(HUM), Clips(ECHO))
 
-    def vary(seed):
+    def augmented(seed):
         return augmenter(SPEECH, np.random.default_rng(seed), lambda: HUM)
 
-    varied = vary(0)
-    assert varied.dtype == np.float32
-    assert len(varied) != len(SPEECH) or not np.array_equal(varied, SPEECH)
-    np.testing.assert_array_equal(varied, vary(0))
-    assert (len(varied) == len(SPEECH)) is ("speed_prob" not in change)
+    changed = augmented(0)
+    assert changed.dtype == np.float32
+    assert len(changed) != len(SPEECH) or not np.array_equal(changed, SPEECH)
+    np.testing.assert_array_equal(changed, augmented(0))
+    assert (len(changed) == len(SPEECH)) is ("speed_prob" not in change)
 
 
-def test_nothing_asked_nothing_done():
+def test_without_augmentation_samples_are_unchanged():
     augmenter = Augmenter(AugmentConfig(), RATE, None, None)
-    varied = augmenter(SPEECH, np.random.default_rng(0), lambda: HUM)
-    np.testing.assert_array_equal(varied, SPEECH)
+    changed = augmenter(SPEECH, np.random.default_rng(0), lambda: HUM)
+    np.testing.assert_array_equal(changed, SPEECH)
 
 
-def test_noise_has_the_asked_level():
+def test_noise_has_the_requested_ratio():
     config = AugmentConfig(noise="x", noise_prob=1.0, snr_db=(10.0, 10.0))
-    varied = Augmenter(config, RATE, Clips(HUM), None)(
+    changed = Augmenter(config, RATE, Clips(HUM), None)(
         SPEECH, np.random.default_rng(0), lambda: HUM
     )
-    added = varied - SPEECH
+    added = changed - SPEECH
     ratio = 20 * np.log10(np.std(SPEECH) / np.sqrt(np.mean(added**2)))
     assert abs(ratio - 10.0) < 0.2
 
 
-def test_a_pause_replaces_the_quiet_edges_and_keeps_the_speech():
+def test_pauses_replace_quiet_edges_and_keep_the_speech():
     quiet = np.full(RATE // 2, 1e-5, np.float32)
     recording = np.concatenate([quiet, SPEECH, quiet])
     augmenter = Augmenter(AugmentConfig(pause_prob=1.0, pause_s=0.8), RATE, None, None)
@@ -86,7 +86,7 @@ def test_a_pause_replaces_the_quiet_edges_and_keeps_the_speech():
     assert 0.5 < max(lengths) <= 0.86
 
 
-def test_a_pause_in_silence_changes_nothing():
+def test_silence_gets_no_pauses():
     augmenter = Augmenter(AugmentConfig(pause_prob=1.0), RATE, None, None)
     for silence in (np.zeros(RATE, np.float32), np.zeros(10, np.float32)):
         changed = augmenter(silence, np.random.default_rng(0), lambda: HUM)
@@ -109,17 +109,17 @@ def test_masks_fall_within_the_utterance():
 
 
 class Speech(Clips):
-    """Stands for a corpus of utterances."""
+    """A corpus of utterances in memory."""
 
     def __init__(self, text, *clips):
         super().__init__(*clips)
-        self.utterances = [Said(text)] * len(clips)
+        self.utterances = [Texts(text)] * len(clips)
 
     def duration_s(self, index):
         return len(self.clips[index]) / RATE
 
 
-class Said:
+class Texts:
     source = ""
 
     def __init__(self, text):
@@ -137,7 +137,7 @@ def trimmed(trim_tail_s, text="abcab"):
     return [examples.batch([0], (seed,)) for seed in range(40)], frames_needed(tokens.encode(text))
 
 
-def test_tails_are_cut_and_texts_stay_whole():
+def test_tails_are_trimmed_and_texts_are_kept():
     plain, _ = trimmed(0.0)
     assert {int(batch.frames[0]) for batch in plain} == {25}
     cut, _ = trimmed(0.4)
@@ -145,10 +145,10 @@ def test_tails_are_cut_and_texts_stay_whole():
     assert 15 <= min(frames) < max(frames) <= 25
     assert all(batch.target_lengths.tolist() == [5] for batch in cut)
     for batch in cut:
-        shorter = batch.samples.shape[1] - 640  # the last frame may be padded
+        shorter = batch.samples.shape[1] - 640  # the last frame may contain padding
         np.testing.assert_array_equal(batch.samples[0, :shorter], SPEECH[:shorter])
 
 
-def test_no_tail_is_cut_that_the_text_needs():
+def test_tails_that_the_text_needs_are_kept():
     cut, least = trimmed(5.0, text="abcabcabcabcabcabcab")
     assert min(int(batch.frames[0]) for batch in cut) >= least

@@ -29,7 +29,7 @@ def example(**changes) -> Checkpoint:
     )
 
 
-def test_what_is_saved_is_read(tmp_path):
+def test_checkpoints_are_read_back(tmp_path):
     before = example()
     save_checkpoint(before, tmp_path / NAME)
     for path in (tmp_path, tmp_path / NAME):
@@ -42,8 +42,7 @@ def test_what_is_saved_is_read(tmp_path):
     assert [path.name for path in tmp_path.iterdir()] == [NAME]
 
 
-def test_a_crash_while_writing_leaves_the_old_one(tmp_path, monkeypatch):
-    """Promise 8."""
+def test_a_crash_while_writing_leaves_the_old_checkpoint(tmp_path, monkeypatch):
     save_checkpoint(example(), tmp_path / NAME)
 
     def full(_descriptor: int) -> None:
@@ -57,8 +56,7 @@ def test_a_crash_while_writing_leaves_the_old_one(tmp_path, monkeypatch):
     assert load_checkpoint(tmp_path).global_step == 5
 
 
-def test_cut_and_foreign_files_are_refused(tmp_path):
-    """Promise 9."""
+def test_truncated_and_foreign_files_are_refused(tmp_path):
     path = tmp_path / NAME
     with pytest.raises(ModelError, match="no checkpoint here"):
         load_checkpoint(tmp_path)
@@ -79,7 +77,7 @@ def test_cut_and_foreign_files_are_refused(tmp_path):
             load_checkpoint(path)
 
 
-class Evil:
+class MaliciousPickle:
     def __init__(self, path: Path) -> None:
         self.path = path
 
@@ -87,16 +85,15 @@ class Evil:
         return (Path.touch, (self.path,))
 
 
-def test_no_code_in_a_file_is_run(tmp_path):
-    """Promise 9."""
-    torch.save({"config": Evil(tmp_path / "ran")}, tmp_path / NAME)
+def test_code_in_a_file_is_not_executed(tmp_path):
+    torch.save({"config": MaliciousPickle(tmp_path / "ran")}, tmp_path / NAME)
     with pytest.raises(ModelError, match="not a checkpoint"):
         load_checkpoint(tmp_path)
     assert not (tmp_path / "ran").exists()
 
 
 def test_checkpoints_of_earlier_versions_are_read_with_a_notice(tmp_path):
-    """The names of fields and of configuration keys that runs had before they were renamed."""
+    """Fields and configuration keys under their earlier names."""
     new = example(ema={"level.mean": torch.ones(80)})
     save_checkpoint(new, tmp_path / NAME)
     values = torch.load(tmp_path / NAME)
@@ -133,7 +130,7 @@ def test_checkpoints_of_earlier_versions_are_read_with_a_notice(tmp_path):
     assert len(lines) == 1
 
 
-def test_the_averaged_weights_are_the_model():
+def test_the_model_has_the_averaged_weights():
     state = example()
     doubled = {name: 2 * value for name, value in state.weights.items()}
     net = net_from_checkpoint(example(ema=doubled))

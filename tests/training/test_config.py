@@ -50,16 +50,14 @@ def test_a_minimal_file_has_defaults(tmp_path):
         ("x = " + "[" * 5_000, "not TOML"),
     ],
 )
-def test_mistakes_are_named_in_one_line(tmp_path, text, named):
-    """Promise 9."""
+def test_errors_are_one_line(tmp_path, text, named):
     with pytest.raises(ConfigError) as caught:
         load_train_config(written(tmp_path, text))
     assert named in str(caught.value)
     assert "\n" not in str(caught.value)
 
 
-def test_files_that_cannot_be_read(tmp_path):
-    """Promise 9."""
+def test_unreadable_files_are_refused(tmp_path):
     with pytest.raises(ConfigError, match="give a configuration"):
         load_train_config(tmp_path / "absent.toml")
     with pytest.raises(ConfigError, match="give a configuration"):
@@ -69,7 +67,7 @@ def test_files_that_cannot_be_read(tmp_path):
         load_train_config(tmp_path / "binary.toml")
 
 
-def test_changes_from_the_command_line(tmp_path):
+def test_values_can_be_set_on_the_command_line(tmp_path):
     path = written(tmp_path, MINIMAL)
     changes = [
         "epochs=7",
@@ -100,12 +98,12 @@ def test_changes_from_the_command_line(tmp_path):
         ("=3", "unknown"),
     ],
 )
-def test_changes_that_are_refused(tmp_path, change, named):
+def test_invalid_settings_are_refused(tmp_path, change, named):
     with pytest.raises(ConfigError, match=named):
         load_train_config(written(tmp_path, MINIMAL), [change])
 
 
-def test_a_configuration_survives_its_plain_form():
+def test_configurations_convert_to_plain_values_and_back():
     config = parse_train_config({"data": {"train": ["a"]}, "augment": {"gain_db": [-3, 3]}})
     assert parse_train_config(msgspec.to_builtins(config)) == config
 

@@ -1,4 +1,4 @@
-"""The log-partition of a CTC-CRF against its definition: a sum over every path."""
+"""The log-partition of a CTC-CRF against its definition, a sum over all paths."""
 
 from __future__ import annotations
 
@@ -73,7 +73,7 @@ def test_gradient_is_that_of_the_value(log_probs, trigram):
     )
 
 
-def test_single_precision_over_many_frames(trigram):
+def test_float32_is_accurate_over_many_frames(trigram):
     generator = torch.Generator().manual_seed(2)
     log_probs = (8.0 * torch.randn(2, 800, VOCAB, generator=generator)).log_softmax(dim=2)
     frames = torch.tensor([800, 650])
@@ -82,7 +82,7 @@ def test_single_precision_over_many_frames(trigram):
     assert torch.allclose(single.double(), double, rtol=1e-5)
 
 
-def test_trigram_sums_to_one_and_prefers_what_it_saw(trigram):
+def test_the_trigram_sums_to_one_and_prefers_seen_sequences(trigram):
     assert torch.allclose(trigram.sum(dim=2), torch.ones(VOCAB, VOCAB).double())
     assert (trigram > 0).all()
     assert trigram[0, 1].argmax() in (1, 2)

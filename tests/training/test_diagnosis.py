@@ -26,7 +26,7 @@ from asr_gru.training.loop import Run, train
 from asr_gru.training.optimiser import build_optimiser
 from asr_gru.training.step import TrainStep
 
-from .conftest import ALONE, RATE, World
+from .conftest import ALONE, RATE, ToneCorpus
 
 NAN, INF = math.nan, math.inf
 SEED = (1, 0, 0, 0)
@@ -47,11 +47,13 @@ class Breaking(torch.autograd.Function):
         return gradient, None
 
 
-def step_and_batch(world: World, rows: int = 5, **tables):
+def step_and_batch(tone_corpus: ToneCorpus, rows: int = 5, **tables):
     """Return a step over a fresh network of two layers, and a batch."""
-    config = world.config(encoder={"layers": 2}, **tables)
+    config = tone_corpus.config(encoder={"layers": 2}, **tables)
     corpus = pack_corpus(
-        read_utterances(["train.tsv"], world.root, config.data), world.root / "cache", RATE
+        read_utterances(["train.tsv"], tone_corpus.root, config.data),
+        tone_corpus.root / "cache",
+        RATE,
     )
     tokens = build_character_tokenizer([u.text for u in corpus.utterances])
     examples = TrainingSet(corpus, tokens, config, Augmenter(AugmentConfig(), RATE, None, None))
@@ -79,8 +81,8 @@ def break_output(monkeypatch, broken, value, column):
     monkeypatch.setattr(RecurrentLayer, "forward", run)
 
 
-def test_a_step_in_order_has_no_anomaly(world):
-    step, batch = step_and_batch(world)
+def test_a_step_in_order_has_no_anomaly(tone_corpus):
+    step, batch = step_and_batch(tone_corpus)
     before = {name: value.clone() for name, value in step.net.state_dict().items()}
     assert diagnose(step, batch) is None
     assert all(torch.equal(step.net.state_dict()[name], value) for name, value in before.items())
@@ -91,16 +93,16 @@ def test_a_step_in_order_has_no_anomaly(world):
 @pytest.mark.parametrize("layer", [0, 1])
 @pytest.mark.parametrize("cr_ctc_weight", [0.0, 0.2])
 def test_the_first_layer_and_the_utterance_are_named(
-    world, monkeypatch, value, kind, layer, cr_ctc_weight
+    tone_corpus, monkeypatch, value, kind, layer, cr_ctc_weight
 ):
-    step, batch = step_and_batch(world, cr_ctc_weight=cr_ctc_weight)
+    step, batch = step_and_batch(tone_corpus, cr_ctc_weight=cr_ctc_weight)
     break_output(monkeypatch, step.net.encoder.forwards[layer], value, 3)
     place = f"the output of encoder.forwards.{layer} (RecurrentLayer)"
     assert diagnose(step, batch) == Anomaly(kind, place, (3,))
 
 
-def test_a_batch_as_long_as_its_frames_is_read_along_the_right_axis(world, monkeypatch):
-    step, batch = step_and_batch(world, rows=8)
+def test_a_batch_as_long_as_its_frames_is_read_along_the_right_axis(tone_corpus, monkeypatch):
+    step, batch = step_and_batch(tone_corpus, rows=8)
     frames = 8 * step.config.net.frame_samples
     batch = replace(
         batch,
@@ -113,22 +115,22 @@ def test_a_batch_as_long_as_its_frames_is_read_along_the_right_axis(world, monke
     assert diagnose(step, batch).rows == (5,)
 
 
-def test_samples_come_before_what_is_computed_from_them(world):
-    step, batch = step_and_batch(world)
+def test_samples_come_before_what_is_computed_from_them(tone_corpus):
+    step, batch = step_and_batch(tone_corpus)
     batch.samples[2, 100] = NAN
     batch.samples[4, 200] = INF
     assert diagnose(step, batch) == Anomaly("NaN", "the samples", (2, 4))
 
 
-def test_weights_are_named(world):
-    step, batch = step_and_batch(world)
+def test_weights_are_named(tone_corpus):
+    step, batch = step_and_batch(tone_corpus)
     with torch.no_grad():
         step.net.encoder.norms[1].weight[3] = INF
     assert diagnose(step, batch) == Anomaly("infinity", "the weights encoder.norms.1.weight", ())
 
 
-def test_what_arises_between_layers_is_the_input_of_the_next(world, monkeypatch):
-    step, batch = step_and_batch(world)
+def test_what_arises_between_layers_is_the_input_of_the_next(tone_corpus, monkeypatch):
+    step, batch = step_and_batch(tone_corpus)
     relu = torch.nn.functional.relu
 
     def broken(x):
@@ -141,15 +143,15 @@ def test_what_arises_between_layers_is_the_input_of_the_next(world, monkeypatch)
     assert diagnose(step, batch) == Anomaly("NaN", place, (4,))
 
 
-def test_an_utterance_whose_loss_is_infinite_is_named(world):
-    step, batch = step_and_batch(world)
+def test_an_utterance_whose_loss_is_infinite_is_named(tone_corpus):
+    step, batch = step_and_batch(tone_corpus)
     batch.frames[1] = 1  # fewer than tokens
     assert diagnose(step, batch) == Anomaly("infinity", "the CTC loss", (1,))
 
 
 @pytest.mark.parametrize("layer", [0, 1])
-def test_gradients_are_followed_from_the_loss_back(world, monkeypatch, layer):
-    step, batch = step_and_batch(world)
+def test_gradients_are_followed_from_the_loss_back(tone_corpus, monkeypatch, layer):
+    step, batch = step_and_batch(tone_corpus)
     forward = RecurrentLayer.forward
     broken = step.net.encoder.forwards[layer]
 
@@ -162,8 +164,8 @@ def test_gradients_are_followed_from_the_loss_back(world, monkeypatch, layer):
     assert found == Anomaly("NaN", place, (2,))
 
 
-def test_a_gradient_that_the_loss_gives_is_of_the_loss(world, monkeypatch):
-    step, batch = step_and_batch(world)
+def test_a_gradient_that_the_loss_gives_is_of_the_loss(tone_corpus, monkeypatch):
+    step, batch = step_and_batch(tone_corpus)
     softmax = torch.nn.functional.log_softmax
     monkeypatch.setattr(
         torch.nn.functional,
@@ -175,8 +177,8 @@ def test_a_gradient_that_the_loss_gives_is_of_the_loss(world, monkeypatch):
     assert found.rows == (0,)
 
 
-def test_a_norm_that_overflows_is_not_blamed_on_a_layer(world):
-    step, batch = step_and_batch(world)
+def test_a_norm_that_overflows_is_not_blamed_on_a_layer(tone_corpus):
+    step, batch = step_and_batch(tone_corpus)
     for weight in step.net.encoder.head.parameters():
         weight.register_hook(lambda gradient: torch.full_like(gradient, 3e38))
     found = diagnose(step, batch)
@@ -185,16 +187,16 @@ def test_a_norm_that_overflows_is_not_blamed_on_a_layer(world):
 
 
 @pytest.mark.parametrize("kernel", [None, torch.float32])
-def test_both_kernels_bear_the_hooks(world, monkeypatch, kernel):
-    step, batch = step_and_batch(world)
+def test_both_kernels_bear_the_hooks(tone_corpus, monkeypatch, kernel):
+    step, batch = step_and_batch(tone_corpus)
     step = replace(step, net=AcousticNet(step.config.net, step.net.vocab_size, kernel))
     break_output(monkeypatch, step.net.encoder.forwards[0], NAN, 0)
     assert "encoder.forwards.0" in diagnose(step, batch).place
 
 
-def messages_of(world, folder, config, **run):
+def messages_of(tone_corpus, folder, config, **run):
     messages: list[str] = []
-    place = Run(folder, world.root, world.root / "cache", **run)
+    place = Run(folder, tone_corpus.root, tone_corpus.root / "cache", **run)
     return train(config, place, ALONE, messages.append), messages
 
 
@@ -212,9 +214,9 @@ def break_utterance(monkeypatch, name):
     monkeypatch.setattr(TrainingSet, "batch", broken)
 
 
-def test_a_run_goes_on_and_names_the_recording(world, tmp_path, monkeypatch):
+def test_a_run_goes_on_and_names_the_recording(tone_corpus, tmp_path, monkeypatch):
     break_utterance(monkeypatch, "/5.wav")
-    state, messages = messages_of(world, tmp_path, world.config(epochs=2))
+    state, messages = messages_of(tone_corpus, tmp_path, tone_corpus.config(epochs=2))
     named = [line for line in messages if line.startswith("skipped step")]
     assert len(named) == 2  # once an epoch
     assert all("NaN in the samples, of " in line for line in named)
@@ -222,19 +224,19 @@ def test_a_run_goes_on_and_names_the_recording(world, tmp_path, monkeypatch):
     assert all(bool(torch.isfinite(value).all()) for value in state.weights.values())
 
 
-def test_the_diagnosis_leaves_a_run_as_it_was(world, tmp_path, monkeypatch):
+def test_the_diagnosis_leaves_a_run_as_it_was(tone_corpus, tmp_path, monkeypatch):
     break_utterance(monkeypatch, "/5.wav")
-    config = world.config(epochs=2, encoder={"dropout": 0.3})
-    one, _ = messages_of(world, tmp_path / "one", config)
+    config = tone_corpus.config(epochs=2, encoder={"dropout": 0.3})
+    one, _ = messages_of(tone_corpus, tmp_path / "one", config)
     monkeypatch.setattr(divergence, "MAX_DIAGNOSES", 0)
-    other, messages = messages_of(world, tmp_path / "other", config)
+    other, messages = messages_of(tone_corpus, tmp_path / "other", config)
     assert not any(line.startswith("skipped step") for line in messages)
     assert all(torch.equal(one.weights[key], value) for key, value in other.weights.items())
 
 
-def test_recordings_of_nan_are_left_out_and_huge_ones_do_no_harm(world, tmp_path):
+def test_recordings_of_nan_are_left_out_and_huge_ones_do_no_harm(tone_corpus, tmp_path):
     random = np.random.default_rng(0)
-    listed = read_manifest(world.root / "train.tsv")[:6]
+    listed = read_manifest(tone_corpus.root / "train.tsv")[:6]
     for name, value in (("nan", NAN), ("inf", INF), ("huge", 1e30)):
         values = 0.1 * random.standard_normal(RATE).astype(np.float32)
         values[500:600] = value
@@ -243,7 +245,7 @@ def test_recordings_of_nan_are_left_out_and_huge_ones_do_no_harm(world, tmp_path
     write_manifest(tmp_path / "train.tsv", listed)
     messages: list[str] = []
     run = Run(tmp_path / "run", tmp_path, tmp_path / "cache")
-    state = train(world.config(epochs=2), run, ALONE, messages.append)
+    state = train(tone_corpus.config(epochs=2), run, ALONE, messages.append)
     left_out = [line for line in messages if "samples contain NaN or infinity" in line]
     assert ["nan.wav" in line or "inf.wav" in line for line in left_out] == [True, True]
     assert any(line.startswith("training set: 7 utterances") for line in messages)
@@ -251,9 +253,9 @@ def test_recordings_of_nan_are_left_out_and_huge_ones_do_no_harm(world, tmp_path
     assert all(bool(torch.isfinite(value).all()) for value in state.weights.values())
 
 
-def test_a_run_that_diverges_says_where_it_began(world, tmp_path, monkeypatch):
+def test_a_run_that_diverges_says_where_it_began(tone_corpus, tmp_path, monkeypatch):
     monkeypatch.setattr(divergence, "MAX_NONFINITE_STEPS", 3)
-    _, _ = messages_of(world, tmp_path, world.config(), stop_after=2)
+    _, _ = messages_of(tone_corpus, tmp_path, tone_corpus.config(), stop_after=2)
     forward = RecurrentLayer.forward
 
     def broken(layer, x, state):
@@ -262,7 +264,7 @@ def test_a_run_that_diverges_says_where_it_began(world, tmp_path, monkeypatch):
 
     monkeypatch.setattr(RecurrentLayer, "forward", broken)
     with pytest.raises(DivergedError) as caught:
-        messages_of(world, tmp_path, world.config(epochs=20))
+        messages_of(tone_corpus, tmp_path, tone_corpus.config(epochs=20))
     message = str(caught.value)
     assert message.startswith("no finite gradient in 3 steps (step 3: ")
     assert "in the output of encoder.forwards.0 (RecurrentLayer), of all " in message
@@ -271,8 +273,8 @@ def test_a_run_that_diverges_says_where_it_began(world, tmp_path, monkeypatch):
     assert "\n" not in message
 
 
-def test_weights_that_are_not_finite_are_never_saved(world, tmp_path, monkeypatch):
-    world.train(tmp_path, stop_after=1)
+def test_weights_that_are_not_finite_are_never_saved(tone_corpus, tmp_path, monkeypatch):
+    tone_corpus.train(tmp_path, stop_after=1)
     kept = (tmp_path / NAME).read_bytes()
     update = TrainStep._update
 
@@ -285,8 +287,8 @@ def test_weights_that_are_not_finite_are_never_saved(world, tmp_path, monkeypatc
     monkeypatch.setattr(TrainStep, "_update", explode)
     monkeypatch.setattr(divergence, "MAX_NONFINITE_STEPS", 4)
     with pytest.raises(DivergedError, match=r"the weights encoder.head.bias"):
-        messages_of(world, tmp_path, world.config(epochs=20), save_every_s=0.0)
+        messages_of(tone_corpus, tmp_path, tone_corpus.config(epochs=20), save_every_s=0.0)
     assert (tmp_path / NAME).read_bytes() == kept
     with pytest.raises(DivergedError, match="weights are not finite"):
-        messages_of(world, tmp_path, world.config(), stop_after=3)
+        messages_of(tone_corpus, tmp_path, tone_corpus.config(), stop_after=3)
     assert load_checkpoint(tmp_path).global_step == 1

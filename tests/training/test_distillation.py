@@ -144,42 +144,42 @@ def test_a_copy_with_a_delay_and_several_views_loses_nothing():
 
 
 @pytest.fixture
-def teacher(world, tmp_path):
+def teacher(tone_corpus, tmp_path):
     """A trained bidirectional run."""
     folder = tmp_path / "teacher"
-    world.train(folder, world.config(encoder={"direction": "bi"}))
+    tone_corpus.train(folder, tone_corpus.config(encoder={"direction": "bi"}))
     return folder
 
 
-def test_a_run_is_distilled_and_goes_on_exactly(world, teacher, tmp_path):
+def test_a_run_is_distilled_and_goes_on_exactly(tone_corpus, teacher, tmp_path):
     changes = {"encoder": {"lookahead": 2}, "cr_ctc_weight": 0.2}
     table = {"teacher": str(teacher), "max_delay_s": 0.12}
-    _, plain = world.train(tmp_path / "plain", world.config(**changes))
-    config = world.config(**changes, distillation=table)
-    whole, losses = world.train(tmp_path / "whole", config)
+    _, plain = tone_corpus.train(tmp_path / "plain", tone_corpus.config(**changes))
+    config = tone_corpus.config(**changes, distillation=table)
+    whole, losses = tone_corpus.train(tmp_path / "whole", config)
     assert losses[0] == pytest.approx(plain[0])  # the loss that is logged is that of CTC
     assert losses[1:] != plain[1:]
-    world.train(tmp_path / "parts", config, stop_after=3)
-    parts, _ = world.train(tmp_path / "parts", config)
+    tone_corpus.train(tmp_path / "parts", config, stop_after=3)
+    parts, _ = tone_corpus.train(tmp_path / "parts", config)
     for name, value in whole.weights.items():
         assert torch.equal(value, parts.weights[name]), name
-    tolerant = world.config(**changes, distillation={**table, "max_delay_s": 0.0})
-    other, _ = world.train(tmp_path / "exact", tolerant)
+    tolerant = tone_corpus.config(**changes, distillation={**table, "max_delay_s": 0.0})
+    other, _ = tone_corpus.train(tmp_path / "exact", tolerant)
     assert any(not torch.equal(value, other.weights[name]) for name, value in whole.weights.items())
 
 
-def test_distillation_brings_a_student_nearer(world, teacher, tmp_path):
+def test_distillation_brings_a_student_nearer(tone_corpus, teacher, tmp_path):
     table = {"teacher": str(teacher), "weight": 20.0}
-    config = world.config(distillation=table, epochs=30, optimiser={"learning_rate": 0.01})
-    world.train(tmp_path / "student", config)
-    assert world.distillation[-1] < 0.5 * world.distillation[0]
+    config = tone_corpus.config(distillation=table, epochs=30, optimiser={"learning_rate": 0.01})
+    tone_corpus.train(tmp_path / "student", config)
+    assert tone_corpus.distillation[-1] < 0.5 * tone_corpus.distillation[0]
 
 
-def test_a_teacher_that_does_not_fit_is_refused(world, teacher, tmp_path):
+def test_a_teacher_that_does_not_fit_is_refused(tone_corpus, teacher, tmp_path):
     def refused(kind, **changes):
-        config = world.config(**{"distillation": {"teacher": str(teacher)}, **changes})
+        config = tone_corpus.config(**{"distillation": {"teacher": str(teacher)}, **changes})
         with pytest.raises(kind) as error:
-            world.train(tmp_path / "student", config)
+            tone_corpus.train(tmp_path / "student", config)
         assert "\n" not in str(error.value)
         assert not (tmp_path / "student" / NAME).exists()
         return str(error.value)
@@ -206,6 +206,6 @@ def test_a_teacher_that_does_not_fit_is_refused(world, teacher, tmp_path):
         ({"teecher": "a"}, "did you mean 'teacher'"),
     ],
 )
-def test_wrong_keys_are_refused(world, table, named):
+def test_wrong_keys_are_refused(tone_corpus, table, named):
     with pytest.raises(ConfigError, match=named):
-        world.config(distillation=table)
+        tone_corpus.config(distillation=table)

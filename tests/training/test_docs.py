@@ -1,4 +1,4 @@
-"""docs/training.md names every key of a configuration with its default, and no other."""
+"""docs/training.md lists every configuration key with its default, and no other keys."""
 
 import json
 import re
@@ -41,7 +41,7 @@ def shown(value: object) -> str:
         ),
     ],
 )
-def test_every_key_is_there_with_its_default(part: str):
+def test_every_key_is_documented_with_its_default(part: str):
     struct = getattr(EMPTY, part) if part else EMPTY
     expected = {}
     for field in msgspec.structs.fields(struct):

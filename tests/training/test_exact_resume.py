@@ -1,4 +1,4 @@
-"""Promise 7: a run that was stopped or killed goes on exactly as if it had not been."""
+"""A stopped or killed run resumes as if it had never been interrupted."""
 
 import json
 import os
@@ -59,12 +59,12 @@ def data(tmp_path):
     return tmp_path
 
 
-def go(data: Path, name: str, stop_after: int | None = None):
+def train_run(data: Path, name: str, stop_after: int | None = None):
     run = Run(data / name, data, data / "cache", stop_after=stop_after)
     return train(parse_train_config(CONFIG), run, ALONE, lambda _line: None)
 
 
-def same(one, other):
+def assert_same_state(one, other):
     assert (one.global_step, one.epoch, one.step_in_epoch) == (
         other.global_step,
         other.epoch,
@@ -75,16 +75,16 @@ def same(one, other):
             assert torch.equal(value, getattr(other, name)[key]), (name, key)
 
 
-def test_stopping_changes_nothing(data):
-    whole = go(data, "whole")
+def test_a_stopped_run_resumes_exactly(data):
+    whole = train_run(data, "whole")
     for stop in (1, 4, 5, 8):
-        go(data, "parts", stop_after=stop)
-    same(go(data, "parts"), whole)
-    same(load_checkpoint(data / "parts"), whole)
+        train_run(data, "parts", stop_after=stop)
+    assert_same_state(train_run(data, "parts"), whole)
+    assert_same_state(load_checkpoint(data / "parts"), whole)
 
 
-def test_another_seed_is_another_run(data):
-    whole = go(data, "whole")
+def test_another_seed_gives_another_run(data):
+    whole = train_run(data, "whole")
     run = Run(data / "other", data, data / "cache")
     other = train(parse_train_config({**CONFIG, "seed": 2}), run, ALONE, lambda _line: None)
     assert not torch.equal(
@@ -92,7 +92,7 @@ def test_another_seed_is_another_run(data):
     )
 
 
-def test_killing_changes_nothing(data):
+def test_a_killed_run_resumes_exactly(data):
     code = (
         "import sys, json, torch; from pathlib import Path\n"
         "from asr_gru.training.config_file import parse_train_config\n"
@@ -113,4 +113,4 @@ def test_killing_changes_nothing(data):
         time.sleep(0.01)
     process.send_signal(signal.SIGKILL)
     process.wait()
-    same(go(data, "killed"), go(data, "whole"))
+    assert_same_state(train_run(data, "killed"), train_run(data, "whole"))

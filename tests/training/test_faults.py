@@ -1,4 +1,4 @@
-"""What a run survives, and how it ends where it does not: in one line, its checkpoint whole."""
+"""Faults that a run survives, and those that end it in one line with an intact checkpoint."""
 
 from __future__ import annotations
 
@@ -30,69 +30,71 @@ with locked(Path(sys.argv[1])):
 """
 
 
-def test_a_second_run_in_a_folder_is_refused_until_the_first_ends(world, tmp_path):
+def test_a_second_run_in_a_folder_is_refused_until_the_first_ends(tone_corpus, tmp_path):
     with subprocess.Popen(
         [sys.executable, "-c", HOLD, str(tmp_path)], stdout=subprocess.PIPE
     ) as other:
         assert other.stdout
         assert other.stdout.readline().strip() == b"held"
         with pytest.raises(ConfigError, match="another run is going on here"):
-            world.train(tmp_path)
+            tone_corpus.train(tmp_path)
         other.kill()
-    world.train(tmp_path, world.config(epochs=1))  # a killed run holds no lock
+    tone_corpus.train(
+        tmp_path, tone_corpus.config(epochs=1)
+    )  # a killed run no longer holds the lock
     with locked(tmp_path), pytest.raises(ConfigError, match="another run"), locked(tmp_path):
         pass
 
 
-def test_one_unreadable_recording_does_not_end_a_run(world, tmp_path):
-    utterances = read_manifest(world.root / "train.tsv")[:6]
+def test_one_unreadable_recording_does_not_end_a_run(tone_corpus, tmp_path):
+    utterances = read_manifest(tone_corpus.root / "train.tsv")[:6]
     (tmp_path / "broken.wav").write_bytes(b"RIFF")
-    broken = [*utterances[:3], *read_manifest(world.root / "validation.tsv")]
+    broken = [*utterances[:3], *read_manifest(tone_corpus.root / "validation.tsv")]
     listed = [*utterances, type(utterances[0])(path=tmp_path / "broken.wav", text="a")]
     write_manifest(tmp_path / "train.tsv", listed)
     write_manifest(tmp_path / "dev.tsv", [*broken, listed[-1]])
     messages: list[str] = []
-    config = world.config(epochs=1, data={"train": ["train.tsv"], "validation": ["dev.tsv"]})
+    config = tone_corpus.config(epochs=1, data={"train": ["train.tsv"], "validation": ["dev.tsv"]})
     state = train(
         config, Run(tmp_path / "run", tmp_path, tmp_path / "cache"), ALONE, messages.append
     )
     named = [line for line in messages if "left out: " in line and "broken.wav" in line]
-    assert len(named) == 2  # once for each list
+    assert len(named) == 2  # once per list
     assert any(line.startswith("training set: 6 utterances") for line in messages)
     assert "dev WER" in state.history[-1]
 
 
-def poison(monkeypatch, from_step: int, until_step: int) -> None:
-    """Give gradients that are not numbers in a range of steps."""
+def corrupt_gradients(monkeypatch, from_step: int, until_step: int) -> None:
+    """Make gradients NaN in a range of steps."""
     seen = iter(range(1_000_000))
     clip = torch.nn.utils.clip_grad_norm_
 
-    def poisoned(parameters, bound):
+    def corrupted(parameters, bound):
         if from_step <= next(seen) < until_step:
             parameters[0].grad.fill_(float("nan"))
         return clip(parameters, bound)
 
-    monkeypatch.setattr(torch.nn.utils, "clip_grad_norm_", poisoned)
+    monkeypatch.setattr(torch.nn.utils, "clip_grad_norm_", corrupted)
 
 
-def test_a_gradient_that_is_not_finite_is_counted_and_moves_nothing(world, tmp_path, monkeypatch):
+def test_non_finite_gradients_are_counted_and_skipped(tone_corpus, tmp_path, monkeypatch):
     monkeypatch.setattr(Report, "_due", lambda _report: True)
     messages: list[str] = []
-    config = world.config(epochs=1, optimiser={"ema": 0.0})
-    place = {"root": world.root, "cache": world.root / "cache"}
-    before, _ = world.train(tmp_path / "before", config, stop_after=1)
-    poison(monkeypatch, 1, 3)
+    config = tone_corpus.config(epochs=1, optimiser={"ema": 0.0})
+    place = {"root": tone_corpus.root, "cache": tone_corpus.root / "cache"}
+    before, _ = tone_corpus.train(tmp_path / "before", config, stop_after=1)
+    corrupt_gradients(monkeypatch, 1, 3)
     after = train(config, Run(tmp_path / "after", stop_after=3, **place), ALONE, messages.append)
     assert sum("a gradient was not finite: 1" in line for line in messages) == 2
     assert all(torch.equal(after.weights[k], v) for k, v in before.weights.items())
 
 
-def test_a_run_without_finite_gradients_ends(world, tmp_path, monkeypatch):
+def test_a_run_without_finite_gradients_ends(tone_corpus, tmp_path, monkeypatch):
     monkeypatch.setattr(divergence, "MAX_NONFINITE_STEPS", 4)
-    before, _ = world.train(tmp_path, stop_after=2)
-    poison(monkeypatch, 0, 1_000)
+    before, _ = tone_corpus.train(tmp_path, stop_after=2)
+    corrupt_gradients(monkeypatch, 0, 1_000)
     with pytest.raises(ConfigError, match="no finite gradient in 4 steps"):
-        world.train(tmp_path, world.config(epochs=20))
+        tone_corpus.train(tmp_path, tone_corpus.config(epochs=20))
     after = load_checkpoint(tmp_path)
     assert all(torch.equal(after.weights[k], v) for k, v in before.weights.items())
 
@@ -109,8 +111,8 @@ def small_files():
     resource.setrlimit(resource.RLIMIT_FSIZE, before)
 
 
-def test_a_full_disk_leaves_the_checkpoint_before(world, tmp_path, small_files):
-    state, _ = world.train(tmp_path, stop_after=2)
+def test_a_full_disk_leaves_the_previous_checkpoint(tone_corpus, tmp_path, small_files):
+    state, _ = tone_corpus.train(tmp_path, stop_after=2)
     kept = (tmp_path / NAME).read_bytes()
     small_files(1_000)
     with pytest.raises(OSError, match="large") as caught:
@@ -121,8 +123,8 @@ def test_a_full_disk_leaves_the_checkpoint_before(world, tmp_path, small_files):
     assert not list(tmp_path.glob("*.partial"))
 
 
-def test_a_run_goes_on_when_there_is_space_again(world, tmp_path, monkeypatch):
-    """The first checkpoint fails, the later ones do not."""
+def test_a_run_continues_when_the_disk_has_space_again(tone_corpus, tmp_path, monkeypatch):
+    """Only the first checkpoint cannot be written."""
     full = iter([True])
 
     def save(state, path: Path) -> None:
@@ -132,27 +134,29 @@ def test_a_run_goes_on_when_there_is_space_again(world, tmp_path, monkeypatch):
 
     monkeypatch.setattr(loop, "save_checkpoint", save)
     messages: list[str] = []
-    run = Run(tmp_path, world.root, world.root / "cache", save_every_s=0.0, stop_after=3)
-    train(world.config(), run, ALONE, messages.append)
+    run = Run(
+        tmp_path, tone_corpus.root, tone_corpus.root / "cache", save_every_s=0.0, stop_after=3
+    )
+    train(tone_corpus.config(), run, ALONE, messages.append)
     assert load_checkpoint(tmp_path).global_step == 3
     assert (
         sum("No space left on device; the previous checkpoint is kept" in s for s in messages) == 1
     )
 
 
-def test_a_run_whose_last_checkpoint_cannot_be_written_fails(world, tmp_path, monkeypatch):
-    world.train(tmp_path, stop_after=1)
+def test_a_run_whose_last_checkpoint_cannot_be_written_fails(tone_corpus, tmp_path, monkeypatch):
+    tone_corpus.train(tmp_path, stop_after=1)
 
     def save(_state, path: Path) -> None:
         raise OSError(28, "No space left on device", str(path))
 
     monkeypatch.setattr(loop, "save_checkpoint", save)
     with pytest.raises(OSError, match="space"):
-        world.train(tmp_path)
+        tone_corpus.train(tmp_path)
     assert load_checkpoint(tmp_path).global_step == 1
 
 
-def test_a_folder_that_cannot_be_is_named(world, tmp_path):
+def test_a_run_folder_that_cannot_be_created_is_named(tone_corpus, tmp_path):
     (tmp_path / "file").write_text("")
     with pytest.raises(OSError, match="file"):
-        world.train(tmp_path / "file" / "run")
+        tone_corpus.train(tmp_path / "file" / "run")

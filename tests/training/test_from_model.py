@@ -1,4 +1,4 @@
-"""A model directory goes back to weights that training can go on from."""
+"""Conversion of model directories back to weights for training."""
 
 import numpy as np
 import onnx
@@ -53,7 +53,7 @@ def exported(folder, kind="gru", *, with_weights=False):
 
 
 @pytest.mark.parametrize("kind", KINDS)
-def test_the_weights_come_back_to_within_the_rounding(tmp_path, kind):
+def test_converted_weights_agree_within_rounding(tmp_path, kind):
     net = exported(tmp_path / "model", kind)
     directory = ModelDirectory.open(tmp_path / "model")
     back = net_from_directory(directory)
@@ -65,7 +65,7 @@ def test_the_weights_come_back_to_within_the_rounding(tmp_path, kind):
     np.testing.assert_array_equal(back.level.scale, net.level.scale)
 
 
-def test_stored_weights_come_back_exactly(tmp_path):
+def test_stored_float_weights_are_restored_exactly(tmp_path):
     net = exported(tmp_path / "model", with_weights=True)
     back = net_from_directory(ModelDirectory.open(tmp_path / "model"))
     for name, value in net.state_dict().items():
@@ -86,7 +86,7 @@ def test_the_order_of_nodes_does_not_matter(tmp_path):
 
 
 def test_a_graph_with_norms_folded_into_the_layers_is_read(tmp_path):
-    """Graphs of earlier exports hold no affine parts of the norms before the layers."""
+    """Graphs of earlier exports have no affine parts in the norms before the layers."""
     exported(tmp_path / "model")
     directory = ModelDirectory.open(tmp_path / "model")
     graph = onnx.load(directory.acoustic_path)

@@ -1,4 +1,4 @@
-"""A run that starts from another begins where that one was."""
+"""Initialisation of weights, at random or from another run."""
 
 from __future__ import annotations
 
@@ -37,7 +37,7 @@ def earlier(tmp_path):
     return save
 
 
-def test_a_look_ahead_that_is_added_begins_as_a_delay(earlier, tmp_path):
+def test_an_added_look_ahead_starts_as_a_delay(earlier, tmp_path):
     before = earlier()
     state = initial_checkpoint(config(lookahead=3), tmp_path, TOKENS, None)
     after = net_from_checkpoint(state)
@@ -57,7 +57,7 @@ def test_another_subsampling_keeps_the_newest_frames(earlier, tmp_path, wanted):
     assert not after[:, :-kept].any()
 
 
-def test_recurrent_layers_start_orthogonal_or_uniform():
+def test_recurrent_layers_are_initialised_orthogonal_or_uniform():
     recordings = Recordings()
     largest = {}
     for name in ("orthogonal", "uniform"):
@@ -145,7 +145,7 @@ def test_fewer_layers_are_refused(earlier, tmp_path):
 
 
 class Recordings:
-    """What statistics are measured on."""
+    """Recordings on which statistics are measured."""
 
     def __init__(self) -> None:
         random = np.random.default_rng(0)
@@ -161,7 +161,7 @@ class Recordings:
         return self.rows[index]
 
 
-def test_a_new_subsampler_begins_at_random_under_the_old_layers(earlier, tmp_path):
+def test_a_new_subsampler_is_random_below_the_old_layers(earlier, tmp_path):
     before = earlier(lookahead=1).state_dict()
     lines: list[str] = []
     wanted = config(lookahead=1, subsampler="conv", subsampling=3)
@@ -178,8 +178,8 @@ def test_a_new_subsampler_begins_at_random_under_the_old_layers(earlier, tmp_pat
     assert lines[1].endswith("no new layers")
 
 
-def test_statistics_are_of_speech_with_cmvn():
-    """With half of the audio silent, the mean over all frames lies far below that over speech."""
+def test_statistics_are_measured_on_speech_with_cmvn():
+    """Half of the audio is silent, so the mean over all frames is far below that over speech."""
     means = {}
     for cmvn in ("none", "mean_variance"):
         made = msgspec.structs.replace(config(), level=LevelConfig(cmvn=cmvn))

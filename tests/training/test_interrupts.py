@@ -1,4 +1,4 @@
-"""Signals and killed processes: a run ends at once, its checkpoint whole, and can go on."""
+"""Signals and killed processes: a run ends at once with an intact checkpoint."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ import pytest
 
 from asr_gru.training.checkpoint import NAME, load_checkpoint
 
-from .conftest import write_world
+from .conftest import write_tone_corpus
 
 CONFIG = """
 epochs = 100000
@@ -32,7 +32,7 @@ width = 16
 
 @pytest.fixture(scope="module")
 def root(tmp_path_factory) -> Path:
-    root = write_world(tmp_path_factory.mktemp("interrupted"))
+    root = write_tone_corpus(tmp_path_factory.mktemp("interrupted"))
     (root / "run.toml").write_text(CONFIG)
     return root
 
@@ -58,9 +58,7 @@ def wait_for_checkpoint(folder: Path, *processes: subprocess.Popen[str]) -> None
 
 @pytest.mark.parametrize(("name", "status"), [("SIGINT", 130), ("SIGTERM", 143)])
 @pytest.mark.parametrize("times", [1, 2])
-def test_a_signal_ends_a_run_with_a_checkpoint_of_the_last_step(
-    root, tmp_path, name, status, times
-):
+def test_a_signal_ends_a_run_after_saving_the_last_step(root, tmp_path, name, status, times):
     process = start(root, tmp_path)
     wait_for_checkpoint(tmp_path, process)
     for _ in range(times):
@@ -79,7 +77,7 @@ def test_a_signal_ends_a_run_with_a_checkpoint_of_the_last_step(
     assert (again.returncode, load_checkpoint(tmp_path).global_step > int(step)) == (130, True), err
 
 
-def test_a_signal_before_the_first_step_ends_it_too(root, tmp_path):
+def test_a_signal_before_the_first_step_ends_a_run(root, tmp_path):
     process = start(root, tmp_path / "run")
     while not (tmp_path / "run").exists():
         time.sleep(0.01)
@@ -91,7 +89,7 @@ def test_a_signal_before_the_first_step_ends_it_too(root, tmp_path):
 
 @pytest.fixture
 def pair(root, tmp_path):
-    """Start two processes of one run, as torchrun does."""
+    """Start the two processes of a run, as torchrun does."""
     with socket.socket() as free:
         free.bind(("127.0.0.1", 0))
         port = str(free.getsockname()[1])

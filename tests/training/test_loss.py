@@ -15,7 +15,7 @@ def distributions(seed: int) -> Tensor:
     return torch.randn(2, 9, 4, generator=generator).log_softmax(dim=2)
 
 
-def test_one_view_is_the_loss_a_token():
+def test_the_loss_of_one_view_is_per_token():
     log_probs = distributions(0)
     expected = ctc_loss(log_probs, TARGETS, FRAMES, LENGTHS).sum() / 4
     assert training_loss(log_probs, TARGETS, FRAMES, LENGTHS, 0.0).item() == pytest.approx(
@@ -23,7 +23,7 @@ def test_one_view_is_the_loss_a_token():
     )
 
 
-def test_equal_views_agree():
+def test_equal_views_have_no_consistency_loss():
     log_probs = distributions(0)
     assert consistency_loss(log_probs, log_probs, FRAMES).item() == 0.0
     both = training_loss(torch.cat([log_probs, log_probs]), TARGETS, FRAMES, LENGTHS, 0.3)
@@ -43,7 +43,7 @@ def test_consistency_is_the_mean_of_both_divergences_over_valid_frames():
     assert consistency_loss(beyond, second, FRAMES).item() == pytest.approx(expected, rel=1e-5)
 
 
-def test_its_gradient_brings_views_together():
+def test_the_gradient_makes_views_more_similar():
     first, second = distributions(0).requires_grad_(), distributions(1)
     loss = consistency_loss(first, second, FRAMES)
     (slope,) = torch.autograd.grad(loss, first)
@@ -51,14 +51,14 @@ def test_its_gradient_brings_views_together():
     assert consistency_loss(nearer, second, FRAMES) < loss
 
 
-def test_its_weight_counts():
+def test_the_weight_scales_the_consistency_loss():
     views = torch.cat([distributions(0), distributions(1)])
     losses = [training_loss(views, TARGETS, FRAMES, LENGTHS, w).item() for w in (0.1, 0.2, 0.3)]
     assert losses[1] - losses[0] == pytest.approx(losses[2] - losses[1], rel=1e-3)
     assert losses[0] < losses[1]
 
 
-def test_a_batch_of_noise_alone_has_a_loss():
+def test_a_batch_of_noise_only_has_a_loss():
     nothing = torch.zeros(0, dtype=torch.long)
     loss = training_loss(distributions(0), nothing, FRAMES, torch.tensor([0, 0]), 0.0)
     blank = distributions(0)[..., 0]

@@ -9,7 +9,7 @@ from asr_gru.training.muon import Muon, orthogonalise
 
 @pytest.mark.parametrize("dtype", [None, torch.bfloat16])
 @pytest.mark.parametrize("shape", [(8, 8), (24, 6), (5, 40)])
-def test_singular_values_come_near_one(shape: tuple[int, int], dtype: torch.dtype | None):
+def test_singular_values_approach_one(shape: tuple[int, int], dtype: torch.dtype | None):
     torch.manual_seed(0)
     result = orthogonalise(torch.randn(*shape), dtype)
     assert result.dtype == torch.float32
@@ -18,12 +18,12 @@ def test_singular_values_come_near_one(shape: tuple[int, int], dtype: torch.dtyp
     assert values.max() < 1.3
 
 
-def test_nothing_stays_nothing():
+def test_zero_matrices_stay_zero():
     assert not orthogonalise(torch.zeros(3, 4)).any()
 
 
 @pytest.mark.parametrize("shape", [(16, 16), (48, 16)])
-def test_moves_as_torch_does_in_bfloat16(shape: tuple[int, int]):
+def test_updates_agree_with_torch_in_bfloat16(shape: tuple[int, int]):
     torch.manual_seed(0)
     begin = torch.randn(*shape)
     ours, theirs = nn.Parameter(begin.clone()), nn.Parameter(begin.clone())
@@ -41,7 +41,7 @@ def test_moves_as_torch_does_in_bfloat16(shape: tuple[int, int]):
 
 
 class Pair:
-    """Two processes in turn: each sums what it and the other bring."""
+    """Two processes that run one after the other; each sums the contributions of both."""
 
     world_size = 2
 
@@ -54,7 +54,7 @@ class Pair:
             values.copy_(self.brought[0] + self.brought[1])
 
 
-def test_processes_share_the_work_and_move_alike():
+def test_processes_share_the_work_and_have_equal_updates():
     torch.manual_seed(0)
     begin = [torch.randn(6, 4), torch.randn(3, 5), torch.randn(4, 4)]
     grads = [torch.randn_like(matrix) for matrix in begin]

@@ -10,7 +10,7 @@ from asr_gru.training.config import OptimiserConfig
 from asr_gru.training.optimiser import build_optimiser, learning_rate, update_ema
 
 
-def test_the_rate_warms_up_and_falls():
+def test_the_learning_rate_warms_up_and_decays():
     config = OptimiserConfig(learning_rate=2.0, warmup_steps=10, decay="cosine", final_lr_ratio=0.1)
     assert learning_rate(config, 0, 0.0) == pytest.approx(0.2)
     assert learning_rate(config, 4, 0.0) == pytest.approx(1.0)
@@ -24,14 +24,14 @@ def test_the_rate_warms_up_and_falls():
 
 
 @pytest.mark.parametrize("decay", ["linear", "cosine"])
-def test_the_rate_never_rises_after_the_warm_up(decay):
+def test_the_learning_rate_never_rises_after_the_warm_up(decay):
     config = OptimiserConfig(warmup_steps=5, decay=decay)
     rates = [learning_rate(config, 5 + i, i / 50) for i in range(51)]
     assert rates == sorted(rates, reverse=True)
 
 
 @pytest.mark.parametrize("name", ["adamw", "adam", "rmsprop", "sgd", "muon"])
-def test_each_rule_goes_downhill_and_only_matrices_decay(name):
+def test_each_optimiser_reduces_the_loss_and_decays_only_matrices(name):
     torch.manual_seed(0)
     net = nn.Linear(4, 1)
     optimiser = build_optimiser(
@@ -50,7 +50,7 @@ def test_each_rule_goes_downhill_and_only_matrices_decay(name):
     assert losses[-1] < losses[0]
 
 
-def test_the_average_follows_faster_at_first():
+def test_the_average_adapts_faster_at_first():
     net = nn.Linear(1, 1)
     nn.init.ones_(net.weight)
     for step, share in ((0, 0.9), (90, 0.1 * 0.9), (10_000, 0.01)):
@@ -59,7 +59,7 @@ def test_the_average_follows_faster_at_first():
         assert average["weight"].item() == pytest.approx(share)
 
 
-def test_muon_goes_on_exactly_from_a_checkpoint():
+def test_muon_resumes_exactly_from_a_checkpoint():
     torch.manual_seed(0)
     x, y = torch.randn(32, 4), torch.randn(32, 1)
 

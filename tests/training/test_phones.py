@@ -15,7 +15,7 @@ from asr_gru.training.phones import PhoneHead, pad_targets
 HEADER = "path\tphones\n"
 
 
-def test_a_file_is_read(tmp_path: Path):
+def test_phone_files_are_read(tmp_path: Path):
     path = tmp_path / "phones.tsv"
     path.write_text(HEADER + "a.wav\tSIL 0.10 HH 0.25 AY 0.40\nempty.wav\t\n", encoding="utf-8")
     phones = read_phone_times(path, [tmp_path, tmp_path / "x"])
@@ -38,8 +38,7 @@ def test_a_file_is_read(tmp_path: Path):
         ("", "no phones"),
     ],
 )
-def test_other_files_are_refused(tmp_path: Path, text: str, part: str):
-    """Promise 9."""
+def test_invalid_files_are_refused(tmp_path: Path, text: str, part: str):
     path = tmp_path / "phones.tsv"
     with pytest.raises(DataError, match="No such file"):
         read_phone_times(path, [])
@@ -48,9 +47,9 @@ def test_other_files_are_refused(tmp_path: Path, text: str, part: str):
         read_phone_times(path, [])
 
 
-def test_frames_are_labelled_with_the_delayed_phone():
+def test_frames_are_labelled_with_delayed_phones():
     phones = (np.array([5, 6, 7]), np.array([0.09, 0.25, 0.40]))
-    # middles of frames: 0.02, 0.06, 0.10 and on; at 0.10 the first has ended
+    # middles of frames are at 0.02, 0.06, 0.10, …; at 0.10 the first phone has ended
     assert frame_targets(phones, 11, 0.04, 0.0).tolist() == [
         5,
         5,
@@ -68,7 +67,7 @@ def test_frames_are_labelled_with_the_delayed_phone():
     assert frame_targets(phones, 11, 0.04, 0.0, stretch=2.0).tolist() == [5] * 4 + [6] * 7
 
 
-def test_rows_are_padded_with_what_is_not_asked():
+def test_targets_are_padded_with_the_ignored_label():
     rows = [np.array([1, 2, 3]), None, np.array([4, 5, 6, 7, 8])]
     stacked = pad_targets(rows, torch.tensor([4, 2, 3]))
     assert stacked.tolist() == [
@@ -79,7 +78,7 @@ def test_rows_are_padded_with_what_is_not_asked():
 
 
 @pytest.mark.parametrize("layer", [1, 2, 3])
-def test_the_head_teaches_the_layers_below_it(layer: int):
+def test_the_phone_loss_trains_the_layers_below_its_head(layer: int):
     torch.manual_seed(0)
     encoder = Encoder(EncoderConfig(layers=3, width=8), mels=4, vocab_size=5).train()
     head = PhoneHead(8, 6)
@@ -91,7 +90,7 @@ def test_the_head_teaches_the_layers_below_it(layer: int):
     assert encoder.head.weight.grad is None
 
 
-def test_frames_without_a_phone_teach_nothing():
+def test_frames_without_a_phone_have_no_loss():
     torch.manual_seed(0)
     encoder = Encoder(EncoderConfig(layers=1, width=8), mels=4, vocab_size=5).train()
     head = PhoneHead(8, 6)
@@ -102,65 +101,63 @@ def test_frames_without_a_phone_teach_nothing():
     assert not encoder.subsample.weight.grad.any()
 
 
-def write_phones(world) -> Path:
-    """Every letter of the world of tones lasts 0.16 s after 0.1 s of silence."""
+def write_phones(tone_corpus) -> Path:
+    """Write the phones of the tone corpus: 0.16 s per letter after 0.1 s of silence."""
     lines = []
-    for line in (world.root / "train.tsv").read_text(encoding="utf-8").splitlines()[1:]:
+    for line in (tone_corpus.root / "train.tsv").read_text(encoding="utf-8").splitlines()[1:]:
         name, *_, text, _written = line.split("\t")
         ends = [
             f"{letter} {0.1 + 0.16 * (n + 1):.2f}" for n, letter in enumerate(text) if letter != " "
         ]
         lines.append(f"{name}\tSIL 0.10 {' '.join(ends)}\n")
-    path = world.root / "phones.tsv"
+    path = tone_corpus.root / "phones.tsv"
     path.write_text(HEADER + "".join(lines), encoding="utf-8")
     return path
 
 
-def test_training_learns_phones_and_resumes_exactly(world, tmp_path: Path):
-    """Promise 7, with the second head in the checkpoint."""
-    write_phones(world)
+def test_training_learns_phones_and_resumes_exactly(tone_corpus, tmp_path: Path):
+    """The checkpoint contains the phone head."""
+    write_phones(tone_corpus)
     tables = {
         "epochs": 8,
         "encoder": {"layers": 2, "width": 24},
         "optimiser": {"learning_rate": 0.01},
     }
     teacher = {"file": "phones.tsv", "layer": 1, "final_weight_ratio": 0.5}
-    guided = world.config(**tables, phones=teacher)
-    _, without = world.train(tmp_path / "plain", world.config(**tables))
-    assert set(world.phones) == {None}
-    whole, losses = world.train(tmp_path / "whole", guided)
+    guided = tone_corpus.config(**tables, phones=teacher)
+    _, without = tone_corpus.train(tmp_path / "plain", tone_corpus.config(**tables))
+    assert set(tone_corpus.phones) == {None}
+    whole, losses = tone_corpus.train(tmp_path / "whole", guided)
     assert losses[0] == without[0]
     assert losses[1:] != without[1:]
-    phones = list(world.phones)
+    phones = list(tone_corpus.phones)
     assert phones[-1] < 0.5 * phones[0]
-    world.train(tmp_path / "cut", guided, stop_after=5)
-    resumed, rest = world.train(tmp_path / "cut", guided)
-    assert (rest, world.phones) == (losses[5:], phones[5:])
+    tone_corpus.train(tmp_path / "cut", guided, stop_after=5)
+    resumed, rest = tone_corpus.train(tmp_path / "cut", guided)
+    assert (rest, tone_corpus.phones) == (losses[5:], phones[5:])
     assert all(torch.equal(resumed.phone_head[k], v) for k, v in whole.phone_head.items())
     assert set(whole.phone_head) == {"linear.weight", "linear.bias"}
 
 
-def test_a_run_goes_on_with_its_own_phones_only(world, tmp_path: Path):
-    """Promise 9."""
-    path = write_phones(world)
-    guided = world.config(phones={"file": "phones.tsv", "layer": 1})
-    world.train(tmp_path, guided, stop_after=1)
+def test_a_run_resumes_only_with_its_own_phones(tone_corpus, tmp_path: Path):
+    path = write_phones(tone_corpus)
+    guided = tone_corpus.config(phones={"file": "phones.tsv", "layer": 1})
+    tone_corpus.train(tmp_path, guided, stop_after=1)
     with pytest.raises(ConfigError, match="other phones"):
-        world.train(tmp_path, world.config())
+        tone_corpus.train(tmp_path, tone_corpus.config())
     with pytest.raises(ConfigError, match="a run of adamw"):
-        world.train(tmp_path, world.config(optimiser={"name": "muon"}))
+        tone_corpus.train(tmp_path, tone_corpus.config(optimiser={"name": "muon"}))
     text = path.read_text(encoding="utf-8")
     path.write_text(text.replace("SIL", "HUM", 1), encoding="utf-8")
     with pytest.raises(ConfigError, match="other phones"):
-        world.train(tmp_path, guided)
+        tone_corpus.train(tmp_path, guided)
     path.write_text(text.replace("train/", "elsewhere/"), encoding="utf-8")
     with pytest.raises(DataError, match="none of the training recordings"):
-        world.train(tmp_path, guided)
+        tone_corpus.train(tmp_path, guided)
 
 
-def test_configurations_that_cannot_be_are_refused(world):
-    """Promise 9."""
+def test_invalid_configurations_are_refused(tone_corpus):
     with pytest.raises(ConfigError, match="has 1 layers"):
-        world.config(phones={"file": "phones.tsv", "layer": 2})
+        tone_corpus.config(phones={"file": "phones.tsv", "layer": 2})
     with pytest.raises(ConfigError, match="chunked"):
-        world.config(phones={"file": "p", "layer": 1}, encoder={"direction": "chunked"})
+        tone_corpus.config(phones={"file": "p", "layer": 1}, encoder={"direction": "chunked"})

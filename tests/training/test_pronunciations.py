@@ -1,4 +1,4 @@
-"""Models of phones: texts through a lexicon, and the pronunciation that an alignment chose."""
+"""Models of phones: pronunciations from a lexicon, or chosen by alignment."""
 
 from __future__ import annotations
 
@@ -61,12 +61,12 @@ def config(**data):
     )
 
 
-def go(root, name="run", log=lambda _line: None, settings=None, **run):
+def train_run(root, name="run", log=lambda _line: None, settings=None, **run):
     where = Run(root / name, root, root / "cache", **run)
     return train(settings or config(), where, ALONE, log)
 
 
-def test_words_become_their_first_pronunciation(tmp_path):
+def test_words_get_their_first_pronunciation(tmp_path):
     (tmp_path / "words.dict").write_text(LEXICON)
     lexicon = Lexicon.read_text(tmp_path / "words.dict", ENGLISH_PHONES)
     texts = Pronunciations(Pronouncer(lexicon)).to_phones(
@@ -78,9 +78,9 @@ def test_words_become_their_first_pronunciation(tmp_path):
     assert texts.notes() == ["left out, words without a pronunciation: zyx (2), abc (1)"]
 
 
-def test_a_run_of_phones(root):
+def test_a_run_can_train_on_phones(root):
     lines: list[str] = []
-    state = go(root, log=lines.append)
+    state = train_run(root, log=lines.append)
     assert load_tokenizer(root / "run" / "tokens.txt").symbols[1:] == ENGLISH_PHONES
     assert state.vocab_size == 40
     assert "left out, words without a pronunciation: слово (1)" in lines
@@ -92,7 +92,7 @@ def test_a_run_of_phones(root):
     assert row["epoch"] == 1
 
 
-def test_words_that_no_dictionary_has_are_pronounced_by_their_letters_and_named(tmp_path):
+def test_unknown_words_are_pronounced_by_their_letters_and_named(tmp_path):
     own = config(lexicon="").data
     texts = load_pronunciations(own, tmp_path).to_phones(
         [utterance("see flimblat"), utterance("слово", "b.wav")]
@@ -103,21 +103,21 @@ def test_words_that_no_dictionary_has_are_pronounced_by_their_letters_and_named(
     assert "words pronounced by their letters: flimblat (1)" in texts.notes()
 
 
-def test_phones_do_not_go_on_from_letters(root):
-    go(root, "letters", settings=config(tokens="characters"))
+def test_a_run_of_letters_cannot_resume_with_phones(root):
+    train_run(root, "letters", settings=config(tokens="characters"))
     with pytest.raises(ConfigError, match="start from has characters"):
-        go(root, "phones", start_from=root / "letters")
-    go(root, "phones", start_from=root / "letters", new_head=True)
+        train_run(root, "phones", start_from=root / "letters")
+    train_run(root, "phones", start_from=root / "letters", new_head=True)
 
 
-def test_an_alignment_chooses_what_training_reads(root):
-    go(root)
+def test_training_uses_the_aligned_pronunciations(root):
+    train_run(root)
     data = config().data
     state = load_checkpoint(root / "run")
     net, tokenizer = load_net(root / "run"), load_net_tokenizer(root / "run")
     place = {name: i for i, name in enumerate(tokenizer.symbols)}
     assert state.vocab_size == len(tokenizer)
-    with torch.no_grad():  # a model that never hears EY
+    with torch.no_grad():  # a model that never outputs EY
         net.encoder.head.bias[place["EY"]] = -50.0
     corpus = pack_corpus(read_utterances(["list.tsv"], root, data), root / "cache", RATE)
     found = align_corpus(net, tokenizer, corpus, load_pronunciations(data, root))
@@ -132,11 +132,11 @@ def test_an_alignment_chooses_what_training_reads(root):
     ids, ends = read_phone_times(root / "phones.tsv", [root]).times[root / "1.wav"]
     assert len(ids) == len(ends)
     assert ends[-1] == pytest.approx(1.0, abs=0.02)
-    go(root, "second", settings=config(pronunciations="phones.tsv"))
+    train_run(root, "second", settings=config(pronunciations="phones.tsv"))
 
 
-def test_letters_cannot_be_aligned(root):
-    go(root, "letters", settings=config(tokens="characters"))
+def test_models_of_letters_cannot_align_phones(root):
+    train_run(root, "letters", settings=config(tokens="characters"))
     data = config().data
     corpus = pack_corpus(read_utterances(["list.tsv"], root, data), root / "cache", RATE)
     with pytest.raises(ModelError, match="no token 'AA'"):
@@ -148,19 +148,19 @@ def test_letters_cannot_be_aligned(root):
         )
 
 
-def test_phones_last_until_halfway_to_their_neighbours():
+def test_phones_end_halfway_to_their_neighbours():
     aligned = AlignedWords([0], [1, 2, 1], [11, 13, 31], [12, 14, 32], 0.0)
     line = phone_line(aligned, ("", "A", "B"), 0.04, 1, 1.5)
     assert line == "SIL 0.30 A 0.46 B 0.62 SIL 1.10 A 1.34 SIL 1.50"
 
 
-def test_phones_written_as_letters_become_phones(root):
+def test_phones_encoded_as_letters_are_converted(root):
     lines = (root / "list.tsv").read_text().splitlines()
     written = "".join(LETTERS.values())
     soundfile.write(root / "0.wav", np.random.default_rng(1).standard_normal(5 * RATE) * 0.1, RATE)
     (root / "all.tsv").write_text("\n".join([lines[0], f"0.wav\t{written}"]) + "\n")
     letters = config(train=["all.tsv"], validation=[], tokens="characters", normaliser="none")
-    before = go(root, "letters", settings=letters)
+    before = train_run(root, "letters", settings=letters)
     convert(root / "letters", root / "converted")
     after = load_checkpoint(root / "converted")
     symbols = build_character_tokenizer([written])
@@ -170,4 +170,4 @@ def test_phones_written_as_letters_become_phones(root):
         for name in ("encoder.head.weight", "encoder.head.bias"):
             assert torch.equal(after.weights[name][row], before.weights[name][was])
             assert torch.equal(after.ema[name][row], before.ema[name][was])
-    go(root, "on", start_from=root / "converted")
+    train_run(root, "on", start_from=root / "converted")

@@ -1,4 +1,4 @@
-"""Recipes: a base, and what differs in each stage."""
+"""Recipes: a base configuration, and the differences of each stage."""
 
 from __future__ import annotations
 
@@ -68,12 +68,12 @@ def test_a_stage_is_the_base_with_its_differences(tmp_path):
     assert (fresh.after, fresh.start_from) == ("", "")
 
 
-def test_changes_reach_every_stage(tmp_path):
+def test_changes_apply_to_every_stage(tmp_path):
     for stage in load_recipe(written(tmp_path, RECIPE), ["optimiser.learning_rate=0.1"]):
         assert stage.config.optimiser.learning_rate == 0.1
 
 
-def test_a_plain_configuration_is_one_stage_without_a_name(tmp_path):
+def test_a_plain_configuration_is_a_single_unnamed_stage(tmp_path):
     path = written(tmp_path, '[data]\ntrain = ["train.tsv"]\n')
     (stage,) = load_recipe(path)
     assert (stage.name, stage.config) == ("", load_train_config(path))
@@ -107,7 +107,7 @@ def test_keys_of_earlier_versions_are_read(tmp_path):
         ('name = "a"\naugment.noise_prob = 0.5', "stage 'a': augment: noise_prob"),
     ],
 )
-def test_mistakes_in_a_stage_are_named(tmp_path, stage, named):
+def test_errors_in_a_stage_name_the_stage(tmp_path, stage, named):
     path = written(tmp_path, f'[data]\ntrain = ["t"]\n[[stage]]\n{stage}\n')
     with pytest.raises(ConfigError) as error:
         load_recipe(path)
@@ -115,7 +115,7 @@ def test_mistakes_in_a_stage_are_named(tmp_path, stage, named):
     assert "\n" not in str(error.value)
 
 
-def test_mistakes_in_the_base_are_not_blamed_on_a_stage(tmp_path):
+def test_errors_in_the_base_do_not_name_a_stage(tmp_path):
     path = written(tmp_path, '[data]\ntrian = ["t"]\n[[stage]]\nname = "a"\n')
     with pytest.raises(ConfigError, match=r"recipe.toml: unknown key 'data.trian'"):
         load_recipe(path)

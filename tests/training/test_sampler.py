@@ -44,20 +44,20 @@ def test_every_utterance_is_seen_once_and_batches_keep_their_size(durations, bat
         assert len(batch) == 1 or len(batch) * longest <= batch_s + 1e-6
 
 
-def test_it_is_a_function_of_seed_and_pass():
+def test_the_plan_depends_only_on_seed_and_epoch():
     assert plan() == plan()
     assert plan(epoch=1) != plan()
     assert plan(seed=2) != plan()
 
 
-def test_ascending_passes_begin_with_the_shortest():
+def test_curriculum_epochs_start_with_the_shortest():
     steps = plan(ascending=True)
     longest = [DURATIONS[batch].max() for (batch,) in steps]
     assert longest == sorted(longest)
 
 
 @pytest.mark.parametrize("processes", [2, 3])
-def test_processes_get_batches_of_like_length(processes):
+def test_processes_get_batches_of_similar_duration(processes):
     steps = plan(processes=processes)
     assert all(len(step) == processes for step in steps)
     assert set(seen(steps)) == set(range(len(DURATIONS)))
@@ -67,13 +67,13 @@ def test_processes_get_batches_of_like_length(processes):
     assert spread < 0.1 * np.ptp(DURATIONS)
 
 
-def test_noise_only_is_a_share_of_the_others():
+def test_noise_only_utterances_are_a_fraction_of_the_others():
     counts = seen(plan(noise_only=0.1))
     assert counts[NOISE] == 30
     assert NOISE not in seen(plan())
 
 
-def test_weights_say_how_often():
+def test_weights_set_how_often_a_source_is_seen():
     weights = [0.0] * 100 + [0.5] * 100 + [2.0] * 100
     counts = seen(plan(weights=weights))
     assert not any(counts[index] for index in range(100))
@@ -85,5 +85,5 @@ def test_weights_say_how_often():
 
 
 @pytest.mark.parametrize("ascending", [False, True])
-def test_a_pass_may_be_empty(ascending):
+def test_an_epoch_can_be_empty(ascending):
     assert plan(weights=[0.0] * len(DURATIONS), ascending=ascending) == []

@@ -1,4 +1,4 @@
-"""Runs that end by the clock."""
+"""Runs with limited time."""
 
 import functools
 import itertools
@@ -13,7 +13,7 @@ from asr_gru.training.schedule import Schedule
 ALONE = Processes(0, 1, torch.device("cpu"))
 
 
-def test_epochs_are_the_measure_without_minutes():
+def test_without_minutes_epochs_limit_the_run():
     schedule = Schedule(4, None, ALONE)
     assert [schedule.progress(done) for done in (0.0, 1.0, 3.5, 4.0, 9.0)] == [
         0.0,
@@ -26,7 +26,7 @@ def test_epochs_are_the_measure_without_minutes():
     assert not schedule.includes(4)
 
 
-def test_minutes_cover_what_is_left_of_the_run():
+def test_minutes_limit_the_rest_of_the_run():
     now = [1000.0]
     schedule = Schedule(4, 20.0, ALONE, clock=lambda: now[0])
     now[0] += 600.0  # recordings are decoded before the first step
@@ -38,7 +38,7 @@ def test_minutes_cover_what_is_left_of_the_run():
     assert schedule.includes(400)
 
 
-def test_a_run_whose_time_is_over_before_its_first_step_makes_none():
+def test_a_run_out_of_time_makes_no_step():
     now = [0.0]
     schedule = Schedule(4, 1.0, ALONE, clock=lambda: now[0])
     now[0] = 61.0
@@ -46,23 +46,27 @@ def test_a_run_whose_time_is_over_before_its_first_step_makes_none():
 
 
 def by_ticks(monkeypatch, seconds):
-    """Let the clock of the next run go on by ``seconds`` a step."""
+    """Advance the clock of the next run by ``seconds`` per step."""
     ticks = itertools.count()
     clocked = functools.partial(Schedule, clock=lambda: seconds * next(ticks))
     monkeypatch.setattr("asr_gru.training.loop.Schedule", clocked)
 
 
-def test_a_run_of_minutes_ends_with_a_validated_checkpoint(world, tmp_path, monkeypatch):
+def test_a_run_limited_by_minutes_ends_with_a_validated_checkpoint(
+    tone_corpus, tmp_path, monkeypatch
+):
     by_ticks(monkeypatch, 10.0)
-    state, losses = world.train(tmp_path, minutes=1.0)
+    state, losses = tone_corpus.train(tmp_path, minutes=1.0)
     assert len(losses) == state.global_step
     assert state.history[-1]["step"] == state.global_step
-    assert 0 < state.global_step <= 6  # the first reading starts the clock, the last ends the run
+    assert (
+        0 < state.global_step <= 6
+    )  # the first reading starts the clock, and the last one ends the run
     assert load_checkpoint(tmp_path / "checkpoint.pt").global_step == state.global_step
 
 
-def test_minutes_may_be_more_than_the_epochs_take(world, tmp_path, monkeypatch):
+def test_more_minutes_than_the_epochs_take_are_allowed(tone_corpus, tmp_path, monkeypatch):
     by_ticks(monkeypatch, 60.0 / 40)
-    state, _ = world.train(tmp_path, minutes=1.0)
-    assert state.epoch > world.config().epochs
+    state, _ = tone_corpus.train(tmp_path, minutes=1.0)
+    assert state.epoch > tone_corpus.config().epochs
     assert state.global_step >= 38

@@ -1,4 +1,4 @@
-"""Two processes (gloo) train as one does at the same global batch, resume and average."""
+"""Training with two processes (gloo) equals training with one at the same global batch."""
 
 from __future__ import annotations
 
@@ -24,29 +24,29 @@ from asr_gru.training.optimiser import build_optimiser
 from asr_gru.training.step import TrainStep
 from asr_gru.training.validate import validate
 
-from .conftest import ALONE, RATE, write_world
+from .conftest import ALONE, RATE, write_tone_corpus
 
 BATCHES = [([0, 1, 2], [3]), ([4], [5, 6, 7, 8]), ([9, 10], [11]), ([12], [13, 14, 15])]
-"""For each step what each of two processes learns from; their numbers of tokens differ."""
+"""Batches of each of two processes for each step, with different numbers of tokens."""
 
 WORKER = """
 import sys
 from pathlib import Path
-from tests.training.test_two_processes import name_recording, step_batches, train_in_parts
+from tests.training.test_two_processes import name_recording, step_batches, train_and_resume
 from asr_gru.training.distributed import init_processes
 processes = init_processes()
 step_batches(Path(sys.argv[1]), Path(sys.argv[2]) / "two.pt", processes)
-train_in_parts(Path(sys.argv[1]), Path(sys.argv[2]), processes)
+train_and_resume(Path(sys.argv[1]), Path(sys.argv[2]), processes)
 name_recording(Path(sys.argv[1]), Path(sys.argv[2]), processes)
 processes.shutdown()
 """
 
 
 def configuration(root: Path, **changes) -> TrainConfig:
-    from .conftest import World
+    from .conftest import ToneCorpus
 
     encoder = {"layers": 1, "width": 16, "dropout": 0.0}
-    return World(root).config(encoder=encoder, **changes)
+    return ToneCorpus(root).config(encoder=encoder, **changes)
 
 
 def name_recording(root: Path, output: Path, processes: Processes) -> None:
@@ -88,8 +88,8 @@ def make_step(root: Path, processes: Processes) -> tuple[TrainStep, TrainingSet]
     return train_step, examples
 
 
-def train_in_parts(root: Path, output: Path, processes: Processes) -> None:
-    """Train a run in one go, and another that is stopped and goes on."""
+def train_and_resume(root: Path, output: Path, processes: Processes) -> None:
+    """Train a run without interruption, and another one that is stopped and resumed."""
     config = configuration(
         root,
         curriculum_epochs=0,
@@ -104,12 +104,12 @@ def train_in_parts(root: Path, output: Path, processes: Processes) -> None:
 
 @pytest.fixture(scope="module")
 def root(tmp_path_factory) -> Path:
-    return write_world(tmp_path_factory.mktemp("two"))
+    return write_tone_corpus(tmp_path_factory.mktemp("two"))
 
 
 @pytest.fixture(scope="module")
 def output(root, tmp_path_factory) -> Path:
-    """Return the folder that two processes under torchrun wrote."""
+    """Return the output folder of two processes under torchrun."""
     folder = tmp_path_factory.mktemp("output")
     (folder / "worker.py").write_text(WORKER)
     project = Path(__file__).parents[2]
@@ -154,13 +154,13 @@ def test_a_run_of_two_processes_resumes_exactly_and_validates(output):
     assert len((output / "parts" / "log.jsonl").read_text().splitlines()) == 2
 
 
-def test_what_is_not_finite_in_one_process_is_named_by_the_main_one(output):
+def test_non_finite_values_in_any_process_are_reported_by_the_main_one(output):
     line = (output / "named.txt").read_text()
     assert line.startswith("skipped step 8: NaN in the samples, of ")
     assert line.endswith("/4.wav")
 
 
-def test_what_two_processes_validate_is_what_one_finds(root, output):
+def test_validation_with_two_processes_equals_that_with_one(root, output):
     state = load_checkpoint(output / "whole")
     config = state.config
     listed = read_utterances(config.data.validation, root, config.data)
