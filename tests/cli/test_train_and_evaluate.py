@@ -2,6 +2,8 @@
 
 import json
 
+import pytest
+
 
 def train(run, data, *options):
     return run(
@@ -32,6 +34,28 @@ def test_a_trained_and_exported_model_transcribes(run, data, monkeypatch):
     assert document["words"] == 36
     low, high = document["interval"]
     assert low <= document["word_error_rate"] <= high
+
+
+@pytest.mark.parametrize("direction", ["bi", "chunked"])
+def test_a_model_that_hears_ahead(run, data, direction):
+    """Trained, exported to int8, used for recordings; a bidirectional one refuses live audio."""
+    wanted = ("--set", f"encoder.direction={direction}")
+    assert train(run, data, *wanted).status == 0
+    lists = ("--calibration", data / "list.tsv", "--check", data / "list.tsv", "--bound", "1000")
+    exported = run("export", data / "run", data / "model", *lists)
+    assert exported.status == 0, exported.err
+    config = json.loads((data / "model" / "config.json").read_text())
+    assert config["streaming"] == (direction == "chunked")
+    assert run("transcribe", "--model", data / "model", data / "0.wav").status == 0
+    assert run("evaluate", "--model", data / "model", data / "list.tsv").status == 0
+    if direction == "bi":
+        output = data / "live.srt"
+        command = ("live", "--model", data / "model", "--from-file", data / "0.wav")
+        live = run(*command, "--output", output)
+        assert live.status == 1
+        assert live.err.count("\n") == 1
+        assert "needs whole recordings" in live.err
+        assert not output.exists()
 
 
 def test_export_with_a_lexicon_and_a_language_model(run, data):

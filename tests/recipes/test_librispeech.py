@@ -8,14 +8,15 @@ import tarfile
 import threading
 from pathlib import Path
 
+import msgspec
 import numpy as np
 import pytest
 import soundfile
 
 from asr_gru.data.manifest import read_manifest
 from asr_gru.errors import DataError
-from asr_gru.training.config_file import load_train_config
-from recipes.librispeech import fetch, parts, prepare
+from asr_gru.training.recipe import load_recipe
+from recipes.librispeech import cost, fetch, parts, prepare
 
 
 @pytest.fixture
@@ -219,9 +220,53 @@ def test_what_is_no_archive_is_refused(tmp_path):
         fetch.unpack(tmp_path / "a.tar.gz", tmp_path / "inside", 1_000)
 
 
+RECIPES = Path(prepare.__file__).parent
+
+
 @pytest.mark.parametrize("name", ["mini", "clean100", "full960"])
-def test_configurations_are_valid(name):
-    root = prepare.__file__.rpartition("/")[0]
-    config = load_train_config(Path(root) / f"{name}.toml")
-    wanted = {path.removesuffix(".tsv") for path in (*config.data.train, *config.data.validation)}
-    assert wanted <= set(parts.PARTS)
+def test_recipes_are_valid(name):
+    stages = {stage.name: stage for stage in load_recipe(RECIPES / f"{name}.toml")}
+    assert list(stages) == ["phones", "crf", "teacher", "student", "pieces"]
+    for stage in stages.values():
+        data = stage.config.data
+        wanted = {path.removesuffix(".tsv") for path in (*data.train, *data.validation)}
+        assert wanted <= set(parts.PARTS)
+    first, crf = stages["phones"].config.net, stages["crf"].config
+    for name_of_stage in ("crf", "teacher", "student"):
+        stage = stages[name_of_stage]
+        assert stage.after == "phones"
+        assert stage.config.net.grows_from(first)
+    assert stages["student"].config.distillation.teacher == "teacher"
+    alone = msgspec.structs.replace(stages["student"].config, distillation=crf.distillation)
+    assert alone == crf
+    assert stages["pieces"].config.data.tokens == "pieces"
+    assert not stages["pieces"].after
+
+
+def test_costs_grow_with_parameters_audio_and_a_teacher(capsys):
+    stages = {stage.name: stage.config for stage in load_recipe(RECIPES / "mini.toml")}
+    one = cost.stage_cost(stages["crf"], 100.0, 5.0)
+    assert one.audio_h == pytest.approx(stages["crf"].epochs * 5.3)
+    assert one.hours == pytest.approx(one.audio_h / 100 * one.parameters / 5)
+    assert one.steps == round(3600 * one.audio_h / stages["crf"].data.batch_s / 2)
+    taught = cost.stage_cost(stages["student"], 100.0, 5.0, teacher=9.0)
+    assert taught.hours - one.hours == pytest.approx(one.audio_h / 100 * 3 / 5)
+    both = cost.stage_cost(stages["teacher"], 100.0, 5.0)
+    assert 1.8 < both.parameters / one.parameters < 2.0
+    command = [str(RECIPES / "mini.toml"), "--speed", "130", "--parameters", "7.4"]
+    assert cost.main(command) == 0
+    shown = capsys.readouterr().out.splitlines()
+    assert len(shown) == 2 + len(stages)
+    table = (RECIPES / "README.md").read_text(encoding="utf-8")
+    assert all(line in table for line in shown)
+
+
+def test_costs_of_other_recipes_are_refused_in_a_line(tmp_path, capsys):
+    options = ["--speed", "130", "--parameters", "7.4"]
+    path = tmp_path / "own.toml"
+    path.write_text('[data]\ntrain = ["own.tsv"]\n')
+    for name in (path, tmp_path / "nowhere.toml"):
+        assert cost.main([str(name), *options]) != 0
+        err = capsys.readouterr().err
+        assert name.name in err
+        assert err.count("\n") == 1

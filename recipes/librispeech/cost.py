@@ -1,0 +1,141 @@
+"""Prints what the stages of a recipe cost, from a training speed that was measured.
+
+    python -m recipes.librispeech.cost recipes/librispeech/*.toml --speed 130 --parameters 7.4
+
+The speed is seconds of audio per second of training, in all processes together, of a model with as
+many million parameters. A second of audio costs about in proportion to them, so each stage is
+scaled by its own.
+"""
+
+from __future__ import annotations
+
+import argparse
+import sys
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import torch
+
+from asr_gru.errors import Error
+from asr_gru.language.dictionary import ENGLISH_PHONES
+from asr_gru.nn.net import AcousticNet
+from asr_gru.training.config import TrainConfig
+from asr_gru.training.recipe import load_recipe
+
+__all__ = ["HOURS", "Cost", "main", "stage_cost"]
+
+HOURS = {
+    "train-clean-5": 5.3,
+    "train-clean-100": 100.6,
+    "train-clean-360": 363.6,
+    "train-other-500": 496.7,
+}
+"""Hours of each part; of the large ones as in Panayotov et al. 2015."""
+
+FORWARD = 1 / 3
+"""Cost of a teacher's forward pass as a fraction of a step with as many parameters."""
+
+
+@dataclass(frozen=True, slots=True)
+class Cost:
+    """What a stage takes.
+
+    Attributes:
+        parameters: of the network, in millions.
+        audio_h: hours of audio that it trains on, in all epochs.
+        steps: optimiser steps, padding not counted.
+        hours: hours of training.
+    """
+
+    parameters: float
+    audio_h: float
+    steps: int
+    hours: float
+
+
+def stage_cost(
+    config: TrainConfig,
+    speed: float,
+    parameters: float,
+    *,
+    teacher: float = 0.0,
+    processes: int = 2,
+) -> Cost:
+    """Return the cost of a stage.
+
+    Args:
+        config: its configuration.
+        speed: seconds of audio per second of training that were measured.
+        parameters: of the model that they were measured with, in millions.
+        teacher: parameters of the teacher in millions; 0 without one.
+        processes: that train together.
+    """
+    own = _parameters(config)
+    audio_h = config.epochs * sum(HOURS[Path(name).stem] for name in config.data.train)
+    views = 2 if config.cr_ctc_weight else 1
+    seconds_per_second = (views * own + FORWARD * teacher) / parameters / speed
+    steps = round(3600 * audio_h / config.data.batch_s / processes)
+    return Cost(own, audio_h, steps, audio_h * seconds_per_second)
+
+
+def _parameters(config: TrainConfig) -> float:
+    is_phones = config.data.tokens == "phones"
+    vocab_size = len(ENGLISH_PHONES) + 1 if is_phones else config.data.vocab_size
+    with torch.device("meta"):
+        net = AcousticNet(config.net, vocab_size)
+    return sum(parameter.numel() for parameter in net.parameters()) / 1e6
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Run the command; return its exit status."""
+    parser = argparse.ArgumentParser(
+        prog="python -m recipes.librispeech.cost", description="What the stages of recipes cost."
+    )
+    parser.add_argument("recipes", nargs="+", type=Path, help="recipes of this folder")
+    parser.add_argument("--speed", type=_positive, required=True, help="times real time, measured")
+    parser.add_argument("--parameters", type=_positive, required=True, help="in millions")
+    parser.add_argument("--processes", type=int, default=2, help="that train together")
+    options = parser.parse_args(arguments)
+    if options.processes < 1:
+        parser.error("--processes has to be 1 or more")
+    print("| recipe | stage | parameters | hours of audio | steps | hours of training |")
+    print("|---|---|---|---|---|---|")
+    try:
+        for path in options.recipes:
+            sizes: dict[str, float] = {}
+            for stage in load_recipe(path):
+                teacher = sizes.get(stage.config.distillation.teacher, 0.0)
+                cost = stage_cost(
+                    stage.config,
+                    options.speed,
+                    options.parameters,
+                    teacher=teacher,
+                    processes=options.processes,
+                )
+                sizes[stage.name] = cost.parameters
+                print(
+                    f"| {path.stem} | {stage.name} | {cost.parameters:.1f} M "
+                    f"| {cost.audio_h:,.0f} | {cost.steps:,} | {cost.hours:,.1f} |"
+                )
+    except Error as error:
+        print(f"cost: {error}", file=sys.stderr)
+        return error.exit_status
+    except KeyError as error:
+        print(
+            f"cost: {path}: {error} is not a part of LibriSpeech that is trained on",
+            file=sys.stderr,
+        )
+        return 1
+    return 0
+
+
+def _positive(text: str) -> float:
+    value = float(text)
+    if not 0.0 < value < 1e9:
+        raise argparse.ArgumentTypeError("has to be above 0")
+    return value
+
+
+if __name__ == "__main__":
+    sys.exit(main())
