@@ -17,8 +17,8 @@ from asr_gru.audio.samples import Samples
 __all__ = ["FfmpegReader", "find_ffmpeg"]
 
 DEMUXERS = (
-    "3gp,aac,aiff,amr,ape,asf,au,avi,caf,flac,flv,m4a,matroska,mj2,mov,mp3,mp4,mpeg,mpegts,"
-    "ogg,wav,webm,wv"
+    "3gp,aac,ac3,aiff,amr,ape,asf,au,avi,caf,dts,eac3,flac,flv,m4a,matroska,mj2,mov,mp3,mp4,mpc,"
+    "mpc8,mpeg,mpegts,mxf,ogg,rm,tta,voc,w64,wav,webm,wv"
 )
 """Formats that ffmpeg may detect; no playlists, as these name other files."""
 MAX_LOG_LINES, MAX_LINE_BYTES = 400, 500
@@ -29,6 +29,7 @@ TRUNCATED = re.compile(
 REASONS = (
     ("matches no streams", "has no audio track; name a recording with audio"),
     ("moov atom not found", "was cut off before its index was written; copy or record it again"),
+    ("not on whitelist", "is in a format that is not accepted; convert it to WAV"),
 )
 MAX_MISSING_S, MAX_MISSING_RATIO = 1.0, 0.02
 """A file is truncated if more than this of its declared duration is missing."""
@@ -52,6 +53,7 @@ class FfmpegReader:
     frames = None
 
     def __init__(self, program: str, path: Path, sample_rate: int | None = None) -> None:
+        self._path = path
         self._frames_read = 0
         self._lines: list[str] = []
         resampled = () if sample_rate is None else ("-ar", str(sample_rate))
@@ -148,8 +150,11 @@ class FfmpegReader:
                     self._lines.append(line.decode(errors="replace").rstrip())
 
     def _errors(self) -> list[str]:
+        name = f"file:{self._path.absolute()}: ".encode(errors="surrogateescape").decode(
+            errors="replace"
+        )
         found = (re.search(r"\[(?:error|fatal)\] (.*)", line) for line in list(self._lines))
-        return [match.group(1) for match in found if match]
+        return [match.group(1).removeprefix(name) for match in found if match]
 
     def _reason(self) -> str:
         errors = self._errors()

@@ -89,8 +89,8 @@ def _open_file(path: Path, name: Path, copy: IO[bytes] | None = None) -> Recordi
         )
     except soundfile.LibsndfileError:
         program = find_ffmpeg()
+    raw = ", or give --raw-rate for raw PCM" * (path.suffix.lower() in RAW_SUFFIXES)
     if program is None:
-        raw = ", or give --raw-rate for raw PCM" * (path.suffix.lower() in RAW_SUFFIXES)
         raise AudioError(
             f"{name}: not in a supported format (wav, flac, mp3, ogg, opus, aiff); "
             f"convert it, or install ffmpeg for other formats{raw}"
@@ -98,8 +98,7 @@ def _open_file(path: Path, name: Path, copy: IO[bytes] | None = None) -> Recordi
     try:
         reader = FfmpegReader(program, path)
     except DamagedError as error:
-        reason = str(error).replace(f"file:{path}", str(name))
-        raise AudioError(f"{name}: {reason}") from None
+        raise AudioError(f"{name}: {error}{raw}") from None
     return Recording(name, [lambda: reader], is_truncated=layout.is_truncated, copy=copy)
 
 

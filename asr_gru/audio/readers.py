@@ -14,6 +14,8 @@ from asr_gru.audio.samples import Samples
 
 __all__ = ["DamagedError", "Reader", "SoundFileReader"]
 
+OGG_SLACK_S = 0.1
+"""Seconds by which the last page of a complete Ogg file may exceed what is decoded."""
 SALVAGE_FRAMES = 240
 """Frames per read near damage, as a failed read also loses the good frames before it."""
 
@@ -77,8 +79,16 @@ class SoundFileReader:
         self._open()
         self.sample_rate = int(self._file.samplerate)
         self.channels = int(self._file.channels)
+        self._is_ogg = self._file.format == "OGG"
         frames = int(self._file.frames)
         self.frames = frames if 0 <= frames < 2**62 else None
+
+    @property
+    def min_frames(self) -> int | None:
+        """Frames below which the file is truncated, or None if ``frames`` is an estimate."""
+        if self.frames is None or str(self._file.subtype).startswith("MPEG_LAYER"):
+            return None
+        return self.frames - (round(OGG_SLACK_S * self.sample_rate) if self._is_ogg else 0)
 
     @property
     def duration_s(self) -> float | None:

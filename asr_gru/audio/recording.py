@@ -175,8 +175,8 @@ class Recording:
             silence, failures = [], 0
             produced += len(block)
             yield block
-        declared = reader.frames
-        self._is_truncated |= bool(silence) or (declared is not None and produced < declared)
+        least = reader.min_frames if isinstance(reader, SoundFileReader) else reader.frames
+        self._is_truncated |= bool(silence) or (least is not None and produced < least)
 
     def _switch_to_ffmpeg(self, produced: int) -> bool:
         """Continue with ffmpeg where libsndfile failed; return whether that is possible."""

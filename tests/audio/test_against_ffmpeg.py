@@ -1,7 +1,10 @@
 """Files of every format have the duration that ffmpeg counts (skipped without ffmpeg)."""
 
+import os
+import re
 import shutil
 import subprocess
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -19,6 +22,9 @@ TABLE = {
     "ima.wav": ("-c:a", "adpcm_ima_wav"),
     "mulaw.wav": ("-c:a", "pcm_mulaw"),
     "rf64.wav": ("-rf64", "always"),
+    "mp3.wav": MP3,
+    "gsm.wav": ("-c:a", "libgsm_ms", "-ar", "8000"),
+    "a.mp2": ("-c:a", "mp2"),
     "a.aiff": (),
     "a.caf": (),
     "a.au": (),
@@ -31,6 +37,7 @@ TABLE = {
     "tagged.mp3": (*MP3, "-metadata", "title=" + "x" * 9000, "-write_xing", "0"),
     "a.ogg": ("-c:a", "libvorbis"),
     "a.opus": ("-c:a", "libopus"),
+    "six.opus": ("-c:a", "libopus", "-ac", "6"),
     "a.spx": ("-c:a", "libspeex", "-ar", "16000"),
     "a.m4a": ("-c:a", "aac", "-movflags", "+faststart"),
     "a.aac": ("-c:a", "aac"),
@@ -38,13 +45,48 @@ TABLE = {
     "a.mka": ("-c:a", "flac"),
     "a.wma": ("-c:a", "wmav2"),
     "a.ts": ("-c:a", "aac"),
+    "a.ac3": ("-c:a", "ac3"),
+    "a.eac3": ("-c:a", "eac3"),
+    "a.tta": (),
+    "a.voc": (),
+    "a.rm": ("-c:a", "ac3"),
+    "parts.m4a": ("-c:a", "aac", "-movflags", "frag_keyframe+empty_moov"),
     "alac.m4a": ("-c:a", "alac"),
 }
-JOINED = ["bare.mp3", "cbr.mp3", "vbr.mp3", "a.ogg", "a.opus"]
+JOINED = ["bare.mp3", "cbr.mp3", "vbr.mp3", "a.ogg", "a.opus", "a.mp2"]
 TRUNCATED = [
-    name for name in TABLE if name not in {"a.spx", "a.wma", "a.ts", "bare.mp3", "cbr.mp3"}
+    "stereo.wav",
+    "adpcm.wav",
+    "ima.wav",
+    "mulaw.wav",
+    "rf64.wav",
+    "mp3.wav",
+    "gsm.wav",
+    "a.aiff",
+    "a.caf",
+    "a.au",
+    "a.w64",
+    "a.flac",
+    "vbr.mp3",
+    "a.ogg",
+    "a.opus",
+    "six.opus",
+    "a.spx",
+    "a.m4a",
+    "a.aac",
+    "a.webm",
+    "a.mka",
 ]
-TRUNCATED = [name for name in TRUNCATED if name not in {"low.mp3", "tagged.mp3", "alac.m4a"}]
+"""Formats in which one can tell that a file was cut."""
+TAG = b"ID3\x04\0\0\0\0\x4e\x10" + bytes(0x4E * 128 + 0x10)
+AROUND = {
+    "a tag": (TAG, b""),
+    "two tags": (TAG + TAG, b""),
+    "zeros": (bytes(4096), b""),
+    "a tag behind": (b"", b"TAG" + b"title".ljust(125, b"\0")),
+    "zeros behind": (b"", bytes(5000)),
+    "text behind": (b"", b"hello world" * 300),
+}
 
 
 def ffmpeg(*arguments):
@@ -99,6 +141,17 @@ def test_concatenated_files_have_the_duration_that_ffmpeg_counts(files, tmp_path
     assert recording.warnings == []
 
 
+@pytest.mark.parametrize("around", AROUND)
+@pytest.mark.parametrize("name", ["vbr.mp3", "bare.mp3", "cbr.mp3", "low.mp3"])
+def test_tags_and_zeros_around_mp3_are_not_truncation(files, tmp_path, name, around):
+    path = tmp_path / name
+    front, behind = AROUND[around]
+    path.write_bytes(front + files(name).read_bytes() + behind)
+    length_s, recording = read(path)
+    assert length_s == pytest.approx(counted_s(path), abs=0.15)
+    assert recording.warnings == []
+
+
 @pytest.mark.parametrize("name", TRUNCATED)
 def test_truncated_files_have_the_duration_that_ffmpeg_counts(files, tmp_path, name):
     path, data = tmp_path / name, files(name).read_bytes()
@@ -141,6 +194,24 @@ def test_video_is_decoded_and_one_without_audio_is_refused(tmp_path):
     (tmp_path / "c.mp4").write_bytes(data[: len(data) // 2])
     with pytest.raises(AudioError, match=r"c\.mp4: was cut off before its index"):
         read(tmp_path / "c.mp4")
+
+
+def test_messages_about_undecodable_files_name_them_once(tmp_path):
+    nothing = Path(os.fsdecode(os.fsencode(tmp_path) + b"/nothing\xff.ogg"))
+    nothing.write_bytes(b"nothing" * 100)
+    (tmp_path / "a.raw").write_bytes(b"nothing" * 100)
+    ffmpeg("-f", "lavfi", "-i", "testsrc=d=1:s=64x64", tmp_path / "a.gif")
+    reasons = {
+        nothing: r"cannot be decoded \(ffmpeg: [\w ]+\)",
+        tmp_path / "a.gif": "is in a format that is not accepted",
+        tmp_path / "a.raw": r"(is in a format|cannot be decoded \(ffmpeg: )[\w ]+\)?",
+    }
+    for path, reason in reasons.items():
+        with pytest.raises(AudioError) as refused:
+            open_recording(path)
+        said = str(refused.value).removeprefix(f"{path}: ")
+        raw = ", or give --raw-rate for raw PCM" * (path.suffix == ".raw")
+        assert re.fullmatch(f"{reason}; convert it to WAV{raw}", said)
 
 
 def test_playlists_and_concat_scripts_are_refused(tmp_path):

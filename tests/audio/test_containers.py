@@ -142,6 +142,22 @@ def ogg_crc(data):
     return crc
 
 
+def test_opus_whose_last_page_declares_too_many_samples_is_complete(tmp_path):
+    """Its last page is there, and declares a few samples more than its packets hold."""
+    data = encoded(**OPUS)
+    count, position = 0, 0
+    while (position := data.find(b"OggS", position)) >= 0:
+        count, position = count + 1, position + 4
+    path = tmp_path / "a.opus"
+    path.write_bytes(page_shortened(data, count - 1, -1500))
+    with open_recording(path) as recording:
+        length = sum(len(block) for block in recording.blocks())
+        declared = recording.duration_s
+    assert length / RATE == pytest.approx(6.0, abs=0.02)
+    assert declared is not None and declared > length / RATE
+    assert recording.warnings == []
+
+
 def test_opus_that_libsndfile_cannot_decode_is_read_to_its_end(tmp_path):
     path = tmp_path / "a.opus"
     path.write_bytes(page_shortened(encoded(**OPUS), 4, 490))

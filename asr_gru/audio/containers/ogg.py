@@ -13,7 +13,7 @@ __all__ = ["ogg_layout"]
 MAGIC = b"OggS"
 HEADER = struct.Struct("<4sBBqIIIB")
 FIRST_PAGE, LAST_PAGE = 2, 4
-AUDIO = (b"OpusHead", b"\x01vorbis", b"\x7fFLAC")
+AUDIO = (b"OpusHead", b"\x01vorbis", b"\x7fFLAC", b"Speex   ")
 MAX_PAGE_HEADER, MAX_PAGE = 27 + 255, 27 + 255 + 255 * 255
 
 
