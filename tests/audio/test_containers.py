@@ -154,7 +154,8 @@ def test_opus_whose_last_page_declares_too_many_samples_is_complete(tmp_path):
         length = sum(len(block) for block in recording.blocks())
         declared = recording.duration_s
     assert length / RATE == pytest.approx(6.0, abs=0.02)
-    assert declared is not None and declared > length / RATE
+    assert declared is not None
+    assert declared > length / RATE
     assert recording.warnings == []
 
 
