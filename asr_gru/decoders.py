@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Literal
 from asr_gru.decoding import (
     AnyDecoder,
     BeamDecoder,
+    Fusion,
     GraphSearch,
     GraphSearchParameters,
     GreedyDecoder,
@@ -30,8 +31,9 @@ if TYPE_CHECKING:
 
 __all__ = ["Decoders", "default_kind", "search_parameters", "with_search_parameters"]
 
-KINDS: tuple[DecoderKind, ...] = ("greedy", "beam", "words")
+KINDS: tuple[DecoderKind, ...] = ("greedy", "beam", "words", "phones")
 DEFAULT_BEAM = 8
+TRIGRAM_WEIGHT = 1.0
 MAX_BEAM = 100_000
 CACHE_SIZE = 16
 """Closed vocabularies, and lists of hot words, that are kept compiled."""
@@ -59,8 +61,8 @@ class Decoders:
         """Return a decoder.
 
         Args:
-            decoder: ``"greedy"``, ``"beam"``, ``"words"``, a decoder object, which is returned
-                as it is, or None for the model's default.
+            decoder: ``"greedy"``, ``"beam"``, ``"words"``, ``"phones"``, a decoder object, which
+                is returned as it is, or None for the model's default.
             beam: beam width; None for the model's default. Without ``decoder``, a width of 1
                 selects greedy decoding and a larger one prefix beam search, unless the model's
                 default is a word search.
@@ -237,6 +239,8 @@ class Decoders:
         if kind == "beam":
             own = self._config.beam if self._config and self._config.beam > 1 else DEFAULT_BEAM
             return BeamDecoder(own if beam is None else beam)
+        if kind == "phones":
+            return _phone_search(self._directory, beam)
         if self._directory is None or not self._directory.has_lexicon:
             raise ModelError(
                 "this model has no lexicon for a word search; export it with --lexicon, "
@@ -249,6 +253,17 @@ def _english_pronouncer() -> Pronouncer:
     from asr_gru.language.pronounce import load_english
 
     return load_english()
+
+
+def _phone_search(directory: ModelDirectory | None, width: int | None) -> AnyDecoder:
+    """Return a search with the phone trigram; greedy decoding if the model has none."""
+    from asr_gru.language.token_trigram import TokenTrigram
+    from asr_gru.model.directory import TRIGRAM
+
+    if directory is None or TRIGRAM not in directory.config.files:
+        return GreedyDecoder()
+    trigram = TokenTrigram.load(directory.path / TRIGRAM, directory.tokenizer().symbols)
+    return BeamDecoder(width or DEFAULT_BEAM, fusion=Fusion(trigram, TRIGRAM_WEIGHT))
 
 
 def _word_search(directory: ModelDirectory, width: int | None) -> TreeSearch:

@@ -80,7 +80,8 @@ class LoadedModel:
             device: ``"cpu"`` or ``"cuda"``.
             threads: number of threads of the acoustic model.
             decoder: ``"greedy"``, ``"beam"`` (prefix beam search), ``"words"`` (lexicon and
-                language model) or a decoder object; None for the model's default.
+                language model), ``"phones"`` (prefix beam search with the model's phone trigram;
+                greedy without one) or a decoder object; None for the model's default.
             beam: beam width; None for the model's default. Without a decoder, a width of 1
                 selects greedy decoding and a larger one prefix beam search, unless the model's
                 default is a word search.

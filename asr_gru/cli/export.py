@@ -77,6 +77,7 @@ def command(
     """Export the model of RUN_DIR to MODEL_DIR as int8, with checksums.
 
     With a lexicon the model recognises words: those that the language model knows as well.
+    The phone trigram of RUN_DIR, written in training, becomes part of the model.
 
     Prints size, real-time factor and word error rate of float32 and int8 side by side. Writes
     nothing if the WER of int8 is higher by more than the bound.
@@ -88,6 +89,8 @@ def command(
     except ModuleNotFoundError as error:
         raise MissingExtraError(error.name or "torch", "train") from None
     from asr_gru.data.manifest import check_files, read_manifest
+    from asr_gru.language.token_trigram import TokenTrigram
+    from asr_gru.model.directory import TRIGRAM
     from asr_gru.text import TOKENS, load_tokenizer, normalise
 
     checkpoint = load_checkpoint(run_dir, lambda line: click.echo(line, err=True))
@@ -96,6 +99,8 @@ def command(
     rate = net.config.frontend.sample_rate
     tokens = load_tokenizer(run_dir / TOKENS)
     words, model = _words(lexicon, language_model, tokens)
+    saved = run_dir / TRIGRAM
+    trigram = TokenTrigram.load(saved, tokens.symbols) if saved.is_file() else None
     spoken = read_manifest(calibration)
     checked = [utterance for manifest in check for utterance in read_manifest(manifest)]
     check_files([*spoken, *checked])
@@ -121,6 +126,7 @@ def command(
         with_weights=weights,
         lexicon=words,
         language_model=model,
+        trigram=trigram,
     )
     click.echo(f"{'':8}  {'MB':>6}  {'real-time factor':>16}  {'WER %':>6}")
     for form, figures in (("float32", report.float32), ("int8", report.int8)):

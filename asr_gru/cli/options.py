@@ -42,8 +42,8 @@ MODEL = click.option(
 )
 DECODER = click.option(
     "--decoder",
-    type=click.Choice(["greedy", "beam", "words"]),
-    help="Greedy, prefix beam search, or word search.  [default: from the model]",
+    type=click.Choice(["greedy", "beam", "words", "phones"]),
+    help="Greedy, prefix beam search, word search, or phones.  [default: from the model]",
 )
 BEAM = click.option(
     "--beam",

@@ -54,7 +54,7 @@ __all__ = ["command"]
 @click.option(
     "--phones",
     is_flag=True,
-    help="Print phones with times; short for --decoder greedy --format ctm.",
+    help="Print phones with times; short for --decoder phones --format ctm.",
 )
 @alternatives_option("JSON")
 @click.option(
@@ -113,11 +113,11 @@ def command(
     Text is printed segment by segment; JSON of several recordings as one line each.
     """
     if phones:
-        if decoder not in {None, "greedy"} or beam is not None:
-            raise ConfigError("--phones uses the greedy decoder; omit --decoder and --beam")
+        if decoder not in {None, "greedy", "phones"}:
+            raise ConfigError("--phones has its own decoder; omit --decoder")
         if written:
             raise ConfigError("--phones prints what was spoken; leave --written out")
-        decoder = "greedy"
+        decoder = decoder or "phones"
     closed = read_closed(phrases, grammar, rejection, decoder, beam)
     check_confidence(minimum_confidence, closed, mark=mark_uncertain)
     formats = formats or ("ctm" if phones else "txt",)

@@ -24,6 +24,7 @@ from asr_gru.errors import ModelError
 from asr_gru.export.acoustic_graph import acoustic_graph
 from asr_gru.export.calibrate import calibrate
 from asr_gru.language import LanguageModel, Lexicon
+from asr_gru.language.token_trigram import TokenTrigram
 from asr_gru.model.config import (
     ConfidenceWeights,
     DecoderConfig,
@@ -38,6 +39,7 @@ from asr_gru.model.directory import (
     GRAPH,
     LANGUAGE,
     LEXICON,
+    TRIGRAM,
     WEIGHTS,
     write_model_directory,
 )
@@ -101,6 +103,7 @@ def export_model(
     lexicon: Lexicon | None = None,
     language_model: LanguageModel | None = None,
     parameters: TreeSearchParameters | None = None,
+    trigram: TokenTrigram | None = None,
 ) -> ExportReport:
     """Write ``folder`` and return what was measured.
 
@@ -117,6 +120,7 @@ def export_model(
         lexicon: the words that the model finds; its decoder is then the search for words.
         language_model: which words follow which; its vocabulary holds the lexicon's words.
         parameters: parameters of the word search.
+        trigram: which tokens follow each other, for the search for phones.
 
     Raises:
         ModelError: int8 lost more than ``bound``, or lexicon, language model and tokens do not
@@ -150,7 +154,7 @@ def export_model(
             f"int8 lost {lost:.2f} points of word error rate, more than {bound}; "
             "calibrate on more training audio"
         )
-    files = {GRAPH: graphs["int8"], **_saved(tokens, lexicon, language_model)}
+    files = {GRAPH: graphs["int8"], **_saved(tokens, lexicon, language_model, trigram)}
     if with_float:
         files[FLOAT_GRAPH] = graphs["float32"]
     if with_weights:
@@ -217,9 +221,12 @@ def _decoder_config(
 
 
 def _saved(
-    tokens: Tokenizer, lexicon: Lexicon | None, language_model: LanguageModel | None
+    tokens: Tokenizer,
+    lexicon: Lexicon | None,
+    language_model: LanguageModel | None,
+    trigram: TokenTrigram | None,
 ) -> dict[str, bytes]:
-    """``tokens.txt``, for word pieces ``tokens.model``, lexicon and language model."""
+    """``tokens.txt``, for word pieces ``tokens.model``, lexicon, language model and trigram."""
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)
         tokens.save(folder)
@@ -227,4 +234,6 @@ def _saved(
             lexicon.save(folder / LEXICON)
         if language_model is not None:
             language_model.save(folder / LANGUAGE)
+        if trigram is not None:
+            trigram.save(folder / TRIGRAM)
         return {path.name: path.read_bytes() for path in folder.iterdir()}

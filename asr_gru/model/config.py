@@ -25,7 +25,7 @@ __all__ = [
 
 FORMAT = 2
 READABLE = (1, 2)
-DecoderKind = Literal["greedy", "beam", "words"]
+DecoderKind = Literal["greedy", "beam", "words", "phones"]
 MAX_S = 60
 """Longest step, look-ahead and time shift accepted, which bounds memory for untrusted files."""
 

@@ -21,6 +21,7 @@ __all__ = [
     "CONFIG",
     "LANGUAGE",
     "LEXICON",
+    "TRIGRAM",
     "ModelDirectory",
     "bundled_models",
     "write_model_directory",
@@ -29,6 +30,7 @@ __all__ = [
 CONFIG, GRAPH, WEIGHTS = "config.json", "acoustic.onnx", "weights.npz"
 FLOAT_GRAPH = "acoustic.float.onnx"
 LEXICON, LANGUAGE = "lexicon.bin", "language.bin"
+TRIGRAM = "trigram.bin"
 UNLISTED = frozenset({CONFIG, "README.md", "LICENSE", ".DS_Store"})
 MAX_CONFIG_BYTES = 1_000_000
 BUNDLED = Path(__file__).parents[1] / "models"

@@ -19,7 +19,7 @@ BARE = "The same, without the brackets."
 
 async def decoding_form(
     decoder: Annotated[
-        Literal["greedy", "beam", "words"] | None,
+        Literal["greedy", "beam", "words", "phones"] | None,
         Form(description="How words are found, in place of the model's own way."),
     ] = None,
     written: Annotated[

@@ -64,7 +64,7 @@ class StreamOptions(TypedDict, total=False):
 class DecodingRequest(msgspec.Struct, kw_only=True):
     """The options of ``Recognizer.stream`` by the same names; ``docs/server.md`` describes them."""
 
-    decoder: Literal["greedy", "beam", "words"] | None = None
+    decoder: Literal["greedy", "beam", "words", "phones"] | None = None
     phrases: (
         Annotated[
             list[Annotated[str, Meta(max_length=MAX_PHRASE_LENGTH)]],

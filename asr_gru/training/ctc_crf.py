@@ -17,19 +17,13 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from typing import Any
 
-import numpy as np
 import torch
 from torch import Tensor
 
 from asr_gru.errors import ConfigError
+from asr_gru.language.token_trigram import BOUNDARY, MAX_TOKENS, TokenTrigram
 
-__all__ = ["BOUNDARY", "MAX_TOKENS", "log_partition", "sequence_log_prob", "token_trigram"]
-
-BOUNDARY = 0
-"""Index of the start and the end of an utterance in a trigram; for the network, of blank."""
-
-MAX_TOKENS = 128
-"""Largest vocabulary with a trigram: its table has the third power of it."""
+__all__ = ["log_partition", "sequence_log_prob", "token_trigram"]
 
 
 def token_trigram(sequences: Iterable[Sequence[int]], vocab_size: int) -> Tensor:
@@ -52,20 +46,8 @@ def token_trigram(sequences: Iterable[Sequence[int]], vocab_size: int) -> Tensor
             f"ctc_crf_weight: at most {MAX_TOKENS} tokens, not {vocab_size}; "
             'set data.tokens = "phones" or "characters", or ctc_crf_weight = 0'
         )
-    counts = np.zeros((vocab_size,) * 3)
-    for sequence in sequences:
-        ends = np.array([BOUNDARY, BOUNDARY, *sequence, BOUNDARY])
-        np.add.at(counts, (ends[:-2], ends[1:-1], ends[2:]), 1.0)
-    unigram = _smooth(counts.sum(axis=(0, 1)), np.full(vocab_size, 1.0 / vocab_size))
-    bigram = _smooth(counts.sum(axis=0), unigram)
-    return torch.from_numpy(_smooth(counts, bigram).astype(np.float32))
-
-
-def _smooth(counts: Any, lower: Any) -> Any:
-    """Interpolate counts with the probabilities of the next lower order."""
-    total = counts.sum(axis=-1, keepdims=True)
-    kinds = np.maximum((counts > 0).sum(axis=-1, keepdims=True), 1)
-    return (counts + kinds * lower) / (total + kinds)
+    trigram = TokenTrigram.estimate(sequences, [str(token) for token in range(vocab_size)])
+    return torch.from_numpy(trigram.log_probs).exp()
 
 
 def sequence_log_prob(trigram: Tensor, targets: Tensor, target_lengths: Tensor) -> Tensor:

@@ -11,6 +11,8 @@ import numpy as np
 import torch
 
 from asr_gru.errors import ConfigError
+from asr_gru.language.token_trigram import MAX_TOKENS, TokenTrigram
+from asr_gru.model.directory import TRIGRAM
 from asr_gru.nn.fast_gru import bf16_available
 from asr_gru.nn.gru_loops import compiled_loops
 from asr_gru.nn.net import AcousticNet, NetBuilder
@@ -95,6 +97,9 @@ def _train(
         optimiser.load_state_dict(state.optimiser)
     ema = {name: value.to(processes.device) for name, value in state.ema.items()}
     trigram = None
+    if tokenizer.kind == "phones" and len(tokenizer) <= MAX_TOKENS and processes.is_main:
+        estimated = TokenTrigram.estimate(training_set.sequences(), tokenizer.symbols)
+        estimated.save(run.folder / TRIGRAM)
     if config.ctc_crf_weight:
         trigram = token_trigram(training_set.sequences(), len(tokenizer)).to(processes.device)
     train_step = TrainStep(net, head, optimiser, config, processes, trigram, teacher)

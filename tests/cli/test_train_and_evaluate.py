@@ -4,6 +4,11 @@ import json
 
 import pytest
 
+from asr_gru.decoding import BeamDecoder, GreedyDecoder
+from asr_gru.recognizer import Recognizer
+from asr_gru.training.recipe import load_recipe
+from recipes.en_small.trigram import add, estimate
+
 
 def train(run, data, *options):
     return run(
@@ -178,3 +183,32 @@ def test_align_corpus_writes_phones_for_training(run, data):
     )
     assert empty.status == 1
     assert "none.dict" in empty.err
+
+
+def test_phones_are_found_with_the_trigram_of_the_training(run, data, capsys):
+    """Without it, as in models of earlier exports, greedily; a recipe adds it to these."""
+    (data / "letters.dict").write_text("a  AA\nb  B IY\n")
+    phones = ("--set", "data.tokens=phones", "--set", "data.lexicon=letters.dict")
+    assert train(run, data, *phones).status == 0
+    lists = ("--calibration", data / "list.tsv", "--check", data / "list.tsv", "--bound", "1000")
+    assert run("export", data / "run", data / "new", *lists).status == 0
+    trigram = data / "new" / "trigram.bin"
+    assert isinstance(Recognizer.load(data / "new", decoder="phones").decoder, BeamDecoder)
+    shown = run("transcribe", "--model", data / "new", "--phones", data / "0.wav")
+    assert shown.status == 0, shown.err
+    named = ("transcribe", "--model", data / "new", "--decoder", "phones", "--format", "ctm")
+    assert run(*named, data / "0.wav").out == shown.out
+    words = run("transcribe", "--model", data / "new", "--phones", "--decoder", "beam", "0.wav")
+    assert words.err == "asr-gru: --phones has its own decoder; omit --decoder\n"
+
+    (data / "run" / "trigram.bin").rename(data / "kept.bin")
+    assert run("export", data / "run", data / "old", *lists).status == 0
+    assert isinstance(Recognizer.load(data / "old", decoder="phones").decoder, GreedyDecoder)
+    stage = load_recipe(data / "tiny.toml", [setting for setting in phones if "=" in setting])[0]
+    tokens = Recognizer.load(data / "old").tokenizer.symbols
+    estimated = estimate(stage.config.data, data, tokens)
+    assert add(estimated, data / "old").read_bytes() == trigram.read_bytes()
+    assert add(estimated, data / "run").read_bytes() == trigram.read_bytes()
+    assert isinstance(Recognizer.load(data / "old", decoder="phones").decoder, BeamDecoder)
+    trigram.write_bytes((data / "kept.bin").read_bytes()[:-1] + b"x")
+    assert "altered" in run("transcribe", "--model", data / "new", "--phones", data / "0.wav").err

@@ -19,14 +19,17 @@ from asr_gru.decoding import (
     TokenModel,
     WordModel,
 )
+from asr_gru.language.token_trigram import TokenTrigram
 from tests.decoding.graphs import graph_search, loop
 from tests.decoding.test_beam import Bigrams as TokenBigrams
 from tests.decoding.words import Bigrams, tree_search
 
+TRIGRAM = TokenTrigram.estimate([[1, 2, 3], [3, 1], [2, 2, 1]], ["<blank>", "AA", "B", "K"])
 DECODERS: dict[str, AnyDecoder] = {
     "greedy": GreedyDecoder(),
     "beam": BeamDecoder(4, blank_threshold=0.7),
     "beam with a language model": BeamDecoder(4, fusion=Fusion(TokenBigrams(4), 0.7, 0.5)),
+    "phones": BeamDecoder(8, fusion=Fusion(TRIGRAM, 1.0)),
     "words": tree_search(None, blank_skip=0.7),
     "words with a language model": tree_search(Bigrams(), blank_skip=0.7, histories=2),
     "phrases": graph_search(blank_skip=0.7, beam=8.0, stray=2.0),
