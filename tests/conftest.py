@@ -71,6 +71,14 @@ def bad_inputs(tmp_path) -> dict[str, Path]:
 
 
 @pytest.fixture(scope="session")
+def bundled():
+    """The recogniser of the bundled model."""
+    from asr_gru.recognizer import Recognizer
+
+    return Recognizer.load()
+
+
+@pytest.fixture(scope="session")
 def model(tmp_path_factory):
     """A model directory with an untrained network that outputs many letters."""
     import torch

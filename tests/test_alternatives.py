@@ -15,7 +15,7 @@ from asr_gru import ConfigError, EndpointRules, Recognizer
 from asr_gru.decoding import AnyDecoder, BeamDecoder, TreeSearch, TreeSearchParameters, word_search
 from asr_gru.language import Lexicon
 from tests.test_phrases import PHRASES, spoken
-from tests.test_recognizer import RATE, TOKENS, FakeModel, random_sound
+from tests.test_recognizer import RATE, TOKENS, FakeModel, blocks_of, random_sound
 
 WORDS = ("abba", "cab", "dad", "bad", "a", "ab", "cad")
 RULES = EndpointRules(trailing_s=0.6, longest_s=3.0, leading_s=1.0, pause_s=0.12)
@@ -52,12 +52,9 @@ def test_alternatives_are_the_same_in_streams_recordings_and_batches(kind, seed,
     recognizer, sound = RECOGNIZERS[kind], random_sound(seed, 160)
     whole = recognizer.transcribe(sound, RATE, alternatives=n).segments
     stream = recognizer.stream(RATE, alternatives=n)
-    events, first = [], 0
-    for number, size in enumerate(itertools.cycle(sizes)):
-        if first >= len(sound):
-            break
-        events += stream.feed(sound[first : first + size])
-        first += size
+    events = []
+    for number, block in enumerate(blocks_of(sound, sizes)):
+        events += stream.feed(block)
         if number % 3 == 0:
             stream = recognizer.resume(pickle.loads(pickle.dumps(stream.state())))  # noqa: S301
     events += stream.finish()

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import itertools
 import pickle
 
 import numpy as np
@@ -14,7 +13,7 @@ from asr_gru import ConfigError, EndpointRules, Recognizer
 from asr_gru.decoding import TreeSearch, TreeSearchParameters, own_pronunciations, word_search
 from asr_gru.language import Lexicon
 from tests.test_phrases import path_of
-from tests.test_recognizer import RATE, TOKENS, FakeModel, random_sound, sound_of
+from tests.test_recognizer import RATE, TOKENS, FakeModel, blocks_of, random_sound, sound_of
 
 WORDS = ("abba", "cab", "dad", "bad", "a", "ab", "cad")
 RULES = EndpointRules(trailing_s=0.4, longest_s=6.0, leading_s=2.0)
@@ -61,12 +60,9 @@ def test_chunking_batching_and_pickling_change_nothing(recognizer, seed, sizes, 
     sound = random_sound(seed)
     whole = recognizer.transcribe(sound, RATE, hot_words=hot_words)
     stream = recognizer.stream(RATE, hot_words=hot_words)
-    events, first = [], 0
-    for size in itertools.cycle(sizes):
-        if first >= len(sound):
-            break
-        events += stream.feed(sound[first : first + size])
-        first += size
+    events = []
+    for block in blocks_of(sound, sizes):
+        events += stream.feed(block)
         state = pickle.loads(pickle.dumps(stream.state()))  # noqa: S301
         stream = recognizer.resume(state)
         assert list(stream.hot_words) == list(

@@ -11,7 +11,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from asr_gru import ConfigError, EndpointRules, Match, Recognizer
-from tests.test_recognizer import RATE, TOKENS, FakeModel, sound_of
+from tests.test_recognizer import RATE, TOKENS, FakeModel, blocks_of, sound_of
 
 PHRASES = ["Abba!", "cab", "a bad cab", "dad"]
 SHORT = EndpointRules(trailing_s=0.4, longest_s=6.0, leading_s=2.0)
@@ -83,12 +83,9 @@ def test_chunking_and_batching_do_not_change_results(recognizer, texts, seed, si
     sound = spoken(*texts, seed=seed)
     whole = transcribe(recognizer, sound)
     stream = recognizer.stream(RATE, phrases=PHRASES)
-    events, first = [], 0
-    for size in itertools.cycle(sizes):
-        if first >= len(sound):
-            break
-        events += stream.feed(sound[first : first + size])
-        first += size
+    events = []
+    for block in blocks_of(sound, sizes):
+        events += stream.feed(block)
     events += stream.finish()
     assert {event.kind for event in events} <= {"final"}
     assert tuple(event.to_segment() for event in events) == whole.segments

@@ -78,19 +78,11 @@ def test_documented_paths_exist():
             assert (ROOT / name).exists(), f"{document.name}: {name}"
 
 
-def test_readable_text_is_printed_as_its_page_says(capsys):
-    example, printed = re.search(
-        r"```python\n([^`]*written=True.*?)```\n\nprints\n\n```\n(.*?)```", PYTHON, re.DOTALL
-    ).groups()
-    exec(compile(example, "readable text", "exec"), {})  # noqa: S102
-    assert capsys.readouterr().out == printed
-
-
-def test_the_light_switch_prints_what_its_page_says(capsys):
-    example, printed = re.search(
-        r"```python\n(.*?)```\n\nprints\n\n```\n(.*?)```", GRAMMARS, re.DOTALL
-    ).groups()
-    exec(compile(example, "light switch", "exec"), {})  # noqa: S102
+@pytest.mark.parametrize(("page", "example"), [(PYTHON, "[^`]*written=True.*?"), (GRAMMARS, ".*?")])
+def test_an_example_prints_what_its_page_says(page, example, capsys):
+    pattern = rf"```python\n({example})```\n\nprints\n\n```\n(.*?)```"
+    program, printed = re.search(pattern, page, re.DOTALL).groups()
+    exec(compile(program, "example", "exec"), {})  # noqa: S102
     assert capsys.readouterr().out == printed
 
 

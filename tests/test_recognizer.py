@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import itertools
 import random
 
 import numpy as np
@@ -71,6 +72,16 @@ def random_sound(seed, frames=120):
 
 def finals(events):
     return [event for event in events if event.kind == "final"]
+
+
+def blocks_of(sound, sizes):
+    """Yield blocks of ``sizes`` samples, which are repeated up to the end of the sound."""
+    first = 0
+    for size in itertools.cycle(sizes):
+        if first >= len(sound):
+            return
+        yield sound[first : first + size]
+        first += size
 
 
 def run(recognizer, sound, cuts=(), endpoint=QUICK):

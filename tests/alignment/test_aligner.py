@@ -14,14 +14,15 @@ SAMPLES = {u.path.name: u for u in read_manifest("audio_samples/samples.tsv")}
 
 
 @pytest.fixture(scope="module")
-def recognizer():
-    return asr_gru.Recognizer.load()
-
-
-@pytest.fixture(scope="module")
-def long(recognizer):
+def long(bundled):
     sample = SAMPLES["long.ogg"]
-    return recognizer.align(sample.text, sample.path)
+    return bundled.align(sample.text, sample.path)
+
+
+def equal_starts(one, other):
+    """Return the ratio of words that start at the same time in both alignments."""
+    pairs = list(zip(one.words, other.words, strict=True))
+    return sum(a.start_s == b.start_s for a, b in pairs) / len(pairs)
 
 
 def test_times_of_words_and_phones_increase(long):
@@ -41,8 +42,8 @@ def test_times_of_words_and_phones_increase(long):
     assert all(word.confidence == 0 for word in missing)
 
 
-def test_words_are_aligned_where_they_are_recognised(recognizer, long):
-    words = recognizer.transcribe(SAMPLES["long.ogg"].path).words
+def test_words_are_aligned_where_they_are_recognised(bundled, long):
+    words = bundled.transcribe(SAMPLES["long.ogg"].path).words
     for word in words:
         if word.confidence > 0.9 and len(word.text) > 5:
             near = [w for w in long.words if abs(w.start_s - word.start_s) < 0.2]
@@ -51,34 +52,26 @@ def test_words_are_aligned_where_they_are_recognised(recognizer, long):
             )
 
 
-def test_aligning_in_pieces_gives_nearly_the_same_times(recognizer, long, monkeypatch):
+def test_aligning_in_pieces_gives_nearly_the_same_times(bundled, long, monkeypatch):
     """Compared with an alignment of the whole recording as a single piece."""
     monkeypatch.setattr(aligner_module, "PIECE_S", 1e9)
     sample = SAMPLES["long.ogg"]
-    whole = recognizer.align(sample.text, sample.path)
-    same = sum(
-        one.start_s == other.start_s for one, other in zip(whole.words, long.words, strict=True)
-    )
-    assert same > 0.98 * len(long.words)
+    assert equal_starts(bundled.align(sample.text, sample.path), long) > 0.98
 
 
-def test_a_banded_alignment_gives_nearly_the_same_times(recognizer, long, monkeypatch):
+def test_a_banded_alignment_gives_nearly_the_same_times(bundled, long, monkeypatch):
     monkeypatch.setattr(aligner_module, "PIECE_S", 1e9)
     monkeypatch.setattr(aligner_module, "MAX_CELLS", 0)
     sample = SAMPLES["long.ogg"]
-    banded = recognizer.align(sample.text, sample.path)
-    same = sum(
-        one.start_s == other.start_s for one, other in zip(banded.words, long.words, strict=True)
-    )
-    assert same > 0.95 * len(long.words)
+    assert equal_starts(bundled.align(sample.text, sample.path), long) > 0.95
 
 
-def test_differences_are_reported(recognizer):
+def test_differences_are_reported(bundled):
     sample = SAMPLES["long.ogg"]
     words = sample.text.split()
     foreign = ["the", "quick", "brown", "fox", "jumps", "over", "a", "lazy", "dog"]
     text = " ".join([*words[:100], *foreign, *words[100:200], *words[230:]])
-    found = recognizer.align(text, sample.path)
+    found = bundled.align(text, sample.path)
     missing = [w.text for w in found.words[100:109] if w.confidence == 0]
     assert len(missing) >= 7
     kinds = {
@@ -90,19 +83,19 @@ def test_differences_are_reported(recognizer):
     assert kinds["audio"].end_s - kinds["audio"].start_s > 10.0
 
 
-def test_each_sentence_is_a_segment(recognizer):
-    found = recognizer.align("Why do I? — Know you, Хлеб!", "audio_samples/read.flac")
+def test_each_sentence_is_a_segment(bundled):
+    found = bundled.align("Why do I? — Know you, Хлеб!", "audio_samples/read.flac")
     assert [s.text for s in found.transcript.segments] == ["Why do I? —", "Know you, Хлеб!"]
     assert found.unpronounceable == ("хлеб",)
     assert [w.text for w in found.words if w.confidence == 0] == ["Хлеб!"]
 
 
-def test_pronunciations_can_be_given(recognizer):
+def test_pronunciations_can_be_given(bundled):
     from asr_gru.language import Lexicon
 
-    phones = recognizer.tokenizer.symbols[1:]
+    phones = bundled.tokenizer.symbols[1:]
     lexicon = Lexicon.build([("ydku", ("D", "UW", "AY", "N", "OW", "Y", "UW"))], phones)
-    found = recognizer.align("why ydku", "audio_samples/read.flac", lexicon=lexicon)
+    found = bundled.align("why ydku", "audio_samples/read.flac", lexicon=lexicon)
     assert [phone.text for phone in found.words[1].phones] == [
         "D",
         "UW",
@@ -114,19 +107,19 @@ def test_pronunciations_can_be_given(recognizer):
     ]
 
 
-def test_words_in_silence_are_reported_as_not_spoken(recognizer):
-    found = recognizer.align("hello there", [0.0] * 16_000, 16_000)
+def test_words_in_silence_are_reported_as_not_spoken(bundled):
+    found = bundled.align("hello there", [0.0] * 16_000, 16_000)
     assert [w.confidence for w in found.words] == [0.0, 0.0]
     assert [m.kind for m in found.mismatches] == ["text"]
-    empty = recognizer.align("hello there", [0.0] * 10, 16_000)
+    empty = bundled.align("hello there", [0.0] * 10, 16_000)
     assert len(empty.words) == 2
 
 
-def test_texts_that_cannot_be_aligned_are_refused(recognizer):
+def test_texts_that_cannot_be_aligned_are_refused(bundled):
     with pytest.raises(DataError, match="no words"):
-        recognizer.align("...", "audio_samples/read.flac")
+        bundled.align("...", "audio_samples/read.flac")
     with pytest.raises(DataError, match="pronounced"):
-        recognizer.align("хлеб", "audio_samples/read.flac")
+        bundled.align("хлеб", "audio_samples/read.flac")
 
 
 def test_alignments_are_saved_in_every_format(long, tmp_path):

@@ -193,17 +193,20 @@ def test_a_signal_finishes_and_writes_the_open_segment(tmp_path, name):
     assert path.read_text() == out
 
 
-def test_kill_9_loses_only_the_open_segment(tmp_path):
-    names = ["a.txt", "a.srt", "a.json", "a.jsonl"]
-    outputs = [argument for name in names for argument in ("--output", tmp_path / name)]
+NAMES = ["a.txt", "a.srt", "a.json", "a.jsonl"]
+
+
+def live_process(folder, stderr):
+    """Start a live session of a recording, with short segments, that writes ``NAMES`` and audio."""
+    outputs = [argument for name in NAMES for argument in ("--output", folder / name)]
     arguments = ["live", "--from-file", SAMPLES / "long.ogg", "--endpoint", "0.3", *outputs]
-    arguments += ["--save-audio", tmp_path / "a.wav"]
-    with subprocess.Popen(
-        [sys.executable, "-m", "asr_gru", *map(str, arguments)],
-        stdout=subprocess.PIPE,
-        stderr=subprocess.DEVNULL,
-        text=True,
-    ) as process:
+    arguments += ["--save-audio", folder / "a.wav"]
+    command = [sys.executable, "-m", "asr_gru", *map(str, arguments)]
+    return subprocess.Popen(command, stdout=subprocess.PIPE, stderr=stderr, text=True)
+
+
+def test_kill_9_loses_only_the_open_segment(tmp_path):
+    with live_process(tmp_path, subprocess.DEVNULL) as process:
         line = process.stdout.readline().strip()
         process.kill()
     assert line in (tmp_path / "a.txt").read_text()
@@ -217,25 +220,16 @@ def test_kill_9_loses_only_the_open_segment(tmp_path):
 @pytest.mark.parametrize("is_room_again", [True, False])
 def test_a_full_disk_is_reported_once_and_the_session_continues(tmp_path, is_room_again):
     """A full disk is simulated by a limit on file sizes, set and lifted from outside."""
-    names = ["a.txt", "a.srt", "a.json", "a.jsonl"]
-    outputs = [argument for name in names for argument in ("--output", tmp_path / name)]
-    arguments = ["live", "--from-file", SAMPLES / "long.ogg", "--endpoint", "0.3", *outputs]
-    arguments += ["--save-audio", tmp_path / "a.wav"]
-    with subprocess.Popen(
-        [sys.executable, "-m", "asr_gru", *map(str, arguments)],
-        stdout=subprocess.PIPE,
-        stderr=subprocess.PIPE,
-        text=True,
-    ) as process:
+    with live_process(tmp_path, subprocess.PIPE) as process:
         lines = [process.stdout.readline()]
         _, hard = resource.getrlimit(resource.RLIMIT_FSIZE)
         while not (tmp_path / "a.jsonl").stat().st_size:
             time.sleep(0.02)
         time.sleep(0.2)  # for the next file
-        before = {name: (tmp_path / name).read_text() for name in names}
+        before = {name: (tmp_path / name).read_text() for name in NAMES}
         resource.prlimit(process.pid, resource.RLIMIT_FSIZE, (30, hard))
         lines.append(process.stdout.readline())
-        assert {name: (tmp_path / name).read_text() for name in names} == before
+        assert {name: (tmp_path / name).read_text() for name in NAMES} == before
         if is_room_again:
             resource.prlimit(process.pid, resource.RLIMIT_FSIZE, (hard, hard))
         lines.append(process.stdout.readline())
@@ -245,13 +239,13 @@ def test_a_full_disk_is_reported_once_and_the_session_continues(tmp_path, is_roo
     text = "".join([*lines, out])
     assert process.returncode == 1  # at least audio is missing
     assert "Traceback" not in err
-    for name in [*names, "a.wav"]:
+    for name in [*NAMES, "a.wav"]:
         line = [line for line in err.splitlines() if f"/{name}: " in line]
         assert "File too large" in line[0]
         assert line[-1].endswith("writing again") == is_room_again
         assert len(line) <= 2  # once at the start and once at the end
     if not is_room_again:
-        assert {name: (tmp_path / name).read_text() for name in names} == before
+        assert {name: (tmp_path / name).read_text() for name in NAMES} == before
         return
     assert (tmp_path / "a.txt").read_text() == text
     finals = (tmp_path / "a.jsonl").read_text().splitlines()

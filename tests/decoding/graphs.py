@@ -10,7 +10,7 @@ import numpy as np
 
 from asr_gru.decoding import GraphSearch, GraphSearchParameters, PhoneGraph, build_phone_graph
 from asr_gru.language import PronunciationTable, WordGraph, phrase_graph
-from tests.decoding.words import PRONUNCIATIONS, TOKENS, WORDS
+from tests.decoding.words import PRONUNCIATIONS, TOKENS, WORDS, best_path_scores
 
 PHRASES = (("aa",), ("ab", "b"), ("ab", "bc"), ("a", "a"), ("b",), ("bee", "cab"), ("a",))
 
@@ -75,12 +75,7 @@ def brute_force(
     rows: np.ndarray, graph: WordGraph, parameters: GraphSearchParameters
 ) -> tuple[dict[tuple[str, ...], float], float]:
     """Return the best score of every sentence over all alignments, and that of the loop."""
-    acoustic: dict[tuple[int, ...], float] = {}
-    for path in itertools.product(range(rows.shape[1]), repeat=len(rows)):
-        phones = tuple(token for token, _ in itertools.groupby(path) if token)
-        score = sum(float(row[token]) for row, token in zip(rows, path, strict=True))
-        score -= parameters.blank_bias * path.count(0)
-        acoustic[phones] = max(acoustic.get(phones, -math.inf), score)
+    acoustic = best_path_scores(rows, parameters.blank_bias)
     other = max(score - parameters.rejection * len(phones) for phones, score in acoustic.items())
     found: dict[tuple[str, ...], float] = {}
     for words, weight in sentences(graph, len(rows)):

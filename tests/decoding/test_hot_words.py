@@ -14,6 +14,7 @@ from asr_gru.decoding import HotWords
 from tests.decoding.words import (
     WORDS,
     Bigrams,
+    assert_n_best,
     brute_force,
     decode,
     exact_search,
@@ -75,12 +76,7 @@ def test_equals_exhaustive_search(random_rows, seed, frames, model, phrases):
     decoder = exact_search(model).with_hot_words(hot)
     expected = brute_force(rows, model, decoder.parameters, hot)
     found = decode(decoder, rows, 10_000)
-    assert len(set(texts(found))) == len(found)
-    assert set(texts(found)) == set(expected)
-    scores = [one.log_prob for one in found]
-    assert scores == sorted(scores, reverse=True)
-    for text, score in zip(texts(found), scores, strict=True):
-        assert score == pytest.approx(expected[text], abs=1e-5)
+    assert_n_best(found, expected)
 
 
 @settings(max_examples=60, deadline=None)

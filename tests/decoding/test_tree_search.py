@@ -16,6 +16,7 @@ from tests.decoding.words import (
     PRONUNCIATIONS,
     WORDS,
     Bigrams,
+    assert_n_best,
     brute_force,
     decode,
     exact_search,
@@ -35,12 +36,7 @@ def test_equals_exhaustive_search(random_rows, seed, frames, model, weight, bonu
     decoder = exact_search(model, language_weight=weight, word_bonus=bonus, blank_bias=bias)
     expected = brute_force(rows, model, decoder.parameters)
     found = decode(decoder, rows, 10_000)
-    assert len(set(texts(found))) == len(found)
-    assert set(texts(found)) == set(expected)
-    scores = [one.log_prob for one in found]
-    assert scores == sorted(scores, reverse=True)
-    for text, score in zip(texts(found), scores, strict=True):
-        assert score == pytest.approx(expected[text], abs=1e-5)
+    assert_n_best(found, expected)
 
 
 @settings(max_examples=60, deadline=None)

@@ -7,6 +7,7 @@ import math
 from collections.abc import Iterator, Sequence
 
 import numpy as np
+import pytest
 
 from asr_gru.decoding import HotWords, Hypothesis, TreeSearch, TreeSearchParameters, build_tree
 
@@ -90,6 +91,17 @@ def rare_discount(model: Bigrams) -> float:
     return min(0.0, rare - float(model.unigram_log_probs[model.unk]))
 
 
+def best_path_scores(rows: np.ndarray, blank_bias: float) -> dict[tuple[int, ...], float]:
+    """Return the score of the best path of every phone sequence."""
+    best: dict[tuple[int, ...], float] = {}
+    for path in itertools.product(range(rows.shape[1]), repeat=len(rows)):
+        phones = tuple(token for token, _ in itertools.groupby(path) if token)
+        score = sum(float(row[token]) for row, token in zip(rows, path, strict=True))
+        score -= blank_bias * path.count(0)
+        best[phones] = max(best.get(phones, -math.inf), score)
+    return best
+
+
 def brute_force(
     rows: np.ndarray,
     model: Bigrams | None,
@@ -107,12 +119,7 @@ def brute_force(
         lexicon += tuple(
             (word, way, 0.0) for word, ways in hot.pronunciations.items() for way in ways
         )
-    acoustic: dict[tuple[int, ...], float] = {}
-    for path in itertools.product(range(rows.shape[1]), repeat=len(rows)):
-        phones = tuple(token for token, _ in itertools.groupby(path) if token)
-        score = sum(float(row[token]) for row, token in zip(rows, path, strict=True))
-        score -= parameters.blank_bias * path.count(0)
-        acoustic[phones] = max(acoustic.get(phones, -math.inf), score)
+    acoustic = best_path_scores(rows, parameters.blank_bias)
     found: dict[tuple[str, ...], float] = {}
     for phones, score in acoustic.items():
         for words, pronunciation in sentences(phones, lexicon):
@@ -133,6 +140,15 @@ def brute_force(
             text = tuple(names[word] for word in words)
             found[text] = max(found.get(text, -math.inf), total)
     return found
+
+
+def assert_n_best(found: Sequence[Hypothesis], expected: dict[tuple[str, ...], float]) -> None:
+    """Check that hypotheses are all expected sentences with their scores, the best first."""
+    assert len(set(texts(found))) == len(found)
+    assert set(texts(found)) == set(expected)
+    scores = [hypothesis.log_prob for hypothesis in found]
+    assert scores == sorted(scores, reverse=True)
+    assert scores == pytest.approx([expected[text] for text in texts(found)], abs=1e-5)
 
 
 def decode(decoder: TreeSearch, rows: np.ndarray, n: int = 1) -> list[Hypothesis]:

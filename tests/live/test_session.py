@@ -18,18 +18,12 @@ from asr_gru.files import write_bytes
 from asr_gru.live import AudioBlock, AudioDropped, LiveSession, SourceLost, SourceRestored, Status
 from asr_gru.live.wav import WavFile
 from asr_gru.live.writers import AudioWriter, SessionWriter
-from asr_gru.recognizer import Recognizer
 from asr_gru.results import Event, Word
 from asr_gru.streaming.endpoint import EndpointRules
 from asr_gru.text import inverse_normalise
 
 SAMPLES = Path(__file__).parents[2] / "audio_samples"
 RATE = 16_000
-
-
-@pytest.fixture(scope="module")
-def recognizer():
-    return Recognizer.load()
 
 
 @pytest.fixture(scope="module")
@@ -105,19 +99,19 @@ def words(segments, shift_s=0.0):
     ]
 
 
-def test_a_session_has_the_text_of_transcribe(recognizer, speech):
+def test_a_session_has_the_text_of_transcribe(bundled, speech):
     clock = Clock()
     source = ScriptedSource(clock, speech)
-    records = list(LiveSession(recognizer, source, clock=clock))
-    assert words(finals(records)) == words(recognizer.transcribe(speech, RATE).segments)
+    records = list(LiveSession(bundled, source, clock=clock))
+    assert words(finals(records)) == words(bundled.transcribe(speech, RATE).segments)
     assert any(isinstance(r, Event) and r.kind == "partial" for r in records)
     assert source.closed
 
 
-def test_finals_are_written_on_request(recognizer, speech):
+def test_finals_are_written_on_request(bundled, speech):
     clock = Clock()
     session = LiveSession(
-        recognizer, ScriptedSource(clock, 3 * RATE, speech), written=True, clock=clock
+        bundled, ScriptedSource(clock, 3 * RATE, speech), written=True, clock=clock
     )
     (final,) = finals(list(session))
     assert final.written == inverse_normalise(final.text) != final.text
@@ -126,11 +120,11 @@ def test_finals_are_written_on_request(recognizer, speech):
     assert first.start_s > 3.0
 
 
-def test_alternatives_have_session_times(recognizer, speech):
+def test_alternatives_have_session_times(bundled, speech):
     clock = Clock()
     again = ScriptedSource(clock, 0.25, speech)
     source = ScriptedSource(clock, speech[: 2 * RATE], DeviceError("gone"), then=again)
-    session = LiveSession(recognizer, source, alternatives=3, retry_s=0.0, clock=clock)
+    session = LiveSession(bundled, source, alternatives=3, retry_s=0.0, clock=clock)
     found = finals(list(session))
     assert found[-1].start_s > 2.0
     for final in found:
@@ -140,14 +134,14 @@ def test_alternatives_have_session_times(recognizer, speech):
         )
 
 
-def test_the_clock_continues_while_the_microphone_is_lost(recognizer, speech):
+def test_the_clock_continues_while_the_microphone_is_lost(bundled, speech):
     """Words after a gap of 7.25 s have exact times, ids continue, and a cut word is finished."""
     clock = Clock()
     again = ScriptedSource(clock, 0.25, speech)
     first = ScriptedSource(clock, speech[: 2 * RATE], DeviceError("gone"), then=again)
     first.refusals = 6
     clock_at_loss = []
-    session = LiveSession(recognizer, first, clock=clock, retry_s=0.0)
+    session = LiveSession(bundled, first, clock=clock, retry_s=0.0)
     records = []
     for record in session:
         if isinstance(record, SourceLost):
@@ -159,27 +153,27 @@ def test_the_clock_continues_while_the_microphone_is_lost(recognizer, speech):
     assert clock_at_loss == [2.0]
     lost = next(i for i, r in enumerate(records) if isinstance(r, SourceLost))
     before, after = finals(records[:lost]), finals(records[lost:])
-    assert words(before) == words(recognizer.transcribe(speech[: 2 * RATE], RATE).segments)
-    expected = recognizer.transcribe(speech, RATE).segments
+    assert words(before) == words(bundled.transcribe(speech[: 2 * RATE], RATE).segments)
+    expected = bundled.transcribe(speech, RATE).segments
     assert words(after) == words(expected, 2.0 + 7.25)
     assert [r.segment for r in before + after] == list(range(len(before + after)))
     assert session.now_s == pytest.approx(2.0 + 7.25 + len(speech) / RATE)
 
 
-def test_dropped_audio_becomes_silence_and_keeps_times_right(recognizer, speech):
+def test_dropped_audio_becomes_silence_and_keeps_times_right(bundled, speech):
     clock = Clock()
     gap = 5 * RATE + 123
-    records = list(LiveSession(recognizer, ScriptedSource(clock, speech, gap, speech), clock=clock))
+    records = list(LiveSession(bundled, ScriptedSource(clock, speech, gap, speech), clock=clock))
     (dropped,) = [r for r in records if isinstance(r, AudioDropped)]
     assert dropped == AudioDropped(gap / RATE, len(speech) / RATE)
     whole = np.concatenate([speech, np.zeros(gap, np.float32), speech])
-    assert words(finals(records)) == words(recognizer.transcribe(whole, RATE).segments)
+    assert words(finals(records)) == words(bundled.transcribe(whole, RATE).segments)
 
 
-def test_stop_finishes_the_open_segment(recognizer, speech):
+def test_stop_finishes_the_open_segment(bundled, speech):
     clock = Clock()
     source = ScriptedSource(clock, speech, DeviceError("must not be waited for"))
-    session = LiveSession(recognizer, source, EndpointRules.off(), clock=clock)
+    session = LiveSession(bundled, source, EndpointRules.off(), clock=clock)
     records = []
     for record in session:
         records.append(record)
@@ -190,33 +184,33 @@ def test_stop_finishes_the_open_segment(recognizer, speech):
     assert isinstance(records[-1], Event)
 
 
-def test_stop_ends_a_session_whose_microphone_is_lost(recognizer, speech):
+def test_stop_ends_a_session_whose_microphone_is_lost(bundled, speech):
     clock = Clock()
     source = ScriptedSource(clock, speech[:RATE], DeviceError("gone"))
     source.refusals = 10**9
-    session = LiveSession(recognizer, source, clock=clock, retry_s=3600.0)
+    session = LiveSession(bundled, source, clock=clock, retry_s=3600.0)
     for record in session:
         if isinstance(record, SourceLost):
             session.stop()
     assert isinstance(record, SourceLost)
 
 
-def test_an_unreadable_source_yields_its_words_before_the_error(recognizer, speech):
+def test_an_unreadable_source_yields_its_words_before_the_error(bundled, speech):
     clock, records = Clock(), []
     source = ScriptedSource(clock, speech, AudioError("scratched"))
     with pytest.raises(AudioError, match="scratched"):
-        records.extend(LiveSession(recognizer, source, clock=clock))
+        records.extend(LiveSession(bundled, source, clock=clock))
     # list.extend keeps what came before the error
-    assert words(finals(records)) == words(recognizer.transcribe(speech, RATE).segments)
+    assert words(finals(records)) == words(bundled.transcribe(speech, RATE).segments)
 
 
-def test_endpoint_rules_can_be_changed_while_the_session_runs(recognizer, speech):
+def test_endpoint_rules_can_be_changed_while_the_session_runs(bundled, speech):
     clock = Clock()
     silence = np.zeros(RATE, np.float32)
     counts = {}
     for change in (False, True):
         source = ScriptedSource(clock, *[speech, silence] * 3)
-        session = LiveSession(recognizer, source, EndpointRules.off(), clock=clock)
+        session = LiveSession(bundled, source, EndpointRules.off(), clock=clock)
         found = []
         for record in session:
             if change and not found:
@@ -228,11 +222,11 @@ def test_endpoint_rules_can_be_changed_while_the_session_runs(recognizer, speech
     assert counts[True] >= 3
 
 
-def test_status_has_level_and_lag_at_most_ten_times_per_second(recognizer):
+def test_status_has_level_and_lag_at_most_ten_times_per_second(bundled):
     clock = Clock()
     loud = np.full(2 * RATE, 0.1, np.float32)
     source = ScriptedSource(clock, loud, np.zeros(RATE, np.float32))
-    seen = [r for r in LiveSession(recognizer, source, clock=clock) if isinstance(r, Status)]
+    seen = [r for r in LiveSession(bundled, source, clock=clock) if isinstance(r, Status)]
     assert len(seen) <= 30
     assert seen[0].level_db == pytest.approx(-20, abs=0.01)
     assert seen[-1].level_db == -120
@@ -384,14 +378,14 @@ def test_a_json_file_that_a_full_disk_refused_is_written_at_the_end(tmp_path, mo
     assert [segment["text"] for segment in segments] == [SAID[0].text, SAID[1].text]
 
 
-def test_saved_audio_has_session_times(tmp_path, recognizer, speech):
+def test_saved_audio_has_session_times(tmp_path, bundled, speech):
     clock = Clock()
     again = ScriptedSource(clock, speech)
     again.sample_rate = RATE
     first = ScriptedSource(clock, speech, 2.0, DeviceError("gone"), then=again)
     path = tmp_path / "a.wav"
     writer = AudioWriter(path)
-    for record in LiveSession(recognizer, first, clock=clock, audio=True):
+    for record in LiveSession(bundled, first, clock=clock, audio=True):
         if isinstance(record, AudioBlock):
             writer.write(record)
     readable = soundfile.info(path)  # before the file is closed, as after kill -9

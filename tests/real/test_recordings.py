@@ -8,7 +8,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from asr_gru import EndpointRules, Recognizer
+from asr_gru import EndpointRules
 from asr_gru.audio import read_recording
 from asr_gru.data.manifest import read_manifest
 
@@ -19,14 +19,9 @@ BLOCK = 592
 
 
 @pytest.fixture(scope="module")
-def recognizer():
-    return Recognizer.load()
-
-
-@pytest.fixture(scope="module")
-def recordings(request, recognizer):
+def recordings(request, bundled):
     """Return the samples of each recording, by its path."""
-    rate = recognizer.info.sample_rate
+    rate = bundled.info.sample_rate
     manifests = request.config.getoption("--manifest") or [SAMPLES]
     paths = [utterance.path for path in manifests for utterance in read_manifest(path)]
     return {path: read_recording(path, rate)[: LONGEST_S * rate] for path in paths}
@@ -34,26 +29,26 @@ def recordings(request, recognizer):
 
 @pytest.mark.parametrize("endpoint", ["normal", "off"])
 def test_streams_and_transcripts_have_the_same_words_times_and_confidences(
-    recognizer, recordings, endpoint
+    bundled, recordings, endpoint
 ):
-    rate, rules = recognizer.info.sample_rate, EndpointRules.named(endpoint)
+    rate, rules = bundled.info.sample_rate, EndpointRules.named(endpoint)
     differing = []
     for path, samples in recordings.items():
-        stream = recognizer.stream(rate, rules)
+        stream = bundled.stream(rate, rules)
         events = []
         for first in range(0, len(samples), BLOCK):
             events += stream.feed(samples[first : first + BLOCK])
         events += stream.finish()
         streamed = [event.words for event in events if event.kind == "final"]
-        whole = recognizer.transcribe(samples, rate, endpoint=rules)
+        whole = bundled.transcribe(samples, rate, endpoint=rules)
         if streamed != [segment.words for segment in whole.segments]:
             differing.append(path)
     assert not differing
     assert recordings
 
 
-def test_log_probabilities_are_bit_identical_in_chunks_and_batches(recognizer, recordings):
-    acoustic = recognizer.acoustic
+def test_log_probabilities_are_bit_identical_in_chunks_and_batches(bundled, recordings):
+    acoustic = bundled.acoustic
     info, random = acoustic.info, np.random.default_rng(0)
     rows = list(recordings.values())[:64]
     frames = min(map(len, rows)) // info.frame_samples

@@ -12,18 +12,12 @@ import soundfile
 import soxr
 
 from asr_gru.cli.serve import command
-from asr_gru.recognizer import Recognizer
 from asr_gru.server.limits import CLOSE_CODES
 
 ROOT = Path(__file__).parents[2]
 TEXT = (ROOT / "docs" / "server.md").read_text(encoding="utf-8")
 HERE = "127.0.0.1:8000"
 PYTHON = re.findall(r"```python\n(.*?)```", TEXT, re.DOTALL)
-
-
-@pytest.fixture(scope="module")
-def bundled():
-    return Recognizer.load()
 
 
 @pytest.fixture(scope="module")

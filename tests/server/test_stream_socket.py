@@ -26,6 +26,16 @@ def phrase_server(serving, word_model):
         yield running
 
 
+def answer_to_start(server, **start):
+    """Return the first message from the server."""
+
+    async def answer():
+        async with server.socket() as socket:
+            return await start_session(socket, **start)
+
+    return asyncio.run(answer())
+
+
 @pytest.mark.parametrize("block", [37, 1600, 40_000])
 def test_finals_equal_those_of_a_recording(server, recognizer, block):
     """At any message size."""
@@ -104,11 +114,7 @@ def test_clients_choose_their_decoder(serving, word_model):
 
 
 def test_an_unavailable_decoder_is_refused(server):
-    async def answer():
-        async with server.socket() as socket:
-            return await start_session(socket, decoder="words")
-
-    refusal = asyncio.run(answer())
+    refusal = answer_to_start(server, decoder="words")
     assert refusal["type"] == "error"
     assert "--lexicon" in refusal["message"]
 
@@ -286,11 +292,7 @@ def test_finals_contain_the_parse_of_a_grammar(serving, word_model):
     ],
 )
 def test_invalid_phrases_are_refused(phrase_server, start, message):
-    async def answer():
-        async with phrase_server.socket() as socket:
-            return await start_session(socket, **start)
-
-    refused = asyncio.run(answer())
+    refused = answer_to_start(phrase_server, **start)
     assert refused["code"] == "bad_message"
     assert message in refused["message"]
 
@@ -343,11 +345,7 @@ def test_hot_words_can_change_during_a_session(phrase_server):
     ],
 )
 def test_invalid_hot_words_are_refused(phrase_server, start, message):
-    async def answer():
-        async with phrase_server.socket() as socket:
-            return await start_session(socket, **start)
-
-    refused = asyncio.run(answer())
+    refused = answer_to_start(phrase_server, **start)
     assert refused["code"] == "bad_message"
     assert message in refused["message"]
 
@@ -368,9 +366,5 @@ def test_words_of_low_confidence_are_left_out_or_marked(server, recognizer):
 
 
 def test_a_minimum_confidence_out_of_range_is_refused(server):
-    async def answer():
-        async with server.socket() as socket:
-            return await start_session(socket, minimum_confidence=1.5)
-
-    refusal = asyncio.run(answer())
+    refusal = answer_to_start(server, minimum_confidence=1.5)
     assert (refusal["type"], refusal["code"]) == ("error", "bad_message")

@@ -139,7 +139,6 @@ def test_invalid_minimum_confidences_are_refused(least):
         recognizer.transcribe(np.zeros(100), RATE, mark_uncertain=True)
 
 
-def test_phrases_with_a_minimum_confidence_are_refused():
-    recognizer = Recognizer.load()
+def test_phrases_with_a_minimum_confidence_are_refused(bundled):
     with pytest.raises(ConfigError, match="rejection"):
-        recognizer.stream(RATE, phrases=["turn on the light"], minimum_confidence=0.5)
+        bundled.stream(RATE, phrases=["turn on the light"], minimum_confidence=0.5)

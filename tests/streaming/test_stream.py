@@ -20,17 +20,12 @@ SAMPLES = Path(__file__).parents[2] / "audio_samples"
 
 
 @pytest.fixture(scope="module")
-def recognizer():
-    return Recognizer.load()
-
-
-@pytest.fixture(scope="module")
 def speech():
     return read_recording(SAMPLES / "read.flac", RATE)
 
 
-def test_text_joins_the_events_so_far(recognizer, speech):
-    stream = recognizer.stream(RATE, "short")
+def test_text_joins_the_events_so_far(bundled, speech):
+    stream = bundled.stream(RATE, "short")
     assert stream.text == ""
     finals, shown = [], ""
     for start in range(0, len(speech), 4000):
@@ -47,8 +42,8 @@ def test_text_joins_the_events_so_far(recognizer, speech):
     assert stream.text == " ".join(finals) != ""
 
 
-def test_reset_restarts_a_stream(recognizer, speech):
-    stream = recognizer.stream(RATE)
+def test_reset_restarts_a_stream(bundled, speech):
+    stream = bundled.stream(RATE)
     stream.endpoint = 1.5
     stream.feed(speech)
     stream.finish()
@@ -65,25 +60,25 @@ def test_reset_restarts_a_stream(recognizer, speech):
 @pytest.mark.parametrize("duplicate", [lambda s: s.copy(), copy.copy, copy.deepcopy])
 @pytest.mark.parametrize("beam", [1, 4])
 def test_a_copy_is_independent(speech, beam, duplicate):
-    recognizer = Recognizer.load(beam=beam)
+    bundled = Recognizer.load(beam=beam)
     half = len(speech) // 2 + 123
-    stream = recognizer.stream(RATE)
+    stream = bundled.stream(RATE)
     events = stream.feed(speech[:half])
     twin = duplicate(stream)
     silent = duplicate(stream)
     silent.feed(np.zeros(RATE, np.float32))
     rest = stream.feed(speech[half:]) + stream.finish()
     assert twin.feed(speech[half:]) + twin.finish() == rest
-    whole = recognizer.stream(RATE)
+    whole = bundled.stream(RATE)
     assert whole.feed(speech[:half]) + whole.feed(speech[half:]) + whole.finish() == events + rest
     assert twin.text == stream.text != silent.text
 
 
 @pytest.mark.parametrize("rate", [8_000, 44_100, 48_000])
-def test_a_copy_of_a_resampling_stream_has_the_same_text(recognizer, speech, rate):
+def test_a_copy_of_a_resampling_stream_has_the_same_text(bundled, speech, rate):
     resampler = Resampler(RATE, rate)
     sound = np.concatenate([resampler.feed(speech), resampler.finish()])
-    stream = recognizer.stream(rate)
+    stream = bundled.stream(rate)
     stream.feed(sound[: rate * 3 + 7])
     twin = stream.copy()
     for each in (stream, twin):
@@ -97,9 +92,9 @@ KEPT = [lambda state: state, copy.deepcopy, lambda state: pickle.loads(pickle.du
 
 @pytest.mark.parametrize("keep", KEPT)
 @pytest.mark.parametrize("decoder", ["greedy", "beam", "words"])
-def test_a_resumed_state_has_the_same_result(recognizer, speech, decoder, keep):
+def test_a_resumed_state_has_the_same_result(bundled, speech, decoder, keep):
     half = len(speech) // 2 + 123
-    stream = recognizer.stream(RATE, "short", decoder=decoder)
+    stream = bundled.stream(RATE, "short", decoder=decoder)
     stream.feed(speech[:half])
     state = keep(stream.state())
     shown = stream.text
@@ -115,11 +110,11 @@ def test_a_resumed_state_has_the_same_result(recognizer, speech, decoder, keep):
         assert (resumed.text, resumed.audio_s) == ("", 0.0)
 
 
-def test_a_state_can_be_resumed_in_another_process(recognizer, speech, tmp_path):
+def test_a_state_can_be_resumed_in_another_process(bundled, speech, tmp_path):
     """Also at another rate, where the resampler's filter is refilled."""
     resampler = Resampler(RATE, 48_000)
     sound = np.concatenate([resampler.feed(speech), resampler.finish()])
-    stream = recognizer.stream(48_000, partials=False)
+    stream = bundled.stream(48_000, partials=False)
     stream.feed(sound[:150_001])
     (tmp_path / "state").write_bytes(pickle.dumps(stream.state()))
     np.save(tmp_path / "sound.npy", sound[150_001:])
@@ -138,26 +133,26 @@ def test_a_state_can_be_resumed_in_another_process(recognizer, speech, tmp_path)
     assert done.stdout.strip() == stream.text != ""
 
 
-def test_a_state_of_another_model_or_decoder_is_refused(recognizer, model):
-    state = recognizer.stream(RATE, decoder="greedy").state()
+def test_a_state_of_another_model_or_decoder_is_refused(bundled, model):
+    state = bundled.stream(RATE, decoder="greedy").state()
     with pytest.raises(ModelError, match="decoder="):
-        recognizer.resume(state)
+        bundled.resume(state)
     with pytest.raises(ModelError, match="another model"):
         Recognizer.load(model).resume(state)
 
 
-def test_pickling_a_stream_is_refused_with_the_remedy(recognizer):
+def test_pickling_a_stream_is_refused_with_the_remedy(bundled):
     with pytest.raises(pickle.PicklingError, match=r"Stream\.state\(\)"):
-        pickle.dumps(recognizer.stream(RATE))
+        pickle.dumps(bundled.stream(RATE))
 
 
-def test_bytes_are_read_as_16_bit_samples(recognizer, speech):
+def test_bytes_are_read_as_16_bit_samples(bundled, speech):
     pcm = (np.clip(speech, -1, 1) * 32767).astype("<i2")
-    first, second = recognizer.stream(RATE), recognizer.stream(RATE)
+    first, second = bundled.stream(RATE), bundled.stream(RATE)
     assert first.feed(pcm) == second.feed(pcm.tobytes())
     assert first.finish() == second.finish()
     with pytest.raises(AudioError, match="odd number of bytes"):
-        recognizer.stream(RATE).feed(b"\0\0\0")
+        bundled.stream(RATE).feed(b"\0\0\0")
 
 
 @pytest.mark.parametrize(
@@ -169,56 +164,56 @@ def test_bytes_are_read_as_16_bit_samples(recognizer, speech):
         (EndpointRules.long(), EndpointRules.long()),
     ],
 )
-def test_endpoints_can_be_given_as_on_the_command_line(recognizer, endpoint, rules):
-    assert recognizer.stream(RATE, endpoint).endpoint == rules
-    stream = recognizer.stream(RATE)
+def test_endpoints_can_be_given_as_on_the_command_line(bundled, endpoint, rules):
+    assert bundled.stream(RATE, endpoint).endpoint == rules
+    stream = bundled.stream(RATE)
     stream.endpoint = endpoint
     assert stream.endpoint == rules
 
 
 @pytest.mark.parametrize("endpoint", ["shrot", 0, 61, float("nan"), "", [1], True])
-def test_invalid_endpoints_are_refused(recognizer, endpoint):
+def test_invalid_endpoints_are_refused(bundled, endpoint):
     with pytest.raises(ConfigError, match="endpoint"):
-        recognizer.stream(RATE, endpoint)
+        bundled.stream(RATE, endpoint)
 
 
-def test_recordings_can_be_file_objects_or_bytes(recognizer):
+def test_recordings_can_be_file_objects_or_bytes(bundled):
     path = SAMPLES / "read.flac"
-    expected = recognizer.transcribe(path)
-    assert recognizer.transcribe(path.read_bytes()) == expected
+    expected = bundled.transcribe(path)
+    assert bundled.transcribe(path.read_bytes()) == expected
     with path.open("rb") as file:
-        assert recognizer.transcribe(file) == expected
+        assert bundled.transcribe(file) == expected
         assert not file.closed
         with pytest.raises(AudioError, match=r"rewind it with seek\(0\)"):
-            recognizer.transcribe(file)
+            bundled.transcribe(file)
     with path.open(encoding="latin-1") as file, pytest.raises(AudioError, match="mode 'rb'"):
-        recognizer.transcribe(file)
+        bundled.transcribe(file)
     with pytest.raises(AudioError, match=r"^the recording: ") as caught:
-        recognizer.transcribe(b"no audio at all" * 10)
+        bundled.transcribe(b"no audio at all" * 10)
     assert "asr-gru-" not in str(caught.value)
 
 
-def test_arrays_with_channels_first_are_refused_with_the_remedy(recognizer, speech):
+def test_arrays_with_channels_first_are_refused_with_the_remedy(bundled, speech):
     with pytest.raises(AudioError, match=r"transpose it to \(n, channels\)"):
-        recognizer.transcribe(np.stack([speech, speech]), RATE)
-    stereo = recognizer.transcribe(np.stack([speech, speech], axis=1), RATE)
-    assert stereo == recognizer.transcribe(speech, RATE)
+        bundled.transcribe(np.stack([speech, speech]), RATE)
+    stereo = bundled.transcribe(np.stack([speech, speech], axis=1), RATE)
+    assert stereo == bundled.transcribe(speech, RATE)
 
 
-def test_segments_are_yielded_one_by_one(recognizer):
+def test_segments_are_yielded_one_by_one(bundled):
     path = SAMPLES / "long.ogg"
     progress_s = []
-    expected = recognizer.transcribe(path, endpoint="short", on_progress=progress_s.append)
-    segments = recognizer.segments(path, endpoint="short")
+    expected = bundled.transcribe(path, endpoint="short", on_progress=progress_s.append)
+    segments = bundled.segments(path, endpoint="short")
     assert next(segments) == expected.segments[0]
     assert [expected.segments[0], *segments] == list(expected.segments)
     assert len(expected.segments) > 2
     with pytest.raises(AudioError):
-        next(recognizer.segments(SAMPLES / "no.wav"))
+        next(bundled.segments(SAMPLES / "no.wav"))
 
 
-def test_segments_are_recognised_lazily(recognizer, monkeypatch):
-    steps, acoustic = [], type(recognizer.acoustic)
+def test_segments_are_recognised_lazily(bundled, monkeypatch):
+    steps, acoustic = [], type(bundled.acoustic)
     step = acoustic.step
 
     def counted(self, samples, state):
@@ -226,7 +221,7 @@ def test_segments_are_recognised_lazily(recognizer, monkeypatch):
         return step(self, samples, state)
 
     monkeypatch.setattr(acoustic, "step", counted)
-    segments = recognizer.segments(SAMPLES / "long.ogg", endpoint="short")
+    segments = bundled.segments(SAMPLES / "long.ogg", endpoint="short")
     assert steps == []
     next(segments)
     assert sum(steps) < 60 * RATE
@@ -234,16 +229,16 @@ def test_segments_are_recognised_lazily(recognizer, monkeypatch):
     assert sum(steps) > 190 * RATE
 
 
-def test_info_describes_the_model(recognizer):
-    info = recognizer.info
+def test_info_describes_the_model(bundled):
+    info = bundled.info
     assert (info.name, info.language, info.sample_rate) == ("en-small", "en", RATE)
     assert info.step_s == pytest.approx(0.16)
-    assert info.vocab_size == len(recognizer.tokenizer)
+    assert info.vocab_size == len(bundled.tokenizer)
 
 
 @pytest.mark.parametrize("suffix", ["txt", "srt", "vtt", "json", "tsv", "ctm", "TextGrid"])
-def test_a_transcript_can_be_saved(recognizer, speech, tmp_path, suffix):
-    transcript = recognizer.transcribe(speech, RATE)
+def test_a_transcript_can_be_saved(bundled, speech, tmp_path, suffix):
+    transcript = bundled.transcribe(speech, RATE)
     path = tmp_path / f"talk.{suffix}"
     transcript.save(path)
     assert path.read_text(encoding="utf-8") == writer(suffix)(transcript, "talk")
@@ -253,8 +248,8 @@ def test_a_transcript_can_be_saved(recognizer, speech, tmp_path, suffix):
         transcript.save(tmp_path / "no" / f"talk.{suffix}")
 
 
-def test_results_convert_to_dictionaries(recognizer, speech):
-    stream = recognizer.stream(RATE)
+def test_results_convert_to_dictionaries(bundled, speech):
+    stream = bundled.stream(RATE)
     events = stream.feed(speech) + stream.finish()
     final = next(event for event in events if event.kind == "final")
     assert asr_gru.Event.final(final.to_segment()) == final

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from asr_gru import ConfigError, Event, Recognizer, Segment, Transcript, Word
+from asr_gru import ConfigError, Event, Segment, Transcript, Word
 from asr_gru.audio import read_recording
 from asr_gru.formats import writer
 from asr_gru.streaming.written_form import with_written
@@ -17,11 +17,6 @@ from asr_gru.text import inverse_normalise
 
 RATE = 16_000
 SAMPLES = Path(__file__).parents[2] / "audio_samples"
-
-
-@pytest.fixture(scope="module")
-def recognizer():
-    return Recognizer.load()
 
 
 @pytest.fixture(scope="module")
@@ -87,18 +82,18 @@ def test_word_formats_keep_the_spoken_form(form):
     assert writer(form)(written, "a") == writer(form)(Transcript((segment,), 3.0), "a")
 
 
-def test_recordings_and_streams_have_the_same_written_form(recognizer, speech):
-    transcript = recognizer.transcribe(speech, RATE, written=True)
-    plain = recognizer.transcribe(speech, RATE)
+def test_recordings_and_streams_have_the_same_written_form(bundled, speech):
+    transcript = bundled.transcribe(speech, RATE, written=True)
+    plain = bundled.transcribe(speech, RATE)
     assert plain.written is None
     assert transcript.text == plain.text
     assert [s.written for s in transcript.segments] == [
         inverse_normalise(s.text) for s in plain.segments
     ]
-    assert list(recognizer.segments(speech, RATE, written=True)) == list(transcript.segments)
-    ((_, batched),) = recognizer.transcribe_batch([speech], RATE, written=True)
+    assert list(bundled.segments(speech, RATE, written=True)) == list(transcript.segments)
+    ((_, batched),) = bundled.transcribe_batch([speech], RATE, written=True)
     assert batched == transcript
-    stream = recognizer.stream(RATE, written=True)
+    stream = bundled.stream(RATE, written=True)
     events = stream.feed(speech) + stream.finish()
     assert tuple(event.to_segment() for event in finals(events)) == transcript.segments
     partials = [event for event in events if event.kind == "partial"]
@@ -107,18 +102,18 @@ def test_recordings_and_streams_have_the_same_written_form(recognizer, speech):
     assert stream.text == transcript.text
 
 
-def test_resumed_and_reset_streams_keep_the_written_form(recognizer, speech):
+def test_resumed_and_reset_streams_keep_the_written_form(bundled, speech):
     half = len(speech) // 2
-    stream = recognizer.stream(RATE, written=True)
+    stream = bundled.stream(RATE, written=True)
     stream.feed(speech[:half])
-    resumed = recognizer.resume(pickle.loads(pickle.dumps(stream.state())))  # noqa: S301
+    resumed = bundled.resume(pickle.loads(pickle.dumps(stream.state())))  # noqa: S301
     assert all(event.written for event in finals(resumed.feed(speech[half:]) + resumed.finish()))
     resumed.reset()
     assert all(event.written for event in finals(resumed.feed(speech) + resumed.finish()))
 
 
-def test_only_english_has_a_written_form(recognizer, monkeypatch):
-    monkeypatch.setattr(recognizer, "_language", "de")
+def test_only_english_has_a_written_form(bundled, monkeypatch):
+    monkeypatch.setattr(bundled, "_language", "de")
     with pytest.raises(ConfigError, match="available in English only, not in 'de'"):
-        recognizer.stream(RATE, written=True)
-    recognizer.stream(RATE)
+        bundled.stream(RATE, written=True)
+    bundled.stream(RATE)
