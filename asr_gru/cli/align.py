@@ -1,4 +1,4 @@
-"""``asr-gru align``: when each word of a text is spoken in a recording of it."""
+"""``asr-gru align``: align a text with a recording, word by word."""
 
 from __future__ import annotations
 
@@ -38,7 +38,7 @@ class _Job(NamedTuple):
     text: str
     audio: Path
     segment: Utterance | None = None
-    """Of a manifest, where the recording is not aligned as a whole."""
+    """The segment of a manifest; None aligns the whole recording."""
 
     @property
     def output(self) -> Path:

@@ -1,4 +1,4 @@
-"""``asr-gru align-corpus``: which phones are spoken in a training corpus, and when."""
+"""``asr-gru align-corpus``: align a training corpus, phone by phone."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ __all__ = ["command"]
 @click.option(
     "--output", type=click.Path(path_type=Path), required=True, help="File of phones to write."
 )
-@normaliser_option("How the manifests' texts are brought to the lexicon's words.")
+@normaliser_option("Normalisation of the manifests' texts.")
 @cache_option
 def command(
     model: Path,

@@ -1,4 +1,4 @@
-"""``asr-gru convert-manifest``: from one format of manifests to another."""
+"""``asr-gru convert-manifest``: convert manifests between formats."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""``asr-gru data``: what is in lists of recordings, and what is wrong with them."""
+"""``asr-gru data``: statistics of manifests, and suspicious utterances."""
 
 from __future__ import annotations
 
@@ -40,9 +40,9 @@ FILE = click.Path(path_type=Path)
 @click.argument("manifests", nargs=-1, required=True, type=FILE)
 @click.option(
     "--model",
-    help="Bundled model, or a folder; list what it does not know, and doubt texts by alignment.",
+    help="Bundled model, or a folder: also list words unknown to it, and check texts by alignment.",
 )
-@normaliser_option("How texts are brought to words.")
+@normaliser_option("Normalisation of the texts.")
 @click.option(
     "--list",
     "listed",
@@ -99,7 +99,7 @@ def command(
     for name, path in zip(name_manifests(manifests), manifests, strict=True):
         lists[name] = read_manifest(path)
         if not lists[name]:
-            raise DataError(f"{path}: is empty; there is nothing to look at")
+            raise DataError(f"{path}: is empty; there is nothing to report")
         check_files(lists[name])
     doubt, vocabulary = None, None
     if model is not None:
@@ -136,11 +136,11 @@ def command(
 def _check_options(
     picture: Path | None, output: Path | None, show: Path | None, given: Sequence[object]
 ) -> None:
-    """Refuse what would fail after everything has been read."""
+    """Check options that would otherwise fail only after everything has been read."""
     if show is None and any(one is not None for one in given):
         raise ConfigError("--augment, --root and --play need --show")
     if picture is not None and picture.suffix not in PLOT_SUFFIXES:
-        raise ConfigError(f"{picture}: draw a {', '.join(PLOT_SUFFIXES)}")
+        raise ConfigError(f"{picture}: unknown suffix; use one of {', '.join(PLOT_SUFFIXES)}")
     for path in (picture, output):
         if path is not None and not path.parent.is_dir():
             raise ConfigError(f"{path.parent}: no such folder; make it first")

@@ -1,4 +1,4 @@
-"""What ``asr-gru data`` prints: a report to read, or a JSON document."""
+"""Output of ``asr-gru data``: a report, or a JSON document."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ MOST_WORDS = 20
 
 
 def print_inspection(name: str, found: Inspection, unknown: Unknown | None, *, most: int) -> None:
-    """Print what is in a list, with up to ``most`` suspicious utterances of each kind."""
+    """Print statistics of a manifest, and up to ``most`` suspicious utterances of each kind."""
     words, characters = found.words, found.characters
     click.echo(
         f"{name}: {len(found.items)} utterances, {found.hours:.2f} hours, {_speakers(found)}"
@@ -69,7 +69,7 @@ def _counted(counts: Counter[str], most: int) -> str:
 
 
 def overlap_line(one: Overlap) -> str:
-    """Return a line about recordings or speakers that two lists share."""
+    """Return a line about recordings or speakers that are in two manifests."""
     first, second = one.lists
     example = ", ".join(one.shared[:3])
     return f"{first} and {second} share {len(one.shared)} {one.kind} (such as {example})"
@@ -80,7 +80,7 @@ def inspection_document(
     unknown: Mapping[str, Unknown],
     shared: Sequence[Overlap],
 ) -> dict[str, Any]:
-    """Return what ``--format json`` prints: all lists, and what they share."""
+    """Return the output of ``--format json``: all manifests, and what they share."""
     documents = {}
     for name, found in lists.items():
         documents[name] = {
@@ -114,5 +114,5 @@ def inspection_document(
 
 
 def _finite(figure: float) -> float | None:
-    """Return a figure as JSON can hold it: null where a text does not fit into its recording."""
+    """Return a value for JSON; infinite scores of texts that are too long become null."""
     return round(figure, 4) if abs(figure) != float("inf") else None

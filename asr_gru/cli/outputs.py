@@ -25,7 +25,7 @@ __all__ = ["Outputs", "check_folder", "name_outputs"]
 SAVE_INTERVAL_S = 10.0
 """Seconds between saves of an unfinished transcript."""
 FATAL_ERRORS = {errno.ENOSPC, errno.EROFS, errno.EIO, errno.EFBIG, getattr(errno, "EDQUOT", -1)}
-"""Errors that the next file would run into as well."""
+"""Errors that would affect the next file as well."""
 CONCATENABLE = ("txt", "json", "ctm")
 """Formats that can hold several transcripts in sequence."""
 
@@ -255,7 +255,7 @@ def name_outputs(paths: Sequence[Path]) -> list[Path]:
 
 
 def _distinct(names: Sequence[Path]) -> list[Path]:
-    """Append numbers to names that are still equal."""
+    """Append numbers to names that are still not unique."""
     taken: set[str] = set()
     counts: Counter[str] = Counter()
     distinct = []

@@ -24,7 +24,7 @@ def is_drawn_on(file: TextIO) -> bool:
 
 
 def left_out(problem: str) -> None:
-    """Say on standard error that a recording could not be used, and is left out."""
+    """Report on standard error that a recording cannot be used and is left out."""
     sys.stderr.write(f"asr-gru: {problem}; left out\n")
 
 

@@ -123,7 +123,7 @@ def command(
         finally:
             processes.shutdown()
         if stop.requested and processes.is_main and state is not None:
-            _log(f"stopped after step {state.global_step}; the same command goes on from there")
+            _log(f"stopped after step {state.global_step}; the same command resumes from there")
         check()
         if overfit_one_batch:
             _print_overfit(result)

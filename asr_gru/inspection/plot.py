@@ -35,7 +35,7 @@ def plot(path: Path, lists: Mapping[str, Inspection]) -> None:
     except ImportError:
         raise MissingExtraError("matplotlib", "train") from None
     if path.suffix not in PLOT_SUFFIXES:
-        raise ConfigError(f"{path}: draw a {', '.join(PLOT_SUFFIXES)}")
+        raise ConfigError(f"{path}: unknown suffix; use one of {', '.join(PLOT_SUFFIXES)}")
     distributions = {label: inspection.distributions for label, inspection in lists.items()}
     names = list(dict.fromkeys(name for found in distributions.values() for name in found))
     figure = Figure(figsize=(7, 2.2 * len(names)), layout="constrained")

@@ -19,7 +19,7 @@ OPEN_PATHS = ("/", "/healthz", "/page", "/docs", "/openapi.json", "/favicon.ico"
 """Paths that need no key."""
 USUAL_PORTS = {"http": 80, "https": 443}
 SUBPROTOCOL_KEY = "openai-insecure-api-key."
-"""How browsers, which cannot set a header, hand a key to a realtime WebSocket."""
+"""Prefix of the subprotocol in which browsers, which cannot set headers, send the key."""
 
 
 def is_loopback(host: str) -> bool:

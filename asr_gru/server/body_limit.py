@@ -49,7 +49,7 @@ class BodyLimit:
             return message
 
         async def unless_refused(message: Message) -> None:
-            if refusal is None:  # else the application's own complaint is not the point
+            if refusal is None:  # otherwise the application reports its own error
                 await send(message)
 
         try:

@@ -15,7 +15,7 @@ CLOSE_S = 1.0
 
 
 class ClientGoneError(Exception):
-    """The client has closed its connection, or lost it."""
+    """The client has closed or lost its connection."""
 
 
 class ClientSocket:

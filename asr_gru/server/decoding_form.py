@@ -20,7 +20,7 @@ BARE = "The same, without the brackets."
 async def decoding_form(
     decoder: Annotated[
         Literal["greedy", "beam", "words", "phones"] | None,
-        Form(description="How words are found, in place of the model's own way."),
+        Form(description="Decoder, instead of the model's default."),
     ] = None,
     written: Annotated[
         bool, Form(description="Write numbers in digits and names with capitals (English).")
@@ -43,7 +43,12 @@ async def decoding_form(
     ] = None,
     rejection: Annotated[
         float | None,
-        Form(ge=0, le=20, allow_inf_nan=False, description="Of phrases and grammars; nats."),
+        Form(
+            ge=0,
+            le=20,
+            allow_inf_nan=False,
+            description="Rejection threshold of phrases and grammars, in nats.",
+        ),
     ] = None,
     minimum_confidence: Annotated[
         float | None,

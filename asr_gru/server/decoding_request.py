@@ -1,4 +1,4 @@
-"""What clients can ask of the decoder: the same fields, with the same limits, in every protocol."""
+"""Decoding options that clients can set, with the same limits in every protocol."""
 
 from __future__ import annotations
 
@@ -27,10 +27,10 @@ MAX_GRAMMAR_LENGTH = 50_000
 MAX_STATES = 40_000
 """Size of a client's grammar: three dates and numbers up to 10,000 fit in."""
 MAX_UNKNOWN = 200
-"""Words per list that the lexicon lacks; each takes one or two milliseconds."""
+"""Words per list that are not in the lexicon; each takes one or two milliseconds."""
 MAX_HOT_WORDS = 1_000
 MAX_HOT_WORD_LENGTH = 400
-"""Characters of a line, phones included."""
+"""Characters per line, including phones."""
 _Line = Annotated[str, Meta(max_length=MAX_HOT_WORD_LENGTH)]
 HotWordList = (
     Annotated[dict[_Line, float], Meta(max_length=MAX_HOT_WORDS)]
@@ -40,7 +40,7 @@ HotWordList = (
 
 
 class FieldError(Exception):
-    """A field that cannot be granted.
+    """An invalid field of a request.
 
     Attributes:
         field: its name.

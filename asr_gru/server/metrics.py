@@ -34,7 +34,7 @@ class Metrics:
         )
         self._lag = Histogram(
             "asr_gru_lag_seconds",
-            "From the arrival of audio to what is said about it",
+            "Seconds from the arrival of audio to its results",
             buckets=SECONDS,
             registry=here,
         )

@@ -76,7 +76,7 @@ async def _invalid(_: Request, error: Exception) -> JSONResponse:
 
 
 async def _http_error(request: Request, error: Exception) -> JSONResponse:
-    """Not found, method not allowed, a form that cannot be parsed."""
+    """Answer errors of routing and parsing, such as 404 and 405."""
     assert isinstance(error, HTTPException)
     code = HTTPStatus(error.status_code).name.lower()
     message = f"{request.method} {request.url.path}: {error.detail}"

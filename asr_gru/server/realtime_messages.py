@@ -37,7 +37,7 @@ BETA_FORMATS = {"pcm16": "audio/pcm", "g711_ulaw": "audio/pcmu", "g711_alaw": "a
 
 
 class ClientMistakeError(Exception):
-    """A message that is answered with an error; the session goes on."""
+    """A message that is answered with an error, after which the session continues."""
 
     def __init__(
         self, code: str, message: str, param: str | None = None, event_id: object = None
@@ -78,7 +78,7 @@ class SessionUpdate(ClientEvent, tag="session.update", kw_only=True):
 
 
 class BetaSessionUpdate(ClientEvent, tag="transcription_session.update", kw_only=True):
-    """The same in the protocol's beta, which has the fields of ``audio.input`` at the top."""
+    """The same in the protocol's beta, which has the fields of ``audio.input`` at the top level."""
 
     session: dict[str, Any]
 
@@ -152,7 +152,7 @@ _EVENTS: msgspec.json.Decoder[ClientEvent] = msgspec.json.Decoder(
 
 
 def decode_event(message: str | bytes) -> ClientEvent:
-    """Return a client's event; ClientMistakeError where it is none that is known."""
+    """Return a client's event; ClientMistakeError if it is invalid or unknown."""
     try:
         return _EVENTS.decode(message)
     except msgspec.ValidationError as error:
@@ -172,13 +172,13 @@ def decode_event(message: str | bytes) -> ClientEvent:
 
 
 def session_settings(event: SessionUpdate | BetaSessionUpdate) -> tuple[Input, list[str]]:
-    """Take a session update apart.
+    """Parse a session update.
 
     Returns:
         the settings, and the paths of those that have no effect here.
 
     Raises:
-        ClientMistakeError: a setting that has, and whose value cannot be.
+        ClientMistakeError: a setting that has an effect has an invalid value.
     """
     beta = isinstance(event, BetaSessionUpdate)
     kind: type[_Session] | type[_BetaSession] = _BetaSession if beta else _Session

@@ -56,11 +56,11 @@ DECODERS: dict[str, Callable[[bytes], npt.NDArray[np.generic]]] = {
     "audio/pcma": decode_alaw,
 }
 SERVER_ERRORS = ("internal", "overloaded", "shutting_down")
-"""Codes of errors that are not the client's."""
+"""Codes of errors that the client did not cause."""
 
 
 class RealtimeConnection(Connection):
-    """A client that speaks as the official ``openai`` package does."""
+    """A client of the realtime protocol, such as the official ``openai`` package."""
 
     protocol = "realtime"
 
@@ -91,7 +91,7 @@ class RealtimeConnection(Connection):
         self._event("session.created", session=self._session())
 
     async def receive(self, message: str | bytes) -> bool:
-        """Take one event of the client's; a mistake is answered and the session goes on."""
+        """Handle an event of the client; an invalid one is answered with an error."""
         event: ClientEvent | None = None
         try:
             event = decode_event(message)
@@ -232,7 +232,7 @@ class RealtimeConnection(Connection):
     # ---- streams and turns
 
     def _open(self) -> None:
-        """Start a stream; where the client makes the turns, nobody sees its partials."""
+        """Start a stream; if the client commits turns, no partials are sent."""
         self._turn = []
         self._first_segment = self._next_segment
         partials = self._detection is not None
@@ -244,8 +244,8 @@ class RealtimeConnection(Connection):
         self._appended = 0
 
     async def _flush(self) -> None:
-        """Complete what is left of the audio, as a turn of its own unless an item ended with it."""
-        if self._completed_before is None:  # else a shutdown came while this was being done
+        """Complete the rest of the audio, as a separate turn unless an item ended with it."""
+        if self._completed_before is None:  # otherwise, a shutdown has started in the meantime
             self._completed_before = self._items.completed
         await self.end_stream()
         if self._detection is None or self._items.completed == self._completed_before:

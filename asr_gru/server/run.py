@@ -21,7 +21,7 @@ __all__ = ["Server", "listen", "serve"]
 
 BACKLOG = 2048
 ABSENT = (errno.EADDRNOTAVAIL, errno.EAFNOSUPPORT)
-"""A name may have an address of a family that this machine has switched off."""
+"""A host name may have addresses of a family that is disabled on this machine."""
 
 
 def listen(host: str, port: int, limits: Limits) -> list[socket.socket]:
@@ -114,7 +114,7 @@ class Server(uvicorn.Server):
                 ws="websockets-sansio",
                 ws_max_size=context.limits.message_bytes,
                 ws_per_message_deflate=False,
-                ws_ping_interval=None,  # a busy client may be slow to answer; limits see dead ones
+                ws_ping_interval=None,  # a busy client may answer slowly; limits detect dead ones
                 proxy_headers=False,
                 timeout_graceful_shutdown=5,
                 **options,

@@ -118,7 +118,7 @@ class ServedStream:
 
 @dataclass(slots=True)
 class StreamWork:
-    """What one tick does for one stream.
+    """The work of one tick for one stream.
 
     Attributes:
         served: the stream.

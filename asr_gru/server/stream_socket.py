@@ -28,7 +28,7 @@ __all__ = ["StreamConnection"]
 
 DTYPES = {"pcm16": "<i2", "float32": "<f4"}
 MAX_WORDS = 200
-"""Longer partials come without their words."""
+"""Longer partials are sent without their words."""
 Mode = Literal["short", "normal", "long", "off"]
 
 
@@ -96,7 +96,7 @@ class StreamConnection(Connection):
         )
 
     async def receive(self, message: str | bytes) -> bool:
-        """Take samples, or a message that changes rules or hot words or ends the audio."""
+        """Handle samples, or a message that changes rules or hot words or ends the audio."""
         assert self.stream is not None
         if isinstance(message, bytes):
             self.context.batcher.feed(self.stream, self._samples(message))
@@ -134,7 +134,7 @@ class StreamConnection(Connection):
         self.put({"type": "end", "audio_s": round(self.audio_s, 3)})
 
     def send_status(self) -> None:
-        """Queue how much audio has been recognised, and how far behind that is."""
+        """Queue the duration of the recognised audio, and the lag."""
         waiting_s = self.stream.waiting_s if self.stream else 0.0
         self.put(
             {

@@ -30,8 +30,8 @@ router = APIRouter()
 Format = Literal["json", "text", "srt", "vtt", "verbose_json"]
 Granularity = Literal["word", "segment"]
 Include = Literal["logprobs"]
-UNUSED = "Accepted for compatibility; this model has no use for it."
-RECORDING = "The recording, in any format that is read."
+UNUSED = "Accepted for compatibility, and ignored."
+RECORDING = "The recording, in any supported format."
 BINARY: dict[str, Any] = {"format": "binary"}
 """Lets the documentation page show a file chooser."""
 MEDIA = {"text": "text/plain", "srt": "application/x-subrip", "vtt": "text/vtt"}
@@ -41,10 +41,12 @@ MEDIA = {"text": "text/plain", "srt": "application/x-subrip", "vtt": "text/vtt"}
 async def transcriptions(
     request: Request,
     file: Annotated[UploadFile, File(description=RECORDING, json_schema_extra=BINARY)],
-    model: Annotated[str, Form(description="As GET /v1/models lists it, or a name of OpenAI's.")],
+    model: Annotated[str, Form(description="A name from GET /v1/models, or one of OpenAI's.")],
     asked: Annotated[DecodingRequest, Depends(decoding_form)],
     response_format: Annotated[Format, Form()] = "json",
-    language: Annotated[str | None, Form(description="Must be the model's own.")] = None,
+    language: Annotated[
+        str | None, Form(description="Language code; must be that of the model.")
+    ] = None,
     timestamp_granularities: Annotated[
         list[Granularity], Form(alias="timestamp_granularities[]")
     ] = [],  # noqa: B006  FastAPI copies it

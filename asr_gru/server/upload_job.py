@@ -80,7 +80,7 @@ class UploadJob:
     def _free(self, work: asyncio.Future[Transcript]) -> None:
         self.context.uploads.release()
         if not work.cancelled():
-            work.exception()  # whoever waits for the work has it, too
+            work.exception()  # waiters receive the error, too
 
     def _transcribe(self) -> Transcript:
         suffix = Path(self.file.filename or "").suffix.lower()
@@ -98,7 +98,7 @@ class UploadJob:
                         on_segment=self._found.put,
                         **self._options,
                     )
-                except Error as error:  # where the upload was kept is not the client's business
+                except Error as error:  # do not reveal where the upload was stored
                     message = str(error).replace(str(path), "the upload")
                     raise RefusedError("bad_audio", message) from None
         finally:

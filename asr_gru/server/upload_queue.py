@@ -54,7 +54,7 @@ class UploadQueue:
             await ticket
         except asyncio.CancelledError:
             if ticket.done() and not ticket.cancelled() and ticket.exception() is None:
-                self.release()  # the slot was handed over, but nobody is there to take it
+                self.release()  # the slot was handed over, but the waiter is gone
             raise
         finally:
             if ticket in self._waiting:
