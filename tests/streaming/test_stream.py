@@ -60,16 +60,16 @@ def test_reset_restarts_a_stream(bundled, speech):
 @pytest.mark.parametrize("duplicate", [lambda s: s.copy(), copy.copy, copy.deepcopy])
 @pytest.mark.parametrize("beam", [1, 4])
 def test_a_copy_is_independent(speech, beam, duplicate):
-    bundled = Recognizer.load(beam=beam)
+    recognizer = Recognizer.load(beam=beam)
     half = len(speech) // 2 + 123
-    stream = bundled.stream(RATE)
+    stream = recognizer.stream(RATE)
     events = stream.feed(speech[:half])
     twin = duplicate(stream)
     silent = duplicate(stream)
     silent.feed(np.zeros(RATE, np.float32))
     rest = stream.feed(speech[half:]) + stream.finish()
     assert twin.feed(speech[half:]) + twin.finish() == rest
-    whole = bundled.stream(RATE)
+    whole = recognizer.stream(RATE)
     assert whole.feed(speech[:half]) + whole.feed(speech[half:]) + whole.finish() == events + rest
     assert twin.text == stream.text != silent.text
 
