@@ -99,7 +99,7 @@ class Aligner:
         return self.align_rows(text, rows, heard)
 
     def align_rows(self, text: str, rows: Rows, heard: Transcript) -> Alignment:
-        """Find when each word of a text is said in what the acoustic model made of a recording.
+        """Align a text with the log-probabilities of a recording.
 
         Args:
             text: the text of the recording.

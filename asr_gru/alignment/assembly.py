@@ -45,7 +45,7 @@ def assemble(
     heard: Transcript,
     unpronounceable: frozenset[str],
 ) -> Alignment:
-    """Put an alignment together.
+    """Assemble an alignment.
 
     Args:
         written: the words of the text.

@@ -1,4 +1,4 @@
-"""A recording as log-probabilities, and as the words that the recogniser hears in it."""
+"""Log-probabilities of a recording, and the words recognised in it."""
 
 from __future__ import annotations
 

@@ -64,7 +64,7 @@ def word_features(hypothesis: Hypothesis, index: int) -> tuple[float, ...]:
 
     Args:
         hypothesis: from a word search.
-        index: of the word.
+        index: index of the word in the hypothesis.
     """
     assert hypothesis.words is not None
     word = hypothesis.words[index]

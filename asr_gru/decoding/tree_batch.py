@@ -33,7 +33,7 @@ class TreeBatch(StreamBatch[TreeState]):
 
     Args:
         net: the search network.
-        states: of all streams, in descending order of frames.
+        states: states of all streams, in descending order of their numbers of frames.
     """
 
     def __init__(self, net: Network, states: Sequence[TreeState]) -> None:

@@ -27,7 +27,7 @@ class Network:
         parameters: parameters of the search.
         tokens: columns of the log-probabilities.
         shift: a place is a node, shifted left by so many bits, plus the last token, 0 for a blank.
-        mask: of the token of a place.
+        mask: bit mask of the token of a place.
         places: upper bound of all places.
         look: ``(nodes,)`` weighted look-ahead of each node, words that end at it included.
         below: ``(nodes,)`` the same without these: what a hypothesis at the node may become;

@@ -1,4 +1,4 @@
-"""A grammar as a network of states, joined by words and by epsilon arcs.
+"""A grammar as a network of states, connected by word arcs and epsilon arcs.
 
 Epsilon arcs say no word; their marks say what the words around them mean.
 """
@@ -44,8 +44,8 @@ class Network:
         max_states: maximum number of states; arcs and work are limited in proportion.
 
     Attributes:
-        epsilon_arcs: of each state, as target, log-weight and mark.
-        word_arcs: of each state, as target and word.
+        epsilon_arcs: target, log-weight and mark of each epsilon arc, by state.
+        word_arcs: target and word of each word arc, by state.
     """
 
     def __init__(self, name: str, max_states: int = MAX_STATES) -> None:

@@ -102,9 +102,9 @@ def _left_out(estimates: Sequence[Estimate], max_ngrams: float) -> list[int]:
 def _union(parts: list[Keys]) -> Keys:
     if len(parts) == 1:
         return parts[0]
-    together = np.concatenate(parts)
-    together.sort()
-    return _distinct(together)
+    merged = np.concatenate(parts)
+    merged.sort()
+    return _distinct(merged)
 
 
 def _distinct(keys: Keys) -> Keys:

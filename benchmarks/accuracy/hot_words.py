@@ -1,15 +1,15 @@
-"""Rare words as hot words: how many are found, what becomes of the rest, and false alarms.
+"""Rare words as hot words: recall, errors of the other words, and false alarms.
 
     OMP_NUM_THREADS=1 python -m benchmarks.accuracy.hot_words DATA/speech/dev-read.tsv …
 
-Of each list the rarest words by the language model, absent ones first, are hot words together with
-as many distractors: words as rare that nobody says. Recall is the share of the rare words' places
-where they are recognised. The error rate of the rest counts all other words said, and insertions of
-words that are not hot. False alarms are distractors that are heard, for each hour of audio; beside
-them stands how often a rare word was heard where another word was said. Time is that of the search,
-in processor seconds for each second of audio. Weight 0 is without hot words, and "default" gives
-each word that of ``language.default_weight``. ``--caution`` takes other parts of the acoustic
-shortfall off the weights (``decoding.HotWords``); each is measured with each weight.
+The hot words of each list are its rarest words according to the language model, absent ones first,
+and as many distractors, equally rare words that are not spoken. Recall is the ratio of rare words
+that are recognised. The error rate of the rest covers all other words, and insertions of words that
+are not hot. False alarms are recognised distractors per hour of audio, followed by rare words that
+were recognised in place of other words. Time is that of the search, in processor seconds per second
+of audio. Weight 0 is without hot words, and "default" gives each word the weight of
+``language.default_weight``. ``--caution`` takes other ratios of the acoustic shortfall off the
+weights (``decoding.HotWords``); each is measured with each weight.
 """
 
 from __future__ import annotations

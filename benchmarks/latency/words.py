@@ -166,14 +166,14 @@ def revised(seen: Iterable[Seen]) -> tuple[int, int]:
 
 @dataclass(frozen=True, slots=True)
 class Grid:
-    """The steps in which sound becomes words.
+    """The time grid of recognition.
 
     Attributes:
-        frame_s: seconds a row of log-probabilities.
-        step_s: seconds a step.
-        lookahead_s: by which rows trail the sound.
-        shift_s: what is added to a row's time to make a word's, look-ahead included.
-        block_s: seconds of a block from the source; 0 when they differ.
+        frame_s: seconds per row of log-probabilities.
+        step_s: seconds per step of the model.
+        lookahead_s: seconds by which rows trail the audio.
+        shift_s: seconds from the time of a row to that of its word, including the look-ahead.
+        block_s: seconds per block of the source; 0 if they vary.
         arrivals: of such blocks, the seconds of sound up to the end of each, and when it came.
         fed_s: seconds of sound after which the resampler has given the k-th step, from 1.
     """

@@ -1,10 +1,10 @@
-"""Prints what the stages of a recipe cost, from a training speed that was measured.
+"""Computes the training cost of the stages of a recipe from a measured training speed.
 
     python -m recipes.librispeech.cost recipes/librispeech/*.toml --speed 130 --parameters 7.4
 
-The speed is seconds of audio per second of training, in all processes together, of a model with as
-many million parameters. A second of audio costs about in proportion to them, so each stage is
-scaled by its own.
+The speed is given in seconds of audio per second of training, summed over all processes, for a
+model with the given number of parameters in millions. The cost per second of audio is roughly
+proportional to the number of parameters, so it is scaled to that of each stage.
 """
 
 from __future__ import annotations
@@ -65,11 +65,11 @@ def stage_cost(
     """Return the cost of a stage.
 
     Args:
-        config: its configuration.
-        speed: seconds of audio per second of training that were measured.
-        parameters: of the model that they were measured with, in millions.
+        config: configuration of the stage.
+        speed: measured speed in seconds of audio per second of training.
+        parameters: parameters in millions of the model whose speed was measured.
         teacher: parameters of the teacher in millions; 0 without one.
-        processes: that train together.
+        processes: number of training processes.
     """
     own = _parameters(config)
     audio_h = config.epochs * sum(HOURS[Path(name).stem] for name in config.data.train)
@@ -95,7 +95,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser.add_argument("recipes", nargs="+", type=Path, help="recipes of this folder")
     parser.add_argument("--speed", type=_positive, required=True, help="times real time, measured")
     parser.add_argument("--parameters", type=_positive, required=True, help="in millions")
-    parser.add_argument("--processes", type=int, default=2, help="that train together")
+    parser.add_argument("--processes", type=int, default=2, help="number of training processes")
     options = parser.parse_args(arguments)
     if options.processes < 1:
         parser.error("--processes has to be 1 or more")
