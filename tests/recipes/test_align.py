@@ -1,4 +1,4 @@
-"""The aligner's recipe with a stand-in for PocketSphinx: a phone a letter, a frame each."""
+"""The alignment recipe with a stand-in for PocketSphinx: one phone of one frame per letter."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ class Phone:
 
 
 class Decoder:
-    """Knows three words, and gives up on ``bad``."""
+    """A decoder of three words that fails on ``bad``."""
 
     def __init__(self, **_settings):
         self.text = ""

@@ -1,4 +1,4 @@
-"""The comparison of recurrent cells: what can be exact is exact, and a tiny one is whole."""
+"""The comparison of recurrent cells: exact checks, and a small complete run."""
 
 from __future__ import annotations
 
@@ -43,12 +43,12 @@ def test_a_gru_has_three_quarters_of_the_recurrent_parameters():
 
 
 @pytest.mark.parametrize("name", ["lstm-narrow", "rnn-wide"])
-def test_the_other_rows_have_the_parameters_of_the_gru(name):
+def test_rows_of_equal_parameters_are_within_one_percent_of_the_gru(name):
     counts = [parameters(build_net(row))["all"] for row in ("gru", name)]
     assert counts[1] == pytest.approx(counts[0], rel=0.01)
 
 
-def test_rows_differ_in_what_they_are_called_for():
+def test_rows_differ_only_in_what_their_name_says():
     assert ROWS["rnn-no-clip"].config.optimiser.clip == 1e9
     assert ROWS["rnn-uniform"].config.recurrent_init == "uniform"
     assert ROWS["lstm-no-dropout"].config.encoder.dropout == 0.0
@@ -59,7 +59,7 @@ def test_rows_differ_in_what_they_are_called_for():
 
 
 @pytest.mark.parametrize("weight", [0.5, 1.0, 1.5])
-def test_the_gradient_of_a_plain_rnn_is_a_power_of_its_weight(weight):
+def test_the_gradient_of_a_plain_rnn_is_a_power_of_its_weights(weight):
     layer = RecurrentLayer("rnn", 6)
     rotation = torch.linalg.qr(torch.randn(6, 6)).Q
     with torch.no_grad():
@@ -74,7 +74,7 @@ def test_the_gradient_of_a_plain_rnn_is_a_power_of_its_weight(weight):
     assert gradients.horizon(norms[0]) == expected[weight]
 
 
-def test_without_recurrence_the_gradient_reaches_the_block_before():
+def test_without_recurrence_the_gradient_reaches_only_the_previous_block():
     torch.manual_seed(0)
     net = small_net(cell="rnn")
     recordings = [np.random.default_rng(n).normal(0, 0.1, 9000 + n).astype("f4") for n in (0, 7)]
@@ -86,7 +86,7 @@ def test_without_recurrence_the_gradient_reaches_the_block_before():
     assert not norms[2:].any()
 
 
-def test_gates_are_those_of_the_equations():
+def test_gates_agree_with_the_equations():
     torch.manual_seed(0)
     layer = RecurrentLayer("gru", 5)
     layer.init_uniform()
@@ -105,7 +105,7 @@ def test_gates_are_those_of_the_equations():
         np.testing.assert_allclose(layer(x, layer.start(2))[0][-1], state, atol=1e-5)
 
 
-def test_gates_of_a_network_are_those_of_its_layers():
+def test_gates_of_a_network_agree_with_those_of_its_layers():
     torch.manual_seed(0)
     net = small_net()
     samples = np.random.default_rng(0).normal(0, 0.1, 10 * 320 + 5).astype("f4")
@@ -114,7 +114,7 @@ def test_gates_of_a_network_are_those_of_its_layers():
     assert not torch.equal(found[0].update, found[1].update)
 
 
-def test_frames_of_events():
+def test_events_are_assigned_to_frames():
     vowel = (Phone("B", 0.2, 0.28, 1.0), Phone("IY", 0.28, 0.48, 1.0))
     words = [
         Word("bee", 0.2, 0.48, 1.0, vowel),
@@ -129,7 +129,7 @@ def test_frames_of_events():
     }
 
 
-def test_correlations_find_the_unit_that_follows():
+def test_correlations_find_the_unit_that_follows_an_event():
     random = np.random.default_rng(0)
     flags = random.random(400) < 0.3
     gate = random.random((400, 6)).astype("f4")
@@ -153,7 +153,7 @@ def test_correlations_find_the_unit_that_follows():
     assert "never" not in found
 
 
-def test_attention_sees_the_past_alone_and_not_all_of_it():
+def test_attention_sees_a_limited_number_of_past_frames():
     torch.manual_seed(0)
     layer = CausalAttention(8, heads=2, past=5)
     x = torch.randn(20, 1, 8)
@@ -184,7 +184,7 @@ def row(rate: float, versus: float = 0.0, significant: bool = True) -> dict:
     }
 
 
-def test_a_difference_counts_if_it_is_larger_than_that_of_seeds():
+def test_differences_count_if_they_exceed_those_between_seeds():
     figures = {
         "rows": {"gru": row(20.0), "gru-seed-2": row(21.5), "gru-no-dropout": row(21.0, 1.0)}
     }
@@ -203,7 +203,7 @@ def test_a_difference_counts_if_it_is_larger_than_that_of_seeds():
     assert list(judged.values()).count(verdicts.NOT_MEASURED) == len(verdicts.CLAIMS) - 1
 
 
-def test_the_committed_report_is_that_of_its_figures():
+def test_the_committed_report_agrees_with_its_figures():
     figures = json.loads((FOLDER / "results.json").read_text(encoding="utf-8"))
     assert set(figures["rows"]) | set(figures["diverged"]) <= set(ROWS)
     assert (FOLDER / "report.md").read_text(encoding="utf-8") == report.render(figures)
@@ -228,7 +228,7 @@ def arguments(speech, output, *more: str) -> list[str]:
     ]
 
 
-def test_one_command_trains_measures_and_writes(speech, tmp_path, capsys):
+def test_one_command_trains_measures_and_writes_the_report(speech, tmp_path, capsys):
     chosen = ("gru", "lstm", "rnn", rows.ATTENTION)
     assert main(arguments(speech, tmp_path, "--rows", *chosen)) == 0
     written = (tmp_path / "report.md").read_text(encoding="utf-8")
@@ -244,7 +244,7 @@ def test_one_command_trains_measures_and_writes(speech, tmp_path, capsys):
     assert "stage lstm: finished" in capsys.readouterr().err
 
 
-def test_mistakes_are_named(speech, tmp_path, capsys):
+def test_invalid_arguments_are_refused(speech, tmp_path, capsys):
     assert main(arguments(speech, tmp_path, "--rows", "gur")) == 1
     assert "no row 'gur' (did you mean 'gru'?)" in capsys.readouterr().err
     assert main(arguments(speech, tmp_path, "--longest-s", "0.1")) == 1
@@ -254,14 +254,14 @@ def test_mistakes_are_named(speech, tmp_path, capsys):
     assert "0 is not above 0" in capsys.readouterr().err
 
 
-def test_a_row_that_diverged_is_named(tmp_path):
+def test_diverged_rows_are_reported(tmp_path):
     assert rows.load_trained(tmp_path, "rnn") is None
     figures = json.loads((FOLDER / "results.json").read_text(encoding="utf-8"))
     text = report.render({**figures, "diverged": ["rnn-fast"]})
     assert "`rnn-fast` diverged" in text
 
 
-def test_pictures_have_a_palette(tmp_path):
+def test_plots_are_saved_with_a_palette(tmp_path):
     from matplotlib.figure import Figure
     from PIL import Image
 

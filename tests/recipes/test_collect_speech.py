@@ -1,4 +1,4 @@
-"""Recordings and their texts out of git directories, with repositories made here."""
+"""Recordings and texts from git directories, with temporary repositories."""
 
 from __future__ import annotations
 
@@ -54,7 +54,7 @@ def rows_of(path):
         return list(csv.DictReader(file, delimiter="\t", quoting=csv.QUOTE_NONE))
 
 
-def test_words_are_cut_to_the_speech_and_listed(tmp_path, repository, monkeypatch, capsys):
+def test_words_are_trimmed_to_the_speech_and_listed(tmp_path, repository, monkeypatch, capsys):
     snapshots = repository(
         "a/words",
         {
@@ -69,7 +69,7 @@ def test_words_are_cut_to_the_speech_and_listed(tmp_path, repository, monkeypatc
         words=Source("a/words", "HEAD", r"\.wav$", speech_sources.name_of_folder, limit=1),
     )
     out = tmp_path / "more2"
-    for _ in range(2):  # the second time nothing is left to do
+    for _ in range(2):  # nothing is left to do the second time
         collect_speech.main([str(out), "--snapshots", str(snapshots)])
         assert "2 of 3 clips" in capsys.readouterr().out
     rows = rows_of(out / "more2.tsv")
@@ -181,14 +181,14 @@ def test_undecodable_files_are_refused():
         collect_speech.decode(b"RIFF and no more")
 
 
-def test_a_file_that_the_commit_lacks_is_named(repository):
+def test_a_file_missing_from_the_commit_is_named(repository):
     snapshots = repository("a/b", {"s1/a.wav": tone(1.0)})
     source = Source("a/b", "HEAD", r"\.wav$", speech_sources.read_grid)
     with pytest.raises(DataError, match=r"a/b: no data/alignments/s1/a\.align"):
         list(collect_speech.find_clips(snapshots / "a+b" / "repo" / ".git", source))
 
 
-def test_a_commit_that_the_repository_lacks_is_named(repository):
+def test_a_commit_missing_from_the_repository_is_named(repository):
     snapshots = repository("a/b", {"yes/a.wav": tone(1.0)})
     source = Source("a/b", "0" * 40, r"\.wav$", speech_sources.name_of_folder)
     with pytest.raises(DataError, match=r"no commit 0{40} of a/b"):
@@ -201,7 +201,7 @@ def test_a_missing_repository_is_named(tmp_path, capsys):
     assert "TVR28/LipNet" in capsys.readouterr().err
 
 
-def test_every_source_has_its_layout_and_a_pattern():
+def test_every_source_has_a_layout_and_a_pattern():
     for name, source in speech_sources.SOURCES.items():
         assert source.repository.count("/") == 1, name
         assert source.pattern.endswith("$"), name

@@ -1,4 +1,4 @@
-"""The stages of en-small: each is valid, and its figures stand where it is described."""
+"""The stages of en-small are valid, and documents name only existing ones."""
 
 from __future__ import annotations
 

@@ -68,7 +68,7 @@ CONFIG = {
 
 @pytest.fixture(scope="module")
 def packed(tmp_path_factory):
-    """Two parts of 24 recordings, decoded; the model to start from has one layer less."""
+    """Two decoded parts of 24 recordings, and a model with one layer less to start from."""
     root = tmp_path_factory.mktemp("data")
     random = np.random.default_rng(0)
     for name, count, seconds in (("speech", 24, 1.0), ("noise", 2, 0.7), ("rooms", 2, 0.1)):
@@ -106,7 +106,7 @@ def trainer(packed):
     return Trainer(packed[1], CPU, lambda _line: None)
 
 
-def test_the_corpus_holds_every_recording_and_its_tokens(packed, trainer):
+def test_the_corpus_contains_every_recording_and_its_tokens(packed, trainer):
     root, _, config = packed
     corpus = trainer.corpus
     speech = corpus.of_kind(SPEECH)
@@ -128,7 +128,7 @@ def test_the_corpus_holds_every_recording_and_its_tokens(packed, trainer):
     assert config.data.noise_only
 
 
-def test_without_augmentation_a_batch_is_the_recordings(trainer):
+def test_without_augmentation_batches_equal_the_recordings(trainer):
     corpus = trainer.corpus
     draws = draw_plain(corpus, corpus.of_kind(SPEECH)[:5])
     batch = assemble(corpus, draws, 20_000)
@@ -139,7 +139,7 @@ def test_without_augmentation_a_batch_is_the_recordings(trainer):
         assert not batch[row, length:].any()
 
 
-def test_speed_moves_a_tone_and_pauses_move_it_back(trainer):
+def test_speed_changes_the_frequency_and_pauses_shift_the_audio(trainer):
     corpus = trainer.corpus
     tone = torch.sin(torch.arange(8_000) * (2 * np.pi * 1_000.0 / RATE))
     corpus.samples[:8_000] = (tone * 16_384).short()
@@ -159,7 +159,7 @@ def change(draws, values):
     return type(draws)(**{**columns, **values})
 
 
-def test_draws_keep_every_text_in_its_frames_and_add_noise_at_the_ratio(packed, trainer):
+def test_augmentation_keeps_room_for_texts_and_adds_noise_at_the_ratio(packed, trainer):
     corpus, config = trainer.corpus, packed[2]
     random = np.random.default_rng(1)
     seen = []
@@ -167,7 +167,7 @@ def test_draws_keep_every_text_in_its_frames_and_add_noise_at_the_ratio(packed, 
         draws = draw_training(corpus, config, random)
         seen.append(draws)
         spoken = draws.recording >= 0
-        assert spoken.sum() == 19  # the rare one never
+        assert spoken.sum() == 19  # the rare one is never drawn
         assert (~spoken).sum() == 2
         needed = corpus.recordings.frames_needed[draws.recording[spoken]]
         assert (draws.total[spoken] // config.net.frame_samples >= needed).all()
@@ -186,7 +186,7 @@ def test_draws_keep_every_text_in_its_frames_and_add_noise_at_the_ratio(packed, 
     np.testing.assert_allclose(10 * np.log10(ratio.numpy()), noisy.snr_db, atol=0.01)
 
 
-def test_batches_are_full_of_one_shape_and_lose_nothing(packed, trainer):
+def test_batches_have_one_shape_and_contain_every_recording(packed, trainer):
     corpus, config = trainer.corpus, packed[2]
     random = np.random.default_rng(2)
     batcher = Batcher(config)
@@ -205,7 +205,7 @@ def test_batches_are_full_of_one_shape_and_lose_nothing(packed, trainer):
     assert (seen + rest, rest < drawn / 2) == (drawn, True)
 
 
-def test_rooms_keep_the_level_and_a_single_tap_changes_nothing():
+def test_reverberation_keeps_the_level_and_a_unit_impulse_changes_nothing():
     samples = torch.randn(3, 4_000)
     total = torch.tensor([[4_000], [3_000], [4_000]])
     samples[1, 3_000:] = 0.0
@@ -219,7 +219,7 @@ def test_rooms_keep_the_level_and_a_single_tap_changes_nothing():
     assert not wet[1, 3_000:].any()
 
 
-def test_narrow_bands_have_no_treble():
+def test_band_limited_audio_has_no_high_frequencies():
     torch.manual_seed(3)
     samples = torch.randn(64, 16_000) * 0.1
     narrow = limit_bandwidth(samples, 60, RATE)
@@ -229,7 +229,7 @@ def test_narrow_bands_have_no_treble():
     assert torch.isfinite(narrow).all()
 
 
-def test_masks_hide_as_much_as_those_of_the_trainer():
+def test_masks_cover_as_much_as_those_of_the_package():
     config = AugmentConfig(frequency_masks=2, frequency_width=18, time_masks=4, time_width=22)
     frames = torch.tensor([1_000, 600, 1_000, 200] * 50)
     features = torch.ones(200, 1_000, 80)
@@ -243,7 +243,7 @@ def test_masks_hide_as_much_as_those_of_the_trainer():
         assert ours == pytest.approx(theirs, rel=0.15)
 
 
-def test_the_loss_is_that_of_the_trainer(packed, trainer):
+def test_the_loss_agrees_with_that_of_the_package(packed, trainer):
     config, corpus = packed[2], trainer.corpus
     draws = draw_plain(corpus, corpus.of_kind(SPEECH)[:6])
     valid = output_frames(draws, config.net)
@@ -262,7 +262,7 @@ def test_the_loss_is_that_of_the_trainer(packed, trainer):
     torch.testing.assert_close(one, other * tokens, rtol=1e-3, atol=1e-4)
 
 
-def test_the_optimiser_is_muon_in_fewer_launches(packed, monkeypatch):
+def test_the_batched_optimiser_agrees_with_muon(packed, monkeypatch):
     monkeypatch.setattr("asr_gru.training.muon.bf16_is_fast", lambda _device: False)
     config = packed[2]
     nets = [AcousticNet(config.net, 40) for _ in range(2)]
@@ -289,9 +289,7 @@ def test_the_optimiser_is_muon_in_fewer_launches(packed, monkeypatch):
     assert before
 
 
-def test_training_lowers_the_loss_and_comes_home_in_files_of_limited_size(
-    packed, tmp_path, monkeypatch
-):
+def test_training_reduces_the_loss_and_writes_files_of_limited_size(packed, tmp_path, monkeypatch):
     _, parts, config = packed
     out = tmp_path / "out"
     words = ["gpu", "train", str(parts), "--minutes", "0.3", "--out", str(out)]
@@ -315,7 +313,7 @@ def test_training_lowers_the_loss_and_comes_home_in_files_of_limited_size(
     assert (out / "tokens.txt").read_text() == (parts / "part0" / "tokens.txt").read_text()
 
 
-def test_a_file_moves_the_deadline(tmp_path):
+def test_a_file_changes_the_deadline(tmp_path):
     now = time.time()
     clock = Clock(tmp_path / "deadline", now + 1_000.0)
     clock.start()
@@ -325,7 +323,7 @@ def test_a_file_moves_the_deadline(tmp_path):
     assert clock.progress() == 1.0
 
 
-def test_parts_that_arrive_later_are_taken_in(packed, tmp_path):
+def test_parts_that_arrive_later_are_used(packed, tmp_path):
     parts = packed[1]
     (tmp_path / "part0").symlink_to(parts / "part0")
     corpus = Corpus(tmp_path, CPU)
@@ -340,7 +338,7 @@ def test_parts_that_arrive_later_are_taken_in(packed, tmp_path):
     assert torch.equal(whole.samples, corpus.samples)
 
 
-def test_loud_spans():
+def test_loud_spans_are_found():
     samples = np.zeros(RATE, np.int16)
     samples[RATE // 4 : RATE // 2] = 8_000
     first, last, level = loud_span(samples, RATE)
@@ -371,7 +369,7 @@ def test_recordings_that_cannot_be_decoded_are_left_out(packed, tmp_path):
         ("train . --minutes 0 --out out", "part0: not decoded"),
     ],
 )
-def test_wrong_input_is_one_line(words, expected, tmp_path, monkeypatch):
+def test_invalid_input_is_refused_in_one_line(words, expected, tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     monkeypatch.setattr(sys, "argv", ["gpu", *words.split()])
     with pytest.raises(SystemExit) as end:

@@ -1,4 +1,4 @@
-"""The recipe of a teacher's texts."""
+"""The recipe that labels recordings with a teacher's texts."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ def folder(tmp_path):
     return tmp_path
 
 
-def test_the_table_says_what_a_threshold_keeps_and_how_wrong_it_is(folder, capsys):
+def test_the_table_shows_kept_texts_and_error_rates_per_threshold(folder, capsys):
     label.main(["threshold", str(folder / "dev.tsv"), str(folder / "teacher.jsonl")])
     rows = [line.split() for line in capsys.readouterr().out.splitlines()[1:]]
     found = {row[0]: (row[1], row[2]) for row in rows}
@@ -39,7 +39,7 @@ def test_the_table_says_what_a_threshold_keeps_and_how_wrong_it_is(folder, capsy
     assert found["-0.10"] == ("33.3", "0.0")
 
 
-def test_the_manifest_has_what_is_sure_enough(folder, capsys):
+def test_the_manifest_has_texts_above_the_threshold(folder, capsys):
     out = folder / "labelled.tsv"
     label.main(["manifest", str(folder / "teacher.jsonl"), str(out), "--above", "-0.25"])
     assert capsys.readouterr().out == "2 of 3 recordings, 0.00 hours\n"
@@ -51,7 +51,7 @@ def test_the_manifest_has_what_is_sure_enough(folder, capsys):
     assert [u.duration_s for u in written] == [1.0, 1.0]
 
 
-def test_a_text_that_cannot_fit_its_recording_is_left_out(folder):
+def test_texts_that_are_too_long_for_their_recording_are_left_out(folder):
     long = label.Label(folder / "a.flac", "word " * 20, -0.01)
     assert label.keep([long], -1.0, "teacher") == []
 
@@ -66,7 +66,7 @@ def test_a_text_that_cannot_fit_its_recording_is_left_out(folder):
         '{"path": 1, "text": "b", "confidence": -1}',
     ],
 )
-def test_a_line_of_another_form_is_named(folder, line, capsys):
+def test_malformed_lines_are_named(folder, line, capsys):
     (folder / "teacher.jsonl").write_text(line + "\n", encoding="utf-8")
     with pytest.raises(SystemExit):
         label.main(["manifest", str(folder / "teacher.jsonl"), str(folder / "out.tsv")])

@@ -1,4 +1,4 @@
-"""LibriSpeech's layout, and a server on this machine: nothing comes from the net."""
+"""The LibriSpeech recipe, with a local server in place of OpenSLR."""
 
 import hashlib
 import http.server
@@ -21,7 +21,7 @@ from recipes.librispeech import cost, fetch, parts, prepare
 
 @pytest.fixture
 def folder(tmp_path):
-    """Two speakers of dev-clean-2, as the archive unpacks them."""
+    """Two speakers of dev-clean-2, in the layout of the archive."""
     for speaker, chapter in ((84, 121123), (174, 50561)):
         place = tmp_path / "LibriSpeech" / "dev-clean-2" / str(speaker) / str(chapter)
         place.mkdir(parents=True)
@@ -34,7 +34,7 @@ def folder(tmp_path):
     return tmp_path
 
 
-def test_a_folder_becomes_a_manifest(folder, capsys):
+def test_a_folder_is_converted_to_a_manifest(folder, capsys):
     assert prepare.main(["--folder", str(folder), "--parts", "dev-clean-2"]) == 0
     assert "4 utterances" in capsys.readouterr().out
     utterances = read_manifest(folder / "dev-clean-2.tsv")
@@ -51,7 +51,7 @@ def test_a_folder_becomes_a_manifest(folder, capsys):
         (["--parts", "test-clean"], "--download"),
     ],
 )
-def test_what_is_not_there_is_named(folder, capsys, arguments, named):
+def test_missing_folders_are_named(folder, capsys, arguments, named):
     assert prepare.main(["--folder", str(folder), *arguments]) == 1
     err = capsys.readouterr().err
     assert named in err
@@ -64,7 +64,7 @@ def test_a_missing_recording_is_named(folder):
         prepare.read_part(folder, "dev-clean-2")
 
 
-def test_what_cannot_be_read_is_named(folder, capsys):
+def test_unreadable_files_are_named(folder, capsys):
     place = folder / "LibriSpeech/dev-clean-2/84/121123"
     (place / "84-121123-0001.flac").write_bytes(b"not flac")
     command = ["--folder", str(folder), "--parts", "dev-clean-2"]
@@ -125,7 +125,7 @@ def archive(members):
     return packed.getvalue()
 
 
-def test_download_unpack_prepare(server, folder, tmp_path, monkeypatch, capsys):
+def test_parts_are_downloaded_unpacked_and_prepared(server, folder, tmp_path, monkeypatch, capsys):
     source = folder / "LibriSpeech"
     members = {
         f"LibriSpeech/{path.relative_to(source).as_posix()}": path.read_bytes()
@@ -147,7 +147,7 @@ def test_download_unpack_prepare(server, folder, tmp_path, monkeypatch, capsys):
     assert len(read_manifest(new / "dev-clean-2.tsv")) == 4
 
 
-def test_a_part_is_unpacked_whole_or_not_at_all(server, tmp_path, monkeypatch, capsys):
+def test_an_archive_is_unpacked_completely_or_not_at_all(server, tmp_path, monkeypatch, capsys):
     inside = "LibriSpeech/dev-clean-2/84/121123/84-121123.trans.txt"
     command = ["--folder", str(tmp_path / "new"), "--parts", "dev-clean-2", "--download"]
     for members in ({inside: b"x", "LibriSpeech/link": None}, {"LibriSpeech/README.TXT": b"x"}):
@@ -161,7 +161,7 @@ def test_a_part_is_unpacked_whole_or_not_at_all(server, tmp_path, monkeypatch, c
         assert [path.name for path in (tmp_path / "new").iterdir()] == ["dev-clean-2.tar.gz"]
 
 
-def test_no_http_is_one_line(tmp_path):
+def test_responses_that_are_not_http_are_refused_in_one_line(tmp_path):
     with socket.create_server(("127.0.0.1", 0)) as listening:
 
         def answer():
@@ -179,7 +179,7 @@ def test_no_http_is_one_line(tmp_path):
         thread.join()
 
 
-def test_a_broken_download_goes_on(server, tmp_path):
+def test_an_interrupted_download_is_resumed(server, tmp_path):
     data = np.random.default_rng(0).bytes(300_000)
     _Handler.files = {"a.tar.gz": data}
     _Handler.break_after = 100_000
@@ -206,7 +206,7 @@ def test_a_corrupt_archive_is_refused(server, tmp_path):
     "members",
     [{"../out.txt": b"x"}, {"/out.txt": b"x"}, {"link": None}, {"big": b"x" * 2_000}],
 )
-def test_hostile_archives_are_refused(tmp_path, members):
+def test_malicious_archives_are_refused(tmp_path, members):
     (tmp_path / "a.tar.gz").write_bytes(archive({"fine.txt": b"ok", **members}))
     with pytest.raises(DataError, match=r"a\.tar\.gz"):
         fetch.unpack(tmp_path / "a.tar.gz", tmp_path / "inside", 1_000)
@@ -214,7 +214,7 @@ def test_hostile_archives_are_refused(tmp_path, members):
     assert outside == {"a.tar.gz", "inside"}
 
 
-def test_what_is_no_archive_is_refused(tmp_path):
+def test_files_that_are_not_archives_are_refused(tmp_path):
     (tmp_path / "a.tar.gz").write_bytes(b"no archive")
     with pytest.raises(DataError, match="unpacked"):
         fetch.unpack(tmp_path / "a.tar.gz", tmp_path / "inside", 1_000)
@@ -261,7 +261,7 @@ def test_costs_grow_with_parameters_audio_and_a_teacher(capsys):
     assert all(line in table for line in shown)
 
 
-def test_costs_of_other_recipes_are_refused_in_a_line(tmp_path, capsys):
+def test_costs_of_unsupported_recipes_are_refused_in_one_line(tmp_path, capsys):
     options = ["--speed", "130", "--parameters", "7.4"]
     path = tmp_path / "own.toml"
     path.write_text('[data]\ntrain = ["own.tsv"]\n')

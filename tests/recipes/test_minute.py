@@ -1,4 +1,4 @@
-"""The recipe of synthetic speech: its lists, its voices, and what it refuses."""
+"""The recipe with synthetic speech: lists, voices and refused arguments."""
 
 from __future__ import annotations
 

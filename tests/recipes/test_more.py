@@ -1,4 +1,4 @@
-"""Recordings out of git directories, with repositories made here."""
+"""Recordings from git directories, with temporary repositories."""
 
 from __future__ import annotations
 
@@ -40,7 +40,7 @@ def test_clips_become_mono_flac_beside_a_manifest(tmp_path, snapshots, capsys):
         ("cv/b.flac", "1.0", "commonvoice-13-more", "broken", "broken.wav"),
         ("cv/c.flac", "1.0", "commonvoice-13-more", "absent", "none.wav"),
     )
-    for _ in range(2):  # the second time nothing is left to do
+    for _ in range(2):  # nothing is left to do the second time
         more.main([str(clips), str(out), "--snapshots", str(snapshots)])
         printed = capsys.readouterr()
         assert printed.out == "1 of 3 clips, 0.00 hours\n"

@@ -1,4 +1,4 @@
-"""The recipe of synthetic speech with a stand-in for flite."""
+"""Synthetic speech, with a stand-in for flite."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ def utterances() -> list[Utterance]:
 
 
 def flite(command: list[str], **settings) -> subprocess.CompletedProcess[str]:
-    """Write 0.1 s a word, and name a phone for each."""
+    """Write 0.1 s and print a phone per word."""
     assert settings["check"]
     text = Path(command[command.index("-f") + 1]).read_text(encoding="ascii")
     assert text == text.lower()

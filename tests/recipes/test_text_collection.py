@@ -1,4 +1,4 @@
-"""The recipe's text on small made repositories: extraction, leak control, vocabulary."""
+"""Text collection from small repositories: extraction, leak control and vocabulary."""
 
 from __future__ import annotations
 
@@ -50,14 +50,14 @@ def manifest(path, *lines):
 
 
 @pytest.mark.parametrize("bare", [False, True])
-def test_files_are_read_once_from_a_git_directory(tmp_path, bare):
+def test_files_are_read_from_a_git_directory_once(tmp_path, bare):
     files = {"a.txt": "one", "copy/a.txt": "one", "b.txt": "two\n", "c.md": "three", "ä.txt": "4"}
     make_repository(tmp_path, "owner/name", files, bare)
     git = find_snapshot(tmp_path, "owner/name")
     assert dict(read_files(git, r"\.txt$")) == {"a.txt": b"one", "b.txt": b"two\n", "ä.txt": b"4"}
 
 
-def test_an_object_that_is_missing_is_left_out(tmp_path):
+def test_missing_objects_are_left_out(tmp_path):
     make_repository(tmp_path, "owner/name", {"a.txt": "one", "b.txt": "two"})
     git = find_snapshot(tmp_path, "owner/name")
     name = subprocess.run(
@@ -70,7 +70,7 @@ def test_an_object_that_is_missing_is_left_out(tmp_path):
     assert dict(read_files(git, "txt")) == {"b.txt": b"two"}
 
 
-def test_a_snapshot_that_is_not_there_is_named(tmp_path):
+def test_a_missing_snapshot_is_named(tmp_path):
     with pytest.raises(FileNotFoundError, match="owner/name"):
         find_snapshot(tmp_path, "owner/name")
 
@@ -90,11 +90,11 @@ CLAUSES = {
 
 
 @pytest.mark.parametrize("text", CLAUSES)
-def test_clauses(text):
+def test_texts_are_split_into_clauses(text):
     assert list(split_clauses(text)) == CLAUSES[text]
 
 
-def test_a_document_with_three_shared_grams_is_left_out():
+def test_documents_with_three_shared_n_grams_are_left_out():
     leaks = LeakFilter([HELD_OUT])
     words = HELD_OUT.split()
     assert leaks.clean(["so it was", " ".join(words[:9])]) is None
@@ -103,13 +103,13 @@ def test_a_document_with_three_shared_grams_is_left_out():
     assert leaks.clean(["so it was", " ".join(words[:9])], whole=False) == ["so it was"]
 
 
-def test_a_gram_that_runs_over_lines_takes_all_of_them():
+def test_an_n_gram_across_lines_removes_all_of_them():
     leaks = LeakFilter([HELD_OUT])
     lines = ["first", "the quick brown", "fox", "jumps over the", "last"]
     assert leaks.clean(lines) == ["first", "last"]
 
 
-def test_short_texts_leak_as_whole_lines():
+def test_short_texts_are_found_as_whole_lines():
     leaks = LeakFilter(["turn left here", "yes", HELD_OUT])
     assert leaks.clean(["turn left here", "yes", "turn left here please"]) == [
         "yes",
@@ -117,7 +117,7 @@ def test_short_texts_leak_as_whole_lines():
     ]
 
 
-def test_leaks_are_those_of_a_search_word_by_word():
+def test_leaks_agree_with_a_word_by_word_search():
     draw = random.Random(3)
     words = "abcd"
     texts = [" ".join(draw.choices(words, k=12)) for _ in range(40)]
@@ -224,19 +224,19 @@ EXTRACTS = {
 
 
 @pytest.mark.parametrize("name", EXTRACTS)
-def test_extraction(name):
+def test_texts_are_extracted_from_every_format(name):
     function, content, expected = EXTRACTS[name]
     assert function(content.encode()) == expected
 
 
-def test_columns_by_place_and_name():
+def test_columns_are_selected_by_index_and_name():
     table = b"id\tsentence\n1\tOne.\n2\tTwo.\n3\n"
     assert extract.column(table, "sentence") == "One.\nTwo."
     assert extract.column(table, 1) == "sentence\nOne.\nTwo."
     assert extract.column(table, "other") == ""
 
 
-def test_articles_of_a_dump():
+def test_articles_are_extracted_from_a_dump():
     titles = dict(extract.mediawiki(bz2.compress(WIKI.encode())))
     assert titles == {"Owl": 'Owls are birds of the order "Strigiformes".'}
 
@@ -246,7 +246,7 @@ def test_tokens_are_joined():
     assert extract.tokenised(text).split("\n")[-1] == "Don't, he said (1.5 m)."
 
 
-def test_sources_are_collected(tmp_path, monkeypatch, capsys):
+def test_texts_of_all_sources_are_collected(tmp_path, monkeypatch, capsys):
     leaking = HELD_OUT.capitalize()
     make_repository(
         tmp_path / "snapshots",
@@ -292,13 +292,13 @@ def test_sources_are_collected(tmp_path, monkeypatch, capsys):
     assert not list(out.glob("*.part"))
 
 
-def test_every_source_has_a_name_of_its_own():
+def test_sources_have_unique_names():
     names = Counter(source.name for source in SOURCES)
     assert set(names.values()) == {1}
     assert all(source.files and source.licence for source in SOURCES)
 
 
-def test_vocabulary_follows_the_development_text(tmp_path, capsys):
+def test_the_vocabulary_fits_the_development_text(tmp_path, capsys):
     (tmp_path / "sea.txt").write_text("the sea the ship\n" * 9 + "kraken\n")
     (tmp_path / "law.txt").write_text("the law the court the judge\n" * 90)
     dev = manifest(tmp_path / "dev.tsv", "the ship on the sea")
@@ -315,13 +315,13 @@ def test_vocabulary_follows_the_development_text(tmp_path, capsys):
     assert "dev.tsv: 20.00 % of 5 words are missing" in capsys.readouterr().out
 
 
-def test_grams_are_hashed_apart():
-    """All 7-grams over a small alphabet have different hashes, so that none leaks by accident."""
+def test_n_grams_have_distinct_hashes():
+    """All 7-grams over a small alphabet have different hashes, so there are no false leaks."""
     leaks = LeakFilter([" ".join(np.base_repr(i, 3).zfill(9)) for i in range(3**9)])
     assert len(leaks._grams) == 3**7
 
 
-def test_spoken_numbers_are_short_lines_of_words_that_repeat_exactly():
+def test_spoken_numbers_are_short_reproducible_lines_of_words():
     lines = spoken_numbers(3_000)
     assert lines == spoken_numbers(3_000)
     assert lines != spoken_numbers(3_000, seed=2)

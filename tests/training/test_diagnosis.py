@@ -1,4 +1,4 @@
-"""The layer, the step and the recordings in which a NaN or an infinity arises are named."""
+"""Diagnosis of the layer, the step and the recordings in which a NaN or an infinity arises."""
 
 from __future__ import annotations
 
@@ -33,7 +33,7 @@ SEED = (1, 0, 0, 0)
 
 
 class Breaking(torch.autograd.Function):
-    """Passes values on, and a gradient that is not a number back for one column."""
+    """The identity, whose gradient is NaN for one column."""
 
     @staticmethod
     def forward(ctx, x, column):
@@ -48,7 +48,7 @@ class Breaking(torch.autograd.Function):
 
 
 def step_and_batch(tone_corpus: ToneCorpus, rows: int = 5, **tables):
-    """Return a step over a fresh network of two layers, and a batch."""
+    """Return a training step of a new network with two layers, and a batch."""
     config = tone_corpus.config(encoder={"layers": 2}, **tables)
     corpus = pack_corpus(
         read_utterances(["train.tsv"], tone_corpus.root, config.data),
@@ -81,7 +81,7 @@ def break_output(monkeypatch, broken, value, column):
     monkeypatch.setattr(RecurrentLayer, "forward", run)
 
 
-def test_a_step_in_order_has_no_anomaly(tone_corpus):
+def test_a_finite_step_has_no_anomaly(tone_corpus):
     step, batch = step_and_batch(tone_corpus)
     before = {name: value.clone() for name, value in step.net.state_dict().items()}
     assert diagnose(step, batch) is None
@@ -101,7 +101,7 @@ def test_the_first_layer_and_the_utterance_are_named(
     assert diagnose(step, batch) == Anomaly(kind, place, (3,))
 
 
-def test_a_batch_as_long_as_its_frames_is_read_along_the_right_axis(tone_corpus, monkeypatch):
+def test_a_batch_with_as_many_rows_as_frames_uses_the_right_axis(tone_corpus, monkeypatch):
     step, batch = step_and_batch(tone_corpus, rows=8)
     frames = 8 * step.config.net.frame_samples
     batch = replace(
@@ -115,21 +115,21 @@ def test_a_batch_as_long_as_its_frames_is_read_along_the_right_axis(tone_corpus,
     assert diagnose(step, batch).rows == (5,)
 
 
-def test_samples_come_before_what_is_computed_from_them(tone_corpus):
+def test_samples_are_named_before_values_computed_from_them(tone_corpus):
     step, batch = step_and_batch(tone_corpus)
     batch.samples[2, 100] = NAN
     batch.samples[4, 200] = INF
     assert diagnose(step, batch) == Anomaly("NaN", "the samples", (2, 4))
 
 
-def test_weights_are_named(tone_corpus):
+def test_non_finite_weights_are_named(tone_corpus):
     step, batch = step_and_batch(tone_corpus)
     with torch.no_grad():
         step.net.encoder.norms[1].weight[3] = INF
     assert diagnose(step, batch) == Anomaly("infinity", "the weights encoder.norms.1.weight", ())
 
 
-def test_what_arises_between_layers_is_the_input_of_the_next(tone_corpus, monkeypatch):
+def test_values_between_layers_are_named_as_inputs_of_the_next(tone_corpus, monkeypatch):
     step, batch = step_and_batch(tone_corpus)
     relu = torch.nn.functional.relu
 
@@ -145,12 +145,12 @@ def test_what_arises_between_layers_is_the_input_of_the_next(tone_corpus, monkey
 
 def test_an_utterance_whose_loss_is_infinite_is_named(tone_corpus):
     step, batch = step_and_batch(tone_corpus)
-    batch.frames[1] = 1  # fewer than tokens
+    batch.frames[1] = 1  # fewer frames than tokens
     assert diagnose(step, batch) == Anomaly("infinity", "the CTC loss", (1,))
 
 
 @pytest.mark.parametrize("layer", [0, 1])
-def test_gradients_are_followed_from_the_loss_back(tone_corpus, monkeypatch, layer):
+def test_non_finite_gradients_are_traced_back_from_the_loss(tone_corpus, monkeypatch, layer):
     step, batch = step_and_batch(tone_corpus)
     forward = RecurrentLayer.forward
     broken = step.net.encoder.forwards[layer]
@@ -164,7 +164,7 @@ def test_gradients_are_followed_from_the_loss_back(tone_corpus, monkeypatch, lay
     assert found == Anomaly("NaN", place, (2,))
 
 
-def test_a_gradient_that_the_loss_gives_is_of_the_loss(tone_corpus, monkeypatch):
+def test_a_non_finite_gradient_of_the_loss_is_named_as_such(tone_corpus, monkeypatch):
     step, batch = step_and_batch(tone_corpus)
     softmax = torch.nn.functional.log_softmax
     monkeypatch.setattr(
@@ -177,7 +177,7 @@ def test_a_gradient_that_the_loss_gives_is_of_the_loss(tone_corpus, monkeypatch)
     assert found.rows == (0,)
 
 
-def test_a_norm_that_overflows_is_not_blamed_on_a_layer(tone_corpus):
+def test_an_overflowing_gradient_norm_is_not_attributed_to_a_layer(tone_corpus):
     step, batch = step_and_batch(tone_corpus)
     for weight in step.net.encoder.head.parameters():
         weight.register_hook(lambda gradient: torch.full_like(gradient, 3e38))
@@ -187,7 +187,7 @@ def test_a_norm_that_overflows_is_not_blamed_on_a_layer(tone_corpus):
 
 
 @pytest.mark.parametrize("kernel", [None, torch.float32])
-def test_both_kernels_bear_the_hooks(tone_corpus, monkeypatch, kernel):
+def test_both_kernels_work_with_hooks(tone_corpus, monkeypatch, kernel):
     step, batch = step_and_batch(tone_corpus)
     step = replace(step, net=AcousticNet(step.config.net, step.net.vocab_size, kernel))
     break_output(monkeypatch, step.net.encoder.forwards[0], NAN, 0)
@@ -201,7 +201,7 @@ def messages_of(tone_corpus, folder, config, **run):
 
 
 def break_utterance(monkeypatch, name):
-    """Let augmentation give samples that are not numbers for one recording."""
+    """Make augmentation return NaN for one recording."""
     batch = TrainingSet.batch
 
     def broken(examples, indices, seed):
@@ -214,17 +214,17 @@ def break_utterance(monkeypatch, name):
     monkeypatch.setattr(TrainingSet, "batch", broken)
 
 
-def test_a_run_goes_on_and_names_the_recording(tone_corpus, tmp_path, monkeypatch):
+def test_a_run_continues_and_names_the_recording(tone_corpus, tmp_path, monkeypatch):
     break_utterance(monkeypatch, "/5.wav")
     state, messages = messages_of(tone_corpus, tmp_path, tone_corpus.config(epochs=2))
     named = [line for line in messages if line.startswith("skipped step")]
-    assert len(named) == 2  # once an epoch
+    assert len(named) == 2  # once per epoch
     assert all("NaN in the samples, of " in line for line in named)
     assert [line.rpartition("/")[2] for line in named] == ["5.wav", "5.wav"]
     assert all(bool(torch.isfinite(value).all()) for value in state.weights.values())
 
 
-def test_the_diagnosis_leaves_a_run_as_it_was(tone_corpus, tmp_path, monkeypatch):
+def test_diagnosis_does_not_change_a_run(tone_corpus, tmp_path, monkeypatch):
     break_utterance(monkeypatch, "/5.wav")
     config = tone_corpus.config(epochs=2, encoder={"dropout": 0.3})
     one, _ = messages_of(tone_corpus, tmp_path / "one", config)
@@ -234,7 +234,7 @@ def test_the_diagnosis_leaves_a_run_as_it_was(tone_corpus, tmp_path, monkeypatch
     assert all(torch.equal(one.weights[key], value) for key, value in other.weights.items())
 
 
-def test_recordings_of_nan_are_left_out_and_huge_ones_do_no_harm(tone_corpus, tmp_path):
+def test_recordings_with_nan_are_left_out_and_huge_samples_are_harmless(tone_corpus, tmp_path):
     random = np.random.default_rng(0)
     listed = read_manifest(tone_corpus.root / "train.tsv")[:6]
     for name, value in (("nan", NAN), ("inf", INF), ("huge", 1e30)):
@@ -253,7 +253,7 @@ def test_recordings_of_nan_are_left_out_and_huge_ones_do_no_harm(tone_corpus, tm
     assert all(bool(torch.isfinite(value).all()) for value in state.weights.values())
 
 
-def test_a_run_that_diverges_says_where_it_began(tone_corpus, tmp_path, monkeypatch):
+def test_a_diverging_run_names_the_first_anomaly(tone_corpus, tmp_path, monkeypatch):
     monkeypatch.setattr(divergence, "MAX_NONFINITE_STEPS", 3)
     _, _ = messages_of(tone_corpus, tmp_path, tone_corpus.config(), stop_after=2)
     forward = RecurrentLayer.forward
@@ -273,7 +273,7 @@ def test_a_run_that_diverges_says_where_it_began(tone_corpus, tmp_path, monkeypa
     assert "\n" not in message
 
 
-def test_weights_that_are_not_finite_are_never_saved(tone_corpus, tmp_path, monkeypatch):
+def test_non_finite_weights_are_never_saved(tone_corpus, tmp_path, monkeypatch):
     tone_corpus.train(tmp_path, stop_after=1)
     kept = (tmp_path / NAME).read_bytes()
     update = TrainStep._update

@@ -30,13 +30,13 @@ def spikes(seed: int = 0) -> Tensor:
 
 
 def later(log_probs: Tensor, frames: int) -> Tensor:
-    """Return a copy whose first row comes ``frames`` later, with blanks before it."""
+    """Return a copy that is delayed by ``frames``, with blanks before it."""
     blank = torch.full_like(log_probs, -8.0)
     blank[:, :, 0] = 0.0
     return torch.cat([blank[:, :frames].log_softmax(dim=2), log_probs[:, :-frames]], dim=1)
 
 
-def test_without_tolerance_it_is_the_divergence_of_each_frame():
+def test_without_tolerance_the_loss_is_the_divergence_of_each_frame():
     student, teacher = spikes(1), spikes(2)
     expected = 0.0
     for row, frames in enumerate(FRAMES.tolist()):
@@ -59,14 +59,14 @@ def test_a_delayed_copy_costs_less_with_tolerance(shift):
     assert delays[0, 4:7].tolist() == [shift] * 3
 
 
-def test_an_early_copy_is_not_excused():
-    """A student cannot know a token before its teacher does: only lateness is tolerated."""
+def test_an_early_copy_has_a_loss():
+    """Only delays are tolerated: a student cannot know a token before its teacher does."""
     teacher = later(spikes(), 2)
     early = distillation_loss(spikes(), teacher, FRAMES, 4).item()
     assert early > 5 * distillation_loss(teacher, spikes(), FRAMES, 4).item()
 
 
-def test_the_path_is_the_best_of_all_that_do_not_go_back():
+def test_the_path_is_the_best_monotonic_one():
     student, teacher = spikes(3)[:, :5], spikes(4)[:, :5]
     frames, max_delay = torch.tensor([5, 4]), 2
     expected = 0.0
@@ -84,7 +84,7 @@ def test_the_path_is_the_best_of_all_that_do_not_go_back():
     assert found.item() == pytest.approx(expected, rel=1e-5)
 
 
-def test_gradients_are_finite_and_lead_to_the_teacher():
+def test_gradients_are_finite_and_point_towards_the_teacher():
     logits = torch.randn(2, 12, 5, generator=torch.Generator().manual_seed(5)).requires_grad_()
     teacher = spikes()
     losses = []
@@ -98,7 +98,7 @@ def test_gradients_are_finite_and_lead_to_the_teacher():
     assert losses[-1] < 0.2 * losses[0]
 
 
-def test_a_window_may_be_longer_than_the_audio():
+def test_the_window_may_be_longer_than_the_audio():
     loss = distillation_loss(spikes(1)[:, :3], spikes(2)[:, :3], torch.tensor([3, 1]), 10)
     assert loss.isfinite()
 
@@ -112,7 +112,7 @@ KINDS = [
 
 
 @pytest.mark.parametrize("kind", KINDS, ids=str)
-def test_a_teacher_speaks_of_the_audio_without_its_delay(kind):
+def test_the_delay_of_the_teacher_is_removed(kind):
     torch.manual_seed(0)
     config = NetConfig(encoder=EncoderConfig(layers=1, width=8, **kind))
     net = AcousticNet(config, 5).eval()
@@ -128,12 +128,12 @@ def test_a_teacher_speaks_of_the_audio_without_its_delay(kind):
     torch.testing.assert_close(found, expected)
 
 
-def test_a_copy_with_a_delay_and_several_views_loses_nothing():
+def test_a_copy_with_a_delay_and_several_views_has_no_loss():
     torch.manual_seed(0)
     config = NetConfig(encoder=EncoderConfig(layers=1, width=8, lookahead=2))
     net = AcousticNet(config, 5).eval()
     samples, frames = 0.1 * torch.randn(2, 12 * 640), torch.tensor([12, 12])
-    samples[:, 10 * 640 :] = 0.0  # what the look-ahead waits for
+    samples[:, 10 * 640 :] = 0.0  # the delay of the look-ahead
     with torch.no_grad():
         log_probs = net(samples)[0]
     loss = Teacher(net, 3).loss(torch.cat([log_probs, log_probs]), samples, frames, 2)
@@ -151,13 +151,13 @@ def teacher(tone_corpus, tmp_path):
     return folder
 
 
-def test_a_run_is_distilled_and_goes_on_exactly(tone_corpus, teacher, tmp_path):
+def test_a_run_with_distillation_resumes_exactly(tone_corpus, teacher, tmp_path):
     changes = {"encoder": {"lookahead": 2}, "cr_ctc_weight": 0.2}
     table = {"teacher": str(teacher), "max_delay_s": 0.12}
     _, plain = tone_corpus.train(tmp_path / "plain", tone_corpus.config(**changes))
     config = tone_corpus.config(**changes, distillation=table)
     whole, losses = tone_corpus.train(tmp_path / "whole", config)
-    assert losses[0] == pytest.approx(plain[0])  # the loss that is logged is that of CTC
+    assert losses[0] == pytest.approx(plain[0])  # the logged loss is that of CTC
     assert losses[1:] != plain[1:]
     tone_corpus.train(tmp_path / "parts", config, stop_after=3)
     parts, _ = tone_corpus.train(tmp_path / "parts", config)
@@ -168,14 +168,14 @@ def test_a_run_is_distilled_and_goes_on_exactly(tone_corpus, teacher, tmp_path):
     assert any(not torch.equal(value, other.weights[name]) for name, value in whole.weights.items())
 
 
-def test_distillation_brings_a_student_nearer(tone_corpus, teacher, tmp_path):
+def test_distillation_makes_the_student_more_similar_to_its_teacher(tone_corpus, teacher, tmp_path):
     table = {"teacher": str(teacher), "weight": 20.0}
     config = tone_corpus.config(distillation=table, epochs=30, optimiser={"learning_rate": 0.01})
     tone_corpus.train(tmp_path / "student", config)
     assert tone_corpus.distillation[-1] < 0.5 * tone_corpus.distillation[0]
 
 
-def test_a_teacher_that_does_not_fit_is_refused(tone_corpus, teacher, tmp_path):
+def test_an_incompatible_teacher_is_refused(tone_corpus, teacher, tmp_path):
     def refused(kind, **changes):
         config = tone_corpus.config(**{"distillation": {"teacher": str(teacher)}, **changes})
         with pytest.raises(kind) as error:
@@ -206,6 +206,6 @@ def test_a_teacher_that_does_not_fit_is_refused(tone_corpus, teacher, tmp_path):
         ({"teecher": "a"}, "did you mean 'teacher'"),
     ],
 )
-def test_wrong_keys_are_refused(tone_corpus, table, named):
+def test_invalid_keys_are_refused(tone_corpus, table, named):
     with pytest.raises(ConfigError, match=named):
         tone_corpus.config(distillation=table)
