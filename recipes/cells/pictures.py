@@ -17,7 +17,7 @@ from asr_gru.files import write_bytes
 from asr_gru.results import Word
 from recipes.cells.gates import Gates
 
-__all__ = ["draw_errors", "draw_gates", "draw_gradients", "draw_training"]
+__all__ = ["draw_errors", "draw_gates", "draw_gradients", "draw_training", "save"]
 
 Array = npt.NDArray[np.float32]
 COLOURS, GATE_COLOURS = 128, 48

@@ -27,6 +27,7 @@ __all__ = [
     "differences",
     "load_rows",
     "load_trained",
+    "slice_list",
     "slice_lists",
     "train_rows",
 ]
@@ -67,30 +68,38 @@ def net_builder(name: str) -> NetBuilder:
 def slice_lists(
     folder: Path, lists: Sequence[Path], hours: Sequence[float], longest_s: float
 ) -> None:
-    """Write ``train.tsv`` and ``dev.tsv``: random utterances of ``lists``, up to ``hours`` each.
+    """Write ``train.tsv`` and ``dev.tsv``: random utterances of ``lists``, up to ``hours`` each."""
+    for name, source, limit in zip(LISTS, lists, hours, strict=True):
+        write_manifest(folder / name, slice_list(source, limit, longest_s))
+
+
+def slice_list(source: Path, hours: float, longest_s: float) -> list[Utterance]:
+    """Return random utterances of a manifest, up to ``hours``, with their durations.
 
     Utterances longer than ``longest_s`` are left out: with short ones, more of them fit in a batch
     and recurrent layers take fewer sequential steps.
+
+    Raises:
+        ConfigError: there are none.
     """
-    for name, source, limit in zip(LISTS, lists, hours, strict=True):
-        utterances = read_manifest(source)
-        random.Random(1).shuffle(utterances)
-        chosen: list[Utterance] = []
-        total_s = 0.0
-        for utterance in utterances:
-            duration_s = duration_of(utterance)
-            if duration_s > longest_s:
-                continue
-            total_s += duration_s
-            if total_s > 3600.0 * limit:
-                break
-            chosen.append(replace(utterance, duration_s=duration_s))
-        if not chosen:
-            raise ConfigError(
-                f"{source}: no utterance of at most {longest_s:g} s within {limit:g} hours; "
-                "raise --longest-s or the hours"
-            )
-        write_manifest(folder / name, chosen)
+    utterances = read_manifest(source)
+    random.Random(1).shuffle(utterances)
+    chosen: list[Utterance] = []
+    total_s = 0.0
+    for utterance in utterances:
+        duration_s = duration_of(utterance)
+        if duration_s > longest_s:
+            continue
+        total_s += duration_s
+        if total_s > 3600.0 * hours:
+            break
+        chosen.append(replace(utterance, duration_s=duration_s))
+    if not chosen:
+        raise ConfigError(
+            f"{source}: no utterance of at most {longest_s:g} s within {hours:g} hours; "
+            "raise --longest-s or the hours"
+        )
+    return chosen
 
 
 def train_rows(rows: Sequence[Stage], run: Run, log: Callable[[str], None]) -> None:

@@ -1,0 +1,322 @@
+"""Sequences that are not speech: a language model, rescoring with it, and a forecast."""
+
+from __future__ import annotations
+
+import itertools
+import math
+import re
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+from PIL import Image
+
+from asr_gru.data.manifest import Utterance, write_manifest
+from asr_gru.errors import DataError, ModelError
+from asr_gru.language import EstimateConfig, LanguageModel, estimate
+from asr_gru.scoring import Score
+from recipes.sequences import forecast, rescore, text
+from recipes.sequences.stack import RecurrentStack
+
+LARGEST_PICTURE = 80_000
+SENTENCES = ["the cat sat on the mat", "the dog sat on the log", "a cat saw the dog"] * 40
+
+
+def estimated(lines: str, order: int) -> LanguageModel:
+    found = estimate([("text", [lines])], EstimateConfig(order=order))
+    return LanguageModel.build(found.ngrams, quantise=False)
+
+
+@pytest.fixture(scope="module")
+def ngram() -> LanguageModel:
+    return estimated("\n".join(SENTENCES) + "\n", 2)
+
+
+@pytest.fixture(scope="module")
+def trained(ngram) -> text.WordModel:
+    sentences = [line.split() for line in SENTENCES]
+    losses = []
+    model = text.train(
+        sentences,
+        ngram,
+        vocab_size=9,
+        layers=2,
+        width=16,
+        tokens=40,
+        learning_rate=1e-2,
+        epochs=3,
+        on_step=lambda _model, step, steps, loss: losses.append((step, steps, loss)),
+    )
+    assert [step for step, _, _ in losses] == list(range(1, losses[0][1] + 1))
+    assert losses[-1][2] < 0.5 * losses[0][2]
+    return model
+
+
+def test_a_sequence_can_be_cut_anywhere():
+    torch.manual_seed(0)
+    stack = RecurrentStack(2, 8).eval()
+    x = torch.randn(11, 3, 8)
+    whole, after = stack(x, stack.start(3))
+    first, state = stack(x[:4], stack.start(3))
+    second, last = stack(x[4:], state)
+    torch.testing.assert_close(torch.cat([first, second]), whole)
+    torch.testing.assert_close(last, after)
+    assert not torch.allclose(stack(x[4:], stack.start(3))[0], second)
+
+
+def test_the_model_is_a_distribution_over_the_words_of_the_ngram_model(trained, ngram):
+    assert trained.words[:2] == ["</s>", "<unk>"]
+    assert set(trained.words) - set(text.MARKS) < set(ngram.words)
+    vocabulary = [word for word in ngram.words if word not in {"<s>", "</s>", "<unk>"}]
+    assert set(vocabulary) - set(trained.words)  # some are left to the n-gram model's unigrams
+    rows = trained.log_probs([["the", word] for word in vocabulary])
+    end = trained.log_probs([["the"]])[0][-1]
+    total = math.fsum(math.exp(row[1]) for row in rows) + math.exp(end)
+    assert total == pytest.approx(1.0, abs=1e-4)
+
+
+def test_it_prefers_what_it_was_trained_on(trained):
+    good, bad = trained.log_probs([["the", "cat", "sat"], ["sat", "the", "the"]])
+    assert good.sum() > bad.sum() + 2
+    assert len(good) == 4
+
+
+def test_log_probs_do_not_depend_on_the_batch(trained):
+    sentences = [line.split() for line in SENTENCES[:3]] + [[]]
+    together = trained.log_probs(sentences)
+    for sentence, row in zip(sentences, together, strict=True):
+        np.testing.assert_allclose(trained.log_probs([sentence], batch=1)[0], row, atol=1e-5)
+
+
+def test_a_saved_model_is_the_same(trained, ngram, tmp_path):
+    trained.save(tmp_path / "model.pt")
+    loaded = text.WordModel.load(tmp_path / "model.pt", ngram)
+    assert loaded.words == trained.words
+    sentence = [SENTENCES[0].split()]
+    np.testing.assert_array_equal(loaded.log_probs(sentence)[0], trained.log_probs(sentence)[0])
+    (tmp_path / "model.pt").write_bytes(b"something else")
+    with pytest.raises(ModelError, match=r"model\.pt: not a model of recipes\.sequences\.text"):
+        text.WordModel.load(tmp_path / "model.pt", ngram)
+
+
+def test_mixture_and_perplexity():
+    first, second = np.log([0.5, 0.2]), np.log([0.1, 0.4])
+    np.testing.assert_allclose(np.exp(text.mixture(first, second, 0.25)), [0.2, 0.35])
+    np.testing.assert_allclose(text.mixture(first, second, 1.0), first)
+    np.testing.assert_allclose(text.mixture(first, second, 0.0), second)
+    rows = [np.log([0.25, 1e-9, 0.25]), np.log([0.25])]
+    known = [np.array([True, False, True]), np.array([True])]
+    assert text.perplexity(rows, known) == pytest.approx(4.0)
+
+
+def test_texts_have_equal_shares_and_small_ones_are_taken_whole(tmp_path):
+    (tmp_path / "small.txt").write_text("one two\n" * 50)
+    for name in ("b", "c"):
+        (tmp_path / f"{name}.txt").write_text(f"{name} {name}\n" * 5000)
+    paths = [tmp_path / f"{name}.txt" for name in ("b", "small", "c")]
+    chosen = text.sample_texts(paths, 4100)
+    counts = {word: sum(s.count(word) for s in chosen) for word in ("one", "b", "c")}
+    assert counts["one"] == 50
+    assert counts["b"] == pytest.approx(2000, rel=0.1)
+    assert counts["c"] == pytest.approx(2000, rel=0.1)
+    (tmp_path / "small.txt").write_text("\n\n")
+    with pytest.raises(DataError, match="no words"):
+        text.sample_texts(paths, 100)
+
+
+def test_batches_hold_every_sentence_once_and_at_most_so_many_words():
+    lengths = np.random.default_rng(0).integers(1, 30, 500)
+    sentences = [[2] * int(length) for length in lengths]
+    batches = text.plan_batches(sentences, 64)
+    assert sorted(itertools.chain(*batches)) == list(range(500))
+    assert max(len(b) * (max(lengths[i] for i in b) + 1) for b in batches) <= 64
+
+
+def entry(speaker: str, reference: str, *texts: str, scores: tuple[float, ...]) -> rescore.NBest:
+    return rescore.NBest(speaker=speaker, reference=reference, texts=texts, scores=scores)
+
+
+def test_rescoring_repairs_what_the_decoder_got_wrong(trained, ngram):
+    unigrams = estimated("mat the cat\ndog sat\nthe log saw\nsat a on cat\n", 1)
+    model = text.WordModel(trained.net, trained.words, unigrams)
+    entries = [
+        entry(f"speaker {n}", "the cat sat", "sat the the", "the cat sat", scores=(-1.0, -1.5))
+        for n in range(8)
+    ]
+    one = rescore.ScoredList(entries, model, unigrams, rescore.halve([entries]))
+    assert set(one.half) == {0, 1}
+    before = sum((errors[0] for errors in one.errors), Score())
+    knobs = [rescore.choose([one], half) for half in (0, 1)]
+    assert all(chosen.weight > 0 for chosen in knobs)
+    assert before.errors > 0
+    assert sum(rescore.rescore(one, knobs), Score()).errors == 0
+    assert sum(one.oracle(), Score()).errors == 0
+    assert sum(one.oracle(1), Score()) == before
+
+
+def test_halves_have_no_speaker_in_common():
+    lists = [
+        [entry(name, "a", "a", scores=(0.0,)) for name in names]
+        for names in (["x", "y", "x", "z", "w"], ["z", "v", "u", "u"])
+    ]
+    half_of = rescore.halve(lists)
+    assert set(half_of) == set("xyzwvu")
+    for names in ("xyzw", "vu"):
+        assert sum(half_of[name] for name in names) == len(names) / 2
+
+
+def test_numbers_come_from_the_other_half():
+    class Recorded:
+        half = (0, 1, 0)
+
+        def choices(self, knobs, size=20):
+            return [Score(1, substitutions=int(knobs.weight)) for _ in self.half]
+
+    found = rescore.rescore(Recorded(), [rescore.Knobs(0, 0.1), rescore.Knobs(1, 0.1)])
+    assert [score.errors for score in found] == [1, 0, 1]
+
+
+def test_nothing_to_gain_keeps_the_decoder(trained, ngram):
+    entries = [entry(str(n), "the cat", "the cat", "cat", scores=(-1.0, -9.0)) for n in range(6)]
+    one = rescore.ScoredList(entries, trained, ngram, rescore.halve([entries]))
+    assert rescore.choose([one], 0).weight == 0.0
+
+
+def test_the_commands_train_and_rescore(tmp_path, capsys, monkeypatch):
+    monkeypatch.setattr(text, "fastest_kernel", lambda _width: None)
+    (tmp_path / "own.txt").write_text("turn the kitchen light on\nthe train leaves at nine\n" * 60)
+    audio = Path("audio_samples").absolute()
+    references = {"read.flac": "one", "accent.opus": "mandy has a big arm"}
+    write_manifest(
+        tmp_path / "dev.tsv",
+        [Utterance(audio / name, said, speaker=name) for name, said in references.items()],
+    )
+    arguments = ["--dev", str(tmp_path / "dev.tsv"), "--output", str(tmp_path / "own.pt")]
+    sizes = ["--words", "500", "--width", "8", "--vocab-size", "12", "--layers", "1"]
+    picture = ["--picture", str(tmp_path / "text.png")]
+    assert text.main([str(tmp_path / "own.txt"), *arguments, *sizes, *picture]) == 0
+    printed = capsys.readouterr().out.splitlines()
+    assert printed[1].split() == ["perplexity", "n-gram", "GRU", "both"]
+    name, *perplexities = printed[2].split()
+    assert name == "dev"
+    assert all(float(value) > 1 for value in perplexities)
+    assert (tmp_path / "text.png").stat().st_size < LARGEST_PICTURE
+
+    command = [
+        str(tmp_path / "dev.tsv"), "--language", str(tmp_path / "own.pt"),
+        "--nbest", str(tmp_path / "nbest.json"), "--picture", str(tmp_path / "wer.png"),
+    ]  # fmt: skip
+    assert rescore.main(command) == 0
+    first = capsys.readouterr().out
+    rows = [line.split() for line in first.splitlines() if line.startswith("dev")]
+    assert rows[0][1] == "2"
+    assert float(rows[0][4]) <= float(rows[0][2])  # the oracle
+    with Image.open(tmp_path / "wer.png") as image:
+        assert image.width > 100
+    monkeypatch.setattr(rescore, "load_recognizer", pytest.fail)  # kept lists are used again
+    assert rescore.main(command) == 0
+    assert capsys.readouterr().out == first
+    assert rescore.main([str(tmp_path / "dev.tsv"), *command]) == 1
+    assert "of another model or other manifests; delete it" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        (["missing.txt"], "missing.txt: No such file"),
+        (["own.txt", "--model", "nothing"], "nothing"),
+        (["own.txt", "--dev", "missing.tsv"], "missing.tsv"),
+    ],
+)
+def test_wrong_input_is_one_line(tmp_path, monkeypatch, capsys, arguments, message):
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "own.txt").write_text("the cat\n")
+    assert text.main(arguments) == 1
+    error = capsys.readouterr().err
+    assert error.startswith("error: ")
+    assert message in error
+    assert error.count("\n") == 1
+
+
+def test_rescoring_needs_a_trained_model(tmp_path, capsys):
+    assert rescore.main(["dev.tsv", "--language", str(tmp_path / "none.pt")]) == 1
+    assert "python -m recipes.sequences.text" in capsys.readouterr().err
+
+
+def test_the_series_has_its_week_and_its_holidays():
+    series = forecast.simulate(20 * forecast.WEEK)
+    again = forecast.simulate(20 * forecast.WEEK)
+    np.testing.assert_array_equal(series.demand, again.demand)
+    days = series.holiday.reshape(-1, forecast.DAY)
+    assert (days == days[:, :1]).all()
+    assert 0 < days[:, 0].sum() < 10
+    assert not days[:, 0].reshape(-1, 7)[:, 5:].any()
+    morning = series.demand[8 :: forecast.DAY].reshape(-1, 7)
+    plain = ~days[:, 0].reshape(-1, 7)
+    assert morning[:, :5][plain[:, :5]].mean() > morning[:, 5:].mean() + 20
+
+
+def test_a_forecast_sees_nothing_of_what_it_forecasts():
+    series = forecast.simulate(12 * forecast.WEEK)
+    fitted = 10 * forecast.WEEK
+    origins = np.array([fitted + 5, fitted + 60])
+    changed = series.demand.copy()
+    changed[fitted + 61 :] += 50.0
+    gru = forecast.GruForecast(series.demand, fitted, 1, 8, 3)
+    for method in (
+        lambda demand: forecast.naive_forecast(demand, origins, forecast.DAY),
+        lambda demand: forecast.ar_forecast(demand, fitted, origins),
+        lambda demand: gru(demand, origins),
+    ):
+        found = method(series.demand)
+        assert found.shape == (2, forecast.HORIZON)
+        np.testing.assert_array_equal(found, method(changed))
+        before = series.demand.copy()
+        before[origins - forecast.DAY + 3] += 50.0
+        assert not np.allclose(found, method(before))
+
+
+def test_a_linear_series_is_forecast_by_the_linear_method():
+    hours = np.arange(8 * forecast.WEEK)
+    demand = 100 + 10 * np.sin(2 * np.pi * hours / forecast.DAY)
+    origins = np.arange(7 * forecast.WEEK, 8 * forecast.WEEK - forecast.HORIZON)
+    found = forecast.ar_forecast(demand, 6 * forecast.WEEK, origins)
+    np.testing.assert_allclose(found, forecast.following(demand, origins), atol=0.1)
+    np.testing.assert_allclose(
+        forecast.naive_forecast(demand, origins, forecast.DAY), found, atol=0.1
+    )
+
+
+def test_nothing_beats_who_knows_the_process():
+    series = forecast.simulate(30 * forecast.WEEK, seed=3)
+    origins = np.arange(20 * forecast.WEEK, 29 * forecast.WEEK, 5)
+    truth = forecast.following(series.demand, origins)
+    known = forecast.known_forecast(series, origins, draws=100)
+    error = ((known - truth) ** 2).mean()
+    for other in (
+        forecast.naive_forecast(series.demand, origins, forecast.WEEK),
+        forecast.ar_forecast(series.demand, 20 * forecast.WEEK, origins),
+    ):
+        assert error < ((other - truth) ** 2).mean()
+    assert ((known[:, 0] - truth[:, 0]) ** 2).mean() == pytest.approx(1.0, rel=0.25)  # the noise
+
+
+def test_the_forecast_command(tmp_path, capsys):
+    path = tmp_path / "forecast.png"
+    arguments = ["--years", "2", "--steps", "2", "--width", "8", "--layers", "1"]
+    assert forecast.main([*arguments, "--picture", str(path)]) == 0
+    rows = {line[:20].strip(): line[20:].split() for line in capsys.readouterr().out.splitlines()}
+    assert {"a day earlier", "a week earlier", "linear (AR)", "GRU", "process known"} < set(rows)
+    assert float(rows["process known"][3]) < float(rows["linear (AR)"][3])
+    assert path.stat().st_size < LARGEST_PICTURE
+    with pytest.raises(SystemExit):
+        forecast.main(["--years", "1"])
+    assert "2 or more" in capsys.readouterr().err
+
+
+def test_pictures_of_the_readme_are_small():
+    folder = Path(text.__file__).parent
+    shown = re.findall(r"\]\((pictures/\S+)\)", (folder / "README.md").read_text())
+    assert {str(one.relative_to(folder)) for one in folder.glob("pictures/*")} == set(shown)
+    assert all((folder / name).stat().st_size < LARGEST_PICTURE for name in shown)
