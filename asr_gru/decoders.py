@@ -72,6 +72,8 @@ class Decoders:
             ModelError: a word search is requested from a model without a lexicon.
         """
         if decoder is not None and not isinstance(decoder, str):
+            if not callable(getattr(decoder, "start", None)):
+                raise ConfigError(f"decoder {decoder!r}; choose {one_of(KINDS)}, or give a decoder")
             if beam is not None:
                 raise ConfigError("a beam cannot be set for a decoder object; leave it out")
             return decoder

@@ -20,10 +20,16 @@ from asr_gru.recognizer import Recognizer
 
 __all__ = ["command"]
 
-LIBRARIES = ["numpy", "onnxruntime", "soundfile", "soxr", "sounddevice"]
+LIBRARIES = ["numpy", "onnxruntime", "soundfile", "soxr", "sounddevice", "click", "msgspec", "rich"]
 EXTRAS = {
-    "train": ["torch", "torchaudio", "onnx", "sentencepiece"],
-    "server": ["fastapi", "uvicorn", "websockets", "python-multipart", "cryptography"],
+    "train": [
+        *("torch", "torchaudio", "onnx", "sentencepiece", "filelock", "librosa", "matplotlib"),
+        *("ninja", "tensorboard"),
+    ],
+    "server": [
+        *("fastapi", "uvicorn", "websockets", "python-multipart", "cryptography"),
+        *("fastapi-offline", "prometheus-client"),
+    ],
 }
 SECONDS = 10
 

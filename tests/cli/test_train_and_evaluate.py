@@ -1,6 +1,9 @@
 """From manifest to model to word error rate, with tones as letters."""
 
 import json
+import re
+import tomllib
+from pathlib import Path
 
 import pytest
 
@@ -8,6 +11,8 @@ from asr_gru.decoding import BeamDecoder, GreedyDecoder
 from asr_gru.recognizer import Recognizer
 from asr_gru.training.recipe import load_recipe
 from recipes.en_small.trigram import add, estimate
+
+ROOT = Path(__file__).parents[2]
 
 
 def train(run, data, *options):
@@ -153,7 +158,11 @@ def test_doctor_and_models(run, model):
     healthy = run("doctor", "--model", model)
     assert healthy.status == 0
     assert "real-time factor" in healthy.out
-    assert "onnxruntime" in healthy.out
+    project = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]
+    extras = project["optional-dependencies"]
+    for requirement in (*project["dependencies"], *extras["train"], *extras["server"]):
+        name = re.split("[<>=]", requirement)[0]
+        assert re.search(rf"^(ok|none) +{name} ", healthy.out, re.MULTILINE), name
     broken = run("doctor", "--model", "none")
     assert broken.status == 1
     assert "BROKEN" in broken.out
