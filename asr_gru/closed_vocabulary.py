@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from itertools import islice
 from pathlib import Path
 
-from asr_gru.errors import ConfigError
+from asr_gru.errors import ConfigError, is_real
 
 __all__ = ["MAX_PHRASES", "ClosedVocabulary"]
 
@@ -48,9 +48,11 @@ class ClosedVocabulary:
         """Create a vocabulary from the arguments of a call; None if it is not closed.
 
         Raises:
-            ConfigError: ``rejection`` without a vocabulary, a string instead of a list of phrases,
-                phrases together with a grammar, or an unreadable grammar file.
+            ConfigError: ``rejection`` without a vocabulary or not a number, a string instead of a
+                list of phrases, phrases together with a grammar, or an unreadable grammar file.
         """
+        if not (rejection is None or is_real(rejection)):
+            raise ConfigError(f"rejection is {str(rejection)[:40]!r}; give a number")
         if grammar is not None:
             if phrases is not None:
                 raise ConfigError("both phrases and a grammar are given; give one of them")

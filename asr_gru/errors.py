@@ -16,6 +16,8 @@ from __future__ import annotations
 
 import difflib
 from collections.abc import Iterable
+from numbers import Real
+from typing import TypeGuard
 
 __all__ = [
     "AudioError",
@@ -27,6 +29,7 @@ __all__ = [
     "ModelError",
     "did_you_mean",
     "install_command",
+    "is_real",
     "one_of",
 ]
 
@@ -82,6 +85,11 @@ def did_you_mean(word: str, known: Iterable[str]) -> str:
     """Return ``" (did you mean 'x'?)"`` for the known name nearest to ``word``, or ``""``."""
     found = difflib.get_close_matches(word, list(known), n=1, cutoff=0.5)
     return f" (did you mean {found[0]!r}?)" if found else ""
+
+
+def is_real(value: object) -> TypeGuard[float]:
+    """Return whether a value is a real number; a ``bool`` is none."""
+    return isinstance(value, Real) and not isinstance(value, bool)
 
 
 def one_of(names: Iterable[str]) -> str:

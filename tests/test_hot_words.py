@@ -50,6 +50,13 @@ def test_a_weight_decides_between_words_that_sound_alike(recognizer):
     assert transcribe(recognizer, spoken("dad"), {"cad": 2}) == "dad"
 
 
+def test_the_largest_weight_of_a_phrase_counts(recognizer):
+    once = recognizer.hot_word_decoder(["cad = 5", "a cab"])
+    twice = recognizer.hot_word_decoder(["cad: c a d = 5", "a cab", "Cad = 3", "cad = 0", "A cab"])
+    assert once.hot.phrases == twice.hot.phrases
+    assert recognizer.hot_word_decoder(["a cab = 9", "a cab"]).hot.phrases[0][1] == 9
+
+
 @settings(max_examples=25)
 @given(
     st.integers(0, 1000),

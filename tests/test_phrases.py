@@ -139,6 +139,8 @@ def test_a_decoder_is_compiled_once(recognizer):
         ({"phrases": itertools.repeat("a")}, "more than 100000 phrases"),
         ({"phrases": ["abba"], "decoder": "greedy"}, "have their own decoder"),
         ({"phrases": ["abba"], "rejection": 99}, "rejection 99: give 0 to 20"),
+        ({"phrases": ["abba"], "rejection": "strict"}, "rejection is 'strict'; give a number"),
+        ({"phrases": ["abba"], "rejection": True}, "rejection is 'True'; give a number"),
         ({"rejection": 1.0}, "rejection applies to phrases"),
     ],
 )
@@ -194,6 +196,7 @@ def test_a_stream_with_a_grammar_can_be_resumed(recognizer):
         ({"grammar": "#JSGF V1.0;\npublic <a> = <b>;"}, "line 2, column 14: <b> is not defined"),
         ({"grammar": "none.jsgf"}, "none.jsgf: No such file or directory; give JSGF or its file"),
         ({"grammar": 3}, "grammar is '3'; give the text"),
+        ({"grammar": ""}, "the grammar is empty"),
         ({"grammar": GRAMMAR, "phrases": ["a"]}, "both phrases and a grammar are given; give one"),
         ({"grammar": GRAMMAR, "decoder": "greedy"}, "have their own decoder"),
         ({"grammar": GRAMMAR, "rejection": 99}, "rejection 99: give 0 to 20"),

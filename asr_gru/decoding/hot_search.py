@@ -33,7 +33,7 @@ def hot_word_search(
 
     Args:
         search: the word search; hot words that it has are replaced.
-        hot_words: the hot words.
+        hot_words: the hot words; the largest weight of a phrase that is given several times.
         split: splits a phrase into normalised words.
         pronunciations: source of pronunciations for words that the search lacks.
         max_unknown: maximum number of such words; None for no limit.
@@ -44,7 +44,7 @@ def hot_word_search(
     """
     from asr_gru.language.hot_words import default_weight
 
-    phrases: list[tuple[list[str], float | None]] = []
+    weights: dict[tuple[str, ...], list[float | None]] = {}
     given: dict[str, list[tuple[int, ...]]] = {}
     for one in hot_words:
         words = split(one.phrase)
@@ -56,8 +56,8 @@ def hot_word_search(
                     f"hot word {one.phrase!r} has {len(words)} words; give phones for single words"
                 )
             given.setdefault(words[0], []).append(pronunciations.token_ids(one.phones, words[0]))
-        phrases.append((words, one.weight))
-    distinct = dict.fromkeys(word for words, _ in phrases for word in words)
+        weights.setdefault(tuple(words), []).append(one.weight)
+    distinct = dict.fromkeys(word for words in weights for word in words)
     unknown = [word for word in distinct if word not in search.numbers and word not in given]
     added: dict[str, Pronunciations] = {word: tuple(ways) for word, ways in given.items()}
     if unknown:
@@ -74,11 +74,10 @@ def hot_word_search(
             extra.append(word)
     by_number = {numbers[word]: ways for word, ways in added.items()}
     weighted: list[Phrase] = []
-    for words, weight in phrases:
-        word_numbers = tuple([numbers[word] for word in words])
-        if weight is None:
-            phones = sum(_shortest(search, by_number, word) for word in word_numbers)
-            weight = default_weight(phones)
+    for phrase, given_weights in weights.items():
+        word_numbers = tuple([numbers[word] for word in phrase])
+        phones = sum(_shortest(search, by_number, word) for word in word_numbers)
+        weight = max(default_weight(phones) if w is None else w for w in given_weights)
         if weight:
             weighted.append((word_numbers, weight))
     return search.with_hot_words(

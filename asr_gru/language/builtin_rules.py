@@ -89,28 +89,28 @@ def _letter() -> Node:
 def _time() -> Node:
     clock: Entries = []
     for hour in range(1, 24):
-        spoken = cardinal(hour)
-        clock.append(((spoken,), (hour, 0)))
+        spoken = cardinal(hour).split()
+        clock.append(((*spoken,), (hour, 0)))
         clock += [
-            ((spoken, *(f"oh {cardinal(m)}" if m < 10 else cardinal(m)).split()), (hour, m))
+            ((*spoken, *(f"oh {cardinal(m)}" if m < 10 else cardinal(m)).split()), (hour, m))
             for m in range(1, 60)
         ]
         if hour > 12:
-            clock.append(((spoken, "hundred"), (hour, 0)))
+            clock.append(((*spoken, "hundred"), (hour, 0)))
             continue
         before = (hour - 2) % 12 + 1
         clock += [
-            ((spoken, "o'clock"), (hour, 0)),
-            (("half", "past", spoken), (hour, 30)),
-            (("quarter", "past", spoken), (hour, 15)),
-            (("a", "quarter", "past", spoken), (hour, 15)),
-            (("quarter", "to", spoken), (before, 45)),
-            (("a", "quarter", "to", spoken), (before, 45)),
+            ((*spoken, "o'clock"), (hour, 0)),
+            (("half", "past", *spoken), (hour, 30)),
+            (("quarter", "past", *spoken), (hour, 15)),
+            (("a", "quarter", "past", *spoken), (hour, 15)),
+            (("quarter", "to", *spoken), (before, 45)),
+            (("a", "quarter", "to", *spoken), (before, 45)),
         ]
         for minutes in (5, 10, 20, 25):
             spelled = cardinal(minutes).split()
-            clock.append(((*spelled, "past", spoken), (hour, minutes)))
-            clock.append(((*spelled, "to", spoken), (before, 60 - minutes)))
+            clock.append(((*spelled, "past", *spoken), (hour, minutes)))
+            clock.append(((*spelled, "to", *spoken), (before, 60 - minutes)))
     half: Entries = [
         (("a.", "m."), "am"),
         (("p.", "m."), "pm"),

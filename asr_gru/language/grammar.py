@@ -129,6 +129,8 @@ def read_grammar(grammar: str | Path) -> tuple[str, str]:
     if isinstance(grammar, str) and (is_jsgf(grammar) or "\n" in grammar):
         return grammar, "grammar"
     path = Path(grammar)
+    if not str(grammar).strip():
+        raise ConfigError("the grammar is empty; give JSGF or its file")
     text = read_text(path, "give JSGF or its file", ConfigError, max_characters=MAX_FILE_CHARACTERS)
     if not is_jsgf(text):
         raise ConfigError(f"{path}: line 1, column 1: a grammar begins with '#JSGF V1.0;'")

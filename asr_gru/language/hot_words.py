@@ -7,7 +7,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from itertools import islice
 
-from asr_gru.errors import ConfigError
+from asr_gru.errors import ConfigError, is_real
 
 __all__ = ["HotWord", "HotWordsLike", "default_weight", "parse_hot_words"]
 
@@ -46,7 +46,7 @@ def parse_hot_words(given: HotWordsLike) -> tuple[HotWord, ...]:
     Args:
         given: weights by phrase, or lines of a phrase and an optional ``= WEIGHT``. Phrases
             without a weight get that of ``default_weight``. The phones of a single word can follow
-            it after a colon::
+            it after a colon; of several lines for a phrase, the largest weight counts::
 
                 Kubernetes
                 Frau Öztürk = 8
@@ -95,11 +95,12 @@ def default_weight(phones: int) -> float:
 
 
 def _checked(weight: object, name: str) -> float:
-    if isinstance(weight, bool) or not isinstance(weight, int | float):
+    if not is_real(weight):
         raise ConfigError(f"{name}: weight {str(weight)[:40]!r} is not a number")
-    if not math.isfinite(weight) or not 0 <= weight <= MAX_WEIGHT:
+    number = float(weight)
+    if not math.isfinite(number) or not 0 <= number <= MAX_WEIGHT:
         raise ConfigError(f"{name}: weight {weight}; give 0 to {MAX_WEIGHT:g}")
-    return float(weight)
+    return number
 
 
 def _number(text: str, number: int, line: str) -> float:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
-from asr_gru.errors import ConfigError
+from asr_gru.errors import ConfigError, is_real
 from asr_gru.results import Segment, Word
 from asr_gru.streaming.partials import OpenSegment
 
@@ -28,9 +28,10 @@ class MinimumConfidence:
     mark: bool = False
 
     def __post_init__(self) -> None:
-        if not 0.0 <= self.probability <= 1.0:
+        if not (is_real(self.probability) and 0.0 <= self.probability <= 1.0):
             raise ConfigError(
-                f"a minimum confidence of {self.probability}; give a number between 0 and 1"
+                f"a minimum confidence of {str(self.probability)[:40]}; give a number between 0 "
+                "and 1"
             )
 
     @classmethod

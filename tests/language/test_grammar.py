@@ -15,6 +15,7 @@ from hypothesis import strategies as st
 
 from asr_gru.errors import ConfigError
 from asr_gru.language import Grammar, WordGraph, read_grammar
+from asr_gru.language.builtin_rules import NAMES
 from asr_gru.results import Match
 
 HEADER = "#JSGF V1.0;\n"
@@ -117,6 +118,7 @@ def test_a_slot_that_is_filled_twice_is_a_list():
         ("time", "twelve thirty a m", "00:30"),
         ("time", "seven o'clock in the evening", "19:00"),
         ("time", "eighteen hundred", "18:00"),
+        ("time", "twenty one oh five", "21:05"),
         ("time", "twenty to eight", "07:40"),
         ("time", "midnight", "00:00"),
         ("date", "march the third", "--03-03"),
@@ -142,6 +144,12 @@ def test_builtin_rules_have_values(rule, said, value):
 )
 def test_builtin_rules_accept_only_their_range(rule, said):
     assert meaning(f"public <say> = say <{rule}> {{it}};", f"say {said}") is None
+
+
+@pytest.mark.parametrize("rule", NAMES)
+def test_words_of_builtin_rules_can_be_looked_up(rule):
+    words = grammar(f"public <say> = <{rule}>;").graph.spoken_as
+    assert [word for word in words if not word or " " in word] == []
 
 
 def test_a_grammar_can_override_a_builtin_rule():

@@ -3,6 +3,7 @@ from __future__ import annotations
 import itertools
 import math
 
+import numpy as np
 import pytest
 
 from asr_gru.errors import ConfigError
@@ -21,6 +22,7 @@ def test_weights_are_given_by_phrase_or_in_lines():
     assert parse_hot_words(lines) == expected
     assert parse_hot_words(iter(["Kubernetes"])) == (HotWord("Kubernetes", None),)
     assert parse_hot_words({"Kubernetes": None}) == (HotWord("Kubernetes", None),)
+    assert parse_hot_words({"Kubernetes": np.float32(2)}) == (HotWord("Kubernetes", 2.0),)
     assert parse_hot_words({}) == parse_hot_words([]) == ()
 
 

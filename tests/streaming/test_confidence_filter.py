@@ -130,7 +130,7 @@ def test_the_minimum_survives_pickling_and_reset():
     assert resumed.engine.minimum_confidence == MinimumConfidence(1.0)
 
 
-@pytest.mark.parametrize("least", [-0.1, 1.1, float("nan")])
+@pytest.mark.parametrize("least", [-0.1, 1.1, float("nan"), "0.5", True])
 def test_invalid_minimum_confidences_are_refused(least):
     recognizer = Recognizer(FakeModel(), TOKENS)
     with pytest.raises(ConfigError, match="between 0 and 1"):
