@@ -305,7 +305,7 @@ def test_invalid_input_is_refused(recognizer):
         recognizer.transcribe_batch([], batch_size=0)
     with pytest.raises(ConfigError, match="beam"):
         Recognizer.load(beam=0)
-    with pytest.raises(ConfigError, match="decoder 3; choose greedy, beam or words"):
+    with pytest.raises(ConfigError, match="decoder 3; choose greedy, beam, words or phones"):
         recognizer.stream(RATE, decoder=3)
     with pytest.raises(ModelError, match="tokens"):
         Recognizer(FakeModel(), CharacterTokenizer(" ab"))
