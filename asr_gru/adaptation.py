@@ -88,7 +88,7 @@ def adapt(
     overwrite: bool = False,
     on_progress: Callable[[str], None] | None = None,
 ) -> Adaptation:
-    """Write a model that knows further words and expects what texts say.
+    """Write a copy of a model, with additional words and a language model adapted to texts.
 
     Words get pronunciations of their own or by dictionary, rule and grapheme-to-phoneme model.
     The texts become an n-gram model with Kneser-Ney smoothing, which is interpolated with the
@@ -104,7 +104,7 @@ def adapt(
         weight: weight of the texts in the mixture, 0 to 1; estimated by default.
         size: bytes that the language model may have; n-grams that matter least are left out.
         overwrite: replace a model directory at ``out``.
-        on_progress: told what is being done, in a line.
+        on_progress: called with a line of text at each stage.
 
     Raises:
         ConfigError: neither words nor texts, a weight or size out of range, ``out`` is taken.

@@ -21,7 +21,7 @@ MAX_NAME_BYTES = 200
 
 @contextmanager
 def replace_file(path: str | Path, *, mode: int = 0o666) -> Iterator[BinaryIO]:
-    """Open a temporary file beside ``path`` that takes its place when the block ends.
+    """Open a temporary file next to ``path``, which replaces it when the block ends.
 
     The data are flushed to the disk before the rename, so after a crash or a full disk ``path``
     holds either the old contents or the new ones. If the block raises, nothing is left behind.

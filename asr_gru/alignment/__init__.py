@@ -1,4 +1,4 @@
-"""Forced alignment: when each word and phone of a text is said in a recording of it."""
+"""Forced alignment of texts with recordings: times of words and phones."""
 
 from asr_gru.alignment.aligner import Aligner, AlignmentPenalties
 

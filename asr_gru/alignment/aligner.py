@@ -88,7 +88,7 @@ class Aligner:
         *,
         on_progress: Callable[[float], None] | None = None,
     ) -> Alignment:
-        """Find when each word of a text is said.
+        """Find when each word of a text is spoken.
 
         Raises:
             DataError: a text without words that can be pronounced.

@@ -25,7 +25,7 @@ class TextWord:
         written: as it stands in the text, with its punctuation; several written words are one
             where they are spoken together, such as ``$20 million``, and a dash belongs to the
             word before it.
-        spoken: the words that are said for it, at least one.
+        spoken: its spoken words, at least one.
         sentence: the number of its sentence, from 0.
     """
 
@@ -84,7 +84,7 @@ def _words(
         return [
             TextWord(word, tuple(said), sentence) for word, said in zip(written, apart, strict=True)
         ]
-    # Some words are said otherwise beside their neighbours: these become one.
+    # Words whose spoken form depends on their neighbours are merged with them.
     owner = [place for place, words in enumerate(apart) for _ in words]
     matcher = difflib.SequenceMatcher(
         None, [word for words in apart for word in words], spoken, autojunk=False

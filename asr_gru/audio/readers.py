@@ -21,7 +21,7 @@ SALVAGE_FRAMES = 240
 
 
 class DamagedError(Exception):
-    """Part of a file cannot be decoded; the message says why, and the remedy at its start."""
+    """Part of a file cannot be decoded; the message gives the reason and a remedy."""
 
 
 class Reader(Protocol):

@@ -1,4 +1,4 @@
-"""An utterance: a recording, or a segment of one, and what is said in it."""
+"""An utterance: a recording, or a segment of one, and its text."""
 
 from __future__ import annotations
 

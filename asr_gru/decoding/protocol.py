@@ -121,10 +121,10 @@ class Decoder(Protocol[S]):
         return before is after
 
     def words_key(self, state: S) -> object | None:  # noqa: ARG002
-        """Return a value that tells whether the words of the best hypothesis have changed.
+        """Return a value that changes with the words of the best hypothesis.
 
-        States of one stream with equal keys have the same words, and as many of them settled. None,
-        the default, tells nothing.
+        States of one stream with equal keys have the same words, of which the same number is
+        settled. None, the default, gives no information.
         """
         return None
 

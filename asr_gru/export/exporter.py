@@ -56,7 +56,7 @@ Samples = npt.NDArray[np.float32]
 
 @dataclass(frozen=True, slots=True)
 class Card:
-    """What a model directory says beside the network: name, licence, thresholds, sources."""
+    """Metadata of a model directory: name, licence, thresholds, sources."""
 
     name: str
     language: str = ""

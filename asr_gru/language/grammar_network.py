@@ -1,6 +1,6 @@
 """A grammar as a network of states, connected by word arcs and epsilon arcs.
 
-Epsilon arcs say no word; their marks say what the words around them mean.
+Epsilon arcs match no words; their marks give the meaning of the words around them.
 """
 
 from __future__ import annotations
@@ -87,7 +87,7 @@ class Network:
         """Return the graph of words, with epsilon arcs removed and equivalent states merged.
 
         Raises:
-            ConfigError: nothing can be said, or the graph is too large.
+            ConfigError: the grammar accepts no sentence, or the graph is too large.
         """
         order, seen = [0], {0}
         first_equivalent: dict[tuple[frozenset[tuple[tuple[int, str], float]], float], int] = {}

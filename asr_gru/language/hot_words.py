@@ -26,7 +26,7 @@ MAX_PHONES = 60
 
 @dataclass(frozen=True, slots=True)
 class HotWord:
-    """A word or phrase that is likelier to be said than the language model expects.
+    """A word or phrase that is more likely to be spoken than the language model expects.
 
     Attributes:
         phrase: as given.

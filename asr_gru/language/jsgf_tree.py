@@ -65,7 +65,7 @@ class Reference:
 
 @dataclass(frozen=True, slots=True)
 class Series:
-    """A sequence of parts; without parts it is ``<NULL>``, which says nothing."""
+    """A sequence of parts; without parts it is ``<NULL>``, which matches no words."""
 
     parts: tuple[Node, ...]
 

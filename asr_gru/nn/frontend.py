@@ -1,4 +1,4 @@
-"""The mel frontend, computed as real matrix products, which torch and ONNX evaluate alike.
+"""The mel frontend as real matrix products, for which torch and ONNX give equal results.
 
 Frames are causal: frame ``t`` covers the ``window`` samples that end with sample
 ``(t + 1) * hop``. The state of a stream is its last ``window - hop`` samples.

@@ -72,7 +72,7 @@ def _name() -> str:
 
 
 def _processor() -> str:
-    """Return what tells apart processors whose instructions differ."""
+    """Return a string that identifies the instruction set of the processor."""
     try:
         lines = Path("/proc/cpuinfo").read_text(encoding="utf-8", errors="replace").splitlines()
     except OSError:

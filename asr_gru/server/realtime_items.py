@@ -15,7 +15,7 @@ class ItemWriter:
     """Turns events of a stream into events of items.
 
     Args:
-        suffix: end of the items' names, which tells sessions apart.
+        suffix: end of the names of items, which is unique to the session.
         send: called with the type of an event and its fields.
 
     Attributes:

@@ -29,7 +29,7 @@ __all__ = [
 ]
 
 TOKENS, PIECE_MODEL = "tokens.txt", "tokens.model"
-"""File names: the list of tokens, and beside it the sentencepiece model of word pieces."""
+"""File names of the list of tokens, and of the sentencepiece model of word pieces."""
 
 BLANK, SPACE, WORD_START = "<blank>", "<space>", "▁"
 MAX_FILE_BYTES = 4_000_000
@@ -236,7 +236,7 @@ def find_tokens(folder: Path) -> Path | None:
 
 
 def load_tokenizer(path: str | Path, kind: TokenKind | None = None) -> Tokenizer:
-    """Read ``tokens.txt``, with ``tokens.model`` beside it for pieces.
+    """Read ``tokens.txt``, and for word pieces also ``tokens.model`` in the same folder.
 
     Args:
         path: the file.

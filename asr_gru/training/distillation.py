@@ -1,4 +1,4 @@
-"""Distillation from a teacher that hears ahead, tolerant of the delay of a streaming student.
+"""Distillation from a bidirectional teacher that tolerates the delay of a streaming student.
 
 A streaming network emits a token later than one that hears the whole recording, so comparing the
 two frame by frame punishes it for a delay that it cannot avoid. Delayed-KD (Li et al. 2025)
@@ -59,7 +59,7 @@ class Teacher:
         Args:
             log_probs: the student's, ``(views * batch, frames, tokens)``; the mean over views of
                 the same samples is returned.
-            samples: the audio that both heard, ``(batch, n)``.
+            samples: the audio of both, ``(batch, n)``.
             frames: valid rows of ``log_probs`` for each row of samples, ``(batch,)``.
             delay: rows by which the student's network trails its audio.
         """

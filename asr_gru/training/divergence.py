@@ -1,4 +1,4 @@
-"""Skipped steps: says what was not finite in them, and ends a run that does not recover."""
+"""Skipped steps: reports non-finite values, and ends a run that does not recover."""
 
 from __future__ import annotations
 

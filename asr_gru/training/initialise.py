@@ -75,7 +75,7 @@ def initial_checkpoint(
         tokenizer: tokenizer of the run.
         training_set: feature statistics are measured on it.
         new_head: initialise the head at random.
-        log: receives a line that says which weights were loaded.
+        log: called with a line that describes which weights were loaded.
         build_net: builds the network.
 
     Raises:

@@ -43,7 +43,7 @@ NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.-]{0,63}")
 
 
 class StageKeys(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    """Keys of a stage beside those of the configuration.
+    """Keys of a stage that are not keys of the configuration.
 
     Attributes:
         name: name of the stage, and of its folder.

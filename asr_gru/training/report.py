@@ -117,7 +117,7 @@ class Report:
                 self._writer.close()
 
     def _add_scalar(self, name: str, value: float, global_step: int) -> None:
-        """Write a TensorBoard scalar; if that fails, training goes on without TensorBoard."""
+        """Write a TensorBoard scalar; if that fails, training continues without TensorBoard."""
         if self._writer is None:
             return
         try:

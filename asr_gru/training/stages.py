@@ -27,10 +27,10 @@ class PlannedStage:
 def plan_stages(
     stages: Sequence[Stage], run: Run, only: Stage | None, log: Callable[[str], None]
 ) -> list[PlannedStage]:
-    """Return what is left to train, in order.
+    """Return the stages that remain to be trained, in order.
 
     Args:
-        stages: a recipe; a single stage without a name is trained as ``run`` says.
+        stages: a recipe; a single stage without a name is trained with the settings of ``run``.
         run: options of the run. Its folder receives one folder for each stage. Its ``start_from``
             and ``new_head`` replace those of ``only``, else of the first stage.
         only: train this stage alone.

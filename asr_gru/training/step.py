@@ -174,7 +174,7 @@ class TrainStep:
         return self.teacher.loss(log_probs.float(), samples, frames, delay) / tokens
 
     def _shares(self, batch: Batch) -> list[float]:
-        """Return factors of both losses that weight tokens and frames alike in all processes."""
+        """Return factors of both losses that weight tokens and frames equally across processes."""
         labelled = 0 if batch.phones is None else int((batch.phones != IGNORE_INDEX).sum())
         counts = [int(batch.target_lengths.sum()), labelled]
         shares: list[float] = self.processes.shares(
