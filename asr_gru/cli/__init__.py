@@ -24,6 +24,7 @@ COMMANDS: Mapping[str, str] = {
     "data": "Print statistics of manifests, and suspicious utterances.",
     "convert-manifest": "Convert manifests between formats.",
     "train": "Train a model.",
+    "report": "Write the report of a training run.",
     "align-corpus": "Align the recordings of training manifests, phone by phone.",
     "align": "Align a text with a recording, word by word.",
     "export": "Export a training run as a model directory.",

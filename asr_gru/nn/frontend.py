@@ -7,13 +7,14 @@ Frames are causal: frame ``t`` covers the ``window`` samples that end with sampl
 from __future__ import annotations
 
 import numpy as np
+import numpy.typing as npt
 import torch
 from torch import Tensor, nn
 
 from asr_gru.model.net_config import FrontendConfig
 from asr_gru.nn.filterbank import dft_matrix, mel_filters
 
-__all__ = ["SAMPLE_LIMIT", "Frontend"]
+__all__ = ["SAMPLE_LIMIT", "Frontend", "log_mel_db"]
 
 SAMPLE_LIMIT = 4.0
 """Samples are clipped to this magnitude, 12 dB above full scale, so that no single sample can
@@ -51,3 +52,12 @@ class Frontend(nn.Module):
         real, imaginary = (frames @ self.dft).chunk(2, dim=-1)
         power = real * real + imaginary * imaginary
         return power @ self.mel, padded[:, padded.shape[1] - tail.shape[1] :]
+
+
+def log_mel_db(samples: npt.NDArray[np.float32], config: FrontendConfig) -> npt.NDArray[np.float32]:
+    """Return the log-mel energies of a recording in dB, ``(frames, mels)``, for pictures."""
+    frontend = Frontend(config)
+    whole = torch.from_numpy(samples[: len(samples) - len(samples) % config.hop])
+    with torch.no_grad():
+        mel, _ = frontend(whole[None], frontend.start(1))
+    return np.asarray(10.0 * torch.log10(mel[0] + 1e-10).numpy(), np.float32)

@@ -155,6 +155,10 @@ class TrainingSet:
         if not any(self.weights):
             raise DataError("data.weights is 0 for every source; give one of them a weight")
 
+    def audio_s(self, batches: Sequence[Sequence[int]]) -> float:
+        """Return the seconds of recordings in batches, given as for ``batch``."""
+        return float(sum(self.durations_s[i] for indices in batches for i in indices if i != NOISE))
+
     def name(self, index: int) -> str:
         """Return the path of an utterance, given as for ``batch``."""
         if index == NOISE:

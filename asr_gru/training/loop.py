@@ -7,21 +7,17 @@ from collections.abc import Callable, Generator
 from contextlib import nullcontext
 
 import msgspec
-import numpy as np
 import torch
 
 from asr_gru.errors import ConfigError
 from asr_gru.language.token_trigram import MAX_TOKENS, TokenTrigram
 from asr_gru.model.directory import TRIGRAM
-from asr_gru.nn.fast_gru import bf16_available
-from asr_gru.nn.gru_loops import compiled_loops
 from asr_gru.nn.net import AcousticNet, NetBuilder
 from asr_gru.text import Tokenizer
 from asr_gru.training.ahead import map_ahead, usable_cpus
-from asr_gru.training.audio_cache import Corpus
-from asr_gru.training.autotune import KERNELS, time_kernels
+from asr_gru.training.autotune import KERNELS, choose_kernel
 from asr_gru.training.checkpoint import NAME, Checkpoint, load_checkpoint, save_checkpoint
-from asr_gru.training.config import GruKernel, TrainConfig
+from asr_gru.training.config import TrainConfig
 from asr_gru.training.ctc_crf import token_trigram
 from asr_gru.training.dataset import Batch, TrainingSet
 from asr_gru.training.distillation import load_teacher
@@ -36,7 +32,7 @@ from asr_gru.training.run import Run, locked
 from asr_gru.training.sampler import plan_epoch
 from asr_gru.training.schedule import Schedule
 from asr_gru.training.step import TrainStep
-from asr_gru.training.validate import RATE_NAMES, validate
+from asr_gru.training.validate import named_hypotheses, validate, validation_metrics
 
 __all__ = ["DivergedError", "Run", "train"]
 
@@ -88,8 +84,10 @@ def _train(
     if teacher is not None:
         teacher.net.to(processes.device)
     state = _load_state(config, run, tokenizer, training_set, report, build_net)
-    kernel_dtype = _choose_kernel(state, processes, report)
-    net = build_net(config.net, len(tokenizer), kernel_dtype).to(processes.device)
+    kernel = choose_kernel(state.config, processes, report.note)
+    if state.config.gru_kernel == "auto" and processes.device.type == "cpu":
+        state.config = msgspec.structs.replace(state.config, gru_kernel=kernel)
+    net = build_net(config.net, len(tokenizer), KERNELS[kernel]).to(processes.device)
     net.load_state_dict(state.weights)
     head = _phone_head(config, state, training_set, processes)
     optimiser = build_optimiser(net, config.optimiser, head, processes)
@@ -111,6 +109,7 @@ def _train(
             if final:
                 raise DivergedError("weights are not finite; lower optimiser.learning_rate")
             return
+        report.flush()
         state.weights = {name: value.cpu() for name, value in net.state_dict().items()}
         state.ema = {name: value.cpu() for name, value in ema.items()}
         state.optimiser = optimiser.state_dict()
@@ -139,6 +138,7 @@ def _train(
         batches = _batches(training_set, steps, state, processes)
         while state.step_in_epoch < len(steps):
             run.stop.is_heeded = True
+            began = time.monotonic()
             try:
                 progress = schedule.progress(state.epoch + state.step_in_epoch / len(steps))
                 out_of_time = progress >= 1.0
@@ -159,7 +159,15 @@ def _train(
                 update_ema(ema, net, config.optimiser.ema, state.global_step)
             state.global_step += 1
             state.step_in_epoch += 1
-            report.step(state.epoch, state.step_in_epoch, len(steps), state.global_step, result)
+            report.step(
+                state.epoch,
+                state.step_in_epoch,
+                len(steps),
+                state.global_step,
+                result,
+                audio_s=training_set.audio_s(steps[state.step_in_epoch - 1]),
+                seconds=time.monotonic() - began,
+            )
             enough = run.stop_after is not None and state.global_step >= run.stop_after
             stop = enough or run.stop.requested
             if stop or time.monotonic() - saved_at > run.save_every_s:
@@ -179,7 +187,19 @@ def _train(
         averaged = build_net(config.net, len(tokenizer), None).to(processes.device)
         averaged.load_state_dict(ema or net.state_dict())
         metrics = {"epoch": epochs_done, "step": float(state.global_step)}
-        metrics |= _validate(averaged, validation_sets, tokenizer, processes, report)
+        validations = {
+            name: validate(
+                averaged,
+                corpus,
+                tokenizer,
+                processes,
+                ctc_crf_weight=config.ctc_crf_weight,
+                trigram=trigram,
+            )
+            for name, corpus in validation_sets.items()
+        }
+        metrics |= validation_metrics(validations)
+        report.hypotheses(named_hypotheses(validations, validation_sets, run.root))
         report.validation(metrics)
         state.history.append(metrics)
         save(final=out_of_time or not schedule.includes(state.epoch))
@@ -257,47 +277,3 @@ def _phone_head(
     if state.phone_head:
         head.load_state_dict(state.phone_head)
     return head
-
-
-def _choose_kernel(state: Checkpoint, processes: Processes, report: Report) -> torch.dtype | None:
-    """Return ``kernel_dtype`` of the recurrent layers; ``"auto"`` is resolved and stored."""
-    config = state.config
-    name: GruKernel = config.gru_kernel
-    if config.encoder.cell != "gru" or processes.device.type != "cpu":
-        name = "torch"
-    if name == "bf16" and not bf16_available():
-        raise ConfigError(
-            'gru_kernel = "bf16" needs a CPU with AVX-512 and torch with oneDNN; '
-            'set gru_kernel = "float32"'
-        )
-    if name == "auto":
-        times = time_kernels(config.encoder.width)
-        seconds = torch.tensor(list(times.values()))
-        processes.all_reduce_(seconds)
-        name = list(times)[int(seconds.argmin())]
-        state.config = msgspec.structs.replace(config, gru_kernel=name)
-    how = ""
-    if KERNELS[name] is not None:
-        how = ", its loops " + ("compiled" if compiled_loops() else "in Python: no C++ compiler")
-    report.note(f"GRU kernel: {name}{how}")
-    return KERNELS[name]
-
-
-def _validate(
-    net: AcousticNet,
-    validation_sets: dict[str, Corpus],
-    tokenizer: Tokenizer,
-    processes: Processes,
-    report: Report,
-) -> dict[str, float]:
-    """Return the error rates of each validation set and their mean; log examples."""
-    metrics: dict[str, float] = {}
-    name_of_rate = RATE_NAMES[tokenizer.kind]
-    for name, corpus in validation_sets.items():
-        result = validate(net, corpus, tokenizer, processes)
-        metrics |= {f"{name} {rate}": value for rate, value in result.rates.items()}
-        report.examples(name, result)
-    if validation_sets:
-        rates = [metrics[f"{name} {name_of_rate}"] for name in validation_sets]
-        metrics[f"mean {name_of_rate}"] = float(np.mean(rates))
-    return metrics

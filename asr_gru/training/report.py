@@ -1,21 +1,23 @@
-"""Training log: lines for the terminal, ``log.jsonl`` and TensorBoard."""
+"""Training log: lines for the terminal, JSON lines in the run's folder, and TensorBoard."""
 
 from __future__ import annotations
 
 import json
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from contextlib import suppress
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from torch.utils.tensorboard import SummaryWriter
 
+from asr_gru.training.hypotheses import Hypothesis, write_hypotheses
+from asr_gru.training.metrics import METRICS_FILE, MetricsWriter, StepMetrics
+
 if TYPE_CHECKING:
     from asr_gru.training.audio_cache import Corpus
     from asr_gru.training.dataset import TrainingSet
     from asr_gru.training.step import StepResult
-    from asr_gru.training.validate import Validation
 
 __all__ = ["Report"]
 
@@ -31,6 +33,7 @@ class Report:
         self._folder = folder
         self._log = log or (lambda _line: None)
         self._writer = SummaryWriter(str(folder)) if folder else None
+        self._metrics = MetricsWriter(folder / METRICS_FILE, self._log) if folder else None
         self._logged_at = time.monotonic()
         self._sums: dict[str, float] = {}
         self._steps = 0
@@ -68,9 +71,27 @@ class Report:
             self._log(f"left out: {len(corpus.unreadable) - MAX_LISTED} more that cannot be read")
 
     def step(
-        self, epoch: int, step_in_epoch: int, steps: int, global_step: int, result: StepResult
+        self,
+        epoch: int,
+        step_in_epoch: int,
+        steps: int,
+        global_step: int,
+        result: StepResult,
+        *,
+        audio_s: float = 0.0,
+        seconds: float = 0.0,
     ) -> None:
-        """Record one step; its means are logged at intervals."""
+        """Record one step; means are logged and written at intervals.
+
+        Args:
+            epoch: current epoch, from 0.
+            step_in_epoch: steps taken in it.
+            steps: steps of the epoch.
+            global_step: steps taken since the start of the run.
+            result: result of the step.
+            audio_s: seconds of recordings in the batches of all processes.
+            seconds: time that the step took.
+        """
         metrics = {"loss": result.ctc_loss, "learning rate": result.learning_rate}
         if result.phone_loss is not None:
             metrics["phone loss"] = result.phone_loss
@@ -80,6 +101,22 @@ class Report:
             self._sums[name] = self._sums.get(name, 0.0) + value
             self._add_scalar(name, value, global_step)
         self._add_scalar("gradient norm", result.gradient_norm, global_step)
+        if self._metrics is not None:
+            self._metrics.add(
+                StepMetrics(
+                    step=global_step,
+                    steps=1,
+                    epoch=epoch + step_in_epoch / steps,
+                    loss=result.ctc_loss,
+                    phone_loss=result.phone_loss,
+                    distillation_loss=result.distillation_loss,
+                    learning_rate=result.learning_rate,
+                    gradient_norm=result.gradient_norm,
+                    skipped=int(not result.finite),
+                    audio_s=audio_s,
+                    seconds=seconds,
+                )
+            )
         self._steps += 1
         self._nonfinite += not result.finite
         if self._due():
@@ -91,10 +128,24 @@ class Report:
                 self._log(f"steps skipped because a gradient was not finite: {self._nonfinite}")
                 self._nonfinite = 0
 
-    def examples(self, name: str, result: Validation) -> None:
-        """Log example utterances: the reference above the hypothesis."""
-        for reference, hypothesis in result.examples:
-            self._log(f"  {name} ref: {reference}\n  {name} hyp: {hypothesis}")
+    def flush(self) -> None:
+        """Write the means of the steps since the last line, as before a checkpoint."""
+        if self._metrics is not None:
+            self._metrics.flush()
+
+    def hypotheses(self, hypotheses: Iterable[Hypothesis]) -> None:
+        """Write what was recognised in validation; log three utterances of each set."""
+        sets: dict[str, list[Hypothesis]] = {}
+        for one in hypotheses:
+            sets.setdefault(one.list_name, []).append(one)
+        for name, found in sets.items():
+            for one in found[:: max(1, len(found) // 3)][:3]:
+                self._log(f"  {name} ref: {one.reference}\n  {name} hyp: {one.hypothesis}")
+        if self._folder and sets:
+            try:
+                write_hypotheses(self._folder, (one for found in sets.values() for one in found))
+            except OSError as error:
+                self._log(f"{error.filename}: {error.strerror}; hypotheses are not written")
 
     def validation(self, row: dict[str, float]) -> None:
         """Record the metrics of one validation."""
@@ -111,7 +162,8 @@ class Report:
             self._add_scalar(name, value, int(row["step"]))
 
     def close(self) -> None:
-        """Flush and close the TensorBoard file."""
+        """Write what is left, and close the TensorBoard file."""
+        self.flush()
         if self._writer:
             with suppress(OSError):
                 self._writer.close()

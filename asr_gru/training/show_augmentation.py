@@ -17,7 +17,7 @@ from asr_gru.data.manifest import Utterance
 from asr_gru.errors import AudioError, DataError, MissingExtraError
 from asr_gru.files import replace_file
 from asr_gru.model.net_config import FrontendConfig
-from asr_gru.nn.frontend import Frontend
+from asr_gru.nn.frontend import log_mel_db
 from asr_gru.training.audio_cache import Corpus
 from asr_gru.training.augment import Augmenter, mask_features
 from asr_gru.training.config import AugmentConfig
@@ -145,7 +145,7 @@ def _draw(
         from matplotlib.figure import Figure
     except ImportError:
         raise MissingExtraError("matplotlib", "train") from None
-    features = {name: _log_mel(samples, config) for name, samples in shown.items()}
+    features = {name: log_mel_db(samples, config) for name, samples in shown.items()}
     if augment.frequency_masks or augment.time_masks:
         features["masks"] = _masked(features["original"], augment)
     figure = Figure(figsize=(9, 1.6 * len(features)), layout="constrained")
@@ -161,15 +161,6 @@ def _draw(
     rows[-1].set_xlabel("seconds")
     with replace_file(path) as file:
         figure.savefig(file, format="png", dpi=110)
-
-
-def _log_mel(samples: Samples, config: FrontendConfig) -> npt.NDArray[np.float32]:
-    """Return log-mel energies in dB, ``(frames, mels)``."""
-    frontend = Frontend(config)
-    whole = torch.from_numpy(samples[: len(samples) - len(samples) % config.hop])
-    with torch.no_grad():
-        mel, _ = frontend(whole[None], frontend.start(1))
-    return np.asarray(10.0 * torch.log10(mel[0] + 1e-10).numpy(), np.float32)
 
 
 def _masked(features: npt.NDArray[np.float32], config: AugmentConfig) -> npt.NDArray[np.float32]:

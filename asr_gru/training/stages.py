@@ -12,6 +12,7 @@ from asr_gru.training.distributed import Processes
 from asr_gru.training.loop import train
 from asr_gru.training.recipe import Stage, mark_finished, read_finished
 from asr_gru.training.run import Run, find_model
+from asr_gru.training.run_report import report_finished_run
 
 __all__ = ["PlannedStage", "plan_stages", "train_stages"]
 
@@ -118,6 +119,8 @@ def train_stages(
         if stage.name and processes.is_main:
             log(f"stage {stage.name}: training in {run.folder}")
         state = train(stage.config, run, processes, log)
-        if stage.name and processes.is_main and not run.stop.requested:
-            mark_finished(run.folder, stage.config)
+        if processes.is_main and not run.stop.requested:
+            if stage.name:
+                mark_finished(run.folder, stage.config)
+            report_finished_run(run.folder, run.root, log)
     return state

@@ -94,11 +94,11 @@ def tone_corpus(tone_corpus_root: Path, monkeypatch: pytest.MonkeyPatch) -> Tone
     tone_corpus = ToneCorpus(tone_corpus_root)
     record: Callable[..., None] = Report.step
 
-    def step(report: Report, *figures: Any) -> None:
+    def step(report: Report, *figures: Any, **more: float) -> None:
         tone_corpus.losses.append(figures[4].ctc_loss)
         tone_corpus.phones.append(figures[4].phone_loss)
         tone_corpus.distillation.append(figures[4].distillation_loss)
-        record(report, *figures)
+        record(report, *figures, **more)
 
     monkeypatch.setattr(Report, "step", step)
     return tone_corpus

@@ -19,7 +19,9 @@ from asr_gru.training.config import AugmentConfig, TrainConfig
 from asr_gru.training.dataset import TrainingSet, read_utterances
 from asr_gru.training.distributed import Processes
 from asr_gru.training.divergence import Attempt, DivergenceGuard
+from asr_gru.training.hypotheses import read_hypotheses
 from asr_gru.training.loop import Run, train
+from asr_gru.training.metrics import METRICS_FILE, read_metrics
 from asr_gru.training.optimiser import build_optimiser
 from asr_gru.training.step import TrainStep
 from asr_gru.training.validate import validate
@@ -154,6 +156,16 @@ def test_a_run_of_two_processes_resumes_exactly_and_validates(output):
     assert len((output / "parts" / "log.jsonl").read_text().splitlines()) == 2
 
 
+def test_metrics_and_hypotheses_are_written_once_for_all_processes(output):
+    rows = read_metrics(output / "whole" / METRICS_FILE)
+    steps = load_checkpoint(output / "whole").global_step
+    assert sum(row.steps for row in rows) == steps
+    assert len((output / "whole" / METRICS_FILE).read_text().splitlines()) == len(rows)
+    found = read_hypotheses(output / "whole")  # one process recognised two, the other one
+    assert [one.recording for one in found] == [f"validation/{i}.wav" for i in range(3)]
+    assert found == read_hypotheses(output / "parts")
+
+
 def test_non_finite_values_in_any_process_are_reported_by_the_main_one(output):
     line = (output / "named.txt").read_text()
     assert line.startswith("skipped step 8: NaN in the samples, of ")
@@ -169,3 +181,6 @@ def test_validation_with_two_processes_equals_that_with_one(root, output):
     found = validate(net_from_checkpoint(state), corpus, tokens, ALONE)
     for name, rate in found.rates.items():
         assert state.history[-1][f"validation {name}"] == pytest.approx(rate)
+    assert state.history[-1]["validation loss"] == pytest.approx(found.loss, rel=1e-5)
+    heard = [one.hypothesis for one in read_hypotheses(output / "whole")]
+    assert heard == list(found.hypotheses)
