@@ -47,7 +47,7 @@ Hours = npt.NDArray[np.int64]
 Hidden = tuple[Floats, Floats, Floats]
 DAY, WEEK, YEAR = 24, 168, 8736
 HORIZON = DAY
-WINDOW, WARM_UP = 3 * WEEK, WEEK
+WINDOW, WARM_UP = 3 * WEEK, 2 * DAY
 """Hours of a training window, and how many of its first forecasts are not trained."""
 BATCH = 16
 RIDGE = 1.0
@@ -123,7 +123,7 @@ def simulate(hours: int, seed: int = 1) -> Series:
     return Series(demand, states[0], states[1], states[2], holiday)
 
 
-def known_forecast(series: Series, origins: Hours, draws: int = 200) -> Floats:
+def known_forecast(series: Series, origins: Hours, draws: int = 50) -> Floats:
     """Return the mean of simulated futures from the hidden state at each origin.
 
     Args:
@@ -190,7 +190,7 @@ def ar_forecast(demand: Floats, train_hours: int, origins: Hours, lags: int = WE
 
 
 class Forecaster(nn.Module):
-    """Linear layer, recurrent stack, and a linear layer to the next ``HORIZON`` hours."""
+    """Linear layer, recurrent stack, and a linear layer to what the next hours differ by."""
 
     def __init__(
         self, inputs: int, layers: int, width: int, kernel_dtype: torch.dtype | None = None
@@ -203,7 +203,7 @@ class Forecaster(nn.Module):
     def forward(self, x: Tensor, state: State | None = None) -> tuple[Tensor, State]:
         """Return forecasts ``(hours, batch, HORIZON)`` and the next state."""
         y, state = self.stack(self.input(x), state or self.stack.start(x.shape[1]))
-        return self.output(y), state
+        return x[..., :1] + self.output(y), state
 
 
 class GruForecast:
@@ -282,7 +282,7 @@ def main(argv: Sequence[str] | None = None) -> int:
         prog="python -m recipes.sequences.forecast",
         description="Forecast a simulated series with GRU layers, beside simpler methods.",
     )
-    parser.add_argument("--years", type=int, default=4, help="years; the last one is forecast")
+    parser.add_argument("--years", type=int, default=3, help="years; the last one is forecast")
     parser.add_argument("--steps", type=int, default=400, help="training steps")
     parser.add_argument("--layers", type=int, default=2)
     parser.add_argument("--width", type=int, default=64)

@@ -40,7 +40,7 @@ from asr_gru.results.transcript import MAX_ALTERNATIVES
 from asr_gru.scoring import Score, compare, word_errors
 from asr_gru.text import normalise
 from recipes.cells.pictures import save
-from recipes.sequences.text import WordModel, load_ngram, mixture
+from recipes.sequences.word_model import WordModel, load_ngram, mixture
 
 __all__ = ["NBest", "ScoredList", "choose", "main", "rescore"]
 

@@ -75,6 +75,7 @@ def train_steps(
         config: optimiser, learning rate and its schedule.
         on_step: receives the number of steps taken and the loss of the last one.
     """
+    torch.set_flush_denormal(True)  # what vanishes over time becomes subnormal, which is slow
     optimiser = build_optimiser(net, config)
     for step in range(steps):
         net.train()

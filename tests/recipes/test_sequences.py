@@ -16,7 +16,7 @@ from asr_gru.data.manifest import Utterance, write_manifest
 from asr_gru.errors import DataError, ModelError
 from asr_gru.language import EstimateConfig, LanguageModel, estimate
 from asr_gru.scoring import Score
-from recipes.sequences import forecast, rescore, text
+from recipes.sequences import forecast, rescore, text, word_model
 from recipes.sequences.stack import RecurrentStack
 
 LARGEST_PICTURE = 80_000
@@ -34,7 +34,7 @@ def ngram() -> LanguageModel:
 
 
 @pytest.fixture(scope="module")
-def trained(ngram) -> text.WordModel:
+def trained(ngram) -> word_model.WordModel:
     sentences = [line.split() for line in SENTENCES]
     losses = []
     model = text.train(
@@ -67,7 +67,7 @@ def test_a_sequence_can_be_cut_anywhere():
 
 def test_the_model_is_a_distribution_over_the_words_of_the_ngram_model(trained, ngram):
     assert trained.words[:2] == ["</s>", "<unk>"]
-    assert set(trained.words) - set(text.MARKS) < set(ngram.words)
+    assert set(trained.words) - set(word_model.MARKS) < set(ngram.words)
     vocabulary = [word for word in ngram.words if word not in {"<s>", "</s>", "<unk>"}]
     assert set(vocabulary) - set(trained.words)  # some are left to the n-gram model's unigrams
     rows = trained.log_probs([["the", word] for word in vocabulary])
@@ -91,23 +91,23 @@ def test_log_probs_do_not_depend_on_the_batch(trained):
 
 def test_a_saved_model_is_the_same(trained, ngram, tmp_path):
     trained.save(tmp_path / "model.pt")
-    loaded = text.WordModel.load(tmp_path / "model.pt", ngram)
+    loaded = word_model.WordModel.load(tmp_path / "model.pt", ngram)
     assert loaded.words == trained.words
     sentence = [SENTENCES[0].split()]
     np.testing.assert_array_equal(loaded.log_probs(sentence)[0], trained.log_probs(sentence)[0])
     (tmp_path / "model.pt").write_bytes(b"something else")
     with pytest.raises(ModelError, match=r"model\.pt: not a model of recipes\.sequences\.text"):
-        text.WordModel.load(tmp_path / "model.pt", ngram)
+        word_model.WordModel.load(tmp_path / "model.pt", ngram)
 
 
 def test_mixture_and_perplexity():
     first, second = np.log([0.5, 0.2]), np.log([0.1, 0.4])
-    np.testing.assert_allclose(np.exp(text.mixture(first, second, 0.25)), [0.2, 0.35])
-    np.testing.assert_allclose(text.mixture(first, second, 1.0), first)
-    np.testing.assert_allclose(text.mixture(first, second, 0.0), second)
+    np.testing.assert_allclose(np.exp(word_model.mixture(first, second, 0.25)), [0.2, 0.35])
+    np.testing.assert_allclose(word_model.mixture(first, second, 1.0), first)
+    np.testing.assert_allclose(word_model.mixture(first, second, 0.0), second)
     rows = [np.log([0.25, 1e-9, 0.25]), np.log([0.25])]
     known = [np.array([True, False, True]), np.array([True])]
-    assert text.perplexity(rows, known) == pytest.approx(4.0)
+    assert word_model.perplexity(rows, known) == pytest.approx(4.0)
 
 
 def test_texts_have_equal_shares_and_small_ones_are_taken_whole(tmp_path):
@@ -139,7 +139,7 @@ def entry(speaker: str, reference: str, *texts: str, scores: tuple[float, ...]) 
 
 def test_rescoring_repairs_what_the_decoder_got_wrong(trained, ngram):
     unigrams = estimated("mat the cat\ndog sat\nthe log saw\nsat a on cat\n", 1)
-    model = text.WordModel(trained.net, trained.words, unigrams)
+    model = word_model.WordModel(trained.net, trained.words, unigrams)
     entries = [
         entry(f"speaker {n}", "the cat sat", "sat the the", "the cat sat", scores=(-1.0, -1.5))
         for n in range(8)
