@@ -14,7 +14,7 @@ __all__ = ["HotWord", "HotWordsLike", "default_weight", "parse_hot_words"]
 HotWordsLike = Mapping[str, float] | Mapping[str, float | None] | Iterable[str]
 """Weights by phrase, None for the default, or lines; see ``parse_hot_words``."""
 
-NATS_PER_PHONE, MAX_DEFAULT_WEIGHT = 1.0, 8.0
+NATS_PER_PHONE, FREE_PHONES, MAX_DEFAULT_WEIGHT = 1.5, 2, 10.0
 """Chosen on ``dev`` with ``benchmarks/accuracy/hot_words.py``; better than equal weights, because
 other speech is easily mistaken for a short word."""
 MAX_WEIGHT = 20.0
@@ -86,12 +86,12 @@ def parse_hot_words(given: HotWordsLike) -> tuple[HotWord, ...]:
 
 
 def default_weight(phones: int) -> float:
-    """Return the default weight of a phrase: 1 nat per phone after the first, at most 8.
+    """Return the default weight of a phrase: 1.5 nats per phone after the second, at most 10.
 
     Args:
         phones: number of phones of its shortest pronunciation.
     """
-    return min(MAX_DEFAULT_WEIGHT, NATS_PER_PHONE * max(0, phones - 1))
+    return min(MAX_DEFAULT_WEIGHT, NATS_PER_PHONE * max(0, phones - FREE_PHONES))
 
 
 def _checked(weight: object, name: str) -> float:

@@ -27,7 +27,8 @@ def test_weights_are_given_by_phrase_or_in_lines():
 
 
 def test_default_weights_grow_with_the_number_of_phones():
-    assert [default_weight(phones) for phones in (0, 1, 2, 5, 9, 60)] == [0, 0, 1, 4, 8, 8]
+    weights = [default_weight(phones) for phones in (0, 2, 3, 5, 8, 9, 60)]
+    assert weights == [0, 0, 1.5, 4.5, 9, 10, 10]
 
 
 @pytest.mark.parametrize(
