@@ -1,0 +1,1 @@
+"""Transcribe an archive larger than one machine on a Ray cluster."""

@@ -1,0 +1,98 @@
+"""Transcribe an archive on a Ray cluster: ``python -m recipes.archive --help``."""
+
+from __future__ import annotations
+
+import argparse
+import os
+import sys
+import time
+from collections.abc import Sequence
+
+from asr_gru.errors import Error, MissingExtraError
+
+__all__ = ["main"]
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    """Transcribe what is not finished; return the exit status."""
+    parser = argparse.ArgumentParser(
+        prog="python -m recipes.archive",
+        description="Transcribe an archive on a Ray cluster, or on the CPUs of this machine.",
+    )
+    parser.add_argument(
+        "source", help="a folder, the URL of a bucket, a list of paths or URLs (.txt), a manifest"
+    )
+    parser.add_argument("output", help="folder or URL that receives the parts")
+    parser.add_argument("--format", choices=("jsonl", "parquet"), default="jsonl")
+    parser.add_argument("--model", default="en-small", help="name or directory of the model")
+    parser.add_argument("--actors", type=int, help="workers, with one CPU each (default: all)")
+    parser.add_argument("--batch-size", type=int, default=16, help="recordings per model call")
+    parser.add_argument("--part-size", type=int, default=64, help="recordings per part")
+    parser.add_argument("--address", help="address of a running cluster, or auto")
+    options = parser.parse_args(argv)
+    if min(options.actors or 1, options.batch_size, options.part_size) < 1:
+        parser.error("--actors, --batch-size and --part-size have to be 1 or more")
+    try:
+        return _run(options)
+    except Error as error:
+        print(f"error: {error}", file=sys.stderr)
+        return error.exit_status
+    except KeyboardInterrupt:
+        print("stopped; the same command goes on with what is not finished", file=sys.stderr)
+        return 130
+
+
+def _run(options: argparse.Namespace) -> int:
+    os.environ.setdefault("RAY_USAGE_STATS_ENABLED", "0")  # Ray would report to its authors
+    os.environ.setdefault("RAY_BACKEND_LOG_LEVEL", "fatal")
+    os.environ.setdefault("RAY_ACCEL_ENV_VAR_OVERRIDE_ON_ZERO", "0")
+    try:
+        from recipes.archive.cluster import connect, transcribe_parts
+        from recipes.archive.parts import OutputFolder, plan_parts
+        from recipes.archive.sources import list_recordings
+        from recipes.archive.worker import Settings
+    except ModuleNotFoundError as error:
+        if error.name not in {"ray", "pyarrow", "fsspec"}:
+            raise
+        raise MissingExtraError(error.name, "archive") from None
+    from asr_gru import Recognizer
+
+    Recognizer.load(options.model)  # a wrong name fails here, not on every worker
+    output = OutputFolder(options.output, options.format)
+    recordings = list_recordings(options.source)
+    finished = output.finished()
+    parts = plan_parts(recordings, finished, options.part_size)
+    left = sum(len(part.recordings) for part in parts)
+    print(f"{len(recordings)} recordings, {len(recordings) - left} finished; {len(parts)} parts")
+    if not parts:
+        return 0
+    cpus = connect(options.address)
+    began = time.monotonic()
+    settings = Settings(output.url, options.format, options.model, options.batch_size)
+    actors = options.actors or cpus
+    audio_s, busy_s, unreadable = 0.0, 0.0, 0
+    unreachable: list[str] = []
+    for number, done in enumerate(transcribe_parts(parts, settings, actors), 1):
+        left -= done["recordings"]
+        audio_s, busy_s = audio_s + done["audio_s"], busy_s + done["seconds"]
+        unreadable += done["unreadable"]
+        unreachable += done["unreachable"]
+        elapsed = time.monotonic() - began
+        print(
+            f"{number}/{len(parts)} parts, {audio_s / 3600:.2f} hours of audio, "
+            f"{audio_s / elapsed:.1f} times real time ({done['host']}, pid {done['pid']})",
+            flush=True,
+        )
+    if busy_s:
+        print(f"{audio_s / busy_s:.1f} times real time per worker, start not counted")
+    for problem in unreachable[:5]:
+        print(f"error: {problem}", file=sys.stderr)
+    if unreadable:
+        print(f"{unreadable} recordings could not be read; their rows have an error")
+    if left:
+        print(f"error: {left} recordings are not done; run the command again", file=sys.stderr)
+    return int(left > 0)
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,95 @@
+"""The recordings of an archive: a folder, a bucket, a list of names, or a manifest."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import asdict, dataclass
+from pathlib import Path, PurePosixPath
+from typing import Any
+
+import fsspec
+
+from asr_gru.audio import find_recordings
+from asr_gru.audio.discovery import SUFFIXES
+from asr_gru.data.manifest import read_manifest
+from asr_gru.errors import DataError
+from asr_gru.files import read_text
+
+__all__ = ["ArchiveRecording", "is_url", "list_recordings"]
+
+
+@dataclass(frozen=True, slots=True)
+class ArchiveRecording:
+    """A recording, or a segment of one.
+
+    Attributes:
+        path: path or URL.
+        start_s: start of a segment in the recording, in seconds; None for all of it.
+        duration_s: length of the segment in seconds; 0 for all of the recording.
+    """
+
+    path: str
+    start_s: float | None = None
+    duration_s: float = 0.0
+
+    @property
+    def key(self) -> tuple[str, float | None]:
+        """What tells it from the other recordings of the archive."""
+        return self.path, self.start_s
+
+    def to_dict(self) -> dict[str, Any]:
+        """Return the attributes; ``ArchiveRecording(**...)`` is their inverse."""
+        return asdict(self)
+
+
+def is_url(name: str) -> bool:
+    """Return whether ``name`` is the URL of a file system that fsspec knows, such as s3://."""
+    return "://" in name
+
+
+def list_recordings(source: str) -> list[ArchiveRecording]:
+    """List the recordings of an archive, each once, in the order of their names.
+
+    Args:
+        source: a folder, the URL of a folder or bucket, a list of paths and URLs (``.txt``, one
+            per line; relative paths are relative to its folder), or a manifest.
+
+    Raises:
+        AudioError, DataError: not such a source, or one without recordings.
+    """
+    path = Path(source)
+    if is_url(source):
+        found = [ArchiveRecording(url) for url in _in_bucket(source)]
+    elif path.is_dir():
+        found = [ArchiveRecording(str(one.absolute())) for one in find_recordings([path])]
+    elif path.suffix == ".txt":
+        found = [ArchiveRecording(name) for name in _in_list(path)]
+    else:
+        found = [
+            ArchiveRecording(str(one.path.absolute()), one.start_s, one.duration_s)
+            if one.start_s is not None
+            else ArchiveRecording(str(one.path.absolute()))
+            for one in read_manifest(path)
+        ]
+    if not found:
+        raise DataError(f"{source}: names no recording")
+    once = {recording.key: recording for recording in found}
+    return sorted(once.values(), key=lambda one: (one.path, one.start_s or 0.0))
+
+
+def _in_bucket(url: str) -> Iterator[str]:
+    try:
+        files, folder = fsspec.core.url_to_fs(url)
+        names = files.find(folder)
+    except (OSError, ValueError, ImportError) as error:
+        raise DataError(f"{url}: {' '.join(str(error).split())}") from None
+    for name in names:
+        if PurePosixPath(name).suffix.lower() in SUFFIXES:
+            yield files.unstrip_protocol(name)
+
+
+def _in_list(path: Path) -> Iterator[str]:
+    for line in read_text(path, "give a list of recordings, one per line").splitlines():
+        name = line.strip()
+        if name:
+            yield name if is_url(name) else str((path.parent / name).absolute())

@@ -1,0 +1,179 @@
+"""An archive on a local cluster of two workers: the texts of ``asr-gru transcribe``, each once."""
+
+from __future__ import annotations
+
+import json
+import os
+import shutil
+import signal
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+import ray
+
+from asr_gru.data.manifest import Utterance, write_manifest
+from recipes.archive.__main__ import main
+from recipes.archive.cluster import transcribe_parts
+from recipes.archive.parts import OutputFolder, Part, plan_parts
+from recipes.archive.sources import ArchiveRecording, list_recordings
+from recipes.archive.worker import PartTranscriber, Settings
+
+SAMPLES = Path(__file__).parents[2] / "audio_samples"
+NAMES = ("accent.opus", "read.flac", "stereo.flac", "synthetic.wav", "telephone.wav")
+pytestmark = pytest.mark.filterwarnings("ignore")  # Ray's own
+
+
+@pytest.fixture(scope="module")
+def archive(tmp_path_factory) -> Path:
+    folder = tmp_path_factory.mktemp("archive")
+    for number in range(2):
+        (folder / str(number)).mkdir()
+        for name in NAMES:
+            shutil.copy(SAMPLES / name, folder / str(number) / name)
+    (folder / "damaged.wav").write_bytes(b"no recording")
+    return folder
+
+
+@pytest.fixture(scope="module")
+def expected(archive) -> dict[str, str]:
+    """Return the text of each recording as ``asr-gru transcribe`` prints it."""
+    paths = [str(path) for path in sorted(archive.glob("*/*"))]
+    command = [sys.executable, "-m", "asr_gru", "transcribe", "--format", "json", *paths]
+    project = str(SAMPLES.parent)
+    done = subprocess.run(command, cwd=project, capture_output=True, text=True, check=True)
+    texts = [json.loads(line)["text"] for line in done.stdout.splitlines()]
+    return dict(zip(paths, texts, strict=True))
+
+
+@pytest.fixture(scope="module")
+def cluster():
+    """Connect to a cluster of this machine with room for two workers.
+
+    Ray gives each of its processes 15 s to start, which a machine with other work may not meet.
+    """
+    ray.init(num_cpus=2, include_dashboard=False, log_to_driver=False)
+    yield
+    ray.shutdown()
+
+
+def check(output: OutputFolder, expected: dict[str, str], archive: Path) -> None:
+    rows = list(output.rows())
+    assert {row["path"]: row["text"] for row in rows if row["error"] is None} == expected
+    failed = [row["path"] for row in rows if row["error"] is not None]
+    assert failed == [str(archive / "damaged.wav")]
+    assert len(rows) == len(expected) + 1
+
+
+@pytest.mark.slow
+def test_the_command_writes_each_recording_once(
+    archive, expected, cluster, tmp_path, capsys, monkeypatch
+):
+    monkeypatch.chdir(archive)
+    out = tmp_path / "out"
+    arguments = [".", str(out), "--actors", "2", "--part-size", "3"]
+    assert main(arguments) == 0
+    printed = capsys.readouterr().out
+    assert "11 recordings, 0 finished; 4 parts" in printed
+    assert "1 recordings could not be read" in printed
+    check(OutputFolder(str(out), "jsonl"), expected, archive)
+
+    assert main([*arguments[:2], "--part-size", "2"]) == 0  # other parts, and nothing to do
+    assert capsys.readouterr().out == "11 recordings, 11 finished; 0 parts\n"
+    assert main([*arguments[:2], "--format", "parquet"]) == 1
+    assert "holds parts in jsonl" in capsys.readouterr().err
+
+
+@pytest.mark.slow
+def test_a_killed_worker_and_a_stopped_run_lose_nothing(archive, expected, cluster, tmp_path):
+    """A bucket in Parquet; each part is killed once, then the run is stopped, then it goes on."""
+    output = OutputFolder(f"file://{tmp_path}", "parquet")
+    settings = Settings(output.url, "parquet", "en-small", 2)
+    recordings = list_recordings(f"file://{archive}")
+    parts = plan_parts(recordings, output.finished(), 1)
+    assert len(parts) == 11
+    running = transcribe_parts(parts, settings, 2)
+    first = next(running)
+    os.kill(first["pid"], signal.SIGKILL)
+    later = [next(running) for _ in range(5)]
+    assert len({done["pid"] for done in [first, *later]}) > 2  # the worker was replaced
+    running.close()
+
+    finished = output.finished()
+    assert len(finished) >= 6
+    rest = plan_parts(recordings, finished, 1)
+    assert len(rest) == 11 - len(finished)
+    for _ in transcribe_parts(rest, settings, 2):
+        pass
+    local = {f"file://{path}": text for path, text in expected.items()}
+    rows = list(output.rows())
+    assert {row["path"]: row["text"] for row in rows if row["error"] is None} == local
+    (damaged,) = (row for row in rows if row["error"] is not None)
+    assert damaged["error"].startswith(f"file://{archive / 'damaged.wav'}: ")
+    assert len(rows) == 11
+
+
+def test_segments_lists_and_unreachable_recordings(archive, tmp_path):
+    recording = archive / "0" / "read.flac"
+    parts = [
+        Utterance(recording, "", start_s=0.0, duration_s=1.2),
+        Utterance(recording, "", start_s=1.2, duration_s=1.2),
+    ]
+    write_manifest(tmp_path / "parts.tsv", [*parts, parts[0]])
+    assert [one.start_s for one in list_recordings(str(tmp_path / "parts.tsv"))] == [0.0, 1.2]
+
+    gone = f"file://{tmp_path}/gone.wav"
+    (tmp_path / "names.txt").write_text(f"{recording}\n\n{gone}\n")
+    listed = list_recordings(str(tmp_path / "names.txt"))
+    assert {one.path for one in listed} == {str(recording), gone}
+    output = OutputFolder(str(tmp_path / "out"), "jsonl")
+    work = PartTranscriber(Settings(output.url, "jsonl", "en-small", 4))
+    segments = list_recordings(str(tmp_path / "parts.tsv"))
+    done = work({"recordings": [one.to_dict() for one in (*listed, *segments)]})
+    assert (done["recordings"], done["unreadable"]) == (3, 0)
+    assert [line.split(": ")[0] for line in done["unreachable"]] == [gone]
+    assert output.finished() == {
+        (str(recording), None),
+        (str(recording), 0.0),
+        (str(recording), 1.2),
+    }
+    assert sorted(row["duration_s"] for row in output.rows()) == [1.2, 1.2, 2.54]
+
+
+def test_a_part_is_named_by_its_recordings():
+    one, other = ArchiveRecording("a.wav"), ArchiveRecording("a.wav", 0.0, 1.0)
+    assert Part((one,)).name == Part((one,)).name != Part((other,)).name
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        (["missing.tsv", "out"], "missing.tsv"),
+        (["nowhere://bucket", "out"], "nowhere"),
+        ([".", "out"], "no recordings in this folder"),
+        (["empty.txt", "out"], "names no recording"),
+        ([".", "out", "--model", "en-smal"], "en-smal"),
+        (["one.txt", "out", "--address", "localhost:1"], "--address localhost:1"),
+        (["one.txt", "damaged"], "delete it"),
+    ],
+)
+def test_wrong_input_is_one_line(arguments, message, tmp_path, capsys, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    Path("empty.txt").write_text("\n")
+    Path("one.txt").write_text("a.wav\n")
+    Path("damaged").mkdir()
+    Path("damaged/part-0.jsonl").write_text('{"path": "a')
+    assert main(arguments) in (1, 2)
+    error = capsys.readouterr().err
+    assert error.startswith("error: ")
+    assert error.count("\n") == 1
+    assert message in error
+
+
+def test_a_missing_extra_is_one_line(tmp_path, capsys, monkeypatch):
+    for name in [name for name in sys.modules if name.startswith("recipes.archive.")]:
+        monkeypatch.delitem(sys.modules, name)
+    monkeypatch.setitem(sys.modules, "ray", None)
+    assert main([str(tmp_path), "out"]) == 2
+    assert "ray is not installed; run: pip install '.[archive]'" in capsys.readouterr().err
