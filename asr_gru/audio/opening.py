@@ -174,7 +174,7 @@ def _open_copy(file: IO[bytes], name: Path, head: bytes) -> Recording:
 
 
 def read_recording(
-    source: str | Path | RawAudio,
+    source: str | Path | RawAudio | IO[bytes] | bytes,
     sample_rate: int,
     *,
     start_s: float = 0.0,

@@ -126,5 +126,8 @@ def fast_gru(
     Returns:
         ``(frames, batch, width)`` in float32; the last frame is the final state.
     """
-    y: Tensor = _Function.apply(x, w_in, w_h, b_in, b_h, start, dtype)  # type: ignore[no-untyped-call]
+    with torch.autocast(x.device.type, enabled=False):  # the loops know the types of their tensors
+        y: Tensor = _Function.apply(  # type: ignore[no-untyped-call]
+            x.float(), w_in, w_h, b_in, b_h, start.float(), dtype
+        )
     return y

@@ -41,7 +41,9 @@ class Corpus:
     def __init__(self, utterances: Sequence[Utterance], stem: Path, sample_rate: int) -> None:
         failed = json.loads(stem.with_suffix(".json").read_text(encoding="utf-8"))
         reasons = {int(index): str(reason) for index, reason in failed.items()}
-        self.utterances = [u for index, u in enumerate(utterances) if index not in reasons]
+        self.utterances: Sequence[Utterance] = [
+            u for index, u in enumerate(utterances) if index not in reasons
+        ]
         self.unreadable = {utterances[index].key: reason for index, reason in reasons.items()}
         self.sample_rate = sample_rate
         self.bounds: npt.NDArray[np.int64] = np.load(stem.with_suffix(".npy"), allow_pickle=False)

@@ -65,8 +65,12 @@ def choose_kernel(
             'gru_kernel = "bf16" needs a CPU with AVX-512 and torch with oneDNN; '
             'set gru_kernel = "float32"'
         )
+    if name == "auto" and config.precision == "bf16":
+        name = "bf16" if bf16_available() else "torch"
     if name == "auto":
         times = time_kernels(config.encoder.width)
+        if config.precision == "float32":
+            times.pop("bf16", None)
         seconds = torch.tensor(list(times.values()))
         processes.all_reduce_(seconds)
         name = list(times)[int(seconds.argmin())]

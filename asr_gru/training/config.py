@@ -35,7 +35,8 @@ class DataConfig(_Strict, frozen=True, kw_only=True, forbid_unknown_fields=True)
     """Training and validation data.
 
     Attributes:
-        train: manifests, relative to the data root (``--root``, else the configuration's folder).
+        train: manifests, relative to the data root (``--root``, else the configuration's folder),
+            or shards, such as ``train-{000..099}.tar``; see ``asr_gru.data.shards``.
         validation: manifests for model selection; their error rates are averaged.
         tokens: ``"characters"``, ``"pieces"`` or ``"phones"``.
         vocab_size: number of word pieces, the blank included.
@@ -158,6 +159,7 @@ class OptimiserConfig(_Strict, frozen=True, kw_only=True, forbid_unknown_fields=
         final_lr_ratio: final learning rate as a fraction of ``learning_rate``.
         weight_decay: weight decay of matrices; biases and norms have none.
         clip: largest norm of the gradient.
+        accumulate: batches per process whose gradients are added up before each update.
         ema: decay of the exponential moving average of weights, which is validated and exported;
             0 disables it.
     """
@@ -169,6 +171,7 @@ class OptimiserConfig(_Strict, frozen=True, kw_only=True, forbid_unknown_fields=
     final_lr_ratio: Fraction = 0.05
     weight_decay: NotNegative = 0.01
     clip: Positive = 1.0
+    accumulate: Annotated[int, Meta(ge=1)] = 1
     ema: Annotated[float, Meta(ge=0, lt=1)] = 0.998
 
 
@@ -188,6 +191,9 @@ class TrainConfig(_Strict, frozen=True, kw_only=True, forbid_unknown_fields=True
         seed: seed of all randomness.
         gru_kernel: GRU implementation: ``nn.GRU``, the package's own in float32 or bfloat16, or
             the fastest of them.
+        precision: ``"bf16"`` for mixed precision (``torch.autocast`` in bfloat16; weights, losses
+            and gradients of weights stay in float32), ``"float32"``, or ``"auto"``: mixed precision
+            on a GPU only.
     """
 
     data: DataConfig
@@ -205,6 +211,7 @@ class TrainConfig(_Strict, frozen=True, kw_only=True, forbid_unknown_fields=True
     recurrent_init: Literal["orthogonal", "uniform"] = "orthogonal"
     seed: Count = 1
     gru_kernel: GruKernel = "auto"
+    precision: Literal["auto", "float32", "bf16"] = "auto"
 
     def __post_init__(self) -> None:
         if self.phones.file and self.phones.layer > self.encoder.layers:
@@ -216,6 +223,11 @@ class TrainConfig(_Strict, frozen=True, kw_only=True, forbid_unknown_fields=True
                 'phones: not for encoder.direction = "chunked"; leave phones.file out'
             )
 
+        if {self.gru_kernel, self.precision} == {"float32", "bf16"}:
+            raise ConfigError(
+                f"precision = {self.precision!r}: not that of gru_kernel = {self.gru_kernel!r}; "
+                "leave one of them out"
+            )
         if self.phones.file and self.augment.pause_prob:
             raise ConfigError(
                 "augment.pause_prob: moves speech, which phones.file cannot follow; "

@@ -14,7 +14,7 @@ from torch import Tensor
 from asr_gru.audio import find_recordings
 from asr_gru.data.manifest import Utterance, check_files, read_manifest
 from asr_gru.decoding.alignment import frames_needed
-from asr_gru.errors import DataError
+from asr_gru.errors import AudioError, DataError
 from asr_gru.language.dictionary import ENGLISH_PHONES
 from asr_gru.model.net_config import NetConfig
 from asr_gru.text import (
@@ -30,6 +30,8 @@ from asr_gru.training.config import DataConfig, TrainConfig
 from asr_gru.training.phone_times import PhoneTimes, frame_targets
 from asr_gru.training.phones import pad_targets
 from asr_gru.training.sampler import NOISE, NOISE_SECONDS
+from asr_gru.training.shard_corpus import source_weights
+from asr_gru.training.targets import UNPRONOUNCED, Targets
 
 __all__ = ["Batch", "TrainingSet", "build_tokenizer", "folder_corpus", "read_utterances"]
 
@@ -96,6 +98,7 @@ class TrainingSet:
         left_out: number of utterances left out, by reason.
         left_out_example: name of one of them, by reason.
         with_phones: how many of those kept have frame-wise phones.
+        damaged: recordings that turned out to be unreadable during training, by path.
     """
 
     def __init__(
@@ -106,6 +109,7 @@ class TrainingSet:
         augmenter: Augmenter,
         phones: PhoneTimes | None = None,
         unpronounced: Mapping[Path, str] | None = None,
+        targets: Targets | None = None,
     ) -> None:
         self.corpus = corpus
         self.net: NetConfig = config.net
@@ -113,29 +117,36 @@ class TrainingSet:
         self.phones = phones
         self._delay_s = config.phones.delay_s
         self._noise_only = config.data.noise_only
-        self.targets: list[list[int]] = []
-        self.kept: list[int] = []
         self.left_out: dict[str, int] = {}
         self.left_out_example: dict[str, str] = {}
+        self.damaged: dict[Path, str] = {}
         data = config.data
-        for index, utterance in enumerate(corpus.utterances):
-            target = tokenizer.encode(utterance.text)
-            self.targets.append(target)
-            duration_s = corpus.duration_s(index)
-            frames = int(duration_s * self.net.frontend.sample_rate) // self.net.frame_samples
-            if unpronounced and utterance.key in unpronounced:
-                reason = "with a word that has no pronunciation"
-            elif duration_s < data.shortest_s:
-                reason = f"shorter than {data.shortest_s} s"
-            elif duration_s > data.longest_s:
-                reason = f"longer than {data.longest_s} s"
-            elif frames_needed(target) > frames:
-                reason = "text longer than its audio"
-            else:
-                self.kept.append(index)
-                continue
-            self.left_out[reason] = self.left_out.get(reason, 0) + 1
-            self.left_out_example.setdefault(reason, utterance.key.name)
+        count = len(corpus.utterances)
+        if targets is None:
+            targets = Targets.encode(
+                (
+                    None if unpronounced and u.key in unpronounced else u.text
+                    for u in corpus.utterances
+                ),
+                tokenizer,
+            )
+        self.targets = targets
+        durations_s = np.array([corpus.duration_s(index) for index in range(count)])
+        samples = (durations_s * self.net.frontend.sample_rate).astype(np.int64)
+        left = np.ones(count, bool)
+        for reason, mask in (
+            ("with a word that has no pronunciation", targets.frames == UNPRONOUNCED),
+            (f"shorter than {data.shortest_s} s", durations_s < data.shortest_s),
+            (f"longer than {data.longest_s} s", durations_s > data.longest_s),
+            ("text longer than its audio", targets.frames > samples // self.net.frame_samples),
+        ):
+            found = np.flatnonzero(left & mask)
+            if len(found):
+                self.left_out[reason] = len(found)
+                example = corpus.utterances[int(found[0])]
+                self.left_out_example[reason] = example.key.name
+                left[found] = False
+        self.kept: list[int] = np.flatnonzero(left).tolist()
         if not self.kept:
             reasons = ", ".join(f"{count} {reason}" for reason, count in self.left_out.items())
             raise DataError(
@@ -150,9 +161,11 @@ class TrainingSet:
                     "phones.file: contains none of the training recordings; "
                     "its paths must be those of the manifest"
                 )
-        self.durations_s = np.array([corpus.duration_s(index) for index in self.kept])
-        self.weights = [data.weights.get(corpus.utterances[i].source, 1.0) for i in self.kept]
-        if not any(self.weights):
+        self.durations_s = durations_s[left]
+        self.weights = np.ones(len(self.kept))
+        if data.weights:
+            self.weights = source_weights(corpus, data.weights)[left]
+        if not self.weights.any():
             raise DataError("data.weights is 0 for every source; give one of them a weight")
 
     def audio_s(self, batches: Sequence[Sequence[int]]) -> float:
@@ -184,7 +197,8 @@ class TrainingSet:
         targets: list[list[int]] = []
         phones: list[npt.NDArray[np.int64] | None] = []
         for index in indices:
-            if index == NOISE:
+            clean = None if index == NOISE else self._samples(index)
+            if clean is None:
                 length = int(random.uniform(*NOISE_SECONDS) * self.net.frontend.sample_rate)
                 gain = 10.0 ** (random.uniform(-50.0, -10.0) / 20.0)
                 samples.append(np.asarray(self.augmenter.noise(length, random) * gain, np.float32))
@@ -192,7 +206,6 @@ class TrainingSet:
                 phones.append(None)
                 continue
             target = self.targets[self.kept[index]]
-            clean = self.corpus.samples(self.kept[index])
             augmented = self.augmenter(clean, random, lambda: self._random_utterance(random))
             min_length = frames_needed(target) * self.net.frame_samples
             augmented = augmented if len(augmented) >= min_length else clean
@@ -231,7 +244,16 @@ class TrainingSet:
         return samples[: len(samples) - cut] if len(samples) - cut >= min_length else samples
 
     def _random_utterance(self, random: np.random.Generator) -> npt.NDArray[np.float32]:
-        return self.corpus.samples(self.kept[int(random.integers(len(self.kept)))])
+        samples = self._samples(int(random.integers(len(self.kept))))
+        return np.zeros(self.net.frontend.sample_rate, np.float32) if samples is None else samples
+
+    def _samples(self, index: int) -> npt.NDArray[np.float32] | None:
+        """Return a clean utterance; one that is damaged counts as noise alone, and is listed."""
+        try:
+            return self.corpus.samples(self.kept[index])
+        except AudioError as error:
+            self.damaged[self.corpus.utterances[self.kept[index]].key] = str(error)
+            return None
 
 
 def collate(

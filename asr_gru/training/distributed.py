@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
+from typing import TypeVar
 
 import torch
 import torch.distributed as dist
@@ -15,6 +16,8 @@ from asr_gru.errors import Error
 
 __all__ = ["PeerLostError", "Processes", "init_processes"]
 
+
+T = TypeVar("T")
 
 MAX_TEXT_BYTES = 2_000
 
@@ -53,6 +56,10 @@ class Processes:
         """Whether this process writes files and logs."""
         return self.rank == 0
 
+    def own(self, batches: Sequence[T]) -> Sequence[T]:
+        """Return this process's part of the batches of a step."""
+        return batches[self.rank :: self.world_size]
+
     def average_gradients(self, parameters: Iterable[Tensor]) -> None:
         """Replace each gradient by its mean over all processes, in a single all-reduce."""
         if self.world_size == 1:
@@ -86,14 +93,17 @@ class Processes:
         ]
 
     def shares(self, counts: Tensor) -> Tensor:
-        """Return this process's fraction of each summed count, times ``world_size``.
+        """Return the fraction of each count in its sum over all batches, times ``world_size``.
 
-        If each process multiplies its mean loss per token by this factor, the average over
-        processes is the mean over the tokens of all of them.
+        If each process multiplies the mean loss per token of each of its batches by this factor and
+        adds them up, the average over processes is the mean over all tokens.
+
+        Args:
+            counts: of each batch of this process, ``(batches, n)``.
         """
-        if self.world_size == 1:
+        if self.world_size == 1 and len(counts) == 1:
             return torch.ones_like(counts)
-        total = counts.clone()
+        total = counts.sum(dim=0)
         self.all_reduce_(total)
         return counts * self.world_size / total.clamp(min=1)
 

@@ -63,8 +63,12 @@ class DivergenceGuard:
         self._diagnoses = 0
         self._first = ""
 
-    def check(self, attempt: Attempt, *, finite: bool) -> None:
+    def check(self, *attempts: Attempt, finite: bool) -> None:
         """Record a step; with several processes, all of them have to call this.
+
+        Args:
+            attempts: the step, once for each of its batches.
+            finite: whether its gradient was finite.
 
         Raises:
             DivergedError: this was the last of ``MAX_NONFINITE_STEPS`` steps without a finite
@@ -78,7 +82,7 @@ class DivergenceGuard:
             self._first = ""
             if self._diagnoses < MAX_DIAGNOSES:
                 self._diagnoses += 1
-                self._first = f"step {attempt.global_step + 1}: {self._diagnose(attempt)}"
+                self._first = f"step {attempts[0].global_step + 1}: {self._diagnose(attempts)}"
                 self._log(f"skipped {self._first}")
         if self._in_a_row == MAX_NONFINITE_STEPS:
             first = f" ({self._first})" if self._first else ""
@@ -87,7 +91,13 @@ class DivergenceGuard:
                 "checkpoint with a lower learning rate"
             )
 
-    def _diagnose(self, attempt: Attempt) -> str:
+    def _diagnose(self, attempts: Sequence[Attempt]) -> str:
+        texts = [text for attempt in attempts for text in self._repeat(attempt)]
+        nothing = "the gradient was not finite, but is when the step is repeated"
+        return next((one for one in texts if one), nothing)
+
+    def _repeat(self, attempt: Attempt) -> list[str]:
+        """Return what each process finds in a batch; empty texts for nothing."""
         try:
             found = find_anomaly(self._train_step, attempt.batch, attempt.progress, attempt.seed)
         except RuntimeError as error:  # a network of one's own may not bear hooks
@@ -98,9 +108,7 @@ class DivergenceGuard:
                 text = f"{found.kind} in {found.place}"
                 if found.rows:
                     text += f", of {self._recordings(attempt.indices, found.rows)}"
-        texts = self._train_step.processes.gather_texts(text)
-        nothing = "the gradient was not finite, but is when the step is repeated"
-        return next((one for one in texts if one), nothing)
+        return self._train_step.processes.gather_texts(text)
 
     def _recordings(self, indices: Sequence[int], rows: Sequence[int]) -> str:
         names = [self._training_set.name(indices[row]) for row in rows[:MAX_LISTED]]

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Mapping
+from contextlib import suppress
 from pathlib import Path
 
 import numpy as np
@@ -10,7 +11,7 @@ import numpy.typing as npt
 import torch
 from torch import Tensor
 
-from asr_gru.errors import ConfigError
+from asr_gru.errors import AudioError, ConfigError
 from asr_gru.model.directory import ModelDirectory
 from asr_gru.model.net_config import NetConfig
 from asr_gru.nn.net import AcousticNet, NetBuilder
@@ -174,7 +175,8 @@ def sample_recordings(training_set: TrainingSet) -> Iterator[npt.NDArray[np.floa
     random = np.random.default_rng(0)
     count = min(STATISTICS_UTTERANCES, len(training_set.kept))
     for index in random.choice(len(training_set.kept), count, replace=False):
-        yield training_set.corpus.samples(training_set.kept[int(index)])
+        with suppress(AudioError):  # the training itself lists it
+            yield training_set.corpus.samples(training_set.kept[int(index)])
 
 
 def measure_statistics(net: AcousticNet, recordings: Iterable[npt.NDArray[np.float32]]) -> None:

@@ -129,7 +129,7 @@ def _train(
             training_set.durations_s,
             training_set.weights,
             batch_s=config.data.batch_s,
-            processes=processes.world_size,
+            processes=processes.world_size * config.optimiser.accumulate,
             noise_only=config.data.noise_only,
             seed=config.seed,
             epoch=state.epoch,
@@ -144,11 +144,15 @@ def _train(
                 out_of_time = progress >= 1.0
                 if out_of_time:
                     break
-                batch, seed = next(batches)
-                result = train_step(batch, state.global_step, progress, seed)
-                indices = steps[state.step_in_epoch][processes.rank]
-                attempt = Attempt(batch, indices, state.global_step, progress, seed)
-                guard.check(attempt, finite=result.finite)
+                own = next(batches)
+                result = train_step.accumulate(own, state.global_step, progress)
+                attempts = [
+                    Attempt(batch, indices, state.global_step, progress, seed)
+                    for (batch, seed), indices in zip(
+                        own, processes.own(steps[state.step_in_epoch]), strict=True
+                    )
+                ]
+                guard.check(*attempts, finite=result.finite)
             except PeerLostError:  # before anything was changed
                 batches.close()
                 save(final=True)
@@ -178,6 +182,8 @@ def _train(
                 report.close()
                 return state
         batches.close()
+        report.unreadable(training_set.damaged)
+        training_set.damaged.clear()
         run.stop.is_heeded = not validation_sets  # which may take minutes
         if out_of_time:
             epochs_done = state.epoch + state.step_in_epoch / len(steps)
@@ -212,16 +218,20 @@ def _batches(
     steps: list[list[list[int]]],
     state: Checkpoint,
     processes: Processes,
-) -> Generator[tuple[Batch, tuple[int, ...]]]:
-    """Yield this process's batches from the current step on, each with its seed.
+) -> Generator[list[tuple[Batch, tuple[int, ...]]]]:
+    """Yield this process's batches of each step from the current one on, each with its seed.
 
     For a GPU, threads prefetch batches; on a CPU they would only slow down the training steps.
     """
     run_seed, epoch = state.config.seed, state.epoch
 
-    def load(step_in_epoch: int) -> tuple[Batch, tuple[int, ...]]:
-        seed = (run_seed, epoch, step_in_epoch, processes.rank)
-        return training_set.batch(steps[step_in_epoch][processes.rank], seed), seed
+    def load(step_in_epoch: int) -> list[tuple[Batch, tuple[int, ...]]]:
+        own = processes.own(list(enumerate(steps[step_in_epoch])))
+        seeds = [(run_seed, epoch, step_in_epoch, number) for number, _ in own]
+        return [
+            (training_set.batch(indices, seed), seed)
+            for (_, indices), seed in zip(own, seeds, strict=True)
+        ]
 
     threads = min(8, usable_cpus()) if processes.device.type == "cuda" else 0
     return map_ahead(load, range(state.step_in_epoch, len(steps)), threads)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from pathlib import Path
 
 from asr_gru.data.manifest import Utterance, name_manifests
@@ -17,6 +18,8 @@ from asr_gru.training.phone_times import read_phone_times
 from asr_gru.training.pronunciations import Pronunciations, load_pronunciations
 from asr_gru.training.report import Report
 from asr_gru.training.run import Run
+from asr_gru.training.shard_corpus import ShardCorpus, index_shards
+from asr_gru.training.shard_texts import find_shards, normalised, shard_targets, uses_shards
 
 __all__ = ["prepare"]
 
@@ -35,15 +38,21 @@ def prepare(
         processes.barrier()
     sample_rate, augment = config.frontend.sample_rate, config.augment
     pronunciations = _pronunciations(config, run)
-    utterances = read_utterances(config.data.train, run.root, config.data)
     unpronounced: dict[Path, str] = {}
-    if pronunciations is not None:
-        texts = pronunciations.to_phones(utterances)
-        utterances, unpronounced = texts.utterances, texts.missing
-        for line in texts.notes():
-            report.note(line)
-    progress = report.decoding(len(utterances))
-    corpus = pack_corpus(utterances, run.cache, sample_rate, progress)
+    utterances: Sequence[Utterance] = ()
+    corpus: Corpus
+    if uses_shards(config.data):
+        shards = find_shards(config.data, run.root)
+        corpus = index_shards(shards, run.cache, sample_rate, report.decoding(None))
+    else:
+        utterances = read_utterances(config.data.train, run.root, config.data)
+        if pronunciations is not None:
+            texts = pronunciations.to_phones(utterances)
+            utterances, unpronounced = texts.utterances, texts.missing
+            for line in texts.notes():
+                report.note(line)
+        progress = report.decoding(len(utterances))
+        corpus = pack_corpus(utterances, run.cache, sample_rate, progress)
     noise = (
         folder_corpus(run.root / augment.noise, run.cache, sample_rate) if augment.noise else None
     )
@@ -67,6 +76,8 @@ def prepare(
     elif run.start_from is not None and not run.new_head:
         tokenizer = load_net_tokenizer(run.start_from)
     else:
+        if isinstance(corpus, ShardCorpus) and config.data.tokens != "phones":
+            utterances = normalised(corpus, config.data)
         tokenizer = build_tokenizer(utterances, config.data)
     if (tokenizer.kind == "phones") != (config.data.tokens == "phones"):
         raise ConfigError(
@@ -80,13 +91,16 @@ def prepare(
         folders = {(run.root / name).parent for name in config.data.train}
         phones = read_phone_times(run.root / config.phones.file, folders)
     augmenter = Augmenter(augment, sample_rate, noise, rooms)
-    training_set = TrainingSet(corpus, tokenizer, config, augmenter, phones, unpronounced)
+    targets = None
+    if isinstance(corpus, ShardCorpus):
+        targets = shard_targets(corpus, tokenizer, config, run, pronunciations, report)
+    training_set = TrainingSet(corpus, tokenizer, config, augmenter, phones, unpronounced, targets)
     if processes.is_main:
         processes.barrier()
     report.training_set(training_set)
     for other in (noise, rooms, *validation.values()):
         if other is not None:
-            report.unreadable(other)
+            report.unreadable(other.unreadable)
     return tokenizer, training_set, validation
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import time
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping
 from contextlib import suppress
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -15,7 +15,6 @@ from asr_gru.training.hypotheses import Hypothesis, write_hypotheses
 from asr_gru.training.metrics import METRICS_FILE, MetricsWriter, StepMetrics
 
 if TYPE_CHECKING:
-    from asr_gru.training.audio_cache import Corpus
     from asr_gru.training.dataset import TrainingSet
     from asr_gru.training.step import StepResult
 
@@ -43,12 +42,17 @@ class Report:
         """Log one line."""
         self._log(line)
 
-    def decoding(self, total: int) -> Callable[[int], None]:
-        """Return a callback that logs how many recordings are decoded, at intervals."""
+    def decoding(self, total: int | None) -> Callable[[int], None]:
+        """Return a callback that logs how many recordings are decoded, at intervals.
+
+        Args:
+            total: recordings to decode, or None while shards are indexed.
+        """
 
         def progress(done: int) -> None:
             if self._due():
-                self._log(f"decoding recordings: {done} of {total}")
+                of_total = f"decoding recordings: {done} of {total}"
+                self._log(f"recordings in shards: {done}" if total is None else of_total)
 
         return progress
 
@@ -58,17 +62,17 @@ class Report:
         self._log(f"training set: {len(training_set.kept)} utterances, {hours:.2f} hours")
         if training_set.phones is not None:
             self._log(f"frame-wise phones: {training_set.with_phones} utterances")
-        self.unreadable(training_set.corpus)
+        self.unreadable(training_set.corpus.unreadable)
         for reason, count in training_set.left_out.items():
             example = training_set.left_out_example[reason]
             self._log(f"left out: {count} {reason} (such as {example})")
 
-    def unreadable(self, corpus: Corpus) -> None:
-        """Log the recordings that could not be read."""
-        for reason in list(corpus.unreadable.values())[:MAX_LISTED]:
+    def unreadable(self, recordings: Mapping[Path, str]) -> None:
+        """Log the recordings that could not be read, with the reason for each."""
+        for reason in list(recordings.values())[:MAX_LISTED]:
             self._log(f"left out: {reason}")
-        if len(corpus.unreadable) > MAX_LISTED:
-            self._log(f"left out: {len(corpus.unreadable) - MAX_LISTED} more that cannot be read")
+        if len(recordings) > MAX_LISTED:
+            self._log(f"left out: {len(recordings) - MAX_LISTED} more that cannot be read")
 
     def step(
         self,

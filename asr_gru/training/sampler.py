@@ -21,7 +21,7 @@ NOISE_SECONDS = (1.5, 4.0)
 
 def plan_epoch(
     durations_s: npt.NDArray[np.float64],
-    weights: Sequence[float],
+    weights: Sequence[float] | npt.NDArray[np.float64],
     *,
     batch_s: float,
     processes: int,
@@ -47,27 +47,24 @@ def plan_epoch(
     random = np.random.default_rng((seed, epoch))
     expected = np.asarray(weights, np.float64)
     repeats = np.floor(expected + random.random(len(expected))).astype(np.int64)
-    entries: list[int] = np.repeat(np.arange(len(expected)), repeats).tolist()
-    entries += [NOISE] * round(noise_only * len(entries))
-    if not entries:
+    entries = np.repeat(np.arange(len(expected)), repeats)
+    entries = np.append(entries, np.full(round(noise_only * len(entries)), NOISE))
+    if not len(entries):
         return []
+    lengths_s = np.append(durations_s, NOISE_SECONDS[1])  # the last one is that of NOISE, -1
+    duration_s = lengths_s.tolist().__getitem__
 
-    def duration_s(index: int) -> float:
-        return NOISE_SECONDS[1] if index == NOISE else float(durations_s[index])
-
-    entries = [entries[i] for i in random.permutation(len(entries))]
+    entries = entries[random.permutation(len(entries))]
     if ascending:
-        pools = [sorted(entries, key=duration_s)]
+        size = len(entries)
     else:
-        mean_s = float(np.mean([duration_s(index) for index in entries]))
+        mean_s = float(np.mean(lengths_s[entries]))
         size = max(1, round(POOL_BATCHES * processes * batch_s / mean_s))
-        pools = [
-            sorted(entries[first : first + size], key=duration_s)
-            for first in range(0, len(entries), size)
-        ]
     steps: list[list[list[int]]] = []
-    for pool in pools:
-        batches = split_batches(pool, duration_s, batch_s)
+    for first in range(0, len(entries), size):
+        pool = entries[first : first + size]
+        pool = pool[np.argsort(lengths_s[pool], kind="stable")]
+        batches = split_batches(pool.tolist(), duration_s, batch_s)
         batches += [batches[-1]] * (-len(batches) % processes)
         groups = [batches[i : i + processes] for i in range(0, len(batches), processes)]
         steps.extend(groups)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -91,33 +92,61 @@ class TrainStep:
     def __call__(
         self, batch: Batch, global_step: int, progress: float, seed: tuple[int, ...]
     ) -> StepResult:
-        """Run one optimiser step on ``batch``.
+        """Run one optimiser step on ``batch``; see ``accumulate``."""
+        return self.accumulate([(batch, seed)], global_step, progress)
+
+    def accumulate(
+        self, batches: Sequence[tuple[Batch, tuple[int, ...]]], global_step: int, progress: float
+    ) -> StepResult:
+        """Run one optimiser step on the sum of the gradients of several batches.
+
+        The result is that of one batch with all their utterances, in the memory of the largest.
 
         Args:
-            batch: this process's batch.
+            batches: this process's batches, each with the seed of its masks and dropout.
             global_step: steps taken so far in the run.
             progress: fraction of training completed, 0 to 1.
-            seed: seed of masks and dropout.
         """
-        losses = self.losses(batch, progress, seed)
+        counts = torch.tensor([_counts(batch) for batch, _ in batches], dtype=torch.float)
+        shares = self.processes.shares(counts)
+        weights = (counts / counts.sum(dim=0).clamp(min=1)).tolist()
+        if len(batches) == 1:
+            weights = [[1.0, 1.0]]
         self.optimiser.zero_grad(set_to_none=True)
-        losses.total.backward()  # type: ignore[no-untyped-call]
+        sums: list[float | None] = [None, None, None]
+        for number, (batch, seed) in enumerate(batches):
+            losses = self.losses(batch, progress, seed, shares[number])
+            losses.total.backward()  # type: ignore[no-untyped-call]
+            token_weight, frame_weight = weights[number]
+            sums = [
+                _add(sums[0], losses.ctc, token_weight),
+                _add(sums[1], losses.phone, frame_weight),
+                _add(sums[2], losses.distillation, token_weight),
+            ]
         lr = learning_rate(self.config.optimiser, global_step, progress)
         return StepResult(
-            ctc_loss=float(losses.ctc.detach()),
-            phone_loss=_number(losses.phone),
-            distillation_loss=_number(losses.distillation),
+            ctc_loss=sums[0] or 0.0,
+            phone_loss=sums[1],
+            distillation_loss=sums[2],
             learning_rate=lr,
             gradient_norm=self._update(lr),
         )
 
-    def losses(self, batch: Batch, progress: float, seed: tuple[int, ...]) -> Losses:
+    def losses(
+        self,
+        batch: Batch,
+        progress: float,
+        seed: tuple[int, ...],
+        shares: Tensor | None = None,
+    ) -> Losses:
         """Compute the losses of a batch, as a step does: in training mode, with masks and dropout.
 
         Args:
             batch: this process's batch.
             progress: fraction of training completed, 0 to 1.
             seed: seed of masks and dropout.
+            shares: factors of the CTC loss and the phone loss, ``(2,)``; by default those of a step
+                on this batch alone.
         """
         net, config, device = self.net, self.config, self.processes.device
         random = np.random.default_rng((*seed, 1))
@@ -133,7 +162,7 @@ class TrainStep:
             )
         frames = batch.frames.to(device)
         state = net.encoder.start(features.shape[0])
-        with torch.autocast(device.type, torch.bfloat16, enabled=device.type == "cuda"):
+        with torch.autocast(device.type, torch.bfloat16, enabled=self._is_mixed):
             log_probs, _, hidden = net.encoder.encode(
                 features, state, frames.repeat(len(views)), self._tap
             )
@@ -148,13 +177,20 @@ class TrainStep:
         )
         phone_loss = self._phone_loss(batch, hidden, len(views))
         distillation_loss = self._distillation_loss(log_probs, samples, batch)
-        token_share, frame_share = self._shares(batch)
+        if shares is None:
+            shares = self.processes.shares(torch.tensor([_counts(batch)], dtype=torch.float))[0]
+        token_share, frame_share = shares.tolist()
         loss = token_share * ctc_loss
         if distillation_loss is not None:
             loss = loss + token_share * config.distillation.weight * distillation_loss
         if phone_loss is not None:
             loss = loss + frame_share * self._phone_weight(progress) * phone_loss
         return Losses(loss, ctc_loss, phone_loss, distillation_loss, log_probs.float())
+
+    @property
+    def _is_mixed(self) -> bool:
+        precision = self.config.precision
+        return precision == "bf16" or (precision == "auto" and self.processes.device.type == "cuda")
 
     @property
     def _tap(self) -> int | None:
@@ -173,15 +209,6 @@ class TrainStep:
         tokens = batch.target_lengths.sum().clamp(min=1).to(samples.device)
         return self.teacher.loss(log_probs.float(), samples, frames, delay) / tokens
 
-    def _shares(self, batch: Batch) -> list[float]:
-        """Return factors of both losses that weight tokens and frames equally across processes."""
-        labelled = 0 if batch.phones is None else int((batch.phones != IGNORE_INDEX).sum())
-        counts = [int(batch.target_lengths.sum()), labelled]
-        shares: list[float] = self.processes.shares(
-            torch.tensor(counts, dtype=torch.float)
-        ).tolist()
-        return shares
-
     def _phone_weight(self, progress: float) -> float:
         phones = self.config.phones
         return phones.weight * (1.0 - (1.0 - phones.final_weight_ratio) * progress)
@@ -198,5 +225,11 @@ class TrainStep:
         return norm
 
 
-def _number(loss: Tensor | None) -> float | None:
-    return None if loss is None else float(loss.detach())
+def _counts(batch: Batch) -> list[int]:
+    """Return the number of tokens of a batch, and of frames with a phone."""
+    labelled = 0 if batch.phones is None else int((batch.phones != IGNORE_INDEX).sum())
+    return [int(batch.target_lengths.sum()), labelled]
+
+
+def _add(total: float | None, loss: Tensor | None, weight: float) -> float | None:
+    return total if loss is None else (total or 0.0) + weight * float(loss.detach())

@@ -9,6 +9,7 @@ from pathlib import Path
 
 import pytest
 import torch
+from msgspec.structs import replace
 
 from asr_gru.nn.net import AcousticNet
 from asr_gru.text import build_character_tokenizer, load_tokenizer
@@ -30,6 +31,7 @@ from .conftest import ALONE, RATE, write_tone_corpus
 
 BATCHES = [([0, 1, 2], [3]), ([4], [5, 6, 7, 8]), ([9, 10], [11]), ([12], [13, 14, 15])]
 """Batches of each of two processes for each step, with different numbers of tokens."""
+STEPS = 4
 
 WORKER = """
 import sys
@@ -99,7 +101,7 @@ def train_and_resume(root: Path, output: Path, processes: Processes) -> None:
         augment={"speed_prob": 0.5},
     )
     place = {"root": root, "cache": output / "cache"}
-    for name, stop_after in (("whole", None), ("parts", 3), ("parts", None)):
+    for name, stop_after in (("whole", None), ("parts", 3), ("parts", None), ("short", STEPS)):
         run = Run(output / name, stop_after=stop_after, **place)
         train(config, run, processes, lambda _line: None)
 
@@ -134,6 +136,30 @@ def output(root, tmp_path_factory) -> Path:
     )
     assert done.returncode == 0, done.stderr
     return folder
+
+
+def test_accumulated_gradients_equal_those_of_one_batch(root, tmp_path):
+    step_batches(root, tmp_path / "one.pt", ALONE)
+    train_step, examples = make_step(root, ALONE)
+    for step, parts in enumerate(BATCHES):
+        batches = [(examples.batch(part, (0,)), (0, step)) for part in parts]
+        result = train_step.accumulate(batches, step, step / len(BATCHES))
+        assert result.ctc_loss > 0
+    one = torch.load(tmp_path / "one.pt")
+    for name, value in train_step.net.state_dict().items():
+        torch.testing.assert_close(value, one[name], rtol=0, atol=1e-5)
+
+
+def test_two_processes_train_as_one_that_accumulates_two_batches(root, output):
+    """The plan, the augmentation and the sum of gradients are the same."""
+    two = load_checkpoint(output / "short")
+    config = two.config
+    config = replace(config, optimiser=replace(config.optimiser, accumulate=2))
+    run = Run(output / "alone", root=root, cache=output / "cache", stop_after=STEPS)
+    one = train(config, run, ALONE, lambda _line: None)
+    assert one.global_step == two.global_step == STEPS
+    for name, value in one.weights.items():
+        torch.testing.assert_close(two.weights[name], value, rtol=0, atol=1e-5)
 
 
 def test_two_processes_equal_one_at_the_same_global_batch(root, output, tmp_path):
