@@ -167,6 +167,8 @@ def draw(study: Study, path: Path) -> None:
         curves.plot(epochs, losses, ".-", color=colour, linewidth=1, zorder=3 if best else 2)
     for colour, label in (("tab:red", "best"), ("tab:blue", "completed"), ("tab:gray", "pruned")):
         curves.plot([], [], ".-", color=colour, label=label)
+    curves.set_xticks(range(1, 1 + max(len(trial.intermediate_values) for trial in study.trials)))
+    curves.set_yscale("log")
     curves.set_xlabel("epoch, first fold")
     curves.set_ylabel("validation loss (nats per token)")
     curves.legend(fontsize=8)
