@@ -53,9 +53,17 @@ def cluster():
 
     Ray gives each of its processes 15 s to start, which a machine with other work may not meet.
     """
-    ray.init(num_cpus=2, include_dashboard=False, log_to_driver=False)
-    yield
-    ray.shutdown()
+    for _ in range(3):
+        try:
+            ray.init(num_cpus=2, include_dashboard=False, log_to_driver=False)
+        except Exception as error:  # noqa: BLE001 - which Ray raises itself
+            ray.shutdown()
+            reason = str(error)
+        else:
+            yield
+            ray.shutdown()
+            return
+    pytest.skip(f"Ray does not start: {reason}")
 
 
 def check(output: OutputFolder, expected: dict[str, str], archive: Path) -> None:
@@ -66,7 +74,6 @@ def check(output: OutputFolder, expected: dict[str, str], archive: Path) -> None
     assert len(rows) == len(expected) + 1
 
 
-@pytest.mark.slow
 def test_the_command_writes_each_recording_once(
     archive, expected, cluster, tmp_path, capsys, monkeypatch
 ):
@@ -85,27 +92,27 @@ def test_the_command_writes_each_recording_once(
     assert "holds parts in jsonl" in capsys.readouterr().err
 
 
-@pytest.mark.slow
 def test_a_killed_worker_and_a_stopped_run_lose_nothing(archive, expected, cluster, tmp_path):
-    """A bucket in Parquet; each part is killed once, then the run is stopped, then it goes on."""
+    """A bucket in Parquet: a run is stopped, goes on, and then loses a worker."""
     output = OutputFolder(f"file://{tmp_path}", "parquet")
     settings = Settings(output.url, "parquet", "en-small", 2)
     recordings = list_recordings(f"file://{archive}")
     parts = plan_parts(recordings, output.finished(), 1)
     assert len(parts) == 11
     running = transcribe_parts(parts, settings, 2)
-    first = next(running)
-    os.kill(first["pid"], signal.SIGKILL)
-    later = [next(running) for _ in range(5)]
-    assert len({done["pid"] for done in [first, *later]}) > 2  # the worker was replaced
+    next(running)
+    next(running)
     running.close()
 
     finished = output.finished()
-    assert len(finished) >= 6
     rest = plan_parts(recordings, finished, 1)
-    assert len(rest) == 11 - len(finished)
-    for _ in transcribe_parts(rest, settings, 2):
-        pass
+    assert 2 <= len(finished) == 11 - len(rest)
+    running = transcribe_parts(rest, settings, 2)
+    first = next(running)
+    os.kill(first["pid"], signal.SIGKILL)
+    later = list(running)
+    assert len(later) == len(rest) - 1
+    assert first["pid"] not in {done["pid"] for done in later[2:]}  # two may be on their way
     local = {f"file://{path}": text for path, text in expected.items()}
     rows = list(output.rows())
     assert {row["path"]: row["text"] for row in rows if row["error"] is None} == local
