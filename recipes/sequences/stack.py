@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 
 import torch
 from torch import Tensor, nn
@@ -75,15 +76,29 @@ def train_steps(
         config: optimiser, learning rate and its schedule.
         on_step: receives the number of steps taken and the loss of the last one.
     """
-    torch.set_flush_denormal(True)  # what vanishes over time becomes subnormal, which is slow
     optimiser = build_optimiser(net, config)
-    for step in range(steps):
-        net.train()
-        for group in optimiser.param_groups:
-            group["lr"] = learning_rate(config, step, step / steps)
-        loss = loss_of(step)
-        optimiser.zero_grad()
-        loss.backward()  # type: ignore[no-untyped-call]
-        torch.nn.utils.clip_grad_norm_(net.parameters(), config.clip)
-        optimiser.step()
-        on_step(step + 1, float(loss.detach()))
+    with subnormals_flushed():
+        for step in range(steps):
+            net.train()
+            for group in optimiser.param_groups:
+                group["lr"] = learning_rate(config, step, step / steps)
+            loss = loss_of(step)
+            optimiser.zero_grad()
+            loss.backward()  # type: ignore[no-untyped-call]
+            torch.nn.utils.clip_grad_norm_(net.parameters(), config.clip)
+            optimiser.step()
+            on_step(step + 1, float(loss.detach()))
+
+
+@contextmanager
+def subnormals_flushed() -> Iterator[None]:
+    """Flush subnormal numbers to zero within the context: what vanishes over time becomes one.
+
+    Arithmetic on them is slow. The setting belongs to the thread, and other code relies on
+    subnormal numbers, so it is switched off again.
+    """
+    torch.set_flush_denormal(True)
+    try:
+        yield
+    finally:
+        torch.set_flush_denormal(False)

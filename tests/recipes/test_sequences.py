@@ -65,6 +65,11 @@ def test_a_sequence_can_be_cut_anywhere():
     assert not torch.allclose(stack(x[4:], stack.start(3))[0], second)
 
 
+def test_training_leaves_subnormal_numbers_as_they_were(trained):
+    assert torch.tensor(1e-40) * 1.0 > 0
+    assert np.float32(1e-40) * np.float32(1.0) > 0
+
+
 def test_the_model_is_a_distribution_over_the_words_of_the_ngram_model(trained, ngram):
     assert trained.words[:2] == ["</s>", "<unk>"]
     assert set(trained.words) - set(word_model.MARKS) < set(ngram.words)
