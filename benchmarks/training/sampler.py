@@ -11,10 +11,12 @@ import resource
 import tempfile
 import time
 from collections.abc import Sequence
+from multiprocessing.process import BaseProcess
 from pathlib import Path
 
 import numpy as np
 
+from asr_gru.errors import Error
 from benchmarks._common import make_parser, positive, print_environment, run
 
 WORDS = ("the", "river", "bends", "we", "met", "in", "nineteen", "ninety", "where", "coast")
@@ -86,6 +88,12 @@ def start(folder: Path, results) -> None:
     results.put((seconds, peak, len(training_set.kept), len(steps)))
 
 
+def _join(process: BaseProcess) -> None:
+    process.join()
+    if process.exitcode:
+        raise Error("the measuring process failed; its error is above")
+
+
 def main(argv: Sequence[str] | None = None) -> None:
     parser = make_parser(__doc__, model=False)
     parser.add_argument("--lines", type=positive, default=1_000_000)
@@ -97,14 +105,14 @@ def main(argv: Sequence[str] | None = None) -> None:
         began = time.perf_counter()
         writer = context.Process(target=write_index, args=(folder, options.lines))
         writer.start()
-        writer.join()
+        _join(writer)
         size = sum(path.stat().st_size for path in folder.rglob("*")) / 1e6
         print(f"index and targets: {time.perf_counter() - began:.1f} s once, {size:.0f} MB")
         results = context.Queue()
         reader = context.Process(target=start, args=(folder, results))
         reader.start()
+        _join(reader)
         seconds, peak, kept, steps = results.get()
-        reader.join()
     print(f"start over {kept} utterances, {steps} steps:")
     print(f"  imports {seconds['imports']:.1f} s")
     print(f"  index   {seconds['index']:.2f} s")

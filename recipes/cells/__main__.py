@@ -3,23 +3,23 @@
 from __future__ import annotations
 
 import argparse
-import datetime as dt
 import json
 import shlex
 import sys
 from collections.abc import Sequence
 from pathlib import Path
 
-from asr_gru.errors import Error
 from asr_gru.files import write_bytes
 from asr_gru.training.run import Run
 from recipes.cells.figures import Measurement, measure
 from recipes.cells.report import render
 from recipes.cells.rows import choose_rows, load_rows, slice_lists, train_rows
+from recipes.command_line import log, one_line_errors, positive
 
 __all__ = ["main"]
 
 
+@one_line_errors("stopped; the same command goes on from the last checkpoint")
 def main(argv: Sequence[str] | None = None) -> int:
     """Train, measure and write; return the exit status."""
     parser = argparse.ArgumentParser(
@@ -44,44 +44,21 @@ def main(argv: Sequence[str] | None = None) -> int:
     if min(options.frames, options.repeats) < 1:
         parser.error("--frames and --repeats have to be 1 or more")
     folder = options.report or options.output
-    try:
-        rows = choose_rows(load_rows(options.changes), options.rows)
-        data = options.output / "data"
-        hours = (options.hours, options.dev_hours)
-        slice_lists(data, (options.train, options.dev), hours, options.longest_s)
-        run = Run(options.output / "rows", data, options.output / "cache")
-        train_rows(rows, run, log)
-        plan = Measurement(rows, run, folder / "pictures", options.frames, options.repeats)
-        arguments = sys.argv[1:] if argv is None else argv
-        command = shlex.join(["python", "-m", "recipes.cells", *arguments])
-        figures = {"command": command, **measure(plan, log)}
-        lines = [f"{json.dumps(key)}: {json.dumps(value)}" for key, value in figures.items()]
-        write_bytes(folder / "results.json", ("{" + ",\n".join(lines) + "}\n").encode())
-        write_bytes(folder / "report.md", render(figures).encode())
-    except Error as error:
-        print(f"error: {error}", file=sys.stderr)
-        return 1
-    except OSError as error:
-        print(f"error: {error.filename}: {error.strerror}", file=sys.stderr)
-        return 1
-    except KeyboardInterrupt:
-        print("stopped; the same command goes on from the last checkpoint", file=sys.stderr)
-        return 130
+    rows = choose_rows(load_rows(options.changes), options.rows)
+    data = options.output / "data"
+    hours = (options.hours, options.dev_hours)
+    slice_lists(data, (options.train, options.dev), hours, options.longest_s)
+    run = Run(options.output / "rows", data, options.output / "cache")
+    train_rows(rows, run, log)
+    plan = Measurement(rows, run, folder / "pictures", options.frames, options.repeats)
+    arguments = sys.argv[1:] if argv is None else argv
+    command = shlex.join(["python", "-m", "recipes.cells", *arguments])
+    figures = {"command": command, **measure(plan, log)}
+    lines = [f"{json.dumps(key)}: {json.dumps(value)}" for key, value in figures.items()]
+    write_bytes(folder / "results.json", ("{" + ",\n".join(lines) + "}\n").encode())
+    write_bytes(folder / "report.md", render(figures).encode())
     print(f"{folder / 'report.md'} written")
     return 0
-
-
-def positive(text: str) -> float:
-    """Parse a positive number of an option."""
-    value = float(text)
-    if not 0.0 < value < float("inf"):
-        raise argparse.ArgumentTypeError(f"{text} is not above 0")
-    return value
-
-
-def log(line: str) -> None:
-    """Print a line of progress."""
-    print(f"{dt.datetime.now():%H:%M:%S}  {line}", file=sys.stderr)
 
 
 if __name__ == "__main__":

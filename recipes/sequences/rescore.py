@@ -32,7 +32,7 @@ from asr_gru.data.audio import load_audio
 from asr_gru.data.manifest import Utterance, check_files, name_manifests, read_manifest
 from asr_gru.decoders import search_parameters
 from asr_gru.decoding import word_search
-from asr_gru.errors import AudioError, DataError, Error
+from asr_gru.errors import AudioError, DataError
 from asr_gru.files import write_bytes
 from asr_gru.language import LanguageModel, Lexicon
 from asr_gru.model.directory import LEXICON, ModelDirectory
@@ -40,6 +40,7 @@ from asr_gru.results.transcript import MAX_ALTERNATIVES
 from asr_gru.scoring import Score, compare, word_errors
 from asr_gru.text import normalise
 from recipes.cells.pictures import save
+from recipes.command_line import one_line_errors
 from recipes.sequences.word_model import WordModel, load_ngram, mixture
 
 __all__ = ["NBest", "ScoredList", "choose", "main", "rescore"]
@@ -68,7 +69,7 @@ class NBest(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tru
     scores: tuple[float, ...]
 
 
-class Knobs(NamedTuple):
+class Weights(NamedTuple):
     """The two numbers to choose; a weight of 0 keeps the decoder's choice."""
 
     weight: float
@@ -169,13 +170,13 @@ class ScoredList:
             for share in SHARES
         }
 
-    def choices(self, knobs: Knobs, size: int = MAX_ALTERNATIVES) -> list[Score]:
+    def choices(self, weights: Weights, size: int = MAX_ALTERNATIVES) -> list[Score]:
         """Return the errors of the best hypothesis of each utterance among the first ``size``."""
         chosen = []
         for entry, errors, gains in zip(
-            self.entries, self.errors, self._gains[knobs.share], strict=True
+            self.entries, self.errors, self._gains[weights.share], strict=True
         ):
-            scores = np.array(entry.scores[:size]) + knobs.weight * np.array(gains[:size])
+            scores = np.array(entry.scores[:size]) + weights.weight * np.array(gains[:size])
             chosen.append(errors[int(scores.argmax())])
         return chosen
 
@@ -200,30 +201,30 @@ def split(values: Sequence[float], lengths: Sequence[int]) -> list[list[float]]:
     return [list(itertools.islice(iterator, length)) for length in lengths]
 
 
-def choose(lists: Sequence[ScoredList], half: int) -> Knobs:
+def choose(lists: Sequence[ScoredList], half: int) -> Weights:
     """Return the numbers with the lowest mean error rate over lists, in one half of the speakers.
 
     Among equals, the smallest weight wins.
     """
 
-    def rate(knobs: Knobs) -> float:
+    def rate(weights: Weights) -> float:
         rates = []
         for one in lists:
-            kept = [s for s, h in zip(one.choices(knobs), one.half, strict=True) if h == half]
+            kept = [s for s, h in zip(one.choices(weights), one.half, strict=True) if h == half]
             rates.append(sum(kept, Score()).rate)
         return float(np.mean(rates))
 
-    grid = [Knobs(weight, share) for weight, share in itertools.product(WEIGHTS, SHARES)]
-    return min(grid, key=lambda knobs: (round(rate(knobs), 9), knobs.weight))
+    grid = [Weights(weight, share) for weight, share in itertools.product(WEIGHTS, SHARES)]
+    return min(grid, key=lambda weights: (round(rate(weights), 9), weights.weight))
 
 
-def rescore(one: ScoredList, knobs: Sequence[Knobs], size: int = MAX_ALTERNATIVES) -> list[Score]:
+def rescore(one: ScoredList, both: Sequence[Weights], size: int = MAX_ALTERNATIVES) -> list[Score]:
     """Return errors after rescoring each half with the numbers chosen on the other one."""
-    by_half = [one.choices(knobs[1 - half], size) for half in (0, 1)]
+    by_half = [one.choices(both[1 - half], size) for half in (0, 1)]
     return [by_half[half][index] for index, half in enumerate(one.half)]
 
 
-def draw(lists: dict[str, ScoredList], knobs: Sequence[Knobs], path: Path) -> None:
+def draw(lists: dict[str, ScoredList], both: Sequence[Weights], path: Path) -> None:
     """Draw error rates over the size of the n-best list."""
     from matplotlib.figure import Figure
 
@@ -232,7 +233,7 @@ def draw(lists: dict[str, ScoredList], knobs: Sequence[Knobs], path: Path) -> No
         figure.subplots(1, len(lists), squeeze=False)[0], lists.items(), strict=True
     ):
         rows: npt.NDArray[Any] = np.array(
-            [[sum(scores, Score()).rate for scores in (rescore(one, knobs, size), one.oracle(size))]
+            [[sum(scores, Score()).rate for scores in (rescore(one, both, size), one.oracle(size))]
              for size in SIZES]
         )  # fmt: skip
         axis.axhline(rows[0, 0], color="k", linestyle="--", linewidth=1, label="first choice")
@@ -245,6 +246,7 @@ def draw(lists: dict[str, ScoredList], knobs: Sequence[Knobs], path: Path) -> No
     save(figure, path)
 
 
+@one_line_errors()
 def main(argv: Sequence[str] | None = None) -> int:
     """Recognise, rescore and print; return the exit status."""
     parser = argparse.ArgumentParser(
@@ -259,14 +261,7 @@ def main(argv: Sequence[str] | None = None) -> int:
                         help="where n-best lists are kept")  # fmt: skip
     parser.add_argument("--picture", type=Path, help="PNG file of error rates")
     options = parser.parse_args(argv)
-    try:
-        run(options)
-    except Error as error:
-        print(f"error: {error}", file=sys.stderr)
-        return 1
-    except OSError as error:
-        print(f"error: {error.filename}: {error.strerror}", file=sys.stderr)
-        return 1
+    run(options)
     return 0
 
 
@@ -283,12 +278,12 @@ def run(options: argparse.Namespace) -> None:
     }
     if any(set(one.half) != {0, 1} for one in lists.values()):
         raise DataError("a manifest has too few speakers to choose on one half; give larger ones")
-    knobs = [choose([*lists.values()], half) for half in (0, 1)]
-    for half, chosen in enumerate(knobs):
+    both = [choose([*lists.values()], half) for half in (0, 1)]
+    for half, chosen in enumerate(both):
         print(f"half {half + 1}: weight {chosen.weight:g}, share of the GRU {chosen.share:g}")
     print(f"{'':<16}{'utterances':>11}{'WER':>7}{'rescored':>10}{'oracle':>8}   difference, 95 %")
     for name, one in lists.items():
-        first, after = [errors[0] for errors in one.errors], rescore(one, knobs)
+        first, after = [errors[0] for errors in one.errors], rescore(one, both)
         difference = compare(first, after)
         low, high = difference.interval
         rates = [sum(scores, Score()).rate for scores in (first, after, one.oracle())]
@@ -297,7 +292,7 @@ def run(options: argparse.Namespace) -> None:
             f"   {difference.difference:+.2f} ({low:+.2f} to {high:+.2f})"
         )
     if options.picture:
-        draw(lists, knobs, options.picture)
+        draw(lists, both, options.picture)
 
 
 if __name__ == "__main__":

@@ -21,12 +21,13 @@ import torch
 from torch import Tensor
 
 from asr_gru.data.manifest import name_manifests, read_manifest
-from asr_gru.errors import DataError, Error
+from asr_gru.errors import DataError
 from asr_gru.language import LanguageModel
 from asr_gru.language.text_files import read_lines
 from asr_gru.text import normalise
 from asr_gru.training.config import OptimiserConfig
 from recipes.cells.pictures import save
+from recipes.command_line import count, one_line_errors
 from recipes.sequences.stack import fastest_kernel, train_steps
 from recipes.sequences.word_model import (
     MARKS,
@@ -61,8 +62,8 @@ def sample_texts(paths: Sequence[Path], words: int, seed: int = 1) -> list[list[
         if not size:
             raise DataError(f"{path}: no words; give texts with one sentence per line")
     left, share = words, dict.fromkeys(range(len(paths)), 0.0)
-    for count, place in enumerate(sorted(share, key=lambda place: sizes[place])):
-        taken = min(sizes[place], left / (len(paths) - count))
+    for done, place in enumerate(sorted(share, key=lambda place: sizes[place])):
+        taken = min(sizes[place], left / (len(paths) - done))
         share[place], left = taken / sizes[place], left - int(taken)
     choose, sentences = random.Random(seed), []
     for place, path in enumerate(paths):
@@ -184,6 +185,7 @@ def draw(curves: dict[str, list[tuple[float, float, float, float]]], path: Path)
     save(figure, path)
 
 
+@one_line_errors()
 def main(argv: Sequence[str] | None = None) -> int:
     """Train, print the perplexities and draw them; return the exit status."""
     parser = argparse.ArgumentParser(
@@ -209,14 +211,7 @@ def main(argv: Sequence[str] | None = None) -> int:
         parser.error(f"--vocab-size has to be {len(MARKS) + 1} or more")
     if options.picture and not options.dev:
         parser.error("--picture draws the perplexities of --dev; give both")
-    try:
-        run(options)
-    except Error as error:
-        print(f"error: {error}", file=sys.stderr)
-        return 1
-    except OSError as error:
-        print(f"error: {error.filename}: {error.strerror}", file=sys.stderr)
-        return 1
+    run(options)
     return 0
 
 
@@ -269,14 +264,6 @@ def run(options: argparse.Namespace) -> None:
     if options.picture:
         draw(curves, options.picture)
     print(f"{options.output} written", file=sys.stderr)
-
-
-def count(text: str) -> int:
-    """Parse a whole number from 1 of an option."""
-    value = int(text)
-    if value < 1:
-        raise argparse.ArgumentTypeError(f"{text} is not 1 or more")
-    return value
 
 
 if __name__ == "__main__":

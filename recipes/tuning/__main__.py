@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import argparse
-import datetime as dt
 import hashlib
 import sys
 from collections.abc import Sequence
@@ -13,12 +12,12 @@ from typing import TYPE_CHECKING, get_args
 import msgspec
 import numpy as np
 
-from asr_gru.errors import DataError, Error
+from asr_gru.errors import DataError
 from asr_gru.training.config import TrainConfig
 from asr_gru.training.config_file import load_train_config
-from recipes.cells.__main__ import positive
 from recipes.cells.pictures import save
 from recipes.cells.rows import slice_list
+from recipes.command_line import log, one_line_errors, positive
 from recipes.tuning.folds import write_folds
 from recipes.tuning.search import (
     RATES,
@@ -40,6 +39,7 @@ __all__ = ["main"]
 BASE = Path(__file__).with_name("base.toml")
 
 
+@one_line_errors("stopped; the same command goes on with the trial it was at")
 def main(argv: Sequence[str] | None = None) -> int:
     """Search, print the table and draw what mattered; return the exit status."""
     parser = argparse.ArgumentParser(
@@ -63,17 +63,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     options = parser.parse_args(argv)
     if options.folds < 2 or options.trials < 1 or options.seed < 0:
         parser.error("--folds has to be 2 or more, --trials 1 or more, --seed 0 or more")
-    try:
-        run(options)
-    except Error as error:
-        print(f"error: {error}", file=sys.stderr)
-        return error.exit_status
-    except OSError as error:
-        print(f"error: {error.filename}: {error.strerror}", file=sys.stderr)
-        return 1
-    except KeyboardInterrupt:
-        print("stopped; the same command goes on with the trial it was at", file=sys.stderr)
-        return 130
+    run(options)
     return 0
 
 
@@ -184,11 +174,6 @@ def importances(study: Study) -> dict[str, float]:
         return {}
     found: dict[str, float] = load_optuna().importance.get_param_importances(study)
     return found
-
-
-def log(line: str) -> None:
-    """Print a line of progress."""
-    print(f"{dt.datetime.now():%H:%M:%S}  {line}", file=sys.stderr, flush=True)
 
 
 if __name__ == "__main__":

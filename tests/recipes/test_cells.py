@@ -245,9 +245,9 @@ def test_one_command_trains_measures_and_writes_the_report(speech, tmp_path, cap
 
 
 def test_invalid_arguments_are_refused(speech, tmp_path, capsys):
-    assert main(arguments(speech, tmp_path, "--rows", "gur")) == 1
+    assert main(arguments(speech, tmp_path, "--rows", "gur")) == 2
     assert "no row 'gur' (did you mean 'gru'?)" in capsys.readouterr().err
-    assert main(arguments(speech, tmp_path, "--longest-s", "0.1")) == 1
+    assert main(arguments(speech, tmp_path, "--longest-s", "0.1")) == 2
     assert "no utterance of at most 0.1 s" in capsys.readouterr().err
     with pytest.raises(SystemExit):
         main(arguments(speech, tmp_path, "--hours", "0"))

@@ -16,7 +16,7 @@ from asr_gru.data.manifest import Utterance, write_manifest
 from asr_gru.errors import DataError, ModelError
 from asr_gru.language import EstimateConfig, LanguageModel, estimate
 from asr_gru.scoring import Score
-from recipes.sequences import forecast, rescore, text, word_model
+from recipes.sequences import forecast, power_demand, rescore, text, word_model
 from recipes.sequences.stack import RecurrentStack
 
 LARGEST_PICTURE = 80_000
@@ -152,10 +152,10 @@ def test_rescoring_repairs_what_the_decoder_got_wrong(trained, ngram):
     one = rescore.ScoredList(entries, model, unigrams, rescore.halve([entries]))
     assert set(one.half) == {0, 1}
     before = sum((errors[0] for errors in one.errors), Score())
-    knobs = [rescore.choose([one], half) for half in (0, 1)]
-    assert all(chosen.weight > 0 for chosen in knobs)
+    weights = [rescore.choose([one], half) for half in (0, 1)]
+    assert all(chosen.weight > 0 for chosen in weights)
     assert before.errors > 0
-    assert sum(rescore.rescore(one, knobs), Score()).errors == 0
+    assert sum(rescore.rescore(one, weights), Score()).errors == 0
     assert sum(one.oracle(), Score()).errors == 0
     assert sum(one.oracle(1), Score()) == before
 
@@ -175,10 +175,10 @@ def test_numbers_come_from_the_other_half():
     class Recorded:
         half = (0, 1, 0)
 
-        def choices(self, knobs, size=20):
-            return [Score(1, substitutions=int(knobs.weight)) for _ in self.half]
+        def choices(self, weights, size=20):
+            return [Score(1, substitutions=int(weights.weight)) for _ in self.half]
 
-    found = rescore.rescore(Recorded(), [rescore.Knobs(0, 0.1), rescore.Knobs(1, 0.1)])
+    found = rescore.rescore(Recorded(), [rescore.Weights(0, 0.1), rescore.Weights(1, 0.1)])
     assert [score.errors for score in found] == [1, 0, 1]
 
 
@@ -250,58 +250,58 @@ def test_rescoring_needs_a_trained_model(tmp_path, capsys):
 
 
 def test_the_series_has_its_week_and_its_holidays():
-    series = forecast.simulate(20 * forecast.WEEK)
-    again = forecast.simulate(20 * forecast.WEEK)
+    series = power_demand.simulate(20 * power_demand.WEEK)
+    again = power_demand.simulate(20 * power_demand.WEEK)
     np.testing.assert_array_equal(series.demand, again.demand)
-    days = series.holiday.reshape(-1, forecast.DAY)
+    days = series.holiday.reshape(-1, power_demand.DAY)
     assert (days == days[:, :1]).all()
     assert 0 < days[:, 0].sum() < 10
     assert not days[:, 0].reshape(-1, 7)[:, 5:].any()
-    morning = series.demand[8 :: forecast.DAY].reshape(-1, 7)
+    morning = series.demand[8 :: power_demand.DAY].reshape(-1, 7)
     plain = ~days[:, 0].reshape(-1, 7)
     assert morning[:, :5][plain[:, :5]].mean() > morning[:, 5:].mean() + 20
 
 
 def test_a_forecast_sees_nothing_of_what_it_forecasts():
-    series = forecast.simulate(12 * forecast.WEEK)
-    fitted = 10 * forecast.WEEK
+    series = power_demand.simulate(12 * power_demand.WEEK)
+    fitted = 10 * power_demand.WEEK
     origins = np.array([fitted + 5, fitted + 60])
     changed = series.demand.copy()
     changed[fitted + 61 :] += 50.0
     gru = forecast.GruForecast(series.demand, fitted, 1, 8, 3)
     for method in (
-        lambda demand: forecast.naive_forecast(demand, origins, forecast.DAY),
+        lambda demand: forecast.naive_forecast(demand, origins, power_demand.DAY),
         lambda demand: forecast.ar_forecast(demand, fitted, origins),
         lambda demand: gru(demand, origins),
     ):
         found = method(series.demand)
-        assert found.shape == (2, forecast.HORIZON)
+        assert found.shape == (2, power_demand.HORIZON)
         np.testing.assert_array_equal(found, method(changed))
         before = series.demand.copy()
-        before[origins - forecast.DAY + 3] += 50.0
+        before[origins - power_demand.DAY + 3] += 50.0
         assert not np.allclose(found, method(before))
 
 
 def test_a_linear_series_is_forecast_by_the_linear_method():
-    hours = np.arange(8 * forecast.WEEK)
-    demand = 100 + 10 * np.sin(2 * np.pi * hours / forecast.DAY)
-    origins = np.arange(7 * forecast.WEEK, 8 * forecast.WEEK - forecast.HORIZON)
-    found = forecast.ar_forecast(demand, 6 * forecast.WEEK, origins)
+    hours = np.arange(8 * power_demand.WEEK)
+    demand = 100 + 10 * np.sin(2 * np.pi * hours / power_demand.DAY)
+    origins = np.arange(7 * power_demand.WEEK, 8 * power_demand.WEEK - power_demand.HORIZON)
+    found = forecast.ar_forecast(demand, 6 * power_demand.WEEK, origins)
     np.testing.assert_allclose(found, forecast.following(demand, origins), atol=0.1)
     np.testing.assert_allclose(
-        forecast.naive_forecast(demand, origins, forecast.DAY), found, atol=0.1
+        forecast.naive_forecast(demand, origins, power_demand.DAY), found, atol=0.1
     )
 
 
 def test_nothing_beats_who_knows_the_process():
-    series = forecast.simulate(30 * forecast.WEEK, seed=3)
-    origins = np.arange(20 * forecast.WEEK, 29 * forecast.WEEK, 5)
+    series = power_demand.simulate(30 * power_demand.WEEK, seed=3)
+    origins = np.arange(20 * power_demand.WEEK, 29 * power_demand.WEEK, 5)
     truth = forecast.following(series.demand, origins)
-    known = forecast.known_forecast(series, origins, draws=100)
+    known = power_demand.known_forecast(series, origins, draws=100)
     error = ((known - truth) ** 2).mean()
     for other in (
-        forecast.naive_forecast(series.demand, origins, forecast.WEEK),
-        forecast.ar_forecast(series.demand, 20 * forecast.WEEK, origins),
+        forecast.naive_forecast(series.demand, origins, power_demand.WEEK),
+        forecast.ar_forecast(series.demand, 20 * power_demand.WEEK, origins),
     ):
         assert error < ((other - truth) ** 2).mean()
     assert ((known[:, 0] - truth[:, 0]) ** 2).mean() == pytest.approx(1.0, rel=0.25)  # the noise
