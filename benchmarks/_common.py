@@ -190,6 +190,7 @@ def run(main: Callable[[], None]) -> None:
     try:
         main()
     except Error as error:
-        sys.exit(f"error: {error}")
+        print(f"error: {error}", file=sys.stderr)
+        sys.exit(error.exit_status)
     except KeyboardInterrupt:
         sys.exit(130)

@@ -15,24 +15,33 @@ from pathlib import Path
 
 import msgspec
 import numpy as np
-import torch
-from torch import nn
 
 from asr_gru.model.net_config import EncoderConfig, FrontendConfig, LevelConfig, NetConfig
-from asr_gru.nn.fast_gru import bf16_available
-from asr_gru.nn.level import LevelNormaliser
-from asr_gru.nn.net import AcousticNet
 from asr_gru.text import build_character_tokenizer
-from asr_gru.training.audio_cache import pack_corpus
-from asr_gru.training.augment import Augmenter
-from asr_gru.training.config import AugmentConfig, DataConfig, TrainConfig
-from asr_gru.training.dataset import TrainingSet, collate, read_utterances
-from asr_gru.training.initialise import measure_statistics
-from asr_gru.training.phone_times import IGNORE_INDEX, PhoneTimes, frame_targets, read_phone_times
-from asr_gru.training.phones import PhoneHead, pad_targets
-from asr_gru.training.sampler import plan_epoch
 from benchmarks._common import Table, make_parser, print_environment, run
 from benchmarks.accuracy.level import levels
+from recipes.command_line import needed
+
+with needed(__name__, "train"):
+    import torch
+    from torch import nn
+
+    from asr_gru.nn.fast_gru import bf16_available
+    from asr_gru.nn.level import LevelNormaliser
+    from asr_gru.nn.net import AcousticNet
+    from asr_gru.training.audio_cache import pack_corpus
+    from asr_gru.training.augment import Augmenter
+    from asr_gru.training.config import AugmentConfig, DataConfig, TrainConfig
+    from asr_gru.training.dataset import TrainingSet, collate, read_utterances
+    from asr_gru.training.initialise import measure_statistics
+    from asr_gru.training.phone_times import (
+        IGNORE_INDEX,
+        PhoneTimes,
+        frame_targets,
+        read_phone_times,
+    )
+    from asr_gru.training.phones import PhoneHead, pad_targets
+    from asr_gru.training.sampler import plan_epoch
 
 RATE, LAYERS, DELAY_S, FLOOR = 16_000, 2, 0.08, 1e-6
 ENCODER = EncoderConfig(layers=LAYERS, width=192, dropout=0.0)

@@ -20,15 +20,18 @@ import numpy as np
 from asr_gru.data.audio import load_audio
 from asr_gru.data.manifest import read_manifest
 from asr_gru.errors import DataError
-from asr_gru.export.acoustic_graph import EXACT, acoustic_graph
-from asr_gru.export.calibrate import Calibration, calibrate
 from asr_gru.model.directory import ModelDirectory
 from asr_gru.model.onnx import OnnxAcousticModel
-from asr_gru.nn.net import AcousticNet
-from asr_gru.nn.torch_model import acoustic_info
-from asr_gru.training.checkpoint import load_checkpoint, net_from_checkpoint
-from asr_gru.training.from_model import net_from_directory
 from benchmarks._common import Table, make_parser, print_environment, read_all, run
+from recipes.command_line import needed
+
+with needed(__name__, "train"):
+    from asr_gru.export.acoustic_graph import EXACT, acoustic_graph
+    from asr_gru.export.calibrate import Calibration, calibrate
+    from asr_gru.nn.net import AcousticNet
+    from asr_gru.nn.torch_model import acoustic_info
+    from asr_gru.training.checkpoint import load_checkpoint, net_from_checkpoint
+    from asr_gru.training.from_model import net_from_directory
 
 KINDS = {
     "first convolution": ("encoder.conv",),

@@ -13,15 +13,19 @@ import time
 from collections.abc import Sequence
 
 import numpy as np
-import torch
 
-from asr_gru.export.acoustic_graph import acoustic_graph
-from asr_gru.export.calibrate import calibrate
 from asr_gru.model.net_config import EncoderConfig, FrontendConfig, LevelConfig, NetConfig
 from asr_gru.model.onnx import OnnxAcousticModel
-from asr_gru.nn.net import AcousticNet
-from asr_gru.nn.torch_model import acoustic_info
 from benchmarks._common import Table, make_parser, positive, print_environment, run
+from recipes.command_line import needed
+
+with needed(__name__, "train"):
+    import torch
+
+    from asr_gru.export.acoustic_graph import acoustic_graph
+    from asr_gru.export.calibrate import calibrate
+    from asr_gru.nn.net import AcousticNet
+    from asr_gru.nn.torch_model import acoustic_info
 
 KINDS = [
     ("linear", "none"),

@@ -17,9 +17,12 @@ from collections.abc import Sequence
 from pathlib import Path
 
 import numpy as np
-import torch
 
 from benchmarks._common import make_parser, positive, print_environment, run
+from recipes.command_line import needed
+
+with needed(__name__, "train"):
+    import torch
 
 RATE = 16_000
 SHORTEST_S, LONGEST_S = 1.0, 17.0

@@ -18,6 +18,7 @@ import numpy as np
 
 from asr_gru.errors import Error
 from benchmarks._common import make_parser, positive, print_environment, run
+from recipes.command_line import require
 
 WORDS = ("the", "river", "bends", "we", "met", "in", "nineteen", "ninety", "where", "coast")
 LINES_PER_SHARD = 5_000
@@ -98,6 +99,7 @@ def main(argv: Sequence[str] | None = None) -> None:
     parser = make_parser(__doc__, model=False)
     parser.add_argument("--lines", type=positive, default=1_000_000)
     options = parser.parse_args(argv)
+    require("train", "torch", "filelock")
     print_environment()
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)

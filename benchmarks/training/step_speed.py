@@ -8,18 +8,22 @@ from collections.abc import Sequence
 from functools import partial
 
 import numpy as np
-import torch
 
 from asr_gru.model.net_config import EncoderConfig, NetConfig
-from asr_gru.nn import fast_gru
-from asr_gru.nn.gru_loops import compiled_loops
-from asr_gru.nn.net import AcousticNet
-from asr_gru.nn.recurrent import RecurrentLayer
-from asr_gru.training.augment import mask_features
-from asr_gru.training.config import AugmentConfig, OptimiserConfig
-from asr_gru.training.loss import training_loss
-from asr_gru.training.optimiser import build_optimiser
 from benchmarks._common import make_parser, positive, print_environment, run
+from recipes.command_line import needed
+
+with needed(__name__, "train"):
+    import torch
+
+    from asr_gru.nn import fast_gru
+    from asr_gru.nn.gru_loops import compiled_loops
+    from asr_gru.nn.net import AcousticNet
+    from asr_gru.nn.recurrent import RecurrentLayer
+    from asr_gru.training.augment import mask_features
+    from asr_gru.training.config import AugmentConfig, OptimiserConfig
+    from asr_gru.training.loss import training_loss
+    from asr_gru.training.optimiser import build_optimiser
 
 TOKENS, TOKENS_PER_S = 30, 10
 MASKS = AugmentConfig(frequency_masks=2, time_masks=4)

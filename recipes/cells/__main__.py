@@ -10,11 +10,13 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from asr_gru.files import write_bytes
-from asr_gru.training.run import Run
-from recipes.cells.figures import Measurement, measure
-from recipes.cells.report import render
-from recipes.cells.rows import choose_rows, load_rows, slice_lists, train_rows
-from recipes.command_line import log, one_line_errors, positive
+from recipes.command_line import log, needed, one_line_errors, positive
+
+with needed(__name__, "train"):
+    from asr_gru.training.run import Run
+    from recipes.cells.figures import Measurement, measure
+    from recipes.cells.report import render
+    from recipes.cells.rows import choose_rows, load_rows, slice_lists, train_rows
 
 __all__ = ["main"]
 

@@ -13,18 +13,22 @@ import argparse
 import contextlib
 import multiprocessing
 import random
+import sys
 from collections import Counter
 from collections.abc import Iterator
 from functools import cache
 from pathlib import Path
 
 import numpy as np
-from pocketsphinx import Decoder
 
 from asr_gru.audio import read_recording
 from asr_gru.data.manifest import read_manifest
 from asr_gru.files import write_bytes
 from asr_gru.text import normalise
+from recipes.command_line import needed, one_line_errors
+
+with needed(__name__):
+    from pocketsphinx import Decoder
 
 RATE = 16_000
 FRAMES_PER_SECOND = 100
@@ -79,8 +83,9 @@ def jobs(manifest: Path, done: set[str]) -> Iterator[tuple[Path, str, str]]:
             yield path, name, utterance.text
 
 
-def main() -> None:
-    """Align a manifest."""
+@one_line_errors("stopped; the same command goes on with what is not aligned")
+def main() -> int:
+    """Align a manifest; return the exit status."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("manifest", type=Path)
     parser.add_argument("output", type=Path)
@@ -103,7 +108,8 @@ def main() -> None:
             reasons[reason or "aligned"] += 1
     for reason, count in reasons.most_common():
         print(f"{count:6} {reason}")
+    return 0
 
 
 if __name__ == "__main__":
-    main()
+    sys.exit(main())

@@ -10,15 +10,20 @@ weights, with the head's rows in the order of the phones, and is what ``--start-
 
 import argparse
 import string
+import sys
 from pathlib import Path
 
 import msgspec
-from torch import Tensor
 
 from asr_gru.errors import DataError
 from asr_gru.language.dictionary import ENGLISH_PHONES
 from asr_gru.text import TOKENS, PhoneTokenizer, load_tokenizer
-from asr_gru.training.checkpoint import NAME, Checkpoint, load_checkpoint, save_checkpoint
+from recipes.command_line import needed, one_line_errors
+
+with needed(__name__, "train"):
+    from torch import Tensor
+
+    from asr_gru.training.checkpoint import NAME, Checkpoint, load_checkpoint, save_checkpoint
 
 LETTERS = dict(zip(ENGLISH_PHONES, string.ascii_lowercase + string.ascii_uppercase, strict=False))
 
@@ -71,14 +76,16 @@ def _phone_errors(row: dict[str, float]) -> dict[str, float]:
     }
 
 
-def main() -> None:
-    """Convert a run."""
+@one_line_errors()
+def main() -> int:
+    """Convert a run; return the exit status."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("run", type=Path)
     parser.add_argument("new_run", type=Path)
     options = parser.parse_args()
     convert(options.run, options.new_run)
+    return 0
 
 
 if __name__ == "__main__":
-    main()
+    sys.exit(main())

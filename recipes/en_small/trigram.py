@@ -12,14 +12,17 @@ import tempfile
 from collections.abc import Sequence
 from pathlib import Path
 
-from asr_gru.errors import DataError, Error
+from asr_gru.errors import DataError
 from asr_gru.language.token_trigram import TokenTrigram
 from asr_gru.model.directory import CONFIG, TRIGRAM, ModelDirectory, write_model_directory
 from asr_gru.text import TOKENS, load_tokenizer
-from asr_gru.training.config import DataConfig
-from asr_gru.training.dataset import read_utterances
-from asr_gru.training.pronunciations import load_pronunciations
-from asr_gru.training.recipe import choose_stage, load_recipe
+from recipes.command_line import needed, one_line_errors
+
+with needed(__name__, "train"):
+    from asr_gru.training.config import DataConfig
+    from asr_gru.training.dataset import read_utterances
+    from asr_gru.training.pronunciations import load_pronunciations
+    from asr_gru.training.recipe import choose_stage, load_recipe
 
 
 def estimate(data: DataConfig, root: Path, symbols: Sequence[str]) -> TokenTrigram:
@@ -54,23 +57,22 @@ def add(trigram: TokenTrigram, folder: Path) -> Path:
     return write_model_directory(folder, directory.config, files).path / TRIGRAM
 
 
-def main() -> None:
-    """Estimate and write."""
+@one_line_errors()
+def main() -> int:
+    """Estimate and write; return the exit status."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("config", type=Path, help="recipe or configuration")
     parser.add_argument("folder", type=Path, metavar="MODEL", help="run or model directory")
     parser.add_argument("--stage", help="stage of the recipe")
     parser.add_argument("--root", type=Path, required=True, help="data root")
     options = parser.parse_args()
-    try:
-        stages = load_recipe(options.config)
-        stage = choose_stage(stages, options.stage, options.config) if options.stage else stages[-1]
-        symbols = load_tokenizer(options.folder / TOKENS).symbols
-        written = add(estimate(stage.config.data, options.root, symbols), options.folder)
-    except Error as error:
-        sys.exit(f"trigram: {error}")
+    stages = load_recipe(options.config)
+    stage = choose_stage(stages, options.stage, options.config) if options.stage else stages[-1]
+    symbols = load_tokenizer(options.folder / TOKENS).symbols
+    written = add(estimate(stage.config.data, options.root, symbols), options.folder)
     print(f"{written}: {written.stat().st_size} bytes")
+    return 0
 
 
 if __name__ == "__main__":
-    main()
+    sys.exit(main())

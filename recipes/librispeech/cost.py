@@ -15,13 +15,16 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-import torch
-
-from asr_gru.errors import Error
+from asr_gru.errors import DataError
 from asr_gru.language.dictionary import ENGLISH_PHONES
-from asr_gru.nn.net import AcousticNet
-from asr_gru.training.config import TrainConfig
-from asr_gru.training.recipe import load_recipe
+from recipes.command_line import needed, one_line_errors, positive
+
+with needed(__name__, "train"):
+    import torch
+
+    from asr_gru.nn.net import AcousticNet
+    from asr_gru.training.config import TrainConfig
+    from asr_gru.training.recipe import load_recipe
 
 __all__ = ["HOURS", "Cost", "main", "stage_cost"]
 
@@ -87,25 +90,26 @@ def _parameters(config: TrainConfig) -> float:
     return sum(parameter.numel() for parameter in net.parameters()) / 1e6
 
 
+@one_line_errors()
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run the command; return its exit status."""
     parser = argparse.ArgumentParser(
         prog="python -m recipes.librispeech.cost", description="What the stages of recipes cost."
     )
     parser.add_argument("recipes", nargs="+", type=Path, help="recipes of this folder")
-    parser.add_argument("--speed", type=_positive, required=True, help="times real time, measured")
-    parser.add_argument("--parameters", type=_positive, required=True, help="in millions")
+    parser.add_argument("--speed", type=positive, required=True, help="times real time, measured")
+    parser.add_argument("--parameters", type=positive, required=True, help="in millions")
     parser.add_argument("--processes", type=int, default=2, help="number of training processes")
     options = parser.parse_args(arguments)
     if options.processes < 1:
         parser.error("--processes has to be 1 or more")
     print("| recipe | stage | parameters | hours of audio | steps | hours of training |")
     print("|---|---|---|---|---|---|")
-    try:
-        for path in options.recipes:
-            sizes: dict[str, float] = {}
-            for stage in load_recipe(path):
-                teacher = sizes.get(stage.config.distillation.teacher, 0.0)
+    for path in options.recipes:
+        sizes: dict[str, float] = {}
+        for stage in load_recipe(path):
+            teacher = sizes.get(stage.config.distillation.teacher, 0.0)
+            try:
                 cost = stage_cost(
                     stage.config,
                     options.speed,
@@ -113,28 +117,16 @@ def main(arguments: Sequence[str] | None = None) -> int:
                     teacher=teacher,
                     processes=options.processes,
                 )
-                sizes[stage.name] = cost.parameters
-                print(
-                    f"| {path.stem} | {stage.name} | {cost.parameters:.1f} M "
-                    f"| {cost.audio_h:,.0f} | {cost.steps:,} | {cost.hours:,.1f} |"
-                )
-    except Error as error:
-        print(f"cost: {error}", file=sys.stderr)
-        return error.exit_status
-    except KeyError as error:
-        print(
-            f"cost: {path}: {error} is not a part of LibriSpeech that is trained on",
-            file=sys.stderr,
-        )
-        return 1
+            except KeyError as error:
+                raise DataError(
+                    f"{path}: {error} is not a part of LibriSpeech that is trained on"
+                ) from None
+            sizes[stage.name] = cost.parameters
+            print(
+                f"| {path.stem} | {stage.name} | {cost.parameters:.1f} M "
+                f"| {cost.audio_h:,.0f} | {cost.steps:,} | {cost.hours:,.1f} |"
+            )
     return 0
-
-
-def _positive(text: str) -> float:
-    value = float(text)
-    if not 0.0 < value < 1e9:
-        raise argparse.ArgumentTypeError("has to be above 0")
-    return value
 
 
 if __name__ == "__main__":

@@ -15,21 +15,25 @@ from pathlib import Path
 import msgspec
 import numpy as np
 import numpy.typing as npt
-import torch
 
 from asr_gru.audio import read_recording
-from asr_gru.errors import Error
 from asr_gru.model.acoustic import AcousticInfo
 from asr_gru.model.directory import ModelDirectory
 from asr_gru.model.net_config import FrontendConfig, NetConfig
 from asr_gru.model.onnx import OnnxAcousticModel
-from asr_gru.nn.frontend import Frontend
 from asr_gru.text import Tokenizer
+from recipes.command_line import needed, one_line_errors, require
+
+with needed(__name__, "train"):
+    import torch
+
+    from asr_gru.nn.frontend import Frontend
 
 Array = npt.NDArray[np.float32]
 BLANK, SPACE = "-", "_"
 
 
+@one_line_errors()
 def main(argv: Sequence[str] | None = None) -> int:
     """Print the way from samples to text; return the exit status."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
@@ -37,11 +41,9 @@ def main(argv: Sequence[str] | None = None) -> int:
     parser.add_argument("recording", type=Path)
     parser.add_argument("--picture", type=Path, help="PNG file to draw")
     options = parser.parse_args(argv)
-    try:
-        look(options.model, options.recording, options.picture)
-    except (Error, OSError) as error:
-        print(f"error: {error}", file=sys.stderr)
-        return 1
+    if options.picture:
+        require("train", "matplotlib")
+    look(options.model, options.recording, options.picture)
     return 0
 
 

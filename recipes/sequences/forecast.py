@@ -18,14 +18,8 @@ from pathlib import Path
 
 import numpy as np
 import numpy.typing as npt
-import torch
-from torch import Tensor, nn
-from torch.nn import functional as F
 
-from asr_gru.nn.recurrent import State
-from asr_gru.training.config import OptimiserConfig
-from recipes.cells.pictures import save
-from recipes.command_line import one_line_errors
+from recipes.command_line import needed, one_line_errors
 from recipes.sequences.power_demand import (
     DAY,
     HORIZON,
@@ -35,7 +29,16 @@ from recipes.sequences.power_demand import (
     known_forecast,
     simulate,
 )
-from recipes.sequences.stack import RecurrentStack, fastest_kernel, train_steps
+
+with needed(__name__, "train"):
+    import torch
+    from torch import Tensor, nn
+    from torch.nn import functional as F
+
+    from asr_gru.nn.recurrent import State
+    from asr_gru.training.config import OptimiserConfig
+    from recipes.cells.pictures import save
+    from recipes.sequences.stack import RecurrentStack, fastest_kernel, train_steps
 
 __all__ = ["Forecaster", "ar_forecast", "main", "naive_forecast"]
 

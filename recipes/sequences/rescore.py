@@ -39,9 +39,11 @@ from asr_gru.model.directory import LEXICON, ModelDirectory
 from asr_gru.results.transcript import MAX_ALTERNATIVES
 from asr_gru.scoring import Score, compare, word_errors
 from asr_gru.text import normalise
-from recipes.cells.pictures import save
-from recipes.command_line import one_line_errors
-from recipes.sequences.word_model import WordModel, load_ngram, mixture
+from recipes.command_line import needed, one_line_errors
+
+with needed(__name__, "train"):
+    from recipes.cells.pictures import save
+    from recipes.sequences.word_model import WordModel, load_ngram, mixture
 
 __all__ = ["NBest", "ScoredList", "choose", "main", "rescore"]
 

@@ -17,27 +17,30 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 
 import numpy as np
-import torch
-from torch import Tensor
 
 from asr_gru.data.manifest import name_manifests, read_manifest
 from asr_gru.errors import DataError
 from asr_gru.language import LanguageModel
 from asr_gru.language.text_files import read_lines
 from asr_gru.text import normalise
-from asr_gru.training.config import OptimiserConfig
-from recipes.cells.pictures import save
-from recipes.command_line import count, one_line_errors
-from recipes.sequences.stack import fastest_kernel, train_steps
-from recipes.sequences.word_model import (
-    MARKS,
-    WordGru,
-    WordModel,
-    load_ngram,
-    mixture,
-    pad,
-    perplexity,
-)
+from recipes.command_line import count, needed, one_line_errors
+
+with needed(__name__, "train"):
+    import torch
+    from torch import Tensor
+
+    from asr_gru.training.config import OptimiserConfig
+    from recipes.cells.pictures import save
+    from recipes.sequences.stack import fastest_kernel, train_steps
+    from recipes.sequences.word_model import (
+        MARKS,
+        WordGru,
+        WordModel,
+        load_ngram,
+        mixture,
+        pad,
+        perplexity,
+    )
 
 __all__ = ["choose_words", "main", "plan_batches", "sample_texts", "train"]
 

@@ -13,22 +13,24 @@ import msgspec
 import numpy as np
 
 from asr_gru.errors import DataError
-from asr_gru.training.config import TrainConfig
-from asr_gru.training.config_file import load_train_config
-from recipes.cells.pictures import save
-from recipes.cells.rows import slice_list
-from recipes.command_line import log, one_line_errors, positive
-from recipes.tuning.folds import write_folds
-from recipes.tuning.search import (
-    RATES,
-    Plan,
-    Pruner,
-    configure,
-    finished,
-    load_optuna,
-    open_study,
-    run_trials,
-)
+from recipes.command_line import log, needed, one_line_errors, positive
+
+with needed(__name__, "tuning"):
+    from asr_gru.training.config import TrainConfig
+    from asr_gru.training.config_file import load_train_config
+    from recipes.cells.pictures import save
+    from recipes.cells.rows import slice_list
+    from recipes.tuning.folds import write_folds
+    from recipes.tuning.search import (
+        RATES,
+        Plan,
+        Pruner,
+        configure,
+        finished,
+        load_optuna,
+        open_study,
+        run_trials,
+    )
 
 if TYPE_CHECKING:
     from optuna import Study

@@ -23,18 +23,21 @@ import sys
 import time
 from pathlib import Path
 
-import torch
-
-from asr_gru.errors import Error
+from recipes.command_line import log, needed, one_line_errors
 from recipes.en_small.gpu.clock import Clock
-from recipes.en_small.gpu.decode import decode
-from recipes.en_small.gpu.train import train
+
+with needed(__name__, "train"):
+    import torch
+
+    from recipes.en_small.gpu.decode import decode
+    from recipes.en_small.gpu.train import train
 
 RATE = 16_000
 
 
-def main() -> None:
-    """Run one of the commands."""
+@one_line_errors()
+def main() -> int:
+    """Run one of the commands; return the exit status."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     commands = parser.add_subparsers(dest="command", required=True)
     one = commands.add_parser("pack", help="write the parts")
@@ -53,12 +56,8 @@ def main() -> None:
     one.add_argument("--minutes", type=float, required=True, help="time from now on")
     one.add_argument("--out", type=Path, required=True, help="folder for the weights")
     options = parser.parse_args()
-    try:
-        _run(options, parser)
-    except Error as error:
-        sys.exit(f"gpu: {error}")
-    except OSError as error:
-        sys.exit(f"gpu: {error.filename}: {error.strerror}")
+    _run(options, parser)
+    return 0
 
 
 def _run(options: argparse.Namespace, parser: argparse.ArgumentParser) -> None:
@@ -66,7 +65,7 @@ def _run(options: argparse.Namespace, parser: argparse.ArgumentParser) -> None:
         from asr_gru.training.recipe import choose_stage, load_recipe
         from recipes.en_small.gpu.pack import pack  # these need what the other machine lacks
 
-        stages = load_recipe(options.config, options.changes, _log)
+        stages = load_recipe(options.config, options.changes, log)
         if options.stage is None and stages[0].name:
             parser.error(f"{options.config}: has stages; name one with --stage")
         stage = choose_stage(stages, options.stage, options.config) if options.stage else stages[0]
@@ -83,13 +82,9 @@ def _run(options: argparse.Namespace, parser: argparse.ArgumentParser) -> None:
     else:
         device = torch.device("cuda" if torch.cuda.is_available() else "cpu")
         clock = Clock(options.parts / "deadline", time.time() + 60.0 * options.minutes)
-        train(options.parts, options.out, clock, _log, device)
-        _log("done")
-
-
-def _log(line: str) -> None:
-    print(f"{time.strftime('%H:%M:%S')}  {line}", file=sys.stderr, flush=True)
+        train(options.parts, options.out, clock, log, device)
+        log("done")
 
 
 if __name__ == "__main__":
-    main()
+    sys.exit(main())
