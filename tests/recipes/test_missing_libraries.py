@@ -71,7 +71,8 @@ def test_a_program_without_its_extra_says_in_one_line_what_to_install(program):
     library = re.fullmatch(
         rf"error: (\w+) is not installed; run: pip install '\.\[{extra}\]' in .*", lines[0]
     )
-    assert library and library[1] in WITHOUT[extra], lines[0]
+    assert library is not None, lines[0]
+    assert library[1] in WITHOUT[extra], lines[0]
 
 
 @pytest.mark.parametrize("program", sorted({*programs()} - {*LACKING, "recipes.en_small.align"}))
