@@ -23,30 +23,33 @@ from torch import Tensor
 from asr_gru.errors import ConfigError
 from asr_gru.language.token_trigram import BOUNDARY, MAX_TOKENS, TokenTrigram
 
-__all__ = ["log_partition", "sequence_log_prob", "token_trigram"]
+__all__ = ["log_partition", "sequence_log_prob", "token_trigram", "trigram_probs"]
 
 
-def token_trigram(sequences: Iterable[Sequence[int]], vocab_size: int) -> Tensor:
-    """Estimate an interpolated trigram over tokens with Witten-Bell smoothing (1991).
+def token_trigram(sequences: Iterable[Sequence[int]], symbols: Sequence[str]) -> TokenTrigram:
+    """Estimate the trigram of ``TokenTrigram.estimate`` for CTC-CRF.
 
     Args:
         sequences: token ids from 1 on.
-        vocab_size: number of tokens, with the blank.
-
-    Returns:
-        Probabilities ``(vocab_size, vocab_size, vocab_size)``: of the last index after the first
-        two. ``BOUNDARY`` stands for the start as a history and for the end as a prediction; every
-        token and the end has some probability after every history.
+        symbols: the tokens, the blank first.
 
     Raises:
-        ConfigError: the vocabulary is larger than ``MAX_TOKENS``.
+        ConfigError: there are more tokens than ``MAX_TOKENS``.
     """
-    if vocab_size > MAX_TOKENS:
+    if len(symbols) > MAX_TOKENS:
         raise ConfigError(
-            f"ctc_crf_weight: at most {MAX_TOKENS} tokens, not {vocab_size}; "
+            f"ctc_crf_weight: at most {MAX_TOKENS} tokens, not {len(symbols)}; "
             'set data.tokens = "phones" or "characters", or ctc_crf_weight = 0'
         )
-    trigram = TokenTrigram.estimate(sequences, [str(token) for token in range(vocab_size)])
+    return TokenTrigram.estimate(sequences, symbols)
+
+
+def trigram_probs(trigram: TokenTrigram) -> Tensor:
+    """Return the probabilities of a trigram, ``(tokens, tokens, tokens)``, as CTC-CRF takes them.
+
+    They are those of the last index after the first two; ``BOUNDARY`` stands for the start as a
+    history and for the end as a prediction.
+    """
     return torch.from_numpy(trigram.log_probs).exp()
 
 
@@ -54,7 +57,7 @@ def sequence_log_prob(trigram: Tensor, targets: Tensor, target_lengths: Tensor) 
     """Return the log-probability of each target under a trigram, ``(batch,)``, in nats.
 
     Args:
-        trigram: as ``token_trigram`` returns it.
+        trigram: as ``trigram_probs`` returns it.
         targets: concatenated targets.
         target_lengths: tokens of each target, ``(batch,)``.
     """
@@ -73,7 +76,7 @@ def log_partition(log_probs: Tensor, frames: Tensor, trigram: Tensor) -> Tensor:
     Args:
         log_probs: ``(batch, frames, tokens)``, blank first.
         frames: valid frames of each row, ``(batch,)``.
-        trigram: as ``token_trigram`` returns it.
+        trigram: as ``trigram_probs`` returns it.
     """
     total: Tensor = _LogPartition.apply(log_probs, frames, trigram)  # type: ignore[no-untyped-call]
     return total

@@ -10,6 +10,7 @@ import msgspec
 
 from asr_gru.data.manifest import Utterance
 from asr_gru.files import replace_file
+from asr_gru.training.json_lines import read_json_lines
 
 __all__ = [
     "HYPOTHESES_FILE",
@@ -20,7 +21,6 @@ __all__ = [
 ]
 
 HYPOTHESES_FILE = "hypotheses.jsonl"
-MAX_LINE_BYTES = 1_000_000
 
 
 class Hypothesis(msgspec.Struct, frozen=True, kw_only=True, rename={"list_name": "list"}):
@@ -63,15 +63,4 @@ def read_hypotheses(folder: Path) -> list[Hypothesis]:
     Raises:
         OSError: the file exists and cannot be read.
     """
-    path = folder / HYPOTHESES_FILE
-    decoder = msgspec.json.Decoder(Hypothesis)
-    found: list[Hypothesis] = []
-    if not path.exists():
-        return found
-    with path.open("rb") as file:
-        while line := file.readline(MAX_LINE_BYTES):
-            try:
-                found.append(decoder.decode(line))
-            except (msgspec.MsgspecError, UnicodeDecodeError):
-                continue
-    return found
+    return [*read_json_lines(folder / HYPOTHESES_FILE, Hypothesis)]

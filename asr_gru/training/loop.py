@@ -10,7 +10,7 @@ import msgspec
 import torch
 
 from asr_gru.errors import ConfigError
-from asr_gru.language.token_trigram import MAX_TOKENS, TokenTrigram
+from asr_gru.language.token_trigram import MAX_TOKENS
 from asr_gru.model.directory import TRIGRAM
 from asr_gru.nn.net import AcousticNet, NetBuilder
 from asr_gru.text import Tokenizer
@@ -18,7 +18,7 @@ from asr_gru.training.ahead import map_ahead, usable_cpus
 from asr_gru.training.autotune import KERNELS, choose_kernel
 from asr_gru.training.checkpoint import NAME, Checkpoint, load_checkpoint, save_checkpoint
 from asr_gru.training.config import TrainConfig
-from asr_gru.training.ctc_crf import token_trigram
+from asr_gru.training.ctc_crf import token_trigram, trigram_probs
 from asr_gru.training.dataset import Batch, TrainingSet
 from asr_gru.training.distillation import load_teacher
 from asr_gru.training.distributed import PeerLostError, Processes
@@ -95,11 +95,13 @@ def _train(
         optimiser.load_state_dict(state.optimiser)
     ema = {name: value.to(processes.device) for name, value in state.ema.items()}
     trigram = None
-    if tokenizer.kind == "phones" and len(tokenizer) <= MAX_TOKENS and processes.is_main:
-        estimated = TokenTrigram.estimate(training_set.sequences(), tokenizer.symbols)
-        estimated.save(run.folder / TRIGRAM)
-    if config.ctc_crf_weight:
-        trigram = token_trigram(training_set.sequences(), len(tokenizer)).to(processes.device)
+    exported = tokenizer.kind == "phones" and len(tokenizer) <= MAX_TOKENS and is_main
+    if exported or config.ctc_crf_weight:
+        estimated = token_trigram(training_set.sequences(), tokenizer.symbols)
+        if exported:
+            estimated.save(run.folder / TRIGRAM)
+        if config.ctc_crf_weight:
+            trigram = trigram_probs(estimated).to(processes.device)
     train_step = TrainStep(net, head, optimiser, config, processes, trigram, teacher)
     guard = DivergenceGuard(train_step, training_set, report.note)
 

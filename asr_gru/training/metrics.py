@@ -9,11 +9,12 @@ from pathlib import Path
 import msgspec
 import numpy as np
 
+from asr_gru.training.json_lines import read_json_lines
+
 __all__ = ["METRICS_FILE", "MetricsWriter", "StepMetrics", "read_metrics"]
 
 METRICS_FILE = "metrics.jsonl"
 STEPS_PER_LINE = 10
-MAX_LINE_BYTES = 10_000
 
 
 class StepMetrics(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
@@ -126,17 +127,9 @@ def read_metrics(path: Path) -> list[StepMetrics]:
     Raises:
         OSError: the file exists and cannot be read.
     """
-    decoder = msgspec.json.Decoder(StepMetrics)
     rows: list[StepMetrics] = []
-    if not path.exists():
-        return rows
-    with path.open("rb") as file:
-        while line := file.readline(MAX_LINE_BYTES):
-            try:
-                row = decoder.decode(line)
-            except (msgspec.MsgspecError, UnicodeDecodeError):
-                continue
-            while rows and rows[-1].step > row.step - row.steps:
-                rows.pop()
-            rows.append(row)
+    for row in read_json_lines(path, StepMetrics):
+        while rows and rows[-1].step > row.step - row.steps:
+            rows.pop()
+        rows.append(row)
     return rows

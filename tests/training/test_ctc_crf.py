@@ -17,16 +17,18 @@ from asr_gru.training.ctc_crf import (
     log_partition,
     sequence_log_prob,
     token_trigram,
+    trigram_probs,
 )
 from asr_gru.training.loss import training_loss
 
-VOCAB, FRAMES = 4, torch.tensor([5, 4, 1])
+SYMBOLS, FRAMES = ["", "a", "b", "c"], torch.tensor([5, 4, 1])
+VOCAB = len(SYMBOLS)
 SEQUENCES = [[1, 2, 2, 3], [1, 1], [3, 2, 1], [2], []]
 
 
 @pytest.fixture(scope="module")
 def trigram() -> Tensor:
-    return token_trigram(SEQUENCES, VOCAB).double()
+    return trigram_probs(token_trigram(SEQUENCES, SYMBOLS)).double()
 
 
 @pytest.fixture
@@ -124,4 +126,4 @@ def test_weight_scales_from_ctc(log_probs, trigram):
 
 def test_large_vocabulary_is_refused():
     with pytest.raises(ConfigError, match="ctc_crf_weight: at most 128 tokens, not 500"):
-        token_trigram([[1]], 500)
+        token_trigram([[1]], [str(token) for token in range(500)])

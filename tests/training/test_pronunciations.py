@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from pathlib import Path
 
+import msgspec
 import numpy as np
 import pytest
 import soundfile
@@ -16,6 +17,8 @@ from asr_gru.errors import ConfigError, ModelError
 from asr_gru.language import Lexicon
 from asr_gru.language.dictionary import ENGLISH_PHONES
 from asr_gru.language.pronounce import Pronouncer
+from asr_gru.language.token_trigram import TokenTrigram
+from asr_gru.model.directory import TRIGRAM
 from asr_gru.text import PhoneTokenizer, build_character_tokenizer, load_tokenizer
 from asr_gru.training.align import align_corpus, phone_line
 from asr_gru.training.audio_cache import pack_corpus
@@ -30,6 +33,7 @@ from recipes.en_small.letters_to_phones import LETTERS, convert
 
 from .conftest import ALONE, RATE
 
+ESTIMATE = TokenTrigram.estimate
 LEXICON = "tomato  T AH M EY T OW\ntomato(2)  T AH M AA T OW\nred  R EH D\nsee  S IY\n"
 
 
@@ -171,3 +175,18 @@ def test_phones_encoded_as_letters_are_converted(root):
             assert torch.equal(after.weights[name][row], before.weights[name][was])
             assert torch.equal(after.ema[name][row], before.ema[name][was])
     train_run(root, "on", start_from=root / "converted")
+
+
+@pytest.mark.parametrize("weight", [0.0, 0.5])
+def test_the_trigram_is_estimated_once(root, monkeypatch, weight):
+    estimated: list[TokenTrigram] = []
+
+    def estimate(*arguments):
+        estimated.append(ESTIMATE(*arguments))
+        return estimated[-1]
+
+    monkeypatch.setattr(TokenTrigram, "estimate", estimate)
+    train_run(root, settings=msgspec.structs.replace(config(), ctc_crf_weight=weight))
+    assert len(estimated) == 1
+    written = TokenTrigram.load(root / "run" / TRIGRAM, PhoneTokenizer(ENGLISH_PHONES).symbols)
+    assert np.allclose(written.log_probs, estimated[0].log_probs, atol=0.03)

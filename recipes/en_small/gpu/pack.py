@@ -22,7 +22,7 @@ from asr_gru.decoding.alignment import frames_needed
 from asr_gru.language.dictionary import ENGLISH_PHONES
 from asr_gru.text import PhoneTokenizer
 from asr_gru.training.config import TrainConfig
-from asr_gru.training.ctc_crf import token_trigram
+from asr_gru.training.ctc_crf import token_trigram, trigram_probs
 from asr_gru.training.dataset import read_utterances
 from asr_gru.training.initialise import load_net
 from asr_gru.training.pronunciations import load_pronunciations
@@ -60,7 +60,8 @@ def pack(
     speech = [_copy(speech[i], root, copies) for i in order]
     tokenizer = PhoneTokenizer(ENGLISH_PHONES)
     noise: list[list[int]] = [[] for _ in range(round(config.data.noise_only * len(speech)))]
-    trigram = token_trigram([*(item.target for item in speech), *noise], len(tokenizer))
+    targets = [*(item.target for item in speech), *noise]
+    trigram = trigram_probs(token_trigram(targets, tokenizer.symbols))
     weights = load_net(start_from).state_dict()
     head = out / "part0"
     head.mkdir(parents=True, exist_ok=True)
