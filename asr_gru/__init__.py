@@ -6,36 +6,35 @@ print(recognizer.transcribe("talk.flac").text)
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
-
-from asr_gru.errors import (
-    AudioError,
-    ConfigError,
-    DataError,
-    DeviceError,
-    Error,
-    MissingExtraError,
-    ModelError,
-)
-from asr_gru.results import (
-    Alignment,
-    Alternative,
-    Event,
-    Match,
-    Mismatch,
-    Phone,
-    Segment,
-    Transcript,
-    Word,
-    WordAlternative,
-)
-
+TYPE_CHECKING = False
 if TYPE_CHECKING:
     from pathlib import Path
+    from typing import Any
 
     from asr_gru.adaptation import Adaptation, adapt
+    from asr_gru.errors import (
+        AudioError,
+        ConfigError,
+        DataError,
+        DeviceError,
+        Error,
+        MissingExtraError,
+        ModelError,
+    )
     from asr_gru.model.info import ModelInfo
     from asr_gru.recognizer import Recognizer
+    from asr_gru.results import (
+        Alignment,
+        Alternative,
+        Event,
+        Match,
+        Mismatch,
+        Phone,
+        Segment,
+        Transcript,
+        Word,
+        WordAlternative,
+    )
     from asr_gru.streaming.endpoint import EndpointRules
     from asr_gru.streaming.recordings import AudioInput
     from asr_gru.streaming.stream import Stream, StreamState
@@ -73,17 +72,34 @@ __version__ = "0.1.0"
 
 _LATER = {
     "Adaptation": "adaptation",
+    "Alignment": "results",
+    "Alternative": "results",
+    "AudioError": "errors",
+    "ConfigError": "errors",
+    "DataError": "errors",
+    "DeviceError": "errors",
     "EndpointRules": "streaming.endpoint",
+    "Error": "errors",
+    "Event": "results",
+    "Match": "results",
+    "Mismatch": "results",
+    "MissingExtraError": "errors",
+    "ModelError": "errors",
     "ModelInfo": "model.info",
+    "Phone": "results",
     "Recognizer": "recognizer",
+    "Segment": "results",
     "Stream": "streaming.stream",
     "StreamState": "streaming.stream",
+    "Transcript": "results",
+    "Word": "results",
+    "WordAlternative": "results",
     "adapt": "adaptation",
 }
 
 
 def __getattr__(name: str) -> Any:
-    """Import what needs numpy when it is first asked for, so that ``--help`` need not wait."""
+    """Import each name when it is first asked for, so that ``--help`` need not wait."""
     if name not in _LATER:
         raise AttributeError(f"module 'asr_gru' has no attribute {name!r}")
     from importlib import import_module

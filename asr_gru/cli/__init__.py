@@ -11,7 +11,7 @@ from collections.abc import Mapping
 import click
 
 from asr_gru import __version__
-from asr_gru.cli.interrupts import Interrupted
+from asr_gru.cli.interrupts import Interrupted, interrupt_behind
 from asr_gru.errors import Error
 
 __all__ = ["main"]
@@ -102,6 +102,11 @@ def main() -> None:
     except OSError as error:
         name = f"{error.filename}: " if error.filename else ""
         _fail(f"{name}{error.strerror or error}", 1, debug=debug)
+    except Exception as error:
+        interrupt = interrupt_behind(error)
+        if interrupt is None:
+            raise
+        sys.exit(interrupt)
 
 
 def _fail(message: str, status: int, *, debug: bool) -> None:

@@ -9,7 +9,7 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from types import FrameType
 
-__all__ = ["Interrupted", "interruptible"]
+__all__ = ["Interrupted", "interrupt_behind", "interruptible"]
 
 NAMES = ("SIGINT", "SIGTERM", "SIGHUP")
 MAX_SIGNALS = 3
@@ -22,6 +22,21 @@ class Interrupted(BaseException):
     def __init__(self, number: int) -> None:
         super().__init__(signal.Signals(number).name)
         self.exit_status = 128 + number
+
+
+def interrupt_behind(error: BaseException) -> int | None:
+    """Return the exit status of the interruption that led to an error, if one did.
+
+    Libraries in C turn an exception that arrives while they are imported into an ``ImportError``.
+    """
+    seen: BaseException | None = error
+    while seen is not None:
+        if isinstance(seen, Interrupted):
+            return seen.exit_status
+        if isinstance(seen, KeyboardInterrupt):
+            return 128 + signal.SIGINT
+        seen = seen.__cause__ or seen.__context__
+    return None
 
 
 @contextmanager
