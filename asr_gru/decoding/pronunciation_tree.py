@@ -76,28 +76,30 @@ def build_tree(
     length = np.diff(start)
     if not len(word) or len(start) != len(word) + 1 or length.min() < 1 or flat.min() < 1:
         raise ModelError("a lexicon without pronunciations, or with an empty one; build it again")
-    row = np.repeat(np.arange(len(word)), length)
-    table = np.zeros((len(word), int(length.max())), np.uint16)
-    table[row, np.arange(len(flat)) - start[row]] = flat
-    keys = table.byteswap().view(f"S{2 * table.shape[1]}").ravel()
-    order = np.lexsort((word, keys)) if table.shape[1] else np.arange(len(word))
-    table, word, length = table[order], word[order], length[order]
+    table = _table(flat, length)
+    order = np.lexsort((word, *table.view(">u8").T[::-1]))
+    table = table[order]
+    word, length, start = (array[order] for array in (word, length, start[:-1]))
     log_prob = np.zeros(len(word)) if log_probs is None else np.asarray(log_probs, float)[order]
 
     # A row adds a node for each token after the prefix that it shares with the previous row.
-    same = np.zeros(table.shape, bool)
-    same[1:] = np.logical_and.accumulate(table[1:] == table[:-1], axis=1)
-    added = (table > 0) & ~same
-    number = np.zeros(table.shape, np.int64)
-    number[added] = np.arange(1, np.count_nonzero(added) + 1)
-    number = np.maximum.accumulate(number, axis=0)  # the newest node of each depth
-
-    at_row, at_depth = np.nonzero(added)
-    above = np.where(at_depth > 0, number[at_row, at_depth - 1], 0)
-    count = len(at_row) + 1
+    differs = table[1:] != table[:-1]
+    shared = np.zeros(len(word), np.int64)
+    shared[1:] = np.where(differs.any(axis=1), differs.argmax(axis=1), length[1:])
+    added = length - shared
+    ends = added.cumsum()
+    begins = ends - added
+    count = int(ends[-1]) + 1
     phone, depth, parent = (np.zeros(count, np.int64) for _ in range(3))
-    phone[1:], depth[1:], parent[1:], parent[0] = table[added], at_depth + 1, above, -1
-    ends = number[np.arange(len(word)), length - 1]
+    place = np.arange(count - 1) + (shared - begins).repeat(added)
+    depth[1:], phone[1:] = place + 1, flat[place + start.repeat(added)]
+    parent[1:], parent[0] = np.arange(count - 1), -1
+    # Only the first token of a row continues a node of another row: the newest of its depth.
+    branches = added > 0
+    for prefix in range(int(shared.max()) + 1):
+        before = begins[branches & (shared == prefix)]
+        nodes = np.flatnonzero(depth == prefix)
+        parent[before + 1] = nodes[nodes.searchsorted(before, side="right") - 1]
     by_end = np.argsort(ends, kind="stable")
     return PronunciationTree(
         phone=phone,
@@ -172,6 +174,15 @@ def best_words(tree: PronunciationTree, word_scores: npt.ArrayLike) -> Ints:
         best[tree.parent[better]] = best[better]
         value[tree.parent[better]] = value[better]
     return best
+
+
+def _table(tokens: Ints, lengths: Ints) -> npt.NDArray[np.unsignedinteger]:
+    """Return sequences as rows padded with zeros, whose eight-byte words sort like the tokens."""
+    token = np.dtype("u1" if tokens.max() < 1 << 8 else ">u2")
+    width = -(-int(lengths.max()) * token.itemsize // 8) * 8 // token.itemsize
+    table = np.zeros((len(lengths), width), token)
+    table[np.arange(width) < lengths[:, None]] = tokens
+    return table
 
 
 def _starts(groups: Ints, count: int) -> Ints:

@@ -14,7 +14,7 @@ from asr_gru.language.interpolation import interpolate, word_probs
 from asr_gru.language.kneser_ney import Estimate, kneser_ney
 from asr_gru.language.mixing import mixture_weights
 from asr_gru.language.ngrams import NGrams
-from asr_gru.language.pruning import prune
+from asr_gru.language.pruning import limit_endings, prune
 
 __all__ = ["AdaptedNGrams", "PerplexityChange", "adapt_ngrams"]
 
@@ -117,6 +117,7 @@ def adapt_ngrams(
             [whole, background], np.array([weight, 1 - weight]), float("inf")
         )
     if text is not None or left is not None:
+        model, contexts = limit_endings(model, contexts)
         margins = normalise(model)
         if left is not None:
             model = prune(model, margins, contexts, left)

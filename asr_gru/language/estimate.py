@@ -15,7 +15,7 @@ from asr_gru.language.kneser_ney import kneser_ney
 from asr_gru.language.mixing import mixture_weights
 from asr_gru.language.ngrams import MAX_ORDER, NGrams
 from asr_gru.language.packing import packed_bytes
-from asr_gru.language.pruning import prune
+from asr_gru.language.pruning import limit_endings, prune
 
 __all__ = ["EstimateConfig", "EstimatedModel", "bytes_for_ngrams", "estimate"]
 
@@ -115,6 +115,8 @@ def estimate(
     max_candidates = np.inf if size is None else CANDIDATES * size / SMALLEST_NGRAM
     model, contexts = interpolate(estimates, weights, max_candidates)
     del estimates
+    if size is not None:
+        model, contexts = limit_endings(model, contexts)
     margins = normalise(model)
     candidates = (len(vocabulary), *map(len, model.keys))
     on_progress(f"interpolated: {' + '.join(map(str, candidates))} n-grams")

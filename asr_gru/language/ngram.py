@@ -8,7 +8,6 @@ states can be recombined. ``trie.py`` describes the arrays and implements querie
 from __future__ import annotations
 
 from collections.abc import Iterable
-from functools import cached_property
 from pathlib import Path
 from typing import Any
 
@@ -38,9 +37,10 @@ class LanguageModel:
     def __init__(self, meta: dict[str, Any], arrays: dict[str, Array], name: str) -> None:
         try:
             self.words = unpack_words(arrays["words"])
-            if len(set(self.words)) < len(self.words):
+            self._ids = dict(zip(self.words, range(len(self.words)), strict=True))
+            if len(self._ids) < len(self.words):
                 raise ValueError("a word twice")
-            self.bos, self.eos, self.unk = (self.words.index(word) for word in (BOS, EOS, UNK))
+            self.bos, self.eos, self.unk = (self._ids[word] for word in (BOS, EOS, UNK))
             self._trie = Trie(meta, arrays, len(self.words))
         except (KeyError, TypeError, ValueError, IndexError, UnicodeDecodeError):
             raise ModelError(f"{name}: damaged language model; write it again") from None
@@ -92,10 +92,6 @@ class LanguageModel:
             arrays = arrays | {f"links.{n}": array for n, array in found if array is not None}
         return pack_arrays(KIND, self._meta, arrays)
 
-    @cached_property
-    def _ids(self) -> dict[str, int]:
-        return {word: index for index, word in enumerate(self.words)}
-
     def __contains__(self, word: object) -> bool:
         return word in self._ids
 
@@ -105,7 +101,8 @@ class LanguageModel:
 
     def ids(self, words: Iterable[str]) -> Ints:
         """Return the id of each word."""
-        return np.array([self.id(word) for word in words], np.int64)
+        known, unk = self._ids.get, self.unk
+        return np.fromiter((known(word, unk) for word in words), np.int64)
 
     def start(self) -> int:
         """Return the state at the beginning of a sentence."""

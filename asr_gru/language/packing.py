@@ -1,8 +1,9 @@
 """Packs n-grams into arrays: 8-bit codes, short word ids and 16-bit offsets.
 
 The offset of the longer n-grams that begin with a row is stored as a 32-bit base per block of rows
-and a 16-bit step per row; word ids take 16 bits if the vocabulary allows. An n-gram of the highest
-order then takes 3 bytes, and one of a lower order about 6.
+and a 16-bit step per row. Words in which longer n-grams end come first in the vocabulary if there
+are at most 65,536 of them, so that their ids take 16 bits in a vocabulary of any size. An n-gram of
+the highest order then takes 3 bytes, and one of a lower order about 6.
 """
 
 from __future__ import annotations
@@ -14,12 +15,14 @@ import numpy as np
 
 from asr_gru.errors import DataError
 from asr_gru.language.arrays import Array
-from asr_gru.language.ngrams import BOS, EOS, IMPOSSIBLE, UNK, Floats, Ints, NGrams
+from asr_gru.language.ngrams import BOS, EOS, IMPOSSIBLE, UNK, Floats, Ints, Level, NGrams
 
-__all__ = ["KIND", "pack", "pack_words", "packed_bytes", "unpack_words"]
+__all__ = ["KIND", "MAX_ENDINGS", "pack", "pack_words", "packed_bytes", "unpack_words"]
 
 KIND = "ngram"
 MAX_SHIFT = 6
+MAX_ENDINGS = 1 << 16
+"""Maximum number of words in which n-grams end, for ids of 16 bits."""
 TINY = np.float32(1e-30)
 """Replaces a back-off weight of 0 if longer n-grams follow, because 0 means that none does."""
 
@@ -33,11 +36,12 @@ def pack(ngrams: NGrams, *, quantise: bool) -> tuple[dict[str, Any], dict[str, A
     for word in (BOS, EOS, UNK):
         if word not in ngrams.words:
             raise DataError(f"the vocabulary has no {word}; add it")
+    if len(ngrams.words) > MAX_ENDINGS:
+        ngrams = _endings_first(ngrams)
     arrays: dict[str, Array] = {"words": np.frombuffer("\n".join(ngrams.words).encode(), np.uint8)}
     shifts: list[int] = []
-    word_type = _word_type(len(ngrams.words))
-    last = [level.words.astype(word_type) for level in ngrams.levels[1:]]
-    arrays["last_words"] = np.concatenate([np.zeros(0, word_type), *last])
+    last = np.concatenate([np.zeros(0, np.int64), *(level.words for level in ngrams.levels[1:])])
+    arrays["last_words"] = last.astype(_id_type(int(last.max(initial=0)) + 1))
     for n, level in enumerate(ngrams.levels, start=1):
         arrays[f"log_probs.{n}"], arrays[f"log_prob_grid.{n}"] = _codes(
             level.log_probs, IMPOSSIBLE, level.log_probs < IMPOSSIBLE / 2, quantise=quantise
@@ -59,12 +63,14 @@ def pack(ngrams: NGrams, *, quantise: bool) -> tuple[dict[str, Any], dict[str, A
 def packed_bytes(words: int, counts: tuple[int, ...], *, links: bool = True) -> int:
     """Estimate the size in bytes of a packed, quantised model, without its list of words.
 
+    N-grams end in at most ``MAX_ENDINGS`` different words.
+
     Args:
         words: size of the vocabulary.
         counts: number of n-grams of each order, from 1.
         links: whether to include the links to shorter contexts of orders above 3.
     """
-    word_bytes = _word_type(words)().itemsize
+    word_bytes = _id_type(min(words, MAX_ENDINGS))().itemsize
     total = 0.0
     for n, count in enumerate(counts, start=1):
         each = 1.0 + (word_bytes if n > 1 else 0)
@@ -84,7 +90,26 @@ def unpack_words(packed: Array) -> tuple[str, ...]:
     return tuple(packed.tobytes().decode().split("\n")) if len(packed) else ()
 
 
-def _word_type(words: int) -> type[np.uint8 | np.uint16 | np.uint32]:
+def _endings_first(ngrams: NGrams) -> NGrams:
+    """Reorder the vocabulary: first the words in which n-grams of two or more words end."""
+    is_ending = np.zeros(len(ngrams.words), bool)
+    for level in ngrams.levels[1:]:
+        is_ending[level.words] = True
+    vocabulary = np.argsort(~is_ending, kind="stable")
+    ids = np.argsort(vocabulary)
+    parents, levels = ngrams.levels[0].parents, []
+    for n, level in enumerate(ngrams.levels, start=1):
+        words = ids[level.words]
+        order = np.lexsort((words, parents))
+        levels.append(
+            Level(parents[order], words[order], level.log_probs[order], level.backoffs[order])
+        )
+        if n < ngrams.order:
+            parents = np.argsort(order)[ngrams.levels[n].parents]
+    return NGrams(tuple(ngrams.words[word] for word in vocabulary.tolist()), tuple(levels))
+
+
+def _id_type(words: int) -> type[np.uint8 | np.uint16 | np.uint32]:
     return np.uint8 if words <= 1 << 8 else np.uint16 if words <= 1 << 16 else np.uint32
 
 

@@ -7,15 +7,51 @@ from collections.abc import Sequence
 import numpy as np
 import numpy.typing as npt
 
-from asr_gru.language.backoff import BackoffModel, Doubles, Margins, normalise
-from asr_gru.language.packing import packed_bytes
+from asr_gru.language.backoff import BackoffModel, Doubles, Margins, ending, normalise
+from asr_gru.language.packing import MAX_ENDINGS, packed_bytes
 
-__all__ = ["prune"]
+__all__ = ["limit_endings", "prune"]
 
 Mask = npt.NDArray[np.bool_]
 STEPS = 50
 RANGE = 1e-16, 1.0
 """Range of the threshold, in nats per word: from nothing pruned to everything."""
+
+
+def limit_endings(
+    model: BackoffModel, contexts: Sequence[Doubles]
+) -> tuple[BackoffModel, list[Doubles]]:
+    """Leave rare words to back-off, so that word ids take 16 bits.
+
+    N-grams with a rare word after their first are dropped; they would hardly survive pruning. The
+    ``MAX_ENDINGS`` words with the highest probabilities are not rare.
+
+    Args:
+        model: a model without back-off weights.
+        contexts: probabilities of contexts of 1, 2, ... words.
+
+    Returns:
+        The model and the probabilities of its contexts.
+    """
+    if len(model.unigrams) <= MAX_ENDINGS:
+        return model, list(contexts)
+    is_rare = np.ones(len(model.unigrams), bool)
+    is_rare[np.argsort(-model.unigrams, kind="stable")[:MAX_ENDINGS]] = False
+    kept = []
+    for n, keys in enumerate(model.keys, start=2):
+        mask = np.ones(len(keys), bool)
+        for place in range(n - 1):
+            words = ending(keys >> np.uint64(model.bits * place), 1, model.bits)
+            mask &= ~is_rare[words.astype(np.int64)]
+        kept.append(mask)
+    limited = BackoffModel(
+        model.bits,
+        model.unigrams,
+        [keys[mask] for keys, mask in zip(model.keys, kept, strict=True)],
+        [probs[mask] for probs, mask in zip(model.probs, kept, strict=True)],
+    )
+    longer = zip(contexts[1:], kept, strict=False)
+    return limited, [*contexts[:1], *(probs[mask] for probs, mask in longer)]
 
 
 def prune(

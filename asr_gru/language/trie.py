@@ -202,24 +202,30 @@ class Trie:
             step >>= 1
         if not len(self._last):
             return np.full(place.shape, -1)
-        right = (place > before) & (self._last.take(place, mode="clip") == wanted)
+        # Compared with the whole id: `wanted` has only the bits of words that n-grams end in.
+        right = (place > before) & (self._last.take(place, mode="clip") == words)
         return np.where(right, place, -1)
 
     def _firsts(self, meta: dict[str, Any], arrays: dict[str, Array]) -> Array:
         """Return the start in ``_last`` of the n-grams after each state, and the end of all."""
-        parts: list[Array] = [np.zeros(1, np.int64)]
+        number = np.dtype(np.int32 if len(self._last) < 2**31 else np.int64)
+        parts: list[Array] = [np.zeros(1, number)]
         for n in range(1, self.order):
             base, steps = arrays[f"base.{n}"], arrays[f"steps.{n}"]
             shift, count = int(meta["shifts"][n - 1]), self.counts[n - 1]
             fits = len(steps) == count + 1 and 0 <= shift <= 16
             if not fits or len(base) != (count >> shift) + 1:
                 raise ValueError("offsets of another size")
-            firsts = base[np.arange(count + 1) >> shift].astype(np.int64) + steps
-            if firsts[0] != 0 or firsts[-1] != self.counts[n] or np.any(np.diff(firsts) < 0):
+            if base.max() > self.counts[n] or steps.max() > self.counts[n]:
                 raise ValueError("offsets that lead out of the arrays")
-            parts.append(firsts[:-1] + self._last_starts[n - 1])
-        parts.append(np.array([len(self._last)]))
-        return np.concatenate(parts).astype(np.int32 if len(self._last) < 2**31 else np.int64)
+            firsts: Ints = base.astype(number).repeat(1 << shift)[: count + 1]
+            firsts += steps.astype(number)
+            if firsts[0] != 0 or firsts[-1] != self.counts[n] or np.any(firsts[1:] < firsts[:-1]):
+                raise ValueError("offsets that lead out of the arrays")
+            firsts += self._last_starts[n - 1]
+            parts.append(firsts[:-1])
+        parts.append(np.array([len(self._last)], number))
+        return np.concatenate(parts)
 
     def _find_links(self, n: int) -> Array:
         """Compute the links of order ``n`` from those of lower orders."""

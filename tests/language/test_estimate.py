@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from asr_gru.errors import ConfigError, DataError
-from asr_gru.language import EstimateConfig, LanguageModel, estimate, perplexity
+from asr_gru.language import EstimateConfig, LanguageModel, estimate, packing, perplexity, pruning
 from asr_gru.language.kneser_ney import discounts
 from asr_gru.language.mixing import mixture_weights
 from asr_gru.language.ngrams import BOS, EOS
@@ -129,6 +129,22 @@ def test_pruning_reduces_counts_to_the_requested_size(tmp_path):
         assert sum(smaller) < sum(larger)
     assert sizes == sorted(sizes, reverse=True)
     assert scores[1] < scores[-1]
+
+
+def test_rare_words_of_a_large_vocabulary_have_no_ngrams_but_their_own(monkeypatch):
+    text = [("a", [random_text(1, 2000, 300)])]
+    for module in (packing, pruning):
+        monkeypatch.setattr(module, "MAX_ENDINGS", 1 << 8)
+    made = estimate(text, EstimateConfig(3, 400, 30_000))
+    ngrams = made.ngrams
+    endings = set(ngrams.grams(3)[:, 1:].ravel()) | set(ngrams.grams(2)[:, 1].ravel())
+    frequent = np.argsort(-ngrams.levels[0].log_probs, kind="stable")[: 1 << 8]
+    assert endings <= set(frequent)
+    assert len(ngrams.words) > 1 << 8
+    assert 27_000 < len(LanguageModel.build(ngrams).to_bytes()) <= 30_000
+    assert packing.pack(ngrams, quantise=True)[1]["last_words"].dtype == np.uint8
+    for total in sums(LanguageModel.build(made.ngrams, quantise=False)):
+        assert total == pytest.approx(1, abs=1e-4)
 
 
 def test_entropy_pruning_is_better_than_random_pruning():

@@ -2,7 +2,7 @@ import numpy as np
 import pytest
 
 from asr_gru.errors import DataError, ModelError
-from asr_gru.language import LanguageModel, read_arpa
+from asr_gru.language import LanguageModel, packing, read_arpa
 from asr_gru.language.ngrams import Level, NGrams
 from asr_gru.language.packing import packed_bytes
 from tests.language.small_models import random_ngrams
@@ -202,3 +202,36 @@ def test_a_vocabulary_without_sentence_ends_is_refused():
     ngrams = random_ngrams(np.random.default_rng(0), order=1)
     with pytest.raises(DataError, match="</s>"):
         LanguageModel.build(NGrams(("<unk>", "<s>", "x", *ngrams.words[3:]), ngrams.levels))
+
+
+def test_rare_words_that_end_no_ngrams_leave_ids_short(monkeypatch, tmp_path):
+    ngrams = random_ngrams(np.random.default_rng(4), words=300, share=0.02)
+    rare = np.arange(3, 300)[np.random.default_rng(5).random(297) < 0.4]
+    kept = [~np.isin(ngrams.grams(n)[:, 1:], rare).any(axis=1) for n in (1, 2, 3)]
+    levels = [ngrams.levels[0]]
+    for n, below in ((2, kept[0]), (3, kept[1])):
+        level, mask = ngrams.levels[n - 1], kept[n - 1]
+        parents = (np.cumsum(below) - 1)[level.parents[mask]]
+        levels.append(
+            Level(parents, level.words[mask], level.log_probs[mask], level.backoffs[mask])
+        )
+    ngrams = NGrams(ngrams.words, tuple(levels))
+    long = LanguageModel.build(ngrams, quantise=False)
+    monkeypatch.setattr(packing, "MAX_ENDINGS", 1 << 8)
+    LanguageModel.build(ngrams, quantise=False).save(tmp_path / "model.bin")
+    short = LanguageModel.load(tmp_path / "model.bin")
+    assert long.words != short.words
+    assert set(long.words) == set(short.words)
+    arrays = packing.pack(ngrams, quantise=False)[1]
+    assert arrays["last_words"].dtype == np.uint8
+    rng = np.random.default_rng(6)
+    for _ in range(300):
+        sentence = [ngrams.words[word] for word in rng.integers(3, 300, 8)]
+        np.testing.assert_array_equal(long.sentence(sentence), short.sentence(sentence))
+    words = np.arange(len(short.words))
+    for word in words[:60]:  # each after every context of one word: none is found by its low bits
+        states = np.full(len(words), short.score(np.zeros(1, int), np.array([word]))[1][0])
+        old = [long.id(short.words[other]) for other in words]
+        state = long.score(np.zeros(1, int), np.array([old[word]]))[1]
+        expected, _ = long.score(np.repeat(state, len(old)), np.array(old))
+        np.testing.assert_array_equal(short.score(states, words)[0], expected)
