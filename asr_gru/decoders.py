@@ -127,6 +127,11 @@ class Decoders:
         Raises:
             ConfigError: the decoder is not a word search, or a hot word is invalid.
         """
+        if isinstance(decoder, GraphSearch):
+            raise ConfigError(
+                "hot words cannot be combined with phrases or a grammar; put the words into these, "
+                "or open a stream without them"
+            )
         if not isinstance(decoder, TreeSearch):
             raise ConfigError(
                 "hot words need a word search, which this decoder is not; take a model with a "

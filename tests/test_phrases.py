@@ -212,3 +212,9 @@ def test_invalid_grammars_are_refused(recognizer, options, message):
 def test_the_size_of_a_grammar_can_be_limited(recognizer):
     with pytest.raises(ConfigError, match="too large: more than 10 states"):
         recognizer.grammar_decoder(GRAMMAR, max_states=10)
+
+
+def test_hot_words_do_not_come_into_a_stream_of_phrases(recognizer):
+    stream = recognizer.stream(RATE, phrases=PHRASES)
+    with pytest.raises(ConfigError, match="put the words into these, or open a stream without"):
+        stream.hot_words = ["cab"]

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from typing import Annotated, Any, Literal
 
 import msgspec
-from fastapi import Form
+from fastapi import Form, Request
 from fastapi.exceptions import RequestValidationError
 
 from asr_gru.results.transcript import MAX_ALTERNATIVES
@@ -14,10 +14,12 @@ from asr_gru.server.decoding_request import DecodingRequest
 
 __all__ = ["decoding_form"]
 
+LISTS = ("hot_words", "phrases")
 BARE = "The same, without the brackets."
 
 
 async def decoding_form(
+    request: Request,
     decoder: Annotated[
         Literal["greedy", "beam", "words", "phones"] | None,
         Form(description="Decoder, instead of the model's default."),
@@ -70,12 +72,23 @@ async def decoding_form(
         "minimum_confidence": minimum_confidence,
         "mark_uncertain": mark_uncertain,
     }
+    sent = await request.form()
+    for name in fields:
+        values = sent.getlist(name) + sent.getlist(f"{name}[]")
+        texts = [str(value).strip() for value in values]
+        filled = _lines(texts) if name in LISTS else any(texts)
+        if values and not filled:  # FastAPI takes an empty field for a missing one
+            raise _invalid(name, "is empty; leave this field out, or fill it")
     try:
         return msgspec.convert(fields, DecodingRequest)
     except msgspec.ValidationError as error:
         message, _, path = str(error).partition(" - at `$.")
         name = path.rstrip("`").partition("[")[0]
-        raise RequestValidationError([{"loc": ("body", name), "msg": message}]) from None
+        raise _invalid(name, message) from None
+
+
+def _invalid(name: str, message: str) -> RequestValidationError:
+    return RequestValidationError([{"loc": ("body", name), "msg": message}])
 
 
 def _lines(given: Sequence[str]) -> list[str] | None:

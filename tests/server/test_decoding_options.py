@@ -236,6 +236,22 @@ def test_invalid_options_are_refused(served, what):
     assert field in error.param
 
 
+@pytest.mark.parametrize("content", ["", " \n\n", "# a comment"])
+@pytest.mark.parametrize("name", NAMES)
+def test_empty_fields_of_uploads_are_refused(served, name, content):
+    status, answer = upload(served, flac(SAMPLES), **{name: content})
+    assert (status, answer["error"]["param"]) == (400, name)
+    assert "\n" not in answer["error"]["message"]
+    if not content or name in ("phrases", "hot_words"):
+        expected = f"{name}: is empty; leave this field out, or fill it"
+        assert answer["error"]["message"] == expected
+
+
+def test_a_grammar_may_be_one_line(served):
+    status, answer = upload(served, flac(SAMPLES), grammar="#JSGF V1.0; public <a> = back;")
+    assert status == 200, answer
+
+
 def test_shifting_an_event_shifts_all_its_times():
     word = Word("a", 1.0, 2.0, 0.5)
     event = Event("final", 3, "a", "a", (word,), 1.0, 2.0, written_words=(word,))
