@@ -186,6 +186,24 @@ def test_the_page_transcribes_files_on_a_phone(page, expect, address, tmp_path):
     assert [one for one in page.problems if "400" not in one] == []
 
 
+@pytest.mark.parametrize("width", [1280, 833, 832, 480, 360, 320])
+def test_no_choice_is_cut_off(page, address, width):
+    page.set_viewport_size({"width": width, "height": 700})
+    page.goto(address)
+    lacking = page.evaluate(
+        """() => [...document.querySelectorAll('select')].filter((select) => {
+          const whole = select.cloneNode(true);
+          whole.style.width = 'max-content';
+          select.after(whole);
+          const cut = select.offsetWidth < whole.offsetWidth;
+          whole.remove();
+          return cut && !select.hidden;
+        }).map((select) => select.id)"""
+    )
+    assert set(lacking) <= {"device"}  # its names are the system's, as long as they may be
+    assert page.evaluate("document.documentElement.scrollWidth") <= width
+
+
 def test_uncertain_words_are_marked(page, address):
     page.goto(address)
     page.evaluate(
