@@ -13,7 +13,14 @@ import numpy.typing as npt
 
 from asr_gru.errors import ModelError
 
-__all__ = ["PronunciationTree", "best_words", "build_tree", "likeliest_first", "look_ahead"]
+__all__ = [
+    "PronunciationTree",
+    "best_words",
+    "build_tree",
+    "likeliest_first",
+    "look_ahead",
+    "shares_below",
+]
 
 LEVELS = 16
 """Levels per nat to which scores are rounded, so that they are sorted in linear time."""
@@ -131,6 +138,27 @@ def look_ahead(tree: PronunciationTree, word_scores: npt.ArrayLike) -> Floats:
         np.maximum.at(best, tree.parent[nodes], best[nodes])
     best -= best[0]
     return best
+
+
+def shares_below(tree: PronunciationTree, word_scores: npt.ArrayLike, weight: float) -> Floats:
+    """Return for each node the logarithm of the share of all words that is below it.
+
+    Words that end at the node are left out. The share of a leaf is tiny, but above 0.
+
+    Args:
+        tree: the words.
+        word_scores: ``(words,)`` of each word number, such as its unigram log-probability.
+        weight: factor of the scores and of the pronunciations' log-probabilities.
+    """
+    scores = np.asarray(word_scores, np.float64).take(tree.words) + tree.log_probs
+    node = np.repeat(np.arange(len(tree)), np.diff(tree.first_word))
+    ending = np.bincount(node, np.exp(weight * (scores - scores.max())), len(tree))
+    below = np.zeros(len(tree))
+    for depth in range(int(tree.depth.max()), 0, -1):
+        nodes = np.flatnonzero(tree.depth == depth)
+        np.add.at(below, tree.parent[nodes], below[nodes] + ending[nodes])
+    shares: Floats = np.log(np.maximum(below / below[0], np.finfo(np.float64).tiny))
+    return shares
 
 
 def likeliest_first(tree: PronunciationTree, word_scores: npt.ArrayLike) -> PronunciationTree:

@@ -12,7 +12,7 @@ import numpy.typing as npt
 
 from asr_gru.results import Match
 
-__all__ = ["AnyDecoder", "Decoder", "Hypothesis", "LogProbs", "WordScore"]
+__all__ = ["AnyDecoder", "Decoder", "Hypothesis", "LogProbs", "PartialHypothesis", "WordScore"]
 
 LogProbs = npt.NDArray[np.float32]
 S = TypeVar("S")
@@ -75,6 +75,18 @@ class Hypothesis:
         )
 
 
+class PartialHypothesis(NamedTuple):
+    """What partials show of an unfinished sentence.
+
+    Attributes:
+        hypothesis: the most probable hypothesis.
+        shown: number of its tokens that are probable enough to be shown.
+    """
+
+    hypothesis: Hypothesis
+    shown: int
+
+
 class Decoder(Protocol[S]):
     """Decodes the log-probabilities of many streams at a time.
 
@@ -109,19 +121,20 @@ class Decoder(Protocol[S]):
         """Return the number of tokens that all hypotheses share and that cannot change any more."""
         ...
 
-    def shown(self, states: Sequence[S]) -> list[int]:
-        """Return how many tokens of each best hypothesis to show in partials; all by default."""
-        return [len(self.best(state)[0].tokens) for state in states]
+    def partials(self, states: Sequence[S]) -> list[PartialHypothesis]:
+        """Return what partials show of each stream; by default its whole best hypothesis."""
+        best = [self.best(state)[0] for state in states]
+        return [PartialHypothesis(one, len(one.tokens)) for one in best]
 
     def reads_alike(self, before: S, after: S) -> bool:
         """Return whether two states of a stream are known to differ in scores only.
 
-        ``settled``, ``shown`` and the tokens, words and times of ``best`` are then unchanged.
+        ``settled`` and the tokens, words and times of ``best`` and ``partials`` are then unchanged.
         """
         return before is after
 
     def words_key(self, state: S) -> object | None:  # noqa: ARG002
-        """Return a value that changes with the words of the best hypothesis.
+        """Return a value that changes with the words of the hypothesis of ``partials``.
 
         States of one stream with equal keys have the same words, of which the same number is
         settled. None, the default, gives no information.

@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+from functools import cached_property
 from typing import TYPE_CHECKING
 
 import numpy as np
+import numpy.typing as npt
 
+from asr_gru.decoding.pronunciation_tree import shares_below
 from asr_gru.decoding.tree_hot import RARE, HotLook
-from asr_gru.decoding.tree_state import LM_STATE, NODE, Floats, Hypotheses, Ints
+from asr_gru.decoding.tree_state import LM_STATE, NODE, SCORE, Floats, Hypotheses, Ints
 
 if TYPE_CHECKING:
     from asr_gru.decoding.hot_words import HotWords
@@ -49,8 +52,8 @@ class Network:
         parameters: TreeSearchParameters,
         tokens: int,
         look: Floats,
+        unigrams: npt.NDArray[np.float32],
         hot: HotWords | None = None,
-        word_look: Floats | None = None,
     ) -> None:
         self.tree, self.model, self.parameters = tree, model, parameters
         self.tokens, self.look = tokens, look
@@ -70,10 +73,12 @@ class Network:
             self.floor = float(np.log(parameters.phone_floor))
         self.weighted_pronunciations = bool(tree.log_probs.any())
         self.hot = hot
+        self._unigrams = unigrams
         self._hot_look: HotLook | None = None
         self._states = 1
-        if hot is not None and word_look is not None:
+        if hot is not None:
             self._states = hot.states
+            word_look = parameters.language_weight * (unigrams - unigrams[tree.words].max())
             self._hot_look = HotLook(tree, hot, look, self.below, word_look)
             self._set_extra()
 
@@ -104,6 +109,27 @@ class Network:
         """Return what hypotheses may become."""
         ints, floats = hypotheses
         return self.below_at(ints[NODE], ints[LM_STATE], floats[-2])
+
+    @cached_property
+    def _shares(self) -> Floats:
+        """``(nodes,)``: see ``pronunciation_tree.shares_below``; only partials need them."""
+        return shares_below(self.tree, self._unigrams, self.parameters.language_weight)
+
+    def likelihood_of(self, hypotheses: Hypotheses) -> Floats:
+        """Return log-likelihoods of hypotheses of unfinished sentences, for their probabilities.
+
+        The look-ahead of a node is the score of its best word relative to the best of all words, so
+        a hypothesis within a word has not yet been charged for that best word, while one that has
+        completed a word has. Here the share of all words that is below the node takes its place.
+        """
+        ints, floats = hypotheses
+        node = ints[NODE]
+        found: Floats = floats[SCORE] + self._shares.take(node)
+        if self._hot_look is not None:
+            plain = self.below.take(node)
+            raised = self.below_of(hypotheses)
+            found += np.subtract(raised, plain, out=np.zeros(len(node)), where=plain > -np.inf)
+        return found
 
     def score(
         self, lm_state: Ints, word: Ints, shortfall: Floats, charged: Floats

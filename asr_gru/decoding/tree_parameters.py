@@ -26,7 +26,7 @@ class TreeSearchParameters:
         histories: word sequences kept for each search state; with ``n`` of them the ``n``-best
             list is exact (Schwartz and Chow 1990), 1 to 1000.
         shown_share: a word of an unfinished sentence is shown once hypotheses with this share of
-            the total probability contain it, 0 to 1; 0 shows the best hypothesis.
+            the total probability contain it, 0 to 1; 0 shows the most probable hypothesis.
 
     Raises:
         ConfigError: a value is out of range.

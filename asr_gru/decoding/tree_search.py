@@ -22,14 +22,14 @@ import numpy as np
 from asr_gru.decoding.frame_search import FrameSearch
 from asr_gru.decoding.hot_words import HotWords
 from asr_gru.decoding.pronunciation_tree import PronunciationTree, best_words, look_ahead
-from asr_gru.decoding.protocol import Hypothesis
+from asr_gru.decoding.protocol import Hypothesis, PartialHypothesis
 from asr_gru.decoding.tree_adopt import map_nodes, transfer
 from asr_gru.decoding.tree_batch import TreeBatch
 from asr_gru.decoding.tree_hot import RARE, extended
 from asr_gru.decoding.tree_merge import mix
 from asr_gru.decoding.tree_network import Network
 from asr_gru.decoding.tree_parameters import TreeSearchParameters
-from asr_gru.decoding.tree_share import likely_tokens
+from asr_gru.decoding.tree_share import log_likelihoods, most_likely
 from asr_gru.decoding.tree_state import (
     ACOUSTIC,
     CHARGED,
@@ -111,8 +111,7 @@ class TreeSearch(FrameSearch[TreeState]):
         self._unigrams = unigrams
         self._best_words: Ints | None = None
         look = self.parameters.language_weight * look_ahead(tree, unigrams)
-        word_look = self.parameters.language_weight * (unigrams - unigrams[tree.words].max())
-        self._net = Network(tree, model, self.parameters, tokens, look, hot, word_look)
+        self._net = Network(tree, model, self.parameters, tokens, look, unigrams, hot)
 
     def tuned(self, parameters: TreeSearchParameters) -> TreeSearch:
         """Return a search over the same words with these parameters."""
@@ -181,8 +180,7 @@ class TreeSearch(FrameSearch[TreeState]):
     def adopt(self, state: TreeState, other: TreeSearch) -> TreeState:
         """Return a state of this search that continues a state of ``other``.
 
-        The searches differ in hot words only. Advances for phrases of the old list are taken back;
-        words that have been recognised stay.
+        The searches differ only in hot words. Advances for old phrases are taken back; words stay.
         """
         hypotheses = state.hypotheses
         node = map_nodes(hypotheses.ints[NODE], other._tree, self._tree, len(self._base))
@@ -223,24 +221,26 @@ class TreeSearch(FrameSearch[TreeState]):
         """Return the number of tokens that all hypotheses share, which cannot change any more."""
         return state.settled
 
-    def shown(self, states: Sequence[TreeState]) -> list[int]:
-        """Return how many tokens belong to words whose probability reaches ``shown_share``."""
-        if not self.parameters.shown_share:
-            return super().shown(states)
-        return likely_tokens(states, self._net, self.parameters.shown_share)
+    def partials(self, states: Sequence[TreeState]) -> list[PartialHypothesis]:
+        """Return the most probable hypotheses, and how much of them reaches ``shown_share``.
+
+        ``best`` differs where a word may still go on: there it counts the best of the longer ones.
+        """
+        likely = most_likely(states, self._net, self.parameters.shown_share)
+        return [
+            PartialHypothesis(self._hypothesis(state, column, score + state.blank_score), tokens)
+            for state, (column, score, tokens) in zip(states, likely, strict=True)
+        ]
 
     def reads_alike(self, before: TreeState, after: TreeState) -> bool:
         """Return whether only skipped frames are between the states."""
         return before.hypotheses is after.hypotheses
 
     def words_key(self, state: TreeState) -> tuple[int, int]:
-        """Return the hash of the best hypothesis's words, and how many words are settled."""
-        ints, floats = state.hypotheses
-        rank = floats[SCORE]
-        if not state.finished:
-            rank = rank + self._net.below_of(state.hypotheses)
+        """Return the hash of the words of ``partials``, and how many words are settled."""
+        column = log_likelihoods(state, self._net).argmax()
         settled = np.count_nonzero(state.trace.ints[T_WORD, : state.settled] >= 0)
-        return int(ints[WORDS_HASH, rank.argmax()]), int(settled)
+        return int(state.hypotheses.ints[WORDS_HASH, column]), int(settled)
 
     def end_probability(self, state: TreeState) -> float | None:
         """Return the language model's probability of a sentence end.

@@ -1,4 +1,4 @@
-"""Word posteriors of the tree search: the share of hypotheses that contain a word."""
+"""Word posteriors of the tree search: the share of the hypotheses that contain a word."""
 
 from __future__ import annotations
 
@@ -8,11 +8,11 @@ from typing import NamedTuple
 
 import numpy as np
 
-from asr_gru.decoding.tree_network import Network, ranges
+from asr_gru.decoding.tree_network import Network
 from asr_gru.decoding.tree_paths import jumps
 from asr_gru.decoding.tree_state import (
-    NODE,
     PARENT,
+    PHONE,
     SCORE,
     T_WORD,
     TRACE,
@@ -22,59 +22,78 @@ from asr_gru.decoding.tree_state import (
     TreeState,
 )
 
-__all__ = ["likely_tokens"]
+__all__ = ["log_likelihoods", "most_likely"]
 
 NEGLIGIBLE = 9.0
 """Hypotheses worse than the best by more than this, in nats, are ignored."""
 
 
 class _Best(NamedTuple):
-    """The best hypothesis of a stream, and those that count beside it.
+    """The most probable hypothesis of a stream, and those that count beside it.
 
     Attributes:
+        column: its column.
+        score: its log-likelihood.
         words: numbers of the words behind the settled tokens.
         ends: the token that ends each, counted from there.
+        tokens: number of all its tokens.
         counted: ``(n,)`` columns of the hypotheses that are not negligible.
-        rank: ``(n,)`` how much worse than the best each is, in nats.
+        rank: ``(n,)`` how much less probable than the best each is, in nats.
     """
 
+    column: int
+    score: float
     words: list[int]
     ends: list[int]
+    tokens: int
     counted: Ints
     rank: Floats
 
 
-def likely_tokens(states: Sequence[TreeState], net: Network, share: float) -> list[int]:
-    """Return how many tokens of each best hypothesis belong to probable words.
+def log_likelihoods(state: TreeState, net: Network) -> Floats:
+    """Return the log-likelihood of each hypothesis, all words included that it may become."""
+    if state.finished:
+        scores: Floats = state.hypotheses.floats[SCORE]
+        return scores
+    return net.likelihood_of(state.hypotheses)
 
-    A hypothesis counts for a word if it has the same words up to it, or is at a node where that
-    word ends.
+
+def most_likely(
+    states: Sequence[TreeState], net: Network, share: float
+) -> list[tuple[int, float, int]]:
+    """Return the most probable hypothesis of each stream, and its tokens in probable words.
+
+    A hypothesis counts for a word if it has the same words up to it.
 
     Args:
         states: states of distinct streams.
         net: the search network.
-        share: minimum share of the probability of all hypotheses of a stream, above 0.
+        share: minimum share of the probability of all hypotheses of a stream; with 0, all tokens
+            are probable.
+
+    Returns:
+        column and log-likelihood of each hypothesis, and how many of its tokens are probable.
     """
     best = [_best(state, net) for state in states]
-    tokens = [state.settled for state in states]
-    worded = [index for index, one in enumerate(best) if one.words]
-    if not worded:
-        return tokens
-    masses = _masses([states[i] for i in worded], [best[i] for i in worded], net)
+    tokens = [one.tokens for one in best]
+    worded = []
+    if share:
+        tokens = [state.settled for state in states]
+        worded = [index for index, one in enumerate(best) if one.words]
+    masses = _masses([states[i] for i in worded], [best[i] for i in worded])
     for index, mass in zip(worded, masses, strict=True):
         whole, *shares = reversed(list(accumulate(reversed(mass))))
         likely = next((n for n, one in enumerate(shares) if one < share * whole), len(shares))
         tokens[index] += best[index].ends[likely - 1] + 1 if likely else 0
-    return tokens
+    return [(one.column, one.score, count) for one, count in zip(best, tokens, strict=True)]
 
 
 def _best(state: TreeState, net: Network) -> _Best:
-    ints, floats = state.hypotheses
-    rank = floats[SCORE]
-    if not state.finished:
-        rank = rank + net.below_of(state.hypotheses)
+    ints = state.hypotheses.ints
+    rank = log_likelihoods(state, net)
     column = int(rank.argmax())
-    rank = rank - rank[column]
+    score = float(rank[column])
+    rank = rank - score
     (counted,) = (rank > -NEGLIGIBLE).nonzero()
     chain, entry = [int(ints[WORD, column])], int(ints[TRACE, column])
     if entry >= state.settled:
@@ -84,11 +103,15 @@ def _best(state: TreeState, net: Network) -> _Best:
             entry = parents[entry]
     chain.reverse()
     ends = [position for position, word in enumerate(chain) if word >= 0]
-    return _Best([chain[position] for position in ends], ends, counted, rank.take(counted))
+    words = [chain[position] for position in ends]
+    tokens = state.settled + len(chain) - (ints[PHONE, column] == 0)
+    return _Best(column, score, words, ends, int(tokens), counted, rank.take(counted))
 
 
-def _masses(states: Sequence[TreeState], best: Sequence[_Best], net: Network) -> list[list[float]]:
+def _masses(states: Sequence[TreeState], best: Sequence[_Best]) -> list[list[float]]:
     """Return the probability of the hypotheses that have 0, 1, 2, ... of each stream's words."""
+    if not states:
+        return []
     ints = np.concatenate(
         [
             state.hypotheses.ints.take(one.counted, axis=1)
@@ -100,14 +123,7 @@ def _masses(states: Sequence[TreeState], best: Sequence[_Best], net: Network) ->
     lengths = np.array([len(one.words) for one in best])
     first = np.cumsum(lengths + 1) - lengths - 1
     best_words = np.concatenate([[*one.words, -2] for one in best])
-    words, agreeing = _agreement(states, ints, stream, best_words, first)
-    (unfinished,) = ((words == agreeing) & (agreeing < lengths.take(stream))).nonzero()
-    node = ints[NODE].take(unfinished)
-    count = net.word_count.take(node)
-    ending = net.tree.words.take(ranges(net.tree.first_word.take(node), count))
-    owner = unfinished.repeat(count)
-    expected = best_words.take(first.take(stream.take(owner)) + agreeing.take(owner))
-    agreeing[owner[ending == expected]] += 1
+    agreeing = _agreement(states, ints, stream, best_words, first)
     mass = np.exp(np.concatenate([one.rank for one in best]))
     masses = np.bincount(first.take(stream) + agreeing, mass, len(best_words)).tolist()
     return [
@@ -118,8 +134,8 @@ def _masses(states: Sequence[TreeState], best: Sequence[_Best], net: Network) ->
 
 def _agreement(
     states: Sequence[TreeState], ints: Ints, stream: Ints, best_words: Ints, first: Ints
-) -> tuple[Ints, Ints]:
-    """Return the number of words after the settled ones, and how many equal those of the best.
+) -> Ints:
+    """Return how many of the words after the settled ones equal those of the best hypothesis.
 
     Args:
         states: states of the streams.
@@ -150,4 +166,5 @@ def _agreement(
     for jump in steps:
         agreeing = np.minimum(agreeing, agreeing[jump])
     own = slice(entries.shape[1], len(word) - 1)
-    return words[own], np.minimum(words, agreeing)[own]
+    agreed: Ints = np.minimum(words, agreeing)[own]
+    return agreed

@@ -30,11 +30,11 @@ class OpenSegment:
 
 
 class Partial(NamedTuple):
-    """The best hypothesis of an open segment.
+    """The most probable hypothesis of an open segment.
 
     Attributes:
         beam: state of the decoder.
-        best: its best hypothesis.
+        best: its most probable hypothesis.
         spans: words of the hypothesis.
         settled: number of its tokens that can no longer change.
         shown: number of its tokens that are probable enough to be shown.
@@ -59,22 +59,17 @@ def partials_of(
         beams: states of the decoder.
         tokenizers: tokenizer of each state, for decoders that emit only tokens.
     """
-    best = [decoder.best(beam)[0] for beam in beams]
-    shown = [len(one.tokens) for one in best]
-    with_words = [index for index, one in enumerate(best) if one.words is not None]
-    counts = decoder.shown([beams[index] for index in with_words])
-    for index, count in zip(with_words, counts, strict=True):
-        shown[index] = count
+    found = decoder.partials(beams)
     return [
         Partial(
             beam,
-            one,
-            word_spans(one, tokenizer),
+            one.hypothesis,
+            word_spans(one.hypothesis, tokenizer),
             decoder.settled(beam),
-            count,
+            one.shown,
             decoder.words_key(beam),
         )
-        for beam, one, tokenizer, count in zip(beams, best, tokenizers, shown, strict=True)
+        for beam, one, tokenizer in zip(beams, found, tokenizers, strict=True)
     ]
 
 

@@ -40,9 +40,12 @@ FED = st.tuples(st.integers(0, 10_000), st.lists(st.integers(0, 9), min_size=1, 
 
 def read(decoder, state):
     """Return everything that a partial is made of."""
-    (best,) = decoder.best(state)
-    words = best.words and [(word.text, word.start, word.stop) for word in best.words]
-    return best.tokens, best.frames, best.ends, best.token_log_probs, words, decoder.shown([state])
+    (partial,) = decoder.partials([state])
+    found = [partial.shown, decoder.settled(state)]
+    for one in (partial.hypothesis, *decoder.best(state)):
+        words = one.words and [(word.text, word.start, word.stop) for word in one.words]
+        found += [one.tokens, one.frames, one.ends, one.token_log_probs, words]
+    return found
 
 
 @pytest.mark.parametrize("name", DECODERS)
@@ -63,7 +66,7 @@ def test_decoders_do_not_depend_on_chunking_or_batching(random_rows, name, fed):
     for number in range(max(map(len, pieces))):
         parts = [own[number] if number < len(own) else empty for own in pieces]
         earlier, states = states, decoder.advance(states, parts)
-        assert decoder.shown(states) == [decoder.shown([state])[0] for state in states]
+        assert decoder.partials(states) == [decoder.partials([state])[0] for state in states]
         for one, state in zip(earlier, states, strict=True):
             if decoder.reads_alike(one, state):
                 assert read(decoder, one) == read(decoder, state)

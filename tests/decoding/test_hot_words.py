@@ -189,7 +189,7 @@ def test_chunking_batching_and_pickling_do_not_change_results(
     for own, state in zip(rows, states, strict=True):
         (alone,) = decoder.advance([decoder.start()], [own])
         assert decoder.best(state, 50) == decoder.best(alone, 50)
-        assert decoder.shown([state]) == decoder.shown([alone])
+        assert decoder.partials([state]) == decoder.partials([alone])
         assert decoder.best(decoder.finish(state), 50) == decoder.best(decoder.finish(alone), 50)
 
 

@@ -6,7 +6,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from asr_gru.decoding import build_tree, look_ahead
-from asr_gru.decoding.pronunciation_tree import likeliest_first
+from asr_gru.decoding.pronunciation_tree import likeliest_first, shares_below
 from asr_gru.errors import ModelError
 
 PRONUNCIATION = st.tuples(
@@ -66,6 +66,20 @@ def test_the_look_ahead_is_the_score_of_the_best_word_below(entries, seed):
         prefix = path(tree, node)
         below = [scores[w] for w, phones in entries if phones[: len(prefix)] == prefix]
         assert value == pytest.approx(max(below) - best)
+
+
+@given(st.lists(PRONUNCIATION, min_size=1, max_size=40, unique=True), st.integers(0, 99))
+def test_shares_are_of_the_words_below(entries, seed):
+    log_probs = -0.5 * np.arange(len(entries))
+    tree = built(entries, log_probs)
+    scores = np.random.default_rng(seed).normal(size=21) * 5
+    of_each = [np.exp(1.5 * (scores[w] + p)) for (w, _), p in zip(entries, log_probs, strict=True)]
+    for node, share in enumerate(np.exp(shares_below(tree, scores, 1.5))):
+        prefix = path(tree, node)
+        is_below = [e[1][: len(prefix)] == prefix and e[1] != prefix for e in entries]
+        below = sum(value for value, one in zip(of_each, is_below, strict=True) if one)
+        assert share == pytest.approx(below / sum(of_each))
+        assert share > 0
 
 
 @given(st.lists(PRONUNCIATION, min_size=1, max_size=40, unique=True), st.integers(0, 99))

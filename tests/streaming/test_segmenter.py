@@ -219,6 +219,28 @@ def test_caching_between_partials_changes_no_results(seed, share, step):
     assert shown
 
 
+@settings(max_examples=60, deadline=None)
+@given(st.integers(0, 10_000), st.sampled_from([0.0, 0.3, 0.6, 1.0]), st.integers(1, 5))
+def test_stable_words_never_change_and_partials_leave_segments_alone(seed, share, step):
+    tokens, times = PhoneTokenizer(["A", "B", "C"]), WordTimes(0.04)
+    rows = np.log(np.random.default_rng(seed).dirichlet([0.2] * 4, 60) + 1e-9).astype(np.float32)
+    decoder = tree_search(Bigrams(), shown_share=share, width=12)
+    segmenter = Segmenter(decoder, tokens, times, EndpointRules.off())
+    stable: list[str] = []
+    for piece in np.split(rows, range(step, 60, step)):
+        segmenter.advance(piece)
+        spoken = segmenter.open_segment()
+        if spoken is not None:
+            now = spoken.stable.split()
+            assert spoken.text.split()[: len(now)] == now
+            assert now[: len(stable)] == stable
+            stable = now
+    finals = segmenter.finish(2.4)
+    assert text_of(finals).split()[: len(stable)] == stable
+    plain = tree_search(Bigrams(), shown_share=0.5, width=12)
+    assert finals == segments_of(rows, EndpointRules.off(), tokens, plain)
+
+
 class EndModel(Bigrams):
     """A language model in which a sentence can end after one word only."""
 
