@@ -223,7 +223,8 @@ def _notices(found: Alignment, *, is_reported: bool) -> Iterator[str]:
         else:
             yield f"{where}: {_short(one.text)} in the text, {_short(one.heard)} in the audio"
     if len(found.mismatches) > len(shown):
-        yield f"{len(found.mismatches)} places where text and audio differ"
+        count = len(found.mismatches)
+        yield f"{count} place{'s' * (count > 1)} where text and audio differ"
 
 
 def _short(text: str) -> str:

@@ -227,6 +227,24 @@ def test_uncertain_words_are_marked(page, address):
     assert "Dotted" in page.inner_text("#legend")
 
 
+def test_alternatives_that_are_as_good_as_impossible_are_left_out(page, address):
+    page.goto(address)
+    page.evaluate(
+        """async () => {
+          const { Transcript } = await import('/page/transcript.js');
+          const ids = ['paper', 'log', 'empty', 'partial', 'stable', 'unstable', 'legend'];
+          const nodes = Object.fromEntries(ids.map((id) => [id, document.getElementById(id)]));
+          const shown = new Transcript(nodes);
+          for (const chances of [[0.9, 0.09, 0.006, 0.004], [1, 0.0001]]) {
+            const alternatives = chances.map((probability) => ({ text: 'so', probability }));
+            shown.final({ text: 'so', start_s: 0, end_s: 1, words: [], alternatives });
+          }
+        }"""
+    )
+    assert page.locator(".others li").all_text_contents() == ["0.09 so", "0.01 so"]
+    assert page.locator(".others").count() == 1
+
+
 def test_options_apply_to_files_and_to_the_microphone(page, expect, address):
     page.goto(address)
     page.click("summary")

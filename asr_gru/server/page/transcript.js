@@ -3,6 +3,7 @@
 import { clock, shownText, shownWords } from './formats.js';
 
 const UNSURE = 0.5;
+const LIKELY = 0.005; // alternatives below it would read 0.00
 const NEAR_PX = 80;
 const FIELDS = ['start_s', 'end_s', 'text', 'unit', 'phrase', 'phrase_index', 'parse', 'words', 'written', 'written_words', 'alternatives'];
 
@@ -101,7 +102,8 @@ export class Transcript {
     said.normalize();
     item.append(time, ' ', said);
     if (segment.parse) said.append(' ', element('span', 'parse', parseText(segment.parse)));
-    if (segment.alternatives?.length > 1) item.append(others(segment.alternatives));
+    const likely = segment.alternatives?.slice(1).filter((one) => one.probability >= LIKELY) ?? [];
+    if (likely.length) item.append(others(likely));
     this.#last.list.append(item);
     if (said.querySelector('.unsure')) this.#nodes.legend.hidden = false;
   }
@@ -144,7 +146,7 @@ function marked({ text, confidence }) {
 }
 
 /** What a segment may have been instead, with probabilities. */
-function others([, ...alternatives]) {
+function others(alternatives) {
   const list = element('ul', 'others');
   list.setAttribute('aria-label', 'Alternatives');
   list.append(...alternatives.map(({ text, probability }) => (
