@@ -1,6 +1,6 @@
 r"""Choose the vocabulary of the language model, by the words of the development texts' domain.
 
-    python -m recipes.en_small.text.vocabulary words.txt OUT/*.txt --size 65000 \
+    python -m recipes.en_small.text.vocabulary words.txt OUT/*.txt --size 120000 \
         --development DATA/speech/dev-*.tsv --include DATA/speech/train.tsv
 
 Words are ranked by their mean relative frequency in the texts, each text weighted so that its
