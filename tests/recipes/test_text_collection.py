@@ -185,7 +185,7 @@ def test_sources_have_unique_names():
 
 
 def test_the_vocabulary_fits_the_development_text(tmp_path, capsys):
-    (tmp_path / "sea.txt").write_text("the sea the ship\n" * 9 + "kraken\n")
+    (tmp_path / "sea.txt").write_text("the sea the ship klm klm\n" * 9 + "kraken\n")
     (tmp_path / "law.txt").write_text("the law the court the judge\n" * 90)
     dev = manifest(tmp_path / "dev.tsv", "the ship on the sea")
     train = manifest(tmp_path / "train.tsv", "harpoon")
@@ -197,7 +197,7 @@ def test_the_vocabulary_fits_the_development_text(tmp_path, capsys):
     assert len(words) == 30
     assert words == sorted(words)
     assert {"the", "sea", "ship", "harpoon", *"abcxyz"} <= set(words)
-    assert not {"law", "court", "judge", "kraken"} & set(words)
+    assert not {"law", "court", "judge", "kraken", "klm"} & set(words)
     assert "dev.tsv: 20.00 % of 5 words are missing" in capsys.readouterr().out
 
 

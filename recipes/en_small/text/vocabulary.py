@@ -5,7 +5,8 @@ r"""Choose the vocabulary of the language model, by the words of the development
 
 Words are ranked by their mean relative frequency in the texts, each text weighted so that its
 unigrams fit the development texts best (Venkataraman and Wang 2003). The letters a to z, and the
-words of the manifests of ``--include``, are taken in any case.
+words of the manifests of ``--include``, are taken in any case. Abbreviations without vowels, such
+as "klm", are left out if they are not in the English dictionary: they sound like their letters.
 """
 
 from __future__ import annotations
@@ -20,7 +21,9 @@ from string import ascii_lowercase
 import numpy as np
 
 from asr_gru.files import write_bytes
+from asr_gru.language.english import is_spelled_out
 from asr_gru.language.mixing import mixture_weights
+from asr_gru.language.pronounce import load_english
 from recipes.en_small.text.collect import texts
 
 __all__ = ["choose", "main"]
@@ -44,6 +47,8 @@ def choose(
         size: how many words.
     """
     names = [word for word, count in sum(counted, Counter()).items() if count >= FEWEST]
+    dictionary = load_english().dictionary
+    names = [name for name in names if name in dictionary or not is_spelled_out(name)]
     names = sorted(set(filter(WORD.fullmatch, names)) | include)
     places = {word: place for place, word in enumerate(names)}
     counts = np.array([[text[word] for word in names] for text in counted], float)
