@@ -50,9 +50,9 @@ class AlignmentPenalties:
         missing_phone: additional cost per phone of a word that is left out.
     """
 
-    extra_speech: float = 1.0
-    missing_word: float = 8.0
-    missing_phone: float = 2.0
+    extra_speech: float = 0.6
+    missing_word: float = 5.0
+    missing_phone: float = 1.2
 
 
 class Aligner:
