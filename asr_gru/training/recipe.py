@@ -13,12 +13,19 @@ A recipe is a configuration with ``[[stage]]`` tables:
     name = "second"
     optimiser.learning_rate = 5e-4
 
-Each stage starts from the weights of the one before. A configuration without stages is a recipe
-of a single stage without a name.
+    [[stage]]
+    name = "third"
+    extends = "second"
+    augment.speed_prob = 0.3
+
+A stage that ``extends`` an earlier one differs from that stage instead of from the base. Each
+stage starts from the weights of the one before. A configuration without stages is a recipe of a
+single stage without a name.
 """
 
 from __future__ import annotations
 
+import copy
 import re
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
@@ -47,13 +54,17 @@ class StageKeys(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields
 
     Attributes:
         name: name of the stage, and of its folder.
+        extends: an earlier stage to differ from, instead of from the base. Its configuration and
+            ``minutes`` are inherited; ``name``, ``start_from`` and ``new_head`` are not.
         start_from: an earlier stage, a run or model relative to the data root, or a bundled model;
             by default the stage before, ``""`` for random weights.
         new_head: keep only the encoder, and build the tokenizer from this stage's texts.
-        minutes: train for this long instead of ``epochs``.
+        minutes: train for this long instead of ``epochs``. A stage with ``epochs`` of its own does
+            not inherit it.
     """
 
     name: str
+    extends: str | None = None
     start_from: str | None = None
     new_head: bool = False
     minutes: Annotated[float, Meta(gt=0, le=1e6)] | None = None
@@ -100,41 +111,75 @@ def load_recipe(
     if not isinstance(tables, list) or not all(isinstance(table, dict) for table in tables):
         raise ConfigError(f"{path}: stage is not a list of tables; write [[stage]]")
     _upgrade(base, str(path), notice, ())
-    stages: list[Stage] = []
+    reader = _StageReader(path, base, changes, notice)
     for number, table in enumerate(tables, 1):
-        stages.append(_stage(path, number, base, table, stages, changes, notice))
-    return stages
+        reader.add(number, table, [each.get("name") for each in tables[number:]])
+    return reader.stages
 
 
-def _stage(
-    path: Path,
-    number: int,
-    base: dict[str, Any],
-    table: dict[str, Any],
-    earlier: Sequence[Stage],
-    changes: Sequence[str],
-    notice: Callable[[str], None],
-) -> Stage:
-    own = {key: table.pop(key) for key in StageKeys.__struct_fields__ if key in table}
-    where = f"{path}: stage {own.get('name', number)!r}"
-    try:
-        keys = msgspec.convert(own, StageKeys)
-    except msgspec.ValidationError as error:
-        raise ConfigError(f"{where}: {str(error).replace('`$.', '`')}") from None
-    names = [stage.name for stage in earlier]
-    if not NAME.fullmatch(keys.name) or keys.name in names:
-        raise ConfigError(
-            f"{where}: names have to differ, and consist of letters, digits, '.', '_' and '-'"
-        )
-    after, start_from = names[-1] if names else "", ""
-    if keys.start_from is not None:
-        is_stage = keys.start_from in names
-        after, start_from = (keys.start_from, "") if is_stage else ("", keys.start_from)
-    if keys.new_head and not (after or start_from):
-        raise ConfigError(f"{where}: new_head needs a stage, run or model to start from")
-    _upgrade(table, where, notice, StageKeys.__struct_fields__)
-    config = build_train_config(_merged(base, table), where, changes, notice)
-    return Stage(keys.name, config, after, start_from, keys.new_head, keys.minutes)
+class _StageReader:
+    """Adds one stage after the other to ``stages``."""
+
+    def __init__(
+        self,
+        path: Path,
+        base: dict[str, Any],
+        changes: Sequence[str],
+        notice: Callable[[str], None],
+    ) -> None:
+        self.stages: list[Stage] = []
+        self._path = path
+        self._base = base
+        self._changes = changes
+        self._notice = notice
+        self._values: dict[str, dict[str, Any]] = {}
+        """For each stage its configuration as plain values, without ``changes``."""
+
+    def add(self, number: int, table: dict[str, Any], later: Sequence[Any]) -> None:
+        """Add a stage; ``later`` are the names of the stages after it."""
+        own = {key: table.pop(key) for key in StageKeys.__struct_fields__ if key in table}
+        where = f"{self._path}: stage {own.get('name', number)!r}"
+        try:
+            keys = msgspec.convert(own, StageKeys)
+        except msgspec.ValidationError as error:
+            raise ConfigError(f"{where}: {str(error).replace('`$.', '`')}") from None
+        names = [stage.name for stage in self.stages]
+        if not NAME.fullmatch(keys.name) or keys.name in names:
+            raise ConfigError(
+                f"{where}: names have to differ, and consist of letters, digits, '.', '_' and '-'"
+            )
+        after, start_from = names[-1] if names else "", ""
+        if keys.start_from is not None:
+            is_stage = keys.start_from in names
+            after, start_from = (keys.start_from, "") if is_stage else ("", keys.start_from)
+        if keys.new_head and not (after or start_from):
+            raise ConfigError(f"{where}: new_head needs a stage, run or model to start from")
+        _upgrade(table, where, self._notice, StageKeys.__struct_fields__)
+        base, minutes = self._base, keys.minutes
+        if keys.extends is not None:
+            extended = _extended(self.stages, keys.extends, where, later)
+            base = self._values[extended.name]
+            if minutes is None and "epochs" not in table:
+                minutes = extended.minutes
+        values = _merged(base, table)
+        self._values[keys.name] = copy.deepcopy(values)
+        config = build_train_config(values, where, self._changes, self._notice)
+        self.stages.append(Stage(keys.name, config, after, start_from, keys.new_head, minutes))
+
+
+def _extended(stages: Sequence[Stage], name: str, where: str, later: Sequence[Any]) -> Stage:
+    """Return the earlier stage that a stage ``extends``."""
+    found = {stage.name: stage for stage in stages}
+    if name in found:
+        return found[name]
+    if name in later:
+        remedy = "comes after it; move it before"
+    elif found:
+        known = did_you_mean(name, found) or f"; there are {', '.join(found)}"
+        remedy = f"is not an earlier stage{known}"
+    else:
+        remedy = "is not an earlier stage; the first stage cannot extend another"
+    raise ConfigError(f"{where}: extends {name!r}, which {remedy}")
 
 
 def _upgrade(
@@ -159,7 +204,7 @@ def _upgrade(
 
 def _merged(base: dict[str, Any], stage: dict[str, Any]) -> dict[str, Any]:
     """Return the base with the values of a stage; tables are merged, their values replaced."""
-    values = {key: dict(value) if isinstance(value, dict) else value for key, value in base.items()}
+    values = copy.deepcopy(base)
     for key, value in stage.items():
         both = isinstance(value, dict) and isinstance(values.get(key), dict)
         values[key] = {**values[key], **value} if both else value

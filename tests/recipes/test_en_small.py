@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from pathlib import Path
 
+import msgspec
 import pytest
 
 from asr_gru.training.recipe import load_recipe
@@ -29,6 +30,23 @@ def test_only_a_deeper_network_or_a_new_front_end_changes_the_shape():
     assert (shapes["phones"].layers, shapes["deeper"].layers) == (4, 6)
     assert shapes["deeper"] == shapes["longer"] == shapes["crf"]
     assert {shape.width for shape in shapes.values()} == {384}
+
+
+def test_views_is_dropout_with_its_own_differences():
+    stages = {stage.name: stage for stage in STAGES}
+    dropout, views = stages["dropout"].config, stages["views"].config
+    assert len(dropout.data.train) == 3
+    assert dropout.data.weights["alphanumeric"] == 2.0
+    assert (dropout.encoder.layers, dropout.encoder.subsampler) == (8, "conv")
+    assert dropout.ctc_crf_weight == 0.9
+    assert views == msgspec.structs.replace(
+        dropout,
+        seed=49,
+        cr_ctc_weight=0.2,
+        augment=msgspec.structs.replace(dropout.augment, time_masks=8),
+        optimiser=msgspec.structs.replace(dropout.optimiser, learning_rate=6e-4),
+    )
+    assert (stages["dropout"].minutes, stages["views"].minutes) == (95, 55)
 
 
 @pytest.mark.parametrize("name", ["README.md", "JOURNAL.md"])

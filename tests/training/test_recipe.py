@@ -68,8 +68,79 @@ def test_a_stage_is_the_base_with_its_differences(tmp_path):
     assert (fresh.after, fresh.start_from) == ("", "")
 
 
-def test_changes_apply_to_every_stage(tmp_path):
-    for stage in load_recipe(written(tmp_path, RECIPE), ["optimiser.learning_rate=0.1"]):
+EXTENDING = """
+epochs = 5
+[data]
+train = ["train.tsv"]
+[optimiser]
+learning_rate = 1e-3
+warmup_steps = 100
+
+[[stage]]
+name = "first"
+
+[[stage]]
+name = "second"
+start_from = ""
+minutes = 90
+seed = 7
+data.batch_s = 40
+data.weights = { a = 0.5, b = 0.5 }
+optimiser.learning_rate = 5e-4
+
+[[stage]]
+name = "third"
+extends = "second"
+data.batch_s = 80
+data.weights = { a = 0.1 }
+
+[[stage]]
+name = "fourth"
+extends = "third"
+optimiser.warmup_steps = 30
+
+[[stage]]
+name = "fifth"
+new_head = true
+extends = "fourth"
+epochs = 3
+"""
+
+
+def test_a_stage_is_the_one_it_extends_with_its_differences(tmp_path):
+    path = written(tmp_path, EXTENDING)
+    first, second, third, fourth, fifth = (stage.config for stage in load_recipe(path))
+    assert third.data.train == ("train.tsv",)
+    assert (third.seed, third.epochs, third.optimiser) == (7, 5, second.optimiser)
+    assert third.data.batch_s == 80
+    assert third.data.weights == {"a": 0.1}  # replaced, as in a stage of the base
+    assert fourth.data == third.data
+    assert fourth.seed == 7
+    assert (fourth.optimiser.learning_rate, fourth.optimiser.warmup_steps) == (5e-4, 30)
+    assert second.optimiser.warmup_steps == first.optimiser.warmup_steps == 100
+    assert second.data.batch_s == 40
+    assert fifth.optimiser == fourth.optimiser
+    assert fifth.epochs == 3
+
+
+def test_what_a_stage_starts_from_is_not_inherited(tmp_path):
+    text = EXTENDING + '[[stage]]\nname = "sixth"\nextends = "fifth"\n'
+    stages = {stage.name: stage for stage in load_recipe(written(tmp_path, text))}
+    assert (stages["second"].after, stages["third"].after) == ("", "second")
+    assert (stages["fifth"].new_head, stages["sixth"].new_head) == (True, False)
+
+
+@pytest.mark.parametrize("key", ["epochs", "passes"])
+def test_minutes_are_inherited_unless_a_stage_has_its_own_epochs(tmp_path, key):
+    text = EXTENDING.replace("epochs = 3\n", f"{key} = 3\n")
+    text += '[[stage]]\nname = "sixth"\nextends = "second"\nminutes = 20\nepochs = 3\n'
+    minutes = [stage.minutes for stage in load_recipe(written(tmp_path, text))]
+    assert minutes == [None, 90, 90, 90, None, 20]
+
+
+@pytest.mark.parametrize("recipe", [RECIPE, EXTENDING])
+def test_changes_apply_to_every_stage(tmp_path, recipe):
+    for stage in load_recipe(written(tmp_path, recipe), ["optimiser.learning_rate=0.1"]):
         assert stage.config.optimiser.learning_rate == 0.1
 
 
@@ -104,6 +175,24 @@ def test_keys_of_earlier_versions_are_read(tmp_path):
         ('name = "../a"', "names have to differ"),
         ('name = "a"\n[[stage]]\nname = "a"', "names have to differ"),
         ('name = "a"\nnew_head = true', "stage 'a': new_head needs a stage"),
+        ('name = "a"\nextend = "b"', "stage 'a': unknown key 'extend' (did you mean 'extends'?)"),
+        ('name = "a"\nextends = 3', "stage 'a': Expected `str | null`, got `int` - at `extends`"),
+        (
+            'name = "a"\nextends = "a"',
+            "stage 'a': extends 'a', which is not an earlier stage; the first stage cannot",
+        ),
+        (
+            'name = "a"\nextends = "b"\n[[stage]]\nname = "b"',
+            "stage 'a': extends 'b', which comes after it; move it before",
+        ),
+        (
+            'name = "long"\n[[stage]]\nname = "b"\nextends = "longer"',
+            "stage 'b': extends 'longer', which is not an earlier stage (did you mean 'long'?)",
+        ),
+        (
+            'name = "long"\n[[stage]]\nname = "b"\nextends = "b"',
+            "stage 'b': extends 'b', which is not an earlier stage; there are long",
+        ),
         ('name = "a"\naugment.noise_prob = 0.5', "stage 'a': augment: noise_prob"),
     ],
 )
