@@ -8,7 +8,6 @@ the empty context; the n-grams below the highest order follow, order by order an
 from __future__ import annotations
 
 from dataclasses import dataclass
-from functools import cached_property
 from typing import Any
 
 import numpy as np
@@ -95,8 +94,7 @@ class Trie:
         self._backoffs = np.concatenate([zero, *(values.all() for values in backoffs)])
         self._goes_on = np.concatenate([[False], *(values.codes != 0 for values in backoffs)])
         """Code 0 marks an n-gram that is not a prefix of a longer one; its weight is 0."""
-        self._first = self._firsts(meta, arrays)
-        self._words = words
+        self._buckets = Buckets(self._firsts(meta, arrays), self._last, words)
         self.unigram_log_probs = self._log_probs[0].all()
         self.longest = np.zeros(words, np.int64)
         if self.order > 1:
@@ -133,7 +131,7 @@ class Trie:
     def parents(self, n: int) -> Ints:
         """Return the row of the first n-1 words of each n-gram of order ``n``."""
         start, count = self._starts[n - 2], self.counts[n - 2]
-        return np.repeat(np.arange(count), np.diff(self._first[start : start + count + 1]))
+        return np.arange(count).repeat(self._buckets.counts(slice(start, start + count)))
 
     def words(self, n: int) -> Ints:
         """Return the last word of each n-gram of order ``n``."""
@@ -151,10 +149,6 @@ class Trie:
             return np.zeros(count, np.float32)
         return self._backoffs[self._starts[n - 1] : self._starts[n - 1] + count]
 
-    @cached_property
-    def _buckets(self) -> Buckets:
-        return Buckets(self._first, self._last, self._words)
-
     def _contexts_of(self, states: Ints) -> Ints:
         """Return the states of the last 1, 2, ... words of each, ``(order - 1, n)``; 0 if none."""
         contexts = np.empty((self.order - 1, len(states)), np.int64)
@@ -162,7 +156,7 @@ class Trie:
             is_order = states >= self._starts[n - 1]
             np.multiply(states, is_order, out=contexts[n - 1])
             shorter = self._link(n, states - self._starts[n - 1])
-            states = states + (shorter - states) * is_order
+            states = np.where(is_order, shorter, states)
         contexts[0] = states
         return contexts
 
@@ -179,8 +173,7 @@ class Trie:
             contexts: states, ``(..., n)``.
             words: word ids, ``(n,)``.
         """
-        first, end = self._first.take(contexts), self._first.take(contexts + 1)
-        self._buckets.narrow(contexts, words, first, end)
+        first, end = self._buckets.of(contexts, words)
         before = np.subtract(first, 1, dtype=np.int64)
         final = np.subtract(end, 1, dtype=np.int64)
         size = end - first

@@ -44,7 +44,7 @@ COMMANDS = {
     "benchmarks.speed.against_commit": ["HEAD", "{recording}", "--rounds", "1"],
     "benchmarks.speed.cold_start": ["{recording}", "--times", "1"],
     "benchmarks.speed.frontend_cost": ["--rounds", "1", "--layers", "1", "--width", "32"],
-    "benchmarks.speed.real_time_factor": ["{recording}", "--tries", "1"],
+    "benchmarks.speed.real_time_factor": ["{recording}", "--tries", "1", "--steps-ms", "80", "160"],
     "benchmarks.training.loop_speed": [
         *("--steps", "1", "--rounds", "1", "--recordings", "40", "--batch-s", "8"),
         *("--width", "32", "--layers", "1"),
