@@ -1,4 +1,4 @@
-"""One call of the acoustic model for many streams."""
+"""Calls of the acoustic model for many streams."""
 
 from __future__ import annotations
 
@@ -10,10 +10,13 @@ import numpy as np
 from asr_gru.streaming.engine import StreamEngine, advance_engines
 
 if TYPE_CHECKING:
-    from asr_gru.model.acoustic import AcousticModel
+    from asr_gru.model.acoustic import AcousticModel, Array, State
     from asr_gru.results import Event
 
 __all__ = ["step_engines"]
+
+MAX_STEPS = 256
+"""Steps of all streams in one call of the model; with many more, its arrays exceed the caches."""
 
 
 def step_engines(
@@ -48,12 +51,18 @@ def step_engines(
 def _step(
     acoustic: AcousticModel, engines: Sequence[StreamEngine], count: int
 ) -> list[list[Event]]:
-    """Take ``count`` samples of each stream through one call of the model."""
+    """Take ``count`` samples of each stream through the model, many at a time."""
     if len(engines) == 1:
         log_probs, state = acoustic.step(engines[0].take(count)[None], engines[0].state)
         return [engines[0].advance(log_probs[0], state)]
-    samples = np.stack([engine.take(count) for engine in engines])
-    states = zip(*(engine.state for engine in engines), strict=True)
-    log_probs, state = acoustic.step(samples, tuple(map(np.concatenate, states)))
-    own = [tuple(array[row : row + 1] for array in state) for row in range(len(engines))]
-    return advance_engines(engines, list(log_probs), own)
+    rows: list[Array] = []
+    states: list[State] = []
+    size = max(1, MAX_STEPS * acoustic.info.step_samples // count)
+    for first in range(0, len(engines), size):
+        some = engines[first : first + size]
+        samples = np.stack([engine.take(count) for engine in some])
+        before = zip(*(engine.state for engine in some), strict=True)
+        log_probs, state = acoustic.step(samples, tuple(map(np.concatenate, before)))
+        rows += list(log_probs)
+        states += [tuple(array[row : row + 1] for array in state) for row in range(len(some))]
+    return advance_engines(engines, rows, states)
