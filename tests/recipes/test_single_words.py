@@ -13,7 +13,7 @@ from asr_gru.data.utterance import Utterance
 from asr_gru.results import Word
 from recipes.en_small import single_words
 
-SAMPLES = Path("audio_samples")
+SAMPLES = Path(__file__).parents[2] / "audio_samples"
 WORDS = [
     Word("so", 0.5, 0.8, 0.9),  # after a pause
     Word("run", 0.8, 1.2, 0.9),  # no pause
@@ -55,7 +55,7 @@ def test_times_are_those_of_the_recording_if_the_utterance_is_a_segment():
 
 def test_the_manifest_names_segments_of_the_recordings(tmp_path):
     table = tmp_path / "train.tsv"
-    sample = (SAMPLES / "synthetic.wav").absolute()
+    sample = SAMPLES / "synthetic.wav"
     rows = [
         f"{sample}\tthe train to the coast leaves at nine in the morning\tslt",
         f"{sample}\tnobody said any of this here\tslt",

@@ -1,0 +1,44 @@
+"""Many streams share calls of the acoustic model."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from asr_gru.audio import read_recording
+from asr_gru.streaming import batching
+
+SAMPLES = Path(__file__).parents[2] / "audio_samples"
+RATE = 16_000
+
+
+@pytest.fixture(scope="module")
+def speech():
+    return read_recording(SAMPLES / "telephone.wav", RATE)
+
+
+@pytest.mark.parametrize("most", [1, 3, 100])
+def test_batches_of_any_size_give_the_same_texts(bundled, speech, monkeypatch, most):
+    monkeypatch.setattr(batching, "MAX_STEPS", most)
+    rows = []
+    acoustic = bundled.acoustic
+    step = acoustic.step
+
+    def noted(samples, state):
+        rows.append(len(samples) * samples.shape[1] / acoustic.info.step_samples)
+        return step(samples, state)
+
+    monkeypatch.setattr(acoustic, "step", noted)
+    sounds = [speech[start : start + 2 * RATE] for start in range(0, 5 * 4000, 4000)]
+    streams = [bundled.stream(RATE).engine for _ in sounds]
+    for stream, sound in zip(streams, sounds, strict=True):
+        stream.accept(sound)
+    events = batching.step_engines(acoustic, streams, (1,))
+    assert max(rows) == min(most, len(sounds))
+    for stream, found, sound in zip(streams, events, sounds, strict=True):
+        alone = bundled.stream(RATE).engine
+        alone.accept(sound)
+        (expected,) = batching.step_engines(acoustic, [alone], (1,))
+        assert found == expected
+        assert stream.finish() == alone.finish()
