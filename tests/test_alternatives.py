@@ -14,8 +14,8 @@ from hypothesis import strategies as st
 from asr_gru import ConfigError, EndpointRules, Recognizer
 from asr_gru.decoding import AnyDecoder, BeamDecoder, TreeSearch, TreeSearchParameters, word_search
 from asr_gru.language import Lexicon
+from tests.fake_model import RATE, TOKENS, FakeModel, blocks_of, random_sound
 from tests.test_phrases import PHRASES, spoken
-from tests.test_recognizer import RATE, TOKENS, FakeModel, blocks_of, random_sound
 
 WORDS = ("abba", "cab", "dad", "bad", "a", "ab", "cad")
 RULES = EndpointRules(trailing_s=0.6, longest_s=3.0, leading_s=1.0, pause_s=0.12)

@@ -12,8 +12,8 @@ from hypothesis import strategies as st
 from asr_gru import ConfigError, EndpointRules, Recognizer
 from asr_gru.decoding import TreeSearch, TreeSearchParameters, own_pronunciations, word_search
 from asr_gru.language import Lexicon
+from tests.fake_model import RATE, TOKENS, FakeModel, blocks_of, random_sound, sound_of
 from tests.test_phrases import path_of
-from tests.test_recognizer import RATE, TOKENS, FakeModel, blocks_of, random_sound, sound_of
 
 WORDS = ("abba", "cab", "dad", "bad", "a", "ab", "cad")
 RULES = EndpointRules(trailing_s=0.4, longest_s=6.0, leading_s=2.0)

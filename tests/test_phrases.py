@@ -11,7 +11,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from asr_gru import ConfigError, EndpointRules, Match, Recognizer
-from tests.test_recognizer import RATE, TOKENS, FakeModel, blocks_of, sound_of
+from tests.fake_model import RATE, TOKENS, FakeModel, blocks_of, sound_of
 
 PHRASES = ["Abba!", "cab", "a bad cab", "dad"]
 SHORT = EndpointRules(trailing_s=0.4, longest_s=6.0, leading_s=2.0)

@@ -2,8 +2,15 @@ from pathlib import Path
 
 import pytest
 
-from asr_gru.data.manifest import Utterance, check_files, read_manifest, write_manifest
+from asr_gru.data.manifest import (
+    Utterance,
+    check_files,
+    name_manifests,
+    read_manifest,
+    write_manifest,
+)
 from asr_gru.errors import DataError
+from tests.data.manifests import write_lines
 
 
 def write(tmp_path, text):
@@ -84,3 +91,25 @@ def test_a_tab_in_a_text_is_refused(tmp_path):
     with pytest.raises(DataError, match="tab"):
         write_manifest(tmp_path / "list.tsv", [Utterance(tmp_path / "a.wav", "a\tb")])
     assert not (tmp_path / "list.tsv").exists()
+
+
+def test_paths_outside_the_folder_are_refused(tmp_path):
+    write_lines(tmp_path / "list.tsv", "path\ttext", "../a.wav\thi")
+    with pytest.raises(DataError, match="outside"):
+        read_manifest(tmp_path / "list.tsv")
+
+
+def test_missing_recordings_are_listed_up_to_a_limit(tmp_path):
+    missing = [Utterance(tmp_path / f"{n}.wav", "a") for n in range(8)]
+    with pytest.raises(DataError, match=r"0\.wav, .*4\.wav and 3 more: named in the manifest"):
+        check_files(missing)
+
+
+def test_manifests_have_distinct_names(tmp_path):
+    assert name_manifests(["a/dev.tsv", "b/test.jsonl.gz"]) == ["dev", "test"]
+    names = name_manifests(["a/x/dev.tsv", "b/x/dev.tsv", "a/y/dev.tsv", "b/c.tsv"])
+    assert names == ["a/x/dev", "b/x/dev", "y/dev", "c"]
+    (tmp_path / "v1.2").mkdir()
+    assert name_manifests([tmp_path / "v1.2"]) == ["v1.2"]
+    assert name_manifests(["dev.tsv", "dev.jsonl"]) == ["dev.tsv", "dev.jsonl"]
+    assert name_manifests(["a/dev.tsv", "a/dev.tsv", "b/dev.tsv"]) == ["a/dev", "a/dev", "b/dev"]

@@ -11,7 +11,7 @@ from asr_gru import ConfigError, Recognizer
 from asr_gru.results import Segment, Word
 from asr_gru.streaming.confidence_filter import ConfidenceFilter, MinimumConfidence
 from asr_gru.streaming.partials import OpenSegment
-from tests.test_recognizer import QUICK, RATE, TOKENS, FakeModel, random_sound
+from tests.fake_model import QUICK, RATE, TOKENS, FakeModel, random_sound
 
 LEAST = 0.5
 
