@@ -57,3 +57,13 @@ async def run_session(server, samples, block=1600, **start):
         assert ready["type"] == "ready"
         _, messages = await asyncio.gather(send_audio(socket, samples, block), receive_all(socket))
         return messages, socket
+
+
+def answer_to_start(server, **start):
+    """Return the first message from the server."""
+
+    async def answer():
+        async with server.socket() as socket:
+            return await start_session(socket, **start)
+
+    return asyncio.run(answer())

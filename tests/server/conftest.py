@@ -1,12 +1,17 @@
-"""Servers that run in a thread of this process."""
+"""Servers in a thread of this process, and the page in node and in Chromium."""
 
 import asyncio
+import json
+import shutil
+import subprocess
 import threading
 from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any
 
+import numpy as np
 import pytest
+import soundfile
 import uvicorn
 import websockets
 
@@ -16,6 +21,8 @@ from asr_gru.server.context import ServerContext
 from asr_gru.server.limits import Limits
 from asr_gru.server.run import Server, listen
 from asr_gru.streaming.endpoint import EndpointRules
+from tests.server.page_files import NODE, ROOT, SCRIPTS
+from tests.server.pages import CHROMIUM, opened, served
 
 
 @dataclass
@@ -87,3 +94,68 @@ def serving(recognizer):
 def server(serving):
     with serving() as running:
         yield running
+
+
+@pytest.fixture
+def node(tmp_path):
+    """Run a script, which may import the page's modules, and return the JSON it prints."""
+    if NODE is None:
+        pytest.skip("node is not installed")
+    for path in SCRIPTS:
+        shutil.copy(path, tmp_path)
+    (tmp_path / "package.json").write_text('{"type": "module"}')
+
+    def run(script, given=None):
+        done = subprocess.run(
+            [NODE, "--input-type=module", "-e", script],
+            cwd=tmp_path,
+            input=json.dumps(given),
+            capture_output=True,
+            text=True,
+            timeout=120,
+            check=False,
+        )
+        assert done.returncode == 0, done.stderr
+        return json.loads(done.stdout)
+
+    return run
+
+
+@pytest.fixture(scope="module")
+def playwright():
+    for needed in ("fastapi", "uvicorn", "websockets", "multipart", "prometheus_client"):
+        pytest.importorskip(needed)
+    api = pytest.importorskip("playwright.sync_api")
+    if CHROMIUM is None:
+        pytest.skip("chromium is not installed")
+    api.expect.set_options(timeout=60_000)
+    with api.sync_playwright() as running:
+        yield running
+
+
+@pytest.fixture(scope="module")
+def expect(playwright):
+    from playwright.sync_api import expect
+
+    return expect
+
+
+@pytest.fixture(scope="module")
+def microphone(tmp_path_factory):
+    """Speech and a pause, in a loop."""
+    speech, rate = soundfile.read(ROOT / "audio_samples" / "synthetic.wav")
+    path = tmp_path_factory.mktemp("microphone") / "mic.wav"
+    soundfile.write(path, np.concatenate([speech, np.zeros(2 * rate)]), rate, "PCM_16")
+    return path
+
+
+@pytest.fixture(scope="module")
+def address(tmp_path_factory, playwright):
+    with served(tmp_path_factory.mktemp("server")) as port:
+        yield f"http://127.0.0.1:{port}/"
+
+
+@pytest.fixture
+def page(playwright, microphone):
+    with opened(playwright, microphone) as found:
+        yield found

@@ -6,15 +6,10 @@ import io
 import json
 import time
 
-import numpy as np
 import openai
 import pytest
 import soundfile
 
-from asr_gru.server.batcher import RECENT_S, Batcher
-from asr_gru.server.metrics import Metrics
-from asr_gru.server.outbox import Outbox
-from asr_gru.streaming.endpoint import EndpointRules
 from tests.server.clients import (
     RATE,
     expected,
@@ -136,153 +131,6 @@ def test_a_client_that_never_reads_does_not_affect_others(serving, recognizer):
 
     with serving(slow_reader_s=1.0, session_s=20.0) as server:
         asyncio.run(main(server))
-
-
-def test_a_shutdown_finishes_the_open_segment(serving, recognizer):
-    samples = speech_like(3.0)
-
-    async def main(server):
-        async with server.socket() as socket:
-            await start_session(socket, endpoint="off")
-            await socket.send(samples.tobytes())
-            await receive_all(socket, until=("partial",))
-            await asyncio.sleep(0.5)
-            server.stop()
-            return await receive_all(socket), socket
-
-    with serving() as server:
-        messages, socket = asyncio.run(main(server))
-    assert [m["text"] for m in finals(messages)] == expected(
-        recognizer, samples, rules=EndpointRules.off()
-    )
-    assert messages[-1]["code"] == "shutting_down"
-    assert socket.close_code == 1012
-
-
-def test_all_clients_get_their_finals_at_a_shutdown(serving, recognizer):
-    """Audio that arrives while streams are finished affects no client."""
-    samples = speech_like(3.0)
-
-    async def one(server, stopped):
-        async with server.socket() as socket:
-            await start_session(socket, endpoint="off")
-            await socket.send(samples.tobytes())
-
-            async def send_slowly():
-                while True:
-                    await socket.send(bytes(640))
-                    await asyncio.sleep(0.01)
-
-            dripping = asyncio.create_task(send_slowly())
-            stopped.append(socket)
-            if len(stopped) == 8:
-                await asyncio.sleep(0.5)
-                server.stop()
-            messages = await receive_all(socket)
-            dripping.cancel()
-            await asyncio.gather(dripping, return_exceptions=True)
-            return messages
-
-    async def main(server):
-        stopped = []
-        return await asyncio.gather(*(one(server, stopped) for _ in range(8)))
-
-    with serving() as server:
-        for messages in asyncio.run(main(server)):
-            assert messages[-1]["code"] == "shutting_down"
-            assert " ".join(m["text"] for m in finals(messages))
-
-
-def test_a_long_message_is_processed_over_many_ticks(recognizer):
-    batcher = Batcher(recognizer, Metrics(), behind_s=5.0)
-    served = batcher.open(recognizer.stream(RATE), lambda update: None)
-    batcher.feed(served, np.zeros(60 * RATE, np.int16))
-    for _ in range(30):
-        taken = served.take().items
-        assert sum(map(np.size, taken)) == 2 * RATE
-    assert not served.queue
-
-
-def test_lag_is_measured_from_the_oldest_audio(recognizer):
-    """Including audio that is left for the next tick, or that no tick has taken yet."""
-    batcher = Batcher(recognizer, Metrics(), behind_s=5.0)
-    served = batcher.open(recognizer.stream(RATE), lambda update: None)
-    assert served.waiting_s == 0.0
-    before = time.monotonic()
-    batcher.feed(served, np.zeros(5 * RATE, np.int16))
-    after = time.monotonic()
-    time.sleep(0.05)
-    batcher.feed(served, np.zeros(RATE, np.int16))
-    for _ in range(3):
-        assert served.waiting_s >= 0.05
-        assert before <= served.take().arrived <= after
-    assert served.waiting_s == 0.0
-    assert served.take().arrived > after + 0.05
-
-
-def test_an_overloaded_server_refuses_new_sessions_until_it_has_caught_up(serving):
-    async def main(server):
-        async with server.socket() as first, server.socket() as second, server.socket() as third:
-            await start_session(first)
-            await first.send(speech_like(8.0).tobytes())
-            await until_it_lags(server)
-            await second.send(json.dumps({"type": "start", "sample_rate": RATE}))
-            refused = await receive_all(second)
-            await first.send('{"type": "end"}')
-            served = await receive_all(first)
-            await asyncio.sleep(RECENT_S + 0.1)
-            return refused, second.close_code, served, await start_session(third)
-
-    async def until_it_lags(server):
-        while server.context.batcher.lag_s == 0.0:
-            await asyncio.sleep(0.001)
-
-    with serving(lag_s=1e-3) as server:
-        refused, code, served, ready = asyncio.run(main(server))
-    assert refused[-1]["code"] == "overloaded"
-    assert "s behind" in refused[-1]["message"]
-    assert code == 1013
-    assert served[-1]["type"] == "end"
-    assert ready["type"] == "ready"
-
-
-def test_changes_without_audio_do_not_accumulate(server):
-    async def main():
-        async with server.socket() as socket:
-            await start_session(socket)
-            for _ in range(2000):
-                await socket.send('{"type": "endpoint", "mode": 0.5}')
-            await socket.send(speech_like(1.0).tobytes())
-            await socket.send('{"type": "end"}')
-            return await receive_all(socket)
-
-    assert asyncio.run(main())[-1]["type"] == "end"
-
-
-def test_an_outbox_reports_the_age_of_its_oldest_message():
-    async def main():
-        reading = asyncio.Event()
-
-        async def send(text):
-            sent.append(text)
-            await reading.wait()
-
-        sent = []
-        outbox = Outbox(send)
-        running = asyncio.create_task(outbox.run())
-        outbox.put("final 0")
-        await asyncio.sleep(0.05)
-        for number in range(5):
-            outbox.put(f"partial {number}", replaces="1")
-            outbox.put(f"status {number}", replaces="status")
-        assert outbox.stuck_s(time.monotonic() + 3.0) > 3.0
-        reading.set()
-        outbox.close()
-        await running
-        assert sent == ["final 0", "partial 4", "status 4"]
-        assert outbox.stuck_s(time.monotonic()) == 0.0
-
-    asyncio.run(main())
 
 
 @pytest.mark.parametrize("stream", ["true", "false"])

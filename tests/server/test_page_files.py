@@ -1,17 +1,13 @@
 """The page's files: no foreign resources, no missing elements, enough contrast."""
 
 import re
-from pathlib import Path
 
 import numpy as np
 import pytest
 
 from asr_gru.streaming.endpoint import MODES
+from tests.server.page_files import FILES, PAGE, SCRIPTS
 
-ROOT = Path(__file__).parents[2]
-PAGE = ROOT / "asr_gru" / "server" / "page"
-FILES = sorted(path for path in PAGE.iterdir() if path.suffix in (".html", ".css", ".js"))
-SCRIPTS = [path for path in FILES if path.suffix == ".js"]
 HTML = (PAGE / "index.html").read_text(encoding="utf-8")
 CSS = (PAGE / "page.css").read_text(encoding="utf-8")
 

@@ -1,51 +1,15 @@
-"""The page's JavaScript modules in node."""
+"""The page's JavaScript modules in node: saved files, times, uploads, options and errors."""
 
 import json
 import random
-import shutil
-import subprocess
 from dataclasses import replace
-from pathlib import Path
 
 import pytest
 
 from asr_gru.formats import writer
 from asr_gru.results import Alternative, Match, Segment, Transcript, Word
 from asr_gru.streaming.written_form import with_written
-
-ROOT = Path(__file__).parents[2]
-PAGE = ROOT / "asr_gru" / "server" / "page"
-FILES = sorted(path for path in PAGE.iterdir() if path.suffix in (".html", ".css", ".js"))
-SCRIPTS = [path for path in FILES if path.suffix == ".js"]
-NODE = shutil.which("node")
-
-
-@pytest.fixture
-def node(tmp_path):
-    """Run a script, which may import the page's modules, and return the JSON it prints."""
-    if NODE is None:
-        pytest.skip("node is not installed")
-    for path in SCRIPTS:
-        shutil.copy(path, tmp_path)
-    (tmp_path / "package.json").write_text('{"type": "module"}')
-
-    def run(script, given=None):
-        done = subprocess.run(
-            [NODE, "--input-type=module", "-e", script],
-            cwd=tmp_path,
-            input=json.dumps(given),
-            capture_output=True,
-            text=True,
-            timeout=120,
-            check=False,
-        )
-        assert done.returncode == 0, done.stderr
-        return json.loads(done.stdout)
-
-    return run
-
-
-READ = "import { readFileSync } from 'node:fs'; const given = JSON.parse(readFileSync(0));"
+from tests.server.page_files import READ
 
 
 def _transcript(seed):
@@ -219,16 +183,6 @@ def test_options_agree_with_the_server(node, chosen, options):
     assert len(form) == sum(len(found[name]) if name in lists else 1 for name in found)
 
 
-def test_options_are_in_the_start_message(node):
-    log = node(
-        SOCKET + "globalThis.WebSocket.prototype.send = (text) => log.push(JSON.parse(text));"
-        "new Connection({ rate: 100, endpoint: 'normal', key: null, options: { written: true },"
-        " on: { state: () => {} } }); socket.onopen();" + SHOW
-    )
-    assert log[-1]["written"] is True
-    assert log[-1]["type"] == "start"
-
-
 def test_every_error_of_the_server_has_a_sentence(node):
     limits = pytest.importorskip("asr_gru.server.limits")
     codes = [*limits.CLOSE_CODES, "message_too_big", "gone"]
@@ -239,80 +193,3 @@ def test_every_error_of_the_server_has_a_sentence(node):
     )
     assert len(set(sentences)) == len(codes)
     assert not [one for one in sentences if one.startswith("The server reports")]
-
-
-SOCKET = """
-const log = []; const timers = [];
-globalThis.window = { location: { href: 'https://talk.test/' } };
-globalThis.setInterval = () => 0; globalThis.clearInterval = () => {};
-globalThis.setTimeout = (act, ms) => timers.push([act, ms]);
-globalThis.clearTimeout = (number) => { if (number) timers[number - 1] = null; };
-let socket;
-globalThis.WebSocket = class {
-  constructor(url) { log.push(`open ${url}`); socket = this; this.bufferedAmount = 0; }
-  send(data) { log.push(typeof data === 'string' ? JSON.parse(data).type : data.length); }
-  close() {}
-};
-const say = (message) => socket.onmessage({ data: JSON.stringify(message) });
-const wake = () => { const [act, ms] = timers.pop(); log.push(ms); act(); };
-const { Connection } = await import('./connection.js');
-const connection = new Connection({ rate: 100, endpoint: 'normal', key: null, on: {
-  state: (name, problem) => log.push(problem ? `${name} ${problem.code}` : name),
-  event: ({ type, start_s: startS }) => log.push(`${type} ${startS}`),
-  lag: () => {}, cut: () => log.push('cut'), dropped: (seconds) => log.push(`dropped ${seconds}`),
-} });
-"""
-BEGUN = "socket.onopen(); say({ type: 'ready' });"
-SHOW = "console.log(JSON.stringify(log))"
-
-
-def test_the_connection_is_reopened_and_loses_little(node):
-    log = node(
-        SOCKET + BEGUN + "connection.offer(new Int16Array(100), 0);"
-        "say({ type: 'end' }); say({ type: 'error', code: 'shutting_down' });"
-        "socket.onclose({ code: 1012 });"
-        "connection.offer(new Int16Array(100), 1);"
-        "for (let turn = 0; turn < 7; turn += 1) { wake(); socket.onclose({ code: 1006 }); }"
-        "wake();" + BEGUN + "say({ type: 'final', start_s: 0.5, end_s: 1 });"
-        "const done = connection.finish(); say({ type: 'end', audio_s: 1 });"
-        "socket.onclose({ code: 1000 }); log.push(await done);" + SHOW
-    )
-    url = "open wss://talk.test/v1/stream"
-    begun = ["connecting", url, "start", "listening", 100]
-    lost = ["cut", "reconnecting shutting_down"]
-    tries = [
-        entry
-        for wait in (500, 1000, 2000, 4000, 8000, 10_000, 10_000)
-        for entry in (wait, url, "cut", "reconnecting gone")
-    ]
-    again = [10_000, url, "start", "listening", 100, "final 1.5", "end", "cut", "closed", True]
-    assert log == [*begun, *lost, *tries, *again]
-
-
-@pytest.mark.parametrize("code", ["unauthorized", "bad_message", "bad_audio", "message_too_big"])
-def test_the_connection_gives_up_when_retrying_is_useless(node, code):
-    log = node(
-        SOCKET + f"socket.onopen(); say({{ type: 'error', code: '{code}' }});"
-        "socket.onclose({ code: 1008 });" + SHOW
-    )
-    assert log[-2:] == ["cut", f"closed {code}"]
-
-
-def test_the_connection_buffers_half_a_minute_of_audio(node):
-    log = node(
-        SOCKET + "for (let second = 0; second < 33; second += 1)"
-        "  connection.offer(new Int16Array(100), second);"
-        + BEGUN
-        + "say({ type: 'final', start_s: 1, end_s: 2 });"
-        + SHOW
-    )
-    assert log.count("dropped 1") == 3
-    assert log.count(100) == 30
-    assert log[-1] == "final 4"
-
-
-def test_stop_while_the_server_is_away_ends_at_once(node):
-    log = node(
-        SOCKET + "socket.onclose({ code: 1006 }); log.push(await connection.finish());" + SHOW
-    )
-    assert log[-3:] == ["reconnecting gone", "closed", False]
