@@ -47,6 +47,8 @@ def test_views_is_dropout_with_its_own_differences():
         optimiser=msgspec.structs.replace(dropout.optimiser, learning_rate=6e-4),
     )
     assert (stages["dropout"].minutes, stages["views"].minutes) == (95, 55)
+    weights = stages["words"].config.data.weights
+    assert weights == {**views.data.weights, "single-words": 0.5}
 
 
 @pytest.mark.parametrize("name", ["README.md", "JOURNAL.md"])
