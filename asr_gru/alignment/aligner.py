@@ -50,9 +50,9 @@ class AlignmentPenalties:
         missing_phone: additional cost per phone of a word that is left out.
     """
 
-    extra_speech: float = 0.6
-    missing_word: float = 5.0
-    missing_phone: float = 1.2
+    extra_speech: float = 0.8
+    missing_word: float = 6.5
+    missing_phone: float = 1.6
 
 
 class Aligner:

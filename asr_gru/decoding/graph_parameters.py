@@ -42,7 +42,7 @@ class GraphSearchParameters:
         ConfigError: a value is out of range.
     """
 
-    rejection: float = 2.5
+    rejection: float = 3.0
     stray: float = 6.0
     blank_bias: float = 1.5
     phone_floor: float = 1e-4

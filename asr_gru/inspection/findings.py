@@ -35,7 +35,7 @@ class Limits:
     quietest_db: float = -50.0
     clipped_ratio: float = 0.001
     silent_ratio: float = 0.8
-    doubt: float = 1.8
+    doubt: float = 2.4
 
 
 @dataclass(frozen=True, slots=True)

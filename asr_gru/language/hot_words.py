@@ -14,7 +14,7 @@ __all__ = ["HotWord", "HotWordsLike", "default_weight", "parse_hot_words"]
 HotWordsLike = Mapping[str, float] | Mapping[str, float | None] | Iterable[str]
 """Weights by phrase, None for the default, or lines; see ``parse_hot_words``."""
 
-NATS_PER_PHONE, FREE_PHONES, MAX_DEFAULT_WEIGHT = 0.9, 2, 7.0
+NATS_PER_PHONE, FREE_PHONES, MAX_DEFAULT_WEIGHT = 1.2, 2, 9.0
 """Chosen on ``dev`` with ``benchmarks/accuracy/hot_words.py``; better than equal weights, because
 other speech is easily mistaken for a short word."""
 MAX_WEIGHT = 20.0
@@ -86,7 +86,7 @@ def parse_hot_words(given: HotWordsLike) -> tuple[HotWord, ...]:
 
 
 def default_weight(phones: int) -> float:
-    """Return the default weight of a phrase: 0.9 nats per phone after the second, at most 7.
+    """Return the default weight of a phrase: 1.2 nats per phone after the second, at most 9.
 
     Args:
         phones: number of phones of its shortest pronunciation.

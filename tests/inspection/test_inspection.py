@@ -99,9 +99,9 @@ def test_suspicious_utterances_are_found_with_their_measure(one, kind, detail):
 
 
 def test_limits_change_the_findings():
-    one = item(doubt=1.5)
+    one = item(doubt=2.0)
     assert find([one]) == []
-    assert [f.kind for f in find([one], Limits(doubt=1.4))] == ["doubtful text"]
+    assert [f.kind for f in find([one], Limits(doubt=1.9))] == ["doubtful text"]
 
 
 def test_duplicates_are_found_but_not_other_segments_of_a_recording():

@@ -28,7 +28,7 @@ def test_weights_are_given_by_phrase_or_in_lines():
 
 def test_default_weights_grow_with_the_number_of_phones():
     weights = [default_weight(phones) for phones in (0, 2, 3, 5, 8, 9, 60)]
-    assert weights == pytest.approx([0, 0, 0.9, 2.7, 5.4, 6.3, 7])
+    assert weights == pytest.approx([0, 0, 1.2, 3.6, 7.2, 8.4, 9])
 
 
 @pytest.mark.parametrize(
