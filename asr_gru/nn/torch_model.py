@@ -17,7 +17,7 @@ from asr_gru.nn.net import AcousticNet, pad_to_frames
 
 __all__ = ["TorchAcousticModel", "acoustic_info", "pack_weights"]
 
-STEP_S = 0.24
+STEP_S = 0.2
 UNREADABLE = (OSError, EOFError, TypeError, ValueError, zipfile.BadZipFile)
 """Errors of ``numpy.load`` for files that are not archives of arrays."""
 

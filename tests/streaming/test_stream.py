@@ -232,7 +232,7 @@ def test_segments_are_recognised_lazily(bundled, monkeypatch):
 def test_info_describes_the_model(bundled):
     info = bundled.info
     assert (info.name, info.language, info.sample_rate) == ("en-small", "en", RATE)
-    assert info.step_s == pytest.approx(0.24)
+    assert info.step_s == pytest.approx(0.2)
     assert info.vocab_size == len(bundled.tokenizer)
 
 
