@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import importlib
 import os
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager, suppress
@@ -131,6 +132,10 @@ def init_processes() -> Processes:
     if world_size > 1:
         if cuda:
             torch.cuda.set_device(device)
+        # Default arguments of functions of this module hold the default group at the time of the
+        # import, so it is imported before there is one: what holds the group after shutdown keeps
+        # its threads, which abort the process if they release a tensor while Python finalises.
+        importlib.import_module("torch.distributed.nn.functional")
         dist.init_process_group("nccl" if cuda else "gloo")
         torch.set_num_threads(1)
     return Processes(int(os.environ.get("RANK", "0")), world_size, device)

@@ -43,6 +43,8 @@ step_batches(Path(sys.argv[1]), Path(sys.argv[2]) / "two.pt", processes)
 train_and_resume(Path(sys.argv[1]), Path(sys.argv[2]), processes)
 name_recording(Path(sys.argv[1]), Path(sys.argv[2]), processes)
 processes.shutdown()
+threads = [name.read_text() for name in Path("/proc/self/task").glob("*/comm")]
+(Path(sys.argv[2]) / f"threads{processes.rank}.txt").write_text("".join(sorted(threads)))
 """
 
 
@@ -196,6 +198,15 @@ def test_non_finite_values_in_any_process_are_reported_by_the_main_one(output):
     line = (output / "named.txt").read_text()
     assert line.startswith("skipped step 8: NaN in the samples, of ")
     assert line.endswith("/4.wav")
+
+
+@pytest.mark.skipif(not Path("/proc/self/task").exists(), reason="counts threads in /proc")
+def test_shutdown_ends_the_threads_of_the_process_group(output):
+    """A thread of gloo that outlives it may abort the process at its end."""
+    for rank in range(2):
+        threads = (output / f"threads{rank}.txt").read_text().split()
+        assert threads
+        assert not [name for name in threads if "gloo" in name]
 
 
 def test_validation_with_two_processes_equals_that_with_one(root, output):
