@@ -10,7 +10,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from asr_gru.files import write_bytes
-from recipes.command_line import log, needed, one_line_errors, positive
+from recipes.command_line import count, log, needed, one_line_errors, positive
 
 with needed(__name__, "train"):
     from asr_gru.training.run import Run
@@ -32,7 +32,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     parser.add_argument("--dev", type=Path, required=True, help="manifest to compare on")
     parser.add_argument("--hours", type=positive, default=2.0, help="hours of --train to use")
     parser.add_argument("--dev-hours", type=positive, default=0.25, help="hours of --dev to use")
-    parser.add_argument("--longest-s", type=positive, default=6.0, help="longest utterance")
+    parser.add_argument("--longest-s", type=positive, default=6.0, help="longest utterance, in s")
     parser.add_argument("--output", type=Path, default=Path("runs/cells"), help="folder of runs")
     parser.add_argument("--report", type=Path, help="folder of the report (default: --output)")
     parser.add_argument("--rows", nargs="+", default=[], metavar="ROW", help="only these rows")
@@ -40,17 +40,16 @@ def main(argv: Sequence[str] | None = None) -> int:
         "--set", action="append", default=[], metavar="KEY=VALUE", dest="changes",
         help="override a key of cells.toml in every row",
     )  # fmt: skip
-    parser.add_argument("--frames", type=int, default=200, help="frames to follow gradients back")
-    parser.add_argument("--repeats", type=int, default=15, help="rounds of each speed measurement")
+    parser.add_argument("--frames", type=count, default=200, help="frames to follow gradients back")
+    parser.add_argument(
+        "--repeats", type=count, default=15, help="rounds of each speed measurement"
+    )
     options = parser.parse_args(argv)
-    if min(options.frames, options.repeats) < 1:
-        parser.error("--frames and --repeats have to be 1 or more")
     folder = options.report or options.output
     rows = choose_rows(load_rows(options.changes), options.rows)
-    data = options.output / "data"
+    run = Run(options.output / "rows", options.output / "data", options.output / "cache")
     hours = (options.hours, options.dev_hours)
-    slice_lists(data, (options.train, options.dev), hours, options.longest_s)
-    run = Run(options.output / "rows", data, options.output / "cache")
+    slice_lists(run, (options.train, options.dev), hours, options.longest_s)
     train_rows(rows, run, log)
     plan = Measurement(rows, run, folder / "pictures", options.frames, options.repeats)
     arguments = sys.argv[1:] if argv is None else argv

@@ -9,6 +9,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
+from asr_gru.errors import ConfigError
 from asr_gru.model.net_config import EncoderConfig, NetConfig
 from asr_gru.nn.encoder import Encoder
 from asr_gru.nn.net import AcousticNet
@@ -25,10 +26,20 @@ class CausalAttention(nn.Module):
     """A pre-norm residual layer of self-attention (Vaswani et al. 2017) over past frames.
 
     It has no encoding of positions: recurrent layers below it know the order of their input.
+
+    Args:
+        width: size of inputs and outputs, a multiple of ``heads``.
+        heads: attention heads.
+        past: frames that a frame attends to, itself included.
+
+    Raises:
+        ConfigError: the width is not a multiple of the number of heads.
     """
 
     def __init__(self, width: int, heads: int = HEADS, past: int = PAST_FRAMES) -> None:
         super().__init__()
+        if width % heads:
+            raise ConfigError(f"encoder.width = {width} is not a multiple of {heads} heads")
         self.heads, self.past = heads, past
         self.norm = nn.LayerNorm(width)
         self.project = nn.Linear(width, 3 * width)

@@ -10,7 +10,9 @@ from typing import Any
 import numpy as np
 import torch
 
+from asr_gru.errors import ConfigError
 from asr_gru.nn.net import AcousticNet
+from asr_gru.nn.torch_model import acoustic_info
 from asr_gru.results import Word
 from asr_gru.scoring import Score, compare
 from asr_gru.text import Tokenizer
@@ -80,7 +82,11 @@ class Measurement:
 
 
 def measure(plan: Measurement, log: Callable[[str], None]) -> dict[str, Any]:
-    """Return the figures of all rows, and draw the pictures."""
+    """Return the figures of all rows, and draw the pictures.
+
+    Raises:
+        ConfigError: all rows diverged.
+    """
     config = plan.rows[0].config
     run = Run(plan.run.folder / plan.rows[0].name, plan.run.root, plan.run.cache)
     tokenizer, training_set, validation = prepare(
@@ -89,6 +95,10 @@ def measure(plan: Measurement, log: Callable[[str], None]) -> dict[str, Any]:
     corpus = next(iter(validation.values()))
     loaded = {row.name: load_trained(plan.run.folder, row.name) for row in plan.rows}
     nets = {name: net for name, net in loaded.items() if net is not None}
+    if not nets:
+        raise ConfigError(
+            f"nothing to compare: {', '.join(loaded)} diverged; add rows that are clipped (--rows)"
+        )
     rows = _rows(plan, nets, corpus, tokenizer, log)
     rate = RATE_NAMES[tokenizer.kind]
     spoken = read_utterances(config.data.validation, run.root, config.data)
@@ -106,6 +116,7 @@ def measure(plan: Measurement, log: Callable[[str], None]) -> dict[str, Any]:
         "level": LEVEL,
         "frames": plan.frames,
         "frame_ms": 1000 * config.net.frame_samples / config.frontend.sample_rate,
+        "step_ms": _step_ms(next(iter(nets.values()))),
         "data": {
             "train_utterances": len(training_set.kept),
             "train_hours": float(training_set.durations_s.sum()) / 3600,
@@ -122,8 +133,15 @@ def measure(plan: Measurement, log: Callable[[str], None]) -> dict[str, Any]:
         figures |= _gates(plan, nets["gru"], corpus, texts, log)
     draw_errors(rows, rate, plan.pictures / "errors.png")
     draw_training(rows, plan.pictures / "training.png")
-    draw_gradients(reach, plan.pictures / "gradients.png")
+    if any(reach.values()):
+        draw_gradients(reach, plan.pictures / "gradients.png")
     return figures
+
+
+def _step_ms(net: AcousticNet) -> float:
+    """Return the duration of a step of a live stream in ms."""
+    info = acoustic_info(net)
+    return 1000 * info.step_samples / info.sample_rate
 
 
 def _rows(
@@ -227,9 +245,11 @@ def _rounded(values: np.ndarray[Any, Any]) -> list[float]:
 def _speed(
     plan: Measurement, nets: dict[str, AcousticNet], training_set: TrainingSet, corpus: Corpus
 ) -> dict[str, dict[str, float]]:
+    names = [name for name in MAIN_ROWS if name in nets]
+    if not names:
+        return {}
     torch.set_num_threads(1)
     configs = {row.name: row.config for row in plan.rows}
-    names = [name for name in MAIN_ROWS if name in nets]
     jobs: list[tuple[str, TrainConfig, GruKernel]] = []
     for name in names:
         jobs.append((name, configs[name], "torch"))
@@ -266,6 +286,9 @@ def _gates(
     log: Callable[[str], None],
 ) -> dict[str, Any]:
     words = align_words(corpus, texts, log)
+    if not any(words):
+        log("no gates: no text could be aligned by the bundled model, which is English")
+        return {}
     index = max(range(len(corpus)), key=lambda i: _interest(words[i], corpus.duration_s(i)))
     samples = corpus.samples(index)
     samples = samples[: len(samples) // net.config.frame_samples * net.config.frame_samples]

@@ -70,7 +70,7 @@ def parameters(net: AcousticNet) -> dict[str, int]:
 
 
 def utterance_scores(net: AcousticNet, corpus: Corpus, tokenizer: Tokenizer) -> list[Score]:
-    """Return the errors of greedy decoding for each utterance: phones, or words."""
+    """Return the errors of greedy decoding for each utterance: in phones, or else in words."""
     scores = [Score()] * len(corpus)
     for index, log_probs in _log_probs(net, corpus):
         found = tokenizer.decode(collapse(log_probs.argmax(axis=1).tolist()))
@@ -165,7 +165,7 @@ def training_speeds(
 def inference_speed(
     nets: Sequence[AcousticNet], corpus: Corpus, repeats: int
 ) -> list[dict[str, float]]:
-    """Return seconds of audio recognised per second by one stream, in steps of 160 ms.
+    """Return seconds of audio recognised per second by one stream, in live steps.
 
     ``float32`` and ``int8`` are the exported graphs in ONNX Runtime, ``torch`` is the network. As
     in ``training_speeds``, the fastest of several interleaved rounds counts.

@@ -71,7 +71,8 @@ def draw_training(rows: Mapping[str, Mapping[str, Any]], path: Path) -> None:
             axes[row, column].set_yscale("log")
             axes[row, column].set_ylabel(key)
             axes[row, column].set_xlabel("step")
-        axes[0, column].legend(fontsize=8)
+        if names:
+            axes[0, column].legend(fontsize=8)
     save(figure, path)
 
 

@@ -25,7 +25,7 @@ SPEED_FORMS = {
 
 SPEED_TEXT = """\
 Seconds of audio per second, on one thread. Training steps include log-mel features; a stream
-advances by 160 ms at a time."""
+advances by {step_ms:.0f} ms at a time."""
 REACH_TEXT = """\
 Median norm of the gradient of one output with respect to the log-mel features `k` frames earlier,
 relative to `k` = 0; the horizon is the largest `k` at which 1 % of the largest norm is left (at
@@ -75,14 +75,16 @@ def render(figures: Figures) -> str:
         *(f"`{name}` diverged: its gradient was not finite." for name in figures["diverged"]),
         "![error rates and parameters](pictures/errors.png)",
         "![loss and gradient norm of each step](pictures/training.png)",
-        "## Speed",
-        SPEED_TEXT,
-        _speed(figures["speed"]),
-        "## How far the gradient reaches back",
-        REACH_TEXT.format(frames=figures["frames"], frame_ms=figures["frame_ms"]),
-        _reach(figures["reach"]),
-        "![gradient norms over the frames](pictures/gradients.png)",
     ]
+    if figures["speed"]:
+        parts += ["## Speed", SPEED_TEXT.format_map(figures), _speed(figures["speed"])]
+    if any(figures["reach"].values()):
+        parts += [
+            "## How far the gradient reaches back",
+            REACH_TEXT.format_map(figures),
+            _reach(figures["reach"]),
+            "![gradient norms over the frames](pictures/gradients.png)",
+        ]
     if figures.get("gates"):
         parts += [
             "## What the gates do",

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import random
 from collections.abc import Callable, Sequence
 from dataclasses import replace
@@ -19,7 +20,7 @@ from asr_gru.training.loop import DivergedError, train
 from asr_gru.training.recipe import Stage, load_recipe, mark_finished
 from asr_gru.training.run import Run
 from asr_gru.training.stages import plan_stages
-from recipes.cells.attention import AttentionNet
+from recipes.cells.attention import AttentionNet, CausalAttention
 
 __all__ = [
     "ATTENTION",
@@ -51,13 +52,20 @@ def choose_rows(rows: Sequence[Stage], names: Sequence[str]) -> list[Stage]:
     """Return the rows called ``names``, or all of them without names.
 
     Raises:
-        ConfigError: there is no such row.
+        ConfigError: there is no such row, or the changes have made two of them the same.
     """
     known = {row.name: row for row in rows}
     for name in names:
         if name not in known:
             raise ConfigError(f"no row {name!r}{did_you_mean(name, known)}")
-    return [row for row in rows if not names or row.name in names]
+    chosen = [row for row in rows if not names or row.name in names]
+    for first, second in itertools.combinations(chosen, 2):
+        if first.config == second.config and ATTENTION not in (first.name, second.name):
+            raise ConfigError(
+                f"rows {first.name!r} and {second.name!r} do not differ with these changes (--set);"
+                " give the rows to compare with --rows"
+            )
+    return chosen
 
 
 def net_builder(name: str) -> NetBuilder:
@@ -65,12 +73,24 @@ def net_builder(name: str) -> NetBuilder:
     return AttentionNet if name == ATTENTION else AcousticNet
 
 
-def slice_lists(
-    folder: Path, lists: Sequence[Path], hours: Sequence[float], longest_s: float
-) -> None:
-    """Write ``train.tsv`` and ``dev.tsv``: random utterances of ``lists``, up to ``hours`` each."""
+def slice_lists(run: Run, lists: Sequence[Path], hours: Sequence[float], longest_s: float) -> None:
+    """Write ``train.tsv`` and ``dev.tsv`` to ``run.root``: random utterances, up to ``hours`` each.
+
+    Raises:
+        ConfigError: there are none, or rows were trained on other ones.
+    """
     for name, source, limit in zip(LISTS, lists, hours, strict=True):
-        write_manifest(folder / name, slice_list(source, limit, longest_s))
+        path = run.root / name
+        draft = path.with_name(f".{name}")
+        write_manifest(draft, slice_list(source, limit, longest_s))
+        is_other = path.exists() and path.read_bytes() != draft.read_bytes()
+        if is_other and name == LISTS[0] and any(run.folder.glob("*")):
+            draft.unlink()
+            raise ConfigError(
+                f"{run.folder}: these rows were trained on other utterances than {source} and "
+                "--hours choose; give another --output, or the same options"
+            )
+        draft.replace(path)
 
 
 def slice_list(source: Path, hours: float, longest_s: float) -> list[Utterance]:
@@ -107,6 +127,9 @@ def train_rows(rows: Sequence[Stage], run: Run, log: Callable[[str], None]) -> N
 
     A row that diverges is finished as well: ``load_trained`` returns None for it.
     """
+    for row in rows:
+        if row.name == ATTENTION:
+            CausalAttention(row.config.encoder.width)  # before hours of training the others
     processes = init_processes()
     for planned in plan_stages(rows, run, None, log):
         stage = planned.stage

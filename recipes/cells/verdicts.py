@@ -17,6 +17,8 @@ Figures = Mapping[str, Any]
 HOLDS, FAILS, NO_DIFFERENCE = "holds", "does not hold", "no difference here"
 NOT_MEASURED = "not measured"
 CELLS = ("gru", "lstm", "rnn")
+EQUAL = 0.01
+"""Largest relative difference of numbers of parameters that count as equal."""
 CLEAR_CORRELATION = 0.3
 EXPLODES = 10.0
 """Growth of a gradient on its way back from which it counts as exploding."""
@@ -58,15 +60,46 @@ def _seed_rates(figures: Figures, cell: str, rate: str) -> list[float]:
 def _matters(figures: Figures, name: str) -> int:
     """Return 1 if row ``name`` is worse than its baseline, -1 if better, 0 if neither is certain.
 
-    A difference has to be larger than between seeds, and significant in the paired bootstrap.
+    A difference has to be larger than between seeds, and significant in the paired bootstrap. A row
+    that diverged is worse.
     """
-    versus = figures["rows"][name]["versus"]
+    if _diverged(figures, name):
+        return 1
+    versus = _versus(figures, name)
     certain = versus["significant"] and abs(versus["difference"]) > seed_spread(figures)
     return int(np.sign(versus["difference"])) if certain else 0
 
 
+def _diverged(figures: Figures, name: str) -> bool:
+    """Return whether row ``name`` diverged, and its baseline did not."""
+    return name in figures.get("diverged", ()) and baseline(name) in figures["rows"]
+
+
+def _versus(figures: Figures, name: str, key: str = "versus") -> Mapping[str, Any]:
+    """Return how row ``name`` differs from its baseline; KeyError names the missing row."""
+    versus: Mapping[str, Any] | None = figures["rows"][name].get(key)
+    if versus is None:
+        raise KeyError(baseline(name))
+    return versus
+
+
+def _are_worse(figures: Figures, names: Mapping[str, str]) -> str:
+    """Return whether rows are worse than their baselines; if only some are, which ones.
+
+    ``names`` are the rows, each with what it is called in the verdict.
+    """
+    worse = [called for name, called in names.items() if _matters(figures, name) > 0]
+    if any(_matters(figures, name) < 0 for name in names):
+        return FAILS
+    if not worse:
+        return NO_DIFFERENCE
+    return HOLDS if len(worse) == len(names) else "holds for " + ", ".join(f"`{w}`" for w in worse)
+
+
 def _difference(figures: Figures, name: str, key: str = "versus") -> str:
-    versus = figures["rows"][name][key]
+    if _diverged(figures, name):
+        return f"`{name}` diverged"
+    versus = _versus(figures, name, key)
     low, high = versus["interval"]
     return f"`{name}` {versus['difference']:+.1f} points ({low:+.1f} to {high:+.1f})"
 
@@ -86,7 +119,7 @@ def _fewer_parameters(figures: Figures) -> Verdict:
 def _comparable(claim: str, rate: str, key: str) -> Callable[[Figures], Verdict]:
     def verdict(figures: Figures) -> Verdict:
         gru, lstm = (_seed_rates(figures, cell, rate) for cell in ("gru", "lstm"))
-        versus = figures["rows"]["lstm"][key]
+        versus = _versus(figures, "lstm", key)
         spread = max(max(rates) - min(rates) for rates in (gru, lstm))
         difference = float(np.mean(gru) - np.mean(lstm))
         return Verdict(
@@ -101,9 +134,13 @@ def _comparable(claim: str, rate: str, key: str) -> Callable[[Figures], Verdict]
 
 
 def _at_equal_parameters(figures: Figures) -> Verdict:
+    claim = "At equal parameters, a GRU makes fewer errors than an LSTM."
     worse = _matters(figures, "lstm-narrow")
+    gru, lstm = (figures["rows"][name]["parameters"]["all"] for name in ("gru", "lstm-narrow"))
+    if abs(lstm - gru) > EQUAL * gru:
+        return Verdict(claim, NOT_MEASURED, f"parameters differ: {gru:,} and {lstm:,}")
     return Verdict(
-        "At equal parameters, a GRU makes fewer errors than an LSTM.",
+        claim,
         {1: HOLDS, 0: NO_DIFFERENCE, -1: FAILS}[worse],
         _difference(figures, "lstm-narrow"),
     )
@@ -130,11 +167,11 @@ def _less_compute(figures: Figures) -> Verdict:
 
 
 def _rnn_worse(figures: Figures) -> Verdict:
-    worse = [_matters(figures, name) for name in ("rnn", "rnn-wide")]
+    names = ("rnn", "rnn-wide")
     return Verdict(
         "Gates are worth their parameters: a plain RNN makes more errors than a GRU.",
-        HOLDS if min(worse) > 0 else FAILS if max(worse) < 0 else NO_DIFFERENCE,
-        "; ".join(_difference(figures, name) for name in ("rnn", "rnn-wide")),
+        _are_worse(figures, {name: name for name in names}),
+        "; ".join(_difference(figures, name) for name in names),
     )
 
 
@@ -178,17 +215,12 @@ def _explodes(figures: Figures) -> Verdict:
 def _worth(what: str, suffix: str, rows: Sequence[str]) -> Callable[[Figures], Verdict]:
     def verdict(figures: Figures) -> Verdict:
         names = [f"{row}-{suffix}" for row in rows]
-        found = [name for name in names if name in figures["rows"]]
+        found = [name for name in names if name in figures["rows"] or _diverged(figures, name)]
         if not found:
             raise KeyError(names[0])
-        worse = [name for name in found if _matters(figures, name) > 0]
-        better = [name for name in found if _matters(figures, name) < 0]
-        named = HOLDS if worse and not better else FAILS if better else NO_DIFFERENCE
-        if 0 < len(worse) < len(found) and not better:
-            named = "holds for " + ", ".join(f"`{baseline(name)}`" for name in worse)
         return Verdict(
             f"{what} lowers the error rate.",
-            named,
+            _are_worse(figures, {name: baseline(name) for name in found}),
             "without it " + "; ".join(_difference(figures, name) for name in found),
         )
 

@@ -9,10 +9,13 @@ import numpy as np
 import pytest
 import torch
 
+from asr_gru.errors import ConfigError
 from asr_gru.model.net_config import EncoderConfig, FrontendConfig, NetConfig
 from asr_gru.nn.net import AcousticNet
 from asr_gru.nn.recurrent import RecurrentLayer
 from asr_gru.results.words import Phone, Word
+from asr_gru.training.run import Run
+from recipes.cells import figures as figures_module
 from recipes.cells import gates, gradients, pictures, report, rows, verdicts
 from recipes.cells.__main__ import main
 from recipes.cells.attention import AttentionNet, CausalAttention
@@ -164,6 +167,14 @@ def test_attention_sees_a_limited_number_of_past_frames():
     assert torch.nonzero(moved).flatten().tolist() == [10, 11, 12, 13, 14]
 
 
+def test_attention_is_refused_before_any_row_is_trained(tmp_path):
+    changed = rows.choose_rows(rows.load_rows(["encoder.width=18"]), ["gru", rows.ATTENTION])
+    run = Run(tmp_path / "rows", tmp_path / "data", tmp_path / "cache")
+    with pytest.raises(ConfigError, match=r"encoder.width = 18 is not a multiple of 4 heads"):
+        rows.train_rows(changed, run, print)
+    assert not run.folder.exists()
+
+
 def test_attention_is_the_only_difference_of_its_row():
     gru, attention = build_net("gru"), build_net(rows.ATTENTION)
     assert isinstance(attention, AttentionNet)
@@ -203,6 +214,42 @@ def test_differences_count_if_they_exceed_those_between_seeds():
     assert list(judged.values()).count(verdicts.NOT_MEASURED) == len(verdicts.CLAIMS) - 1
 
 
+def test_a_row_that_diverged_is_worse_than_its_baseline():
+    figures = {
+        "rows": {"gru": row(20.0), "gru-no-clip": row(20.0), "gru-sgd": row(21.0, 1.0)},
+        "diverged": ["gru-sgd-no-clip", "rnn-sgd-no-clip"],  # rnn-sgd is not measured
+    }
+    (found,) = [one for one in verdicts.judge(figures) if one.claim.startswith("Clipping")]
+    assert found.verdict == "holds for `gru-sgd`"
+    assert "`gru-sgd-no-clip` diverged" in found.evidence
+    assert "rnn" not in found.evidence
+
+
+def test_a_plain_rnn_may_be_worse_at_equal_width_only():
+    figures = {"rows": {"gru": row(20.0), "rnn": row(25.0, 5.0), "rnn-wide": row(20.0)}}
+    judged = {one.claim: one.verdict for one in verdicts.judge(figures)}
+    claim = "Gates are worth their parameters: a plain RNN makes more errors than a GRU."
+    assert judged[claim] == "holds for `rnn`"
+    figures["rows"]["rnn-wide"] = row(23.0, 3.0)
+    assert {one.claim: one.verdict for one in verdicts.judge(figures)}[claim] == verdicts.HOLDS
+
+
+def test_equal_parameters_are_checked():
+    figures = {"rows": {"gru": row(20.0), "lstm-narrow": row(22.0, 2.0)}}
+    claim = "At equal parameters, a GRU makes fewer errors than an LSTM."
+    assert {one.claim: one.verdict for one in verdicts.judge(figures)}[claim] == verdicts.HOLDS
+    figures["rows"]["lstm-narrow"]["parameters"] = {"all": 102, "recurrent": 75, "matrices": 75}
+    judged = {one.claim: one for one in verdicts.judge(figures)}
+    assert judged[claim].verdict == verdicts.NOT_MEASURED
+    assert judged[claim].evidence == "parameters differ: 100 and 102"
+
+
+def test_a_claim_that_is_not_measured_names_the_missing_row():
+    figures = {"rows": {"lstm-narrow": {**row(20.0), "versus": None}}}
+    judged = {one.claim: one.evidence for one in verdicts.judge(figures)}
+    assert judged["fewer errors than an LSTM at equal parameters"] == "needs 'gru'"
+
+
 def test_the_committed_report_agrees_with_its_figures():
     figures = json.loads((FOLDER / "results.json").read_text(encoding="utf-8"))
     assert set(figures["rows"]) | set(figures["diverged"]) <= set(ROWS)
@@ -228,7 +275,7 @@ def arguments(speech, output, *more: str) -> list[str]:
     ]
 
 
-def test_one_command_trains_measures_and_writes_the_report(speech, tmp_path, capsys):
+def test_one_command_trains_measures_and_writes_the_report(speech, tmp_path, monkeypatch, capsys):
     chosen = ("gru", "lstm", "rnn", rows.ATTENTION)
     assert main(arguments(speech, tmp_path, "--rows", *chosen)) == 0
     written = (tmp_path / "report.md").read_text(encoding="utf-8")
@@ -239,9 +286,53 @@ def test_one_command_trains_measures_and_writes_the_report(speech, tmp_path, cap
     assert set(figures["speed"]["gru"]) == set(report.SPEED_FORMS)
     assert len(figures["reach"]["trained"]["lstm"]) == 13
     assert len(list((tmp_path / "pictures").glob("*.png"))) == 4
+    assert "a stream\nadvances by 200 ms at a time" in written
+    assert "## What the gates do" in written
     capsys.readouterr()
+    monkeypatch.setattr(
+        figures_module, "align_words", lambda corpus, _texts, _log: [()] * len(corpus)
+    )
     assert main(arguments(speech, tmp_path, "--rows", "gru", "lstm")) == 0
-    assert "stage lstm: finished" in capsys.readouterr().err
+    progress = capsys.readouterr().err
+    assert "stage lstm: finished" in progress
+    assert "no text could be aligned" in progress
+    assert "## What the gates do" not in (tmp_path / "report.md").read_text(encoding="utf-8")
+
+
+def test_rows_without_speed_and_gradients_are_reported(speech, tmp_path, monkeypatch, capsys):
+    assert main(arguments(speech, tmp_path, "--rows", "gru-rmsprop")) == 0
+    written = (tmp_path / "report.md").read_text(encoding="utf-8")
+    assert "| `gru-rmsprop` |" in written
+    assert "## Speed" not in written
+    assert "gradients.png" not in written
+    capsys.readouterr()
+    monkeypatch.setattr(figures_module, "load_trained", lambda _folder, _name: None)
+    assert main(arguments(speech, tmp_path, "--rows", "gru-rmsprop")) == 2
+    assert "error: nothing to compare: gru-rmsprop diverged" in capsys.readouterr().err
+
+
+def test_rows_are_not_compared_with_rows_of_other_training_data(speech, tmp_path):
+    run = Run(tmp_path / "rows", tmp_path / "data", tmp_path / "cache")
+    lists = (speech / "train.tsv", speech / "dev.tsv")
+    rows.slice_lists(run, lists, (2.0, 2.0), 20.0)
+    chosen = (run.root / "train.tsv").read_bytes()
+    rows.slice_lists(run, lists, (0.003, 2.0), 20.0)  # nothing is trained yet
+    assert (run.root / "train.tsv").read_bytes() != chosen
+    rows.slice_lists(run, lists, (2.0, 2.0), 20.0)
+    (run.folder / "gru").mkdir(parents=True)
+    with pytest.raises(ConfigError, match="give another --output"):
+        rows.slice_lists(run, lists, (0.003, 2.0), 20.0)
+    assert (run.root / "train.tsv").read_bytes() == chosen
+    rows.slice_lists(run, lists, (2.0, 0.003), 20.0)
+    assert sorted(path.name for path in run.root.iterdir()) == ["dev.tsv", "train.tsv"]
+
+
+def test_rows_that_changes_have_made_equal_are_refused():
+    changed = rows.load_rows(["encoder.width=64"])
+    with pytest.raises(ConfigError, match="'lstm' and 'lstm-narrow' do not differ"):
+        rows.choose_rows(changed, [])
+    chosen = rows.choose_rows(changed, ["gru", "lstm", rows.ATTENTION])
+    assert [one.name for one in chosen] == ["gru", "lstm", rows.ATTENTION]
 
 
 def test_invalid_arguments_are_refused(speech, tmp_path, capsys):
