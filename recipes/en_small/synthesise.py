@@ -1,16 +1,23 @@
-"""Synthesise training texts with flite, for further voices.
+"""Synthesise training texts, for further voices.
 
-    python -m recipes.en_small.synthesise DATA/speech/train.tsv flite --utterances 3000 --jobs 2
+    python -m recipes.en_small.synthesise DATA/speech/train.tsv OUT --engine flite --hours 2
+    python -m recipes.en_small.synthesise TEXTS.txt OUT --engine kokoro --hours 2 --seed 1 \
+      --model kokoro.onnx --voices FOLDER
 
-Needs the program ``flite`` (Black and Lenzo 2001). Writes recordings and a manifest ``train.tsv``
-into the folder, with ``source`` flite, and ``phones.tsv`` in the form of ``align.py``, whose times
-are exact because flite made them. Voice, rate and pitch are drawn for each utterance.
+Speaks the texts of a manifest, or the lines of a text file, in random order and with a voice and a
+pace drawn for each. Writes recordings (16 kHz FLAC) and a manifest ``train.tsv`` into the folder,
+with the engine as ``source``; flite also gives ``phones.tsv`` in the form of ``align.py``. The
+manifest is written as the work proceeds, so the command can be stopped at any time.
 """
 
+from __future__ import annotations
+
 import argparse
+import itertools
+import math
 import random
-import subprocess
-import tempfile
+import sys
+import time
 from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
@@ -18,116 +25,136 @@ from pathlib import Path
 
 import soundfile
 
-from asr_gru.data.manifest import Utterance, read_manifest, write_manifest
-from asr_gru.errors import DataError
+from asr_gru.data.manifest import Utterance, write_manifest
+from asr_gru.errors import ConfigError, DataError
 from asr_gru.files import write_bytes
-from asr_gru.text import normalise
+from recipes.command_line import count, log, one_line_errors, positive
+from recipes.en_small.synthesis.flite import Flite
+from recipes.en_small.synthesis.hibari import Hibari
+from recipes.en_small.synthesis.kokoro import Kokoro
+from recipes.en_small.synthesis.speech import SAMPLE_RATE, Engine
+from recipes.en_small.synthesis.texts import Sentence, draw, read_sentences
 
-VOICES = {"slt": 175.0, "awb": 130.0, "rms": 105.0, "kal16": 105.0}
-"""16 kHz voices, and the mean pitch of each in hertz."""
+WAVE = 16
+"""Utterances between two writes of the manifest."""
 
-PHONES = {"pau": "SIL", "ax": "AH"}
-"""flite's phones that PocketSphinx names differently; the others only differ in case."""
+Spoken = tuple[Utterance, str]
 
 
 @dataclass(frozen=True, slots=True)
-class Prompt:
-    """A text and how it is spoken."""
+class Task:
+    """What to synthesise; the first limit that is reached ends it."""
 
-    text: str
-    voice: str
-    stretch: float
-    pitch_hz: float
-
-
-def draw(utterances: Sequence[Utterance], count: int, seed: int) -> list[Prompt]:
-    """Draw ``count`` texts of two words and more, each once until all were drawn."""
-    texts = sorted({normalise(utterance.text, "english") for utterance in utterances})
-    texts = [text for text in texts if " " in text]
-    if not texts:
-        raise DataError("no text of two words or more in the manifest; give another")
-    dice = random.Random(seed)
-    dice.shuffle(texts)
-    prompts = []
-    for number in range(count):
-        voice = dice.choice(list(VOICES))
-        pitch_hz = VOICES[voice] * dice.uniform(0.8, 1.25)
-        text = texts[number % len(texts)]
-        prompts.append(Prompt(text, voice, dice.uniform(0.75, 1.25), pitch_hz))
-    return prompts
+    engine: Engine
+    source: str
+    folder: Path
+    seed: int = 0
+    jobs: int = 1
+    utterances: int = 3000
+    hours: float = math.inf
+    minutes: float = math.inf
 
 
-def command(prompt: Prompt, text: Path, wave: Path) -> list[str]:
-    """Return flite's arguments; the text comes from a file, never from the command line."""
-    pace, pitch = (
-        f"duration_stretch={prompt.stretch:.2f}",
-        f"int_f0_target_mean={prompt.pitch_hz:.0f}",
+def speak(task: Task, number: int, sentence: Sentence) -> Spoken | None:
+    """Write one recording; return its line of the manifest and its phones, or None if empty."""
+    speech = task.engine.speak(sentence.written, random.Random(f"{task.seed} {number}"))
+    if not len(speech.samples):
+        return None
+    path = task.folder / f"{number:06}.flac"
+    soundfile.write(path, speech.samples, SAMPLE_RATE)
+    utterance = Utterance(
+        path=path,
+        text=sentence.text,
+        duration_s=len(speech.samples) / SAMPLE_RATE,
+        speaker=f"{task.source}-{speech.voice}",
+        source=task.source,
+        written=sentence.written,
     )
-    options = ["--setf", pace, "--setf", pitch]
-    return ["flite", "-voice", prompt.voice, *options, "-psdur", "-f", str(text), "-o", str(wave)]
+    return utterance, speech.phones
 
 
-def phones(printed: str) -> str:
-    """Turn what ``flite -psdur`` prints (``pau:0.246 hh:0.350``) into the form of ``align.py``."""
-    pairs = [field.rsplit(":", 1) for field in printed.split()]
-    return " ".join(f"{PHONES.get(name, name.upper())} {float(end):.2f}" for name, end in pairs)
+def synthesise(task: Task, sentences: Sequence[Sentence]) -> list[Utterance]:
+    """Speak sentences until a limit is reached; return the lines of the manifest."""
+    spoken: list[Spoken] = []
+    begun = time.monotonic()
+    numbered = enumerate(itertools.islice(draw(sentences, task.seed), task.utterances))
+    with ThreadPoolExecutor(task.jobs) as pool:
+        while wave := list(itertools.islice(numbered, WAVE)):
+            made = pool.map(lambda item: speak(task, *item), wave)
+            spoken += [one for one in made if one is not None]
+            seconds = sum(utterance.duration_s for utterance, _ in spoken)
+            write_lists(task.folder, spoken)
+            log(f"{len(spoken)} utterances, {seconds / 3600:.2f} hours")
+            if seconds > task.hours * 3600 or time.monotonic() - begun > task.minutes * 60:
+                break
+    return [utterance for utterance, _ in spoken]
 
 
-def speak(prompt: Prompt, path: Path) -> tuple[Utterance, str]:
-    """Write one recording (FLAC); return its line of the manifest and its phones."""
-    with tempfile.TemporaryDirectory() as folder:
-        text, wave = Path(folder) / "text", Path(folder) / "wave"
-        text.write_text(prompt.text, encoding="ascii", errors="ignore")
-        done = subprocess.run(
-            command(prompt, text, wave), capture_output=True, text=True, check=True, timeout=120
-        )
-        samples, rate = soundfile.read(wave)
-    soundfile.write(path, samples, rate)
-    return (
-        Utterance(
-            path=path,
-            text=prompt.text,
-            duration_s=len(samples) / rate,
-            speaker=f"flite-{prompt.voice}",
-            source="flite",
-            written=prompt.text,
-        ),
-        phones(done.stdout),
-    )
+def write_lists(folder: Path, spoken: Sequence[Spoken]) -> None:
+    """Write the manifest, and the phones if the engine gives them."""
+    write_manifest(folder / "train.tsv", [utterance for utterance, _ in spoken])
+    lines = [f"{utterance.path.name}\t{times}\n" for utterance, times in spoken if times]
+    if lines:
+        write_bytes(folder / "phones.tsv", "".join(["path\tphones\n", *lines]).encode())
 
 
-def main() -> None:
-    """Synthesise the texts of a manifest."""
+def open_engine(options: argparse.Namespace) -> Engine:
+    """Load the engine.
+
+    Raises:
+        ConfigError: it is not installed, or a file of it was not given.
+    """
+    if options.engine == "flite":
+        return Flite()
+    if options.engine == "hibari":
+        return Hibari()
+    if options.model is None or options.voices is None:
+        raise ConfigError("kokoro needs --model and --voices; recipes/en_small/README.md has both")
+    return Kokoro(options.model, options.voices)
+
+
+@one_line_errors()
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Synthesise the texts of a manifest or of a text file."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("manifest", type=Path)
+    parser.add_argument("texts", type=Path, help="a manifest, or a .txt of one sentence per line")
     parser.add_argument("folder", type=Path)
-    parser.add_argument("--utterances", type=int, default=3000)
+    parser.add_argument("--engine", choices=("flite", "kokoro", "hibari"), default="flite")
+    parser.add_argument("--utterances", type=count, help="stop after so many")
+    parser.add_argument(
+        "--hours", type=positive, default=math.inf, help="stop after so much speech"
+    )
+    parser.add_argument("--minutes", type=positive, default=math.inf, help="stop after that time")
     parser.add_argument("--seed", type=int, default=0)
-    parser.add_argument("--jobs", type=int, default=1, help="processes of flite at once")
-    options = parser.parse_args()
-    if options.utterances < 1 or options.jobs < 1:
-        parser.error("--utterances and --jobs have to be 1 or more")
-    try:
-        prompts = draw(read_manifest(options.manifest), options.utterances, options.seed)
-    except DataError as error:
-        parser.error(str(error))
+    parser.add_argument("--jobs", type=count, default=1, help="utterances at once")
+    parser.add_argument("--model", type=Path, help="Kokoro's ONNX model")
+    parser.add_argument("--voices", type=Path, help="folder of Kokoro's style tables")
+    options = parser.parse_args(arguments)
+    sentences = read_sentences(options.texts)
     options.folder.mkdir(parents=True, exist_ok=True)
-    paths = [options.folder / f"{number:05}.flac" for number in range(len(prompts))]
-    try:
-        with ThreadPoolExecutor(options.jobs) as pool:
-            spoken = list(pool.map(speak, prompts, paths))
-    except FileNotFoundError:
-        parser.error("the program flite is not there; install it (apt install flite)")
-    except subprocess.CalledProcessError as error:
-        parser.error(f"flite failed: {error.stderr.strip()[-200:] or error.returncode}")
-    except subprocess.TimeoutExpired:
-        parser.error("flite took more than two minutes over one utterance; run it again")
-    write_manifest(options.folder / "train.tsv", [utterance for utterance, _ in spoken])
-    lines = [f"{utterance.path.name}\t{times}\n" for utterance, times in spoken]
-    write_bytes(options.folder / "phones.tsv", "".join(["path\tphones\n", *lines]).encode())
-    hours = sum(utterance.duration_s for utterance, _ in spoken) / 3600
-    print(f"{len(spoken)} utterances, {hours:.2f} hours")
+    task = Task(
+        open_engine(options),
+        options.engine,
+        options.folder,
+        options.seed,
+        options.jobs,
+        options.utterances or (3000 if math.isinf(options.hours) else sys.maxsize),
+        options.hours,
+        options.minutes,
+    )
+    begun = time.monotonic()
+    spoken = synthesise(task, sentences)
+    seconds = sum(utterance.duration_s for utterance in spoken)
+    if not spoken:
+        raise DataError(f"{options.texts}: the engine could say none of it; give other texts")
+    speed = seconds / (time.monotonic() - begun)
+    speakers = len({utterance.speaker for utterance in spoken})
+    print(
+        f"{len(spoken)} utterances, {seconds / 3600:.2f} hours, {speakers} speakers, "
+        f"{speed:.1f} seconds of speech per second"
+    )
+    return 0
 
 
 if __name__ == "__main__":
-    main()
+    raise SystemExit(main())
