@@ -13,20 +13,24 @@ A benchmark is a module with ``main(argv=None)`` that ends in ``run(main)``:
 from __future__ import annotations
 
 import argparse
+import math
 import os
 import platform
 import re
 import sys
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
-from asr_gru import Error, Recognizer
-from asr_gru.data.manifest import Utterance, read_manifest
+from asr_gru import Recognizer
+from asr_gru.data.manifest import Utterance, name_manifests, read_manifest
+from asr_gru.decoding import AnyDecoder
 from asr_gru.model.info import DEFAULT_MODEL
 from asr_gru.text import normalise
+from asr_gru.tuning import EncodedUtterance
+from recipes.command_line import one_line_errors
 
 __all__ = [
     "AUDIO_SAMPLES",
@@ -42,6 +46,8 @@ __all__ = [
     "reference",
     "resident_mb",
     "run",
+    "spaced",
+    "text_of",
 ]
 
 AUDIO_SAMPLES = Path(__file__).parents[1] / "audio_samples"
@@ -129,8 +135,11 @@ def _processor() -> str:
 
 
 def read_lists(options: argparse.Namespace) -> dict[str, list[Utterance]]:
-    """Return every ``--every``-th utterance of each manifest, by the manifest's name."""
-    return {path.stem: read_manifest(path)[:: options.every] for path in options.manifests}
+    """Return every ``--every``-th utterance of each manifest, by a name that is its own."""
+    return {
+        name: read_manifest(path)[:: options.every]
+        for name, path in zip(name_manifests(options.manifests), options.manifests, strict=True)
+    }
 
 
 def read_all(options: argparse.Namespace) -> list[Utterance]:
@@ -138,9 +147,21 @@ def read_all(options: argparse.Namespace) -> list[Utterance]:
     return [utterance for chosen in read_lists(options).values() for utterance in chosen]
 
 
+def spaced(utterances: Sequence[Utterance], count: int) -> Sequence[Utterance]:
+    """Return at most ``count`` of the utterances, evenly spaced."""
+    return utterances[:: max(1, math.ceil(len(utterances) / count))]
+
+
 def reference(utterance: Utterance) -> str:
     """Return the normalised text that a recogniser's is compared with."""
     return normalise(utterance.text, "english")
+
+
+def text_of(decoder: AnyDecoder, heard: EncodedUtterance) -> str:
+    """Return the text that a decoder finds in a whole utterance; "" if there are no words."""
+    (state,) = decoder.advance([decoder.start()], [heard.log_probs])
+    words = decoder.best(decoder.finish(state))[0].words or ()
+    return " ".join(word.text for word in words)
 
 
 class Table:
@@ -186,11 +207,11 @@ def resident_mb() -> float:
 
 
 def run(main: Callable[[], None]) -> None:
-    """Call ``main``; errors of the package become one line, and Ctrl-C exit 130."""
-    try:
+    """Call ``main`` and exit; errors of the package and the system become one line."""
+
+    @one_line_errors()
+    def status() -> int:
         main()
-    except Error as error:
-        print(f"error: {error}", file=sys.stderr)
-        sys.exit(error.exit_status)
-    except KeyboardInterrupt:
-        sys.exit(130)
+        return 0
+
+    sys.exit(status())

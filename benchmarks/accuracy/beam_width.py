@@ -15,7 +15,7 @@ from dataclasses import replace
 from asr_gru.decoding import TreeSearch
 from asr_gru.scoring import Score, word_errors
 from asr_gru.tuning import run_acoustic_model
-from benchmarks._common import Table, load, make_parser, read_lists, run
+from benchmarks._common import Table, load, make_parser, read_lists, run, text_of
 
 BEAMS = (
     (5.0, 40),
@@ -44,17 +44,17 @@ def main(argv: Sequence[str] | None = None) -> None:
     )
     for beam, width in BEAMS:
         tuned = decoder.tuned(replace(decoder.parameters, beam=beam, width=width))
-        rates, frames, began = [], 0, time.process_time()
+        rates, frames, spent = [], 0, 0.0
         for utterances in lists.values():
+            began = time.process_time()
+            texts = [text_of(tuned, one) for one in utterances]
+            spent += time.process_time() - began
             errors = Score()
-            for one in utterances:
-                (state,) = tuned.advance([tuned.start()], [one.log_probs])
-                words = tuned.best(tuned.finish(state))[0].words or ()
-                errors += word_errors(one.text, " ".join(word.text for word in words))
+            for one, text in zip(utterances, texts, strict=True):
+                errors += word_errors(one.text, text)
                 frames += len(one.log_probs)
             rates.append(errors.rate)
-        factor = (time.process_time() - began) / (frames * frame_s)
-        table.row(beam, width, *rates, factor)
+        table.row(beam, width, *rates, spent / (frames * frame_s))
 
 
 if __name__ == "__main__":

@@ -17,6 +17,7 @@ import numpy as np
 
 from asr_gru import MissingExtraError
 from asr_gru.data.audio import load_audio
+from asr_gru.errors import DataError
 from asr_gru.scoring import align
 from benchmarks._common import Table, load, make_parser, read_lists, reference, run
 
@@ -24,16 +25,17 @@ FEWEST = 5
 """Bins of fewer words are not drawn."""
 
 
-def odds(confidence: np.ndarray) -> np.ndarray:
+def logit(confidence: np.ndarray) -> np.ndarray:
     clipped = np.clip(confidence, 1e-6, 1 - 1e-6)
     return np.log(clipped / (1 - clipped))
 
 
-def warmed(confidence: np.ndarray, temperature: float) -> np.ndarray:
-    return 1 / (1 + np.exp(-odds(confidence) / temperature))
+def rescale(confidence: np.ndarray, temperature: float) -> np.ndarray:
+    """Return confidences with their log-odds divided by a temperature."""
+    return 1 / (1 + np.exp(-logit(confidence) / temperature))
 
 
-def likelihood(confidence: np.ndarray, right: np.ndarray) -> float:
+def log_likelihood(confidence: np.ndarray, right: np.ndarray) -> float:
     return float(np.mean(np.log(np.where(right, confidence, 1 - confidence) + 1e-12)))
 
 
@@ -100,26 +102,29 @@ def main(argv: Sequence[str] | None = None) -> None:
         one = lists[name] = np.array(confidences), np.array(rights, bool)
         if rights:
             table.row(name, len(rights), 100 * one[1].mean(), calibration_error(*one), area(*one))
+    if not any(len(right) for _, right in lists.values()):
+        raise DataError("no word was recognised in these recordings; give others")
     confidence, right = (np.concatenate(arrays) for arrays in zip(*lists.values(), strict=True))
     if options.plot is not None:
         draw(options.plot, lists)
     steps = np.geomspace(0.25, 16, 97)
-    best = max(steps, key=lambda t: likelihood(warmed(confidence, t), right))
+    best = max(steps, key=lambda t: log_likelihood(rescale(confidence, t), right))
     print(f"{len(right)} words, {100 * right.mean():.1f} % correct")
     table = Table(
         ("temperature", "11.2f"), ("log-likelihood", "15.4f"), ("calibration error", "18.3f")
     )
     for temperature in (1.0, float(best)):
-        changed = warmed(confidence, temperature)
-        table.row(temperature, likelihood(changed, right), calibration_error(changed, right))
+        changed = rescale(confidence, temperature)
+        table.row(temperature, log_likelihood(changed, right), calibration_error(changed, right))
     print("(temperatures multiply that of the model itself)")
     table = Table(("confidence", "<10"), ("words", "7d"), ("correct %", "9.1f"))
-    changed = warmed(confidence, float(best))
-    for low in np.arange(0, 1, 0.2):
-        inside = (changed >= low) & (changed < low + 0.2 + 1e-9)
+    changed = rescale(confidence, float(best))
+    fifths = np.minimum((changed * 5).astype(int), 4)
+    for fifth in range(5):
+        inside = fifths == fifth
         if inside.any():
             share = 100 * right[inside].mean()
-            table.row(f"{low:.1f}-{low + 0.2:.1f}", inside.sum(), share)
+            table.row(f"{fifth / 5:.1f}-{(fifth + 1) / 5:.1f}", inside.sum(), share)
 
 
 if __name__ == "__main__":

@@ -14,53 +14,65 @@ weights (``decoding.HotWords``); each is measured with each weight.
 
 from __future__ import annotations
 
+import math
 import time
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
-from typing import Any
 
 import numpy as np
 
 from asr_gru.decoding import TreeSearch
 from asr_gru.decoding.hot_search import CAUTION
+from asr_gru.language import LanguageModel
+from asr_gru.model.directory import LANGUAGE, ModelDirectory
 from asr_gru.scoring import align
-from asr_gru.tuning import run_acoustic_model
-from benchmarks._common import Table, load, make_parser, positive, read_lists, run
+from asr_gru.tuning import EncodedUtterance, run_acoustic_model
+from benchmarks._common import Table, load, make_parser, positive, read_lists, run, text_of
 
 WEIGHTS = (2.0, 3.0, 4.0, 5.0, 6.0, 7.0, 8.0, 10.0)
 
 
-def rarest(search: TreeSearch, said: set[str], count: int) -> list[str]:
-    """Return the words said that the language model takes for the least likely."""
-    log_probs = search._unigrams
-    numbers = search.numbers
-    return sorted(
-        said, key=lambda word: (log_probs[numbers[word]] if word in numbers else -np.inf, word)
-    )[:count]
+def rarest(unigrams: Mapping[str, float], said: set[str], count: int) -> list[str]:
+    """Return the words said that the language model takes for the least likely.
+
+    Args:
+        unigrams: log-probability of each word without context.
+        said: all words of the references.
+        count: number of words to return, at most.
+    """
+    return sorted(said, key=lambda word: (unigrams.get(word, -math.inf), word))[:count]
 
 
-def distractors(search: TreeSearch, rare: Sequence[str], said: set[str], count: int) -> list[str]:
-    """Return words as rare as the given ones that are not said."""
-    known = [search.numbers[word] for word in rare if word in search.numbers]
-    highest = max(float(search._unigrams[number]) for number in known)
-    lowest = min(float(search._unigrams[number]) for number in known)
+def distractors(
+    unigrams: Mapping[str, float], rare: Sequence[str], said: set[str], count: int
+) -> list[str]:
+    """Return words as rare as the given ones that are not said; the rarest if none is known."""
+    known = [unigrams[word] for word in rare if word in unigrams] or [min(unigrams.values())]
+    lowest, highest = min(known), max(known)
     unsaid = [
         word
-        for word, number in search.numbers.items()
-        if lowest <= search._unigrams[number] <= highest and word not in said
+        for word, log_prob in unigrams.items()
+        if lowest <= log_prob <= highest and word not in said
     ]
     return np.random.default_rng(0).permutation(sorted(unsaid))[:count].tolist()
 
 
 def measure(
-    search: TreeSearch, heard: Sequence[Any], rare: set[str], others: set[str]
-) -> tuple[float, float, int, int]:
-    """Return recall and error rate of the rest in percent, distractors heard, others misheard."""
+    search: TreeSearch, heard: Sequence[EncodedUtterance], rare: set[str], others: set[str]
+) -> tuple[float, float, int, int, float]:
+    """Measure a search with hot words.
+
+    Returns:
+        recall and error rate of the rest in percent (nan if there is no rest), distractors that
+        were recognised, rare words that were recognised in place of others, and processor seconds
+        of the search.
+    """
     places = found = words = errors = alarms = misheard = 0
-    for one in heard:
-        (state,) = search.advance([search.start()], [one.log_probs])
-        best = search.best(search.finish(state))[0].words or ()
-        for said, recognised in align(one.text.split(), [word.text for word in best]):
+    began = time.process_time()
+    texts = [text_of(search, one) for one in heard]
+    spent = time.process_time() - began
+    for one, text in zip(heard, texts, strict=True):
+        for said, recognised in align(one.text.split(), text.split()):
             if said in rare:
                 places += 1
                 found += said == recognised
@@ -71,7 +83,8 @@ def measure(
                 errors += 1
             alarms += recognised in others
             misheard += recognised in rare and said != recognised
-    return 100 * found / places, 100 * errors / words, alarms, misheard
+    rest = 100 * errors / words if words else math.nan
+    return 100 * found / places, rest, alarms, misheard, spent
 
 
 def main(argv: Sequence[str] | None = None) -> None:
@@ -85,6 +98,9 @@ def main(argv: Sequence[str] | None = None) -> None:
     recognizer = load(options, decoder="words")
     plain = recognizer.decoder
     assert isinstance(plain, TreeSearch)
+    model = LanguageModel.load(ModelDirectory.open(options.model).path / LANGUAGE)
+    log_probs = model.unigram_log_probs
+    unigrams = {word: float(log_probs[number]) for word, number in plain.numbers.items()}
     table = Table(
         ("list", "<14"),
         ("weight", "7.1f"),
@@ -98,8 +114,8 @@ def main(argv: Sequence[str] | None = None) -> None:
     for name, utterances in read_lists(options).items():
         heard = run_acoustic_model(recognizer.acoustic, utterances)
         said = {word for one in heard for word in one.text.split()}
-        rare = rarest(plain, said, options.count)
-        others = distractors(plain, rare, said, options.count)
+        rare = rarest(unigrams, said, options.count)
+        others = distractors(unigrams, rare, said, options.count)
         audio_s = sum(len(one.log_probs) for one in heard) * recognizer.acoustic.info.frame_s
         settings: list[tuple[float | str, float]] = [(0.0, 0.0)]
         settings += [(w, c) for w in ("default", *options.weights) for c in options.caution]
@@ -111,12 +127,9 @@ def main(argv: Sequence[str] | None = None) -> None:
                 assert isinstance(made, TreeSearch)
                 assert made.hot is not None
                 search = made.with_hot_words(replace(made.hot, caution=caution))
-            began = time.process_time()
-            recall, rest, alarms, misheard = measure(search, heard, set(rare), set(others))
-            factor = (time.process_time() - began) / audio_s
-            table.row(
-                name, weight, caution, recall, rest, alarms * 3600 / audio_s, misheard, factor
-            )
+            recall, rest, alarms, misheard, spent = measure(search, heard, set(rare), set(others))
+            rate = alarms * 3600 / audio_s
+            table.row(name, weight, caution, recall, rest, rate, misheard, spent / audio_s)
 
 
 if __name__ == "__main__":

@@ -12,6 +12,7 @@ both rank the same token first. "as exported" is what ``asr-gru export`` writes.
 "all", one kind of product is in int8 and all others are in float32, or the other way round.
 """
 
+import re
 from collections.abc import Collection, Sequence
 from pathlib import Path
 
@@ -22,7 +23,7 @@ from asr_gru.data.manifest import read_manifest
 from asr_gru.errors import DataError
 from asr_gru.model.directory import ModelDirectory
 from asr_gru.model.onnx import OnnxAcousticModel
-from benchmarks._common import Table, make_parser, print_environment, read_all, run
+from benchmarks._common import Table, make_parser, print_environment, read_all, run, spaced
 from recipes.command_line import needed
 
 with needed(__name__, "train"):
@@ -34,13 +35,14 @@ with needed(__name__, "train"):
     from asr_gru.training.from_model import net_from_directory
 
 KINDS = {
-    "first convolution": ("encoder.conv",),
-    "second convolution": ("encoder.conv.second",),
-    "subsampling": ("encoder.subsample",),
-    "layers, of inputs": ("encoder.norms.",),
-    "layers, of states": ("encoder.forwards.", "encoder.backwards."),
-    "head": ("encoder.head",),
+    "first convolution": re.compile(r"encoder\.conv"),
+    "second convolution": re.compile(r"encoder\.conv\.second"),
+    "subsampling": re.compile(r"encoder\.subsample"),
+    "layers, of inputs": re.compile(r"encoder\.norms\..*"),
+    "layers, of states": re.compile(r"encoder\.(forwards|backwards)\..*"),
+    "head": re.compile(r"encoder\.head"),
 }
+"""Names of the modules of each kind of product."""
 CALIBRATION = 200
 """Most recordings that are taken from ``--calibration``, evenly spread."""
 
@@ -59,8 +61,7 @@ def main(argv: Sequence[str] | None = None) -> None:
     recordings = [load_audio(utterance, rate) for utterance in read_all(options)]
     if not recordings:
         raise DataError("the manifests list no recordings; give others")
-    spoken = read_manifest(options.calibration)
-    spoken = spoken[:: max(1, len(spoken) // CALIBRATION)]
+    spoken = spaced(read_manifest(options.calibration), CALIBRATION)
     seen = calibrate(net, [load_audio(utterance, rate) for utterance in spoken])
     wanted = log_probs(net, None, (), recordings)
     table = Table(
@@ -73,8 +74,8 @@ def main(argv: Sequence[str] | None = None) -> None:
 
     row("as exported", EXACT)
     row("all", ())
-    for name, parts in KINDS.items():
-        chosen = {module for module in seen if module.startswith(parts)}
+    for name, pattern in KINDS.items():
+        chosen = {module for module in seen if pattern.fullmatch(module)}
         if chosen:
             row(f"only {name}", seen.keys() - chosen)
             row(f"all but {name}", chosen)

@@ -14,7 +14,6 @@ from __future__ import annotations
 
 import shutil
 import subprocess
-import sys
 import tempfile
 import wave
 from collections.abc import Iterator, Sequence
@@ -25,9 +24,10 @@ import numpy as np
 import numpy.typing as npt
 
 from asr_gru import Recognizer, Transcript
-from asr_gru.audio import read_recording
+from asr_gru.audio import find_recordings, read_recording
 from asr_gru.data.manifest import read_manifest
 from asr_gru.decoding import AnyDecoder
+from asr_gru.errors import ConfigError
 from asr_gru.language import Grammar, read_grammar
 from benchmarks._common import AUDIO_SAMPLES, Table, load, make_parser, positive, run
 
@@ -51,7 +51,7 @@ def main(argv: Sequence[str] | None = None) -> None:
     options = parser.parse_args(argv)
     flite = shutil.which("flite")
     if flite is None:
-        sys.exit("error: flite is not installed; install it")
+        raise ConfigError("flite is not installed; install it (apt-get install flite)")
     recognizer = load(options)
     grammar = Grammar(*read_grammar(options.grammar))
     decoder = recognizer.grammar_decoder(options.grammar, rejection=options.rejection)
@@ -59,7 +59,7 @@ def main(argv: Sequence[str] | None = None) -> None:
     sentences = [_sentence(grammar, rng) for _ in range(options.sentences)]
     voices = (*VOICES, *(["piper"] if options.piper else []))
     spoken = [*_spoken(flite, options.piper, sentences)]
-    files = sorted(path for path in options.noise.rglob("*") if path.suffix in (".opus", ".flac"))
+    files = np.array(find_recordings([options.noise]), object)
     noises = [read_recording(path, RATE) for path in rng.permutation(files)[: len(sentences)]]
     table = Table(
         ("dB", "5.0f"),
@@ -120,12 +120,12 @@ def _piper(voice: Path) -> Any:
     try:
         from piper import PiperVoice
     except ImportError:
-        sys.exit("error: --piper needs Piper; pip install piper-tts")
+        raise ConfigError("piper is not installed; run: pip install piper-tts") from None
     return PiperVoice.load(voice)
 
 
 def _mixed(speech: Samples, noise: Samples, snr: float, rng: np.random.Generator) -> Samples:
-    """Return speech over noise, so many dB below it."""
+    """Return speech over noise that is ``snr`` dB below it."""
     first = int(rng.integers(len(noise)))
     cut = np.resize(np.roll(noise, -first), len(speech))
     power = float(cut.std())

@@ -9,8 +9,8 @@
 
 PocketSphinx and Moonshine (tiny-en) run with the English model in their wheels, Whisper with the
 CTranslate2 model in FOLDER, in int8 and with a beam of 5. Moonshine and Whisper read an utterance
-to its end before they write. The real-time factor is in processor seconds for each second of
-audio, those of all threads together.
+to its end before they write. The real-time factor is in processor seconds per second of audio,
+those of all threads together.
 """
 
 from __future__ import annotations
@@ -24,6 +24,7 @@ import numpy.typing as npt
 
 from asr_gru import EndpointRules
 from asr_gru.data.audio import load_audio
+from asr_gru.errors import ConfigError
 from asr_gru.scoring import Score, word_errors
 from asr_gru.text import normalise
 from benchmarks._common import (
@@ -35,6 +36,7 @@ from benchmarks._common import (
     reference,
     run,
 )
+from recipes.command_line import needed
 
 RATE = 16_000
 
@@ -42,14 +44,19 @@ Transcribe = Callable[[npt.NDArray[np.float32]], str]
 """Returns the text of samples at 16 kHz."""
 
 
-def load_pocketsphinx(_model: str) -> Transcribe:
-    from pocketsphinx import Decoder
+def pcm16(samples: npt.NDArray[np.float32]) -> bytes:
+    """Return samples as 16 bits, those above full scale clipped: decoders overshoot it."""
+    return (np.clip(samples, -1.0, 1.0) * 32767).astype(np.int16).tobytes()
 
+
+def load_pocketsphinx(_model: str) -> Transcribe:
+    with needed(__name__):
+        from pocketsphinx import Decoder
     decoder = Decoder(samprate=RATE, loglevel="FATAL")
 
     def transcribe(samples: npt.NDArray[np.float32]) -> str:
         decoder.start_utt()
-        decoder.process_raw((samples * 32767).astype(np.int16).tobytes(), full_utt=True)
+        decoder.process_raw(pcm16(samples), full_utt=True)
         decoder.end_utt()
         return decoder.hyp().hypstr if decoder.hyp() else ""
 
@@ -57,8 +64,8 @@ def load_pocketsphinx(_model: str) -> Transcribe:
 
 
 def load_moonshine(model: str) -> Transcribe:
-    import moonshine_voice
-
+    with needed(__name__):
+        import moonshine_voice
     folder = model or Path(moonshine_voice.__file__).parent / "assets" / "tiny-en"
     transcriber = moonshine_voice.Transcriber(str(folder), moonshine_voice.ModelArch.TINY)
 
@@ -70,10 +77,10 @@ def load_moonshine(model: str) -> Transcribe:
 
 
 def load_whisper(model: str) -> Transcribe:
-    from faster_whisper import WhisperModel
-
+    with needed(__name__):
+        from faster_whisper import WhisperModel
     whisper = WhisperModel(
-        model or "base", device="cpu", compute_type="int8", cpu_threads=1, local_files_only=True
+        model, device="cpu", compute_type="int8", cpu_threads=1, local_files_only=True
     )
 
     def transcribe(samples: npt.NDArray[np.float32]) -> str:
@@ -96,8 +103,12 @@ def main(argv: Sequence[str] | None = None) -> None:
     parser = make_parser(__doc__)
     parser.add_argument("peer", choices=sorted(PEERS))
     add_manifests(parser)
-    parser.add_argument("--peer-model", default="", help="the peer's model")
+    parser.add_argument(
+        "--peer-model", default="", metavar="FOLDER", help="model of Moonshine or Whisper"
+    )
     options = parser.parse_args(argv)
+    if options.peer == "whisper" and not options.peer_model:
+        raise ConfigError("whisper has no model of its own; give the folder of one: --peer-model")
     recognizer = load(options)
 
     def transcribe(samples: npt.NDArray[np.float32]) -> str:

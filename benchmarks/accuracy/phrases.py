@@ -7,7 +7,7 @@ Without ``--grammar`` the texts of each list are its phrases. ``right %`` is the
 utterances that are accepted as what was said, word by word, ``wrong %`` that of those accepted as
 something else; ``open %`` is the share of the utterances of ``--open`` that are accepted at all,
 of which those that are sentences of the grammar are left out. The acoustic model runs once; the
-costs are those of the search alone, in processor time for each frame, beside the search with the
+costs are those of the search alone, in processor time per frame, beside the search with the
 open vocabulary.
 """
 
@@ -22,7 +22,16 @@ from asr_gru.data.manifest import read_manifest
 from asr_gru.decoding import AnyDecoder, GraphSearch
 from asr_gru.scoring import Score, word_errors
 from asr_gru.tuning import EncodedUtterance, run_acoustic_model
-from benchmarks._common import AUDIO_SAMPLES, Table, fastest, load, make_parser, read_lists, run
+from benchmarks._common import (
+    AUDIO_SAMPLES,
+    Table,
+    fastest,
+    load,
+    make_parser,
+    read_lists,
+    run,
+    text_of,
+)
 
 REJECTIONS = (1.0, 1.5, 2.0, 2.5, 3.0, 20.0)
 WORDS = [
@@ -74,12 +83,12 @@ def main(argv: Sequence[str] | None = None) -> None:
             for stray in options.stray or [compiled.parameters.stray]:
                 parameters = replace(compiled.parameters, rejection=rejection, stray=stray)
                 decoder = compiled.tuned(parameters)
-                said = [_accepted(decoder, one) for one in heard]
+                said = [text_of(decoder, one) for one in heard]  # nothing if rejected
                 right = sum(text == one.text for text, one in zip(said, heard, strict=True))
                 errors = Score()
                 for text, one in zip(said, heard, strict=True):
                     errors += word_errors(one.text, text)
-                accepted = sum(bool(_accepted(decoder, one)) for one in others)
+                accepted = sum(bool(text_of(decoder, one)) for one in others)
                 table.row(
                     name,
                     rejection,
@@ -99,15 +108,8 @@ def main(argv: Sequence[str] | None = None) -> None:
     print(f"\n{len(phrases)} phrases compiled in {seconds:.2f} s")
 
 
-def _accepted(decoder: AnyDecoder, heard: EncodedUtterance) -> str:
-    """Return what is heard of a recording as a whole; nothing if it is rejected."""
-    (state,) = decoder.advance([decoder.start()], [heard.log_probs])
-    words = decoder.best(decoder.finish(state))[0].words or ()
-    return " ".join(word.text for word in words)
-
-
 def _cost(decoder: AnyDecoder, heard: Sequence[EncodedUtterance]) -> float:
-    """Return the processor seconds of a frame, in steps of four frames as in a stream."""
+    """Return processor seconds per frame, in steps of four frames, about those of a stream."""
     frames, began = 0, time.process_time()
     for one in heard:
         states = [decoder.start()]

@@ -1,5 +1,7 @@
 """Pronunciation errors of words outside the dictionary: by rule, and from their letters.
 
+    python -m benchmarks.accuracy.pronunciation --words 2000
+
 Words are held out of the bundled dictionary; the rules see only the rest, and a
 grapheme-to-phoneme model of the shipped order and size is trained on it. A pronunciation is correct
 if the dictionary lists it, ignoring stress.

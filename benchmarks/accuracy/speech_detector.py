@@ -18,6 +18,7 @@ from asr_gru import EndpointRules, Recognizer, Segment
 from asr_gru.audio import find_recordings, read_recording
 from asr_gru.data.audio import load_audio
 from asr_gru.data.manifest import Utterance, read_manifest
+from asr_gru.errors import DataError
 from asr_gru.model.acoustic import AcousticModel
 from asr_gru.model.directory import ModelDirectory
 from asr_gru.scoring import Score, word_errors
@@ -59,12 +60,18 @@ def segments(
 
 
 def single_words(path: Path, source: str, count: int) -> list[Utterance]:
-    """Return a random choice of the recordings of a single word."""
+    """Return a random choice of the recordings of a single word.
+
+    Raises:
+        DataError: there are none.
+    """
     single = [
         utterance
         for utterance in read_manifest(path)
         if source in str(utterance.path) and len(utterance.text.split()) == 1
     ]
+    if not single:
+        raise DataError(f"{path}: no recording of one word; see --one-word and --source")
     return [single[i] for i in np.random.default_rng(0).permutation(len(single))[:count]]
 
 

@@ -16,7 +16,8 @@ from collections.abc import Iterable, Iterator, Sequence
 import numpy as np
 
 from asr_gru import Recognizer
-from benchmarks._common import Table, load, make_parser, positive, read_all, run
+from asr_gru.data.manifest import Utterance
+from benchmarks._common import Table, load, make_parser, positive, read_all, run, spaced
 from benchmarks.latency.speech import RATE, Piece, align_by_pocketsphinx, speak
 from benchmarks.latency.words import Spoken
 
@@ -33,8 +34,7 @@ def main(argv: Sequence[str] | None = None) -> None:
     )
     options = parser.parse_args(argv)
     recognizer = load(options)
-    utterances = read_all(options)
-    spaced = utterances[:: -(-len(utterances) // options.utterances)]
+    utterances = spaced(read_all(options), options.utterances)
     table = Table(
         ("against", "<12"),
         ("", "<7"),
@@ -44,7 +44,7 @@ def main(argv: Sequence[str] | None = None) -> None:
         ("late ms", "+8.0f"),
         ("early %", "8.1f"),
     )
-    for name, pieces in (("flite", _spoken()), ("PocketSphinx", align_by_pocketsphinx(spaced))):
+    for name, pieces in (("flite", _spoken()), ("PocketSphinx", _aligned(utterances))):
         pairs = [pair for piece in pieces for pair in _matched(recognizer, piece)]
         if not pairs:
             print(f"{name}: no words; is it installed?")
@@ -69,6 +69,14 @@ def _spoken() -> Iterator[Piece]:
     try:
         yield from itertools.chain(speak(VOICES), speak(VOICES[::-1]))
     except OSError:
+        return
+
+
+def _aligned(utterances: Iterable[Utterance]) -> Iterator[Piece]:
+    """Return the utterances as PocketSphinx aligns them; none if it is not installed."""
+    try:
+        yield from align_by_pocketsphinx(utterances)
+    except ImportError:
         return
 
 

@@ -6,7 +6,6 @@ import importlib.util
 import re
 from pathlib import Path
 
-import numpy as np
 import pytest
 
 from asr_gru.data.manifest import read_manifest
@@ -175,11 +174,3 @@ def test_the_reliability_diagram_is_drawn(inputs, tmp_path, capsys):
     module.main([inputs["manifest"], "--plot", str(path)])
     assert path.read_bytes().startswith(b"\x89PNG")
     assert "AUC" in capsys.readouterr().out
-
-
-def test_area_under_the_curve():
-    module = importlib.import_module("benchmarks.accuracy.confidence")
-    right = np.array([True, True, False, False])
-    assert module.area(np.array([0.9, 0.8, 0.2, 0.1]), right) == 1.0
-    assert module.area(np.array([0.9, 0.1, 0.5, 0.5]), right) == 0.5
-    assert module.area(np.array([0.5, 0.5, 0.5, 0.5]), right) == 0.5
