@@ -7,10 +7,12 @@
 command writes the recordings, cut to 0.4 s around the speech, and ``more2.tsv`` beside them. The
 texts are those of the corpora. Where a speaker could choose between several readings, as of a
 number, the reading nearest to a teacher's text is taken, and the recording is left out if that
-text is too far from all of them: run the command, transcribe the recordings named in
-``unlabelled.txt`` with any recogniser that writes the JSON lines of ``label.py``, and run it again
-with ``--labels``. Texts of four words or more of the lists in ``--held-out`` are left out. Running
-the command again resumes it. Videos need FFmpeg.
+text is too far from all of them. Where the corpus has no texts, a teacher's is taken if it is
+confident; of a sentence that several speakers read, the text that is nearest to those of all.
+For both, run the command, transcribe the recordings named in ``unlabelled.txt`` with any
+recogniser that writes the JSON lines of ``label.py``, and run it again with ``--labels``. Texts of
+four words or more of the lists in ``--held-out`` are left out. Running the command again resumes
+it. Videos need FFmpeg.
 """
 
 from __future__ import annotations
@@ -32,10 +34,11 @@ import soxr
 from asr_gru.data.manifest import read_manifest
 from asr_gru.errors import DataError
 from asr_gru.files import replace_file, write_bytes
-from asr_gru.scoring import word_errors
 from asr_gru.text import normalise
-from recipes.en_small.label import read_labels
-from recipes.en_small.speech_sources import SOURCES, Clip, Source
+from recipes.en_small.label import Label, read_labels
+from recipes.en_small.speech_layouts import Clip
+from recipes.en_small.speech_sources import SOURCES, Source
+from recipes.en_small.speech_texts import choose_text, vote
 from recipes.en_small.text.snapshot import find_snapshot, read_files
 
 SAMPLE_RATE = 16_000
@@ -49,14 +52,8 @@ PACE = (1.0, 30.0)
 
 LONGEST_S = 30.0
 HELD_OUT_WORDS = 4
-MOST_ERRORS = 0.34
-"""Largest share of words in which a teacher's text may differ from the reading."""
-
 OPUS_LEVEL = 0.9
 """Compression level of libsndfile: about 25 kbit/s."""
-
-HEARD = {"to": "two", "too": "two", "for": "four", "ate": "eight", "won": "one", "o": "oh"}
-"""Words that a teacher writes for digits."""
 
 BLOB_HEADER = ("name", "type", "size")
 """What ``git cat-file --batch`` writes before a file."""
@@ -112,14 +109,6 @@ def cut_to_speech(samples: Samples) -> Samples:
     margin = int(MARGIN_S * SAMPLE_RATE)
     begin, end = int(loud[0]) * FRAME - margin, (int(loud[-1]) + 1) * FRAME + margin
     return samples[max(begin, 0) : end]
-
-
-def choose_reading(texts: Sequence[str], heard: str) -> str | None:
-    """Return the reading nearest to a teacher's text, or ``None`` if none is near."""
-    words = " ".join(HEARD.get(word, word) for word in heard.split())
-    scores = [(word_errors(text, words).rate / 100, text) for text in texts if text]
-    error, best = min(scores, default=(1.0, ""))
-    return best if error <= MOST_ERRORS else None
 
 
 def read_held_out(paths: Sequence[Path]) -> set[str]:
@@ -197,23 +186,20 @@ def write_clips(git: Path, source: Source, name: str, clips: Sequence[Clip], out
 
 
 def make_row(
-    name: str, clip: Clip, out: Path, held_out: set[str], labels: Mapping[Path, str]
+    name: str,
+    clip: Clip,
+    out: Path,
+    held_out: set[str],
+    label: Label | None,
+    voted: Mapping[str, str],
 ) -> tuple[Row | None, str]:
     """Return the row of a clip, or ``None`` and the reason to leave it out."""
     path = path_of(name, clip.blob)
     if not (out / path).exists():
         return None, "not readable"
-    heard = labels.get((out / path).resolve())
-    if not clip.sure and heard is None:
-        return None, "unlabelled"
-    texts = list(dict.fromkeys(normalise(text, "english") for text in clip.texts))
-    by = "source"
-    if not clip.sure:
-        chosen = choose_reading(texts, heard or "")
-        if chosen is None:
-            return None, "no reading near the teacher's text"
-        texts, by = [chosen], "source, reading by teacher"
-    text = texts[0] if texts else ""
+    text, by = choose_text(clip, label, voted)
+    if not text:
+        return None, by
     info = soundfile.info(out / path)
     duration_s = info.frames / info.samplerate
     if text in held_out:
@@ -222,22 +208,25 @@ def make_row(
         return None, "text does not fit the duration"
     written = " ".join(clip.texts[0].split()) if clip.sure else text
     speaker = f"{name}-{clip.speaker}" if clip.speaker else ""
-    values = (path, f"{duration_s:.2f}", speaker, name, text, written, by, "", clip.blob)
+    confidence = f"{label.confidence:.3f}" if label is not None and by == "teacher" else ""
+    values = (path, f"{duration_s:.2f}", speaker, name, text, written, by, confidence, clip.blob)
     return dict(zip(COLUMNS, values, strict=True)), ""
 
 
 def collect(
-    name: str, snapshots: Path, out: Path, held_out: set[str], labels: Mapping[Path, str]
+    name: str, snapshots: Path, out: Path, held_out: set[str], labels: Mapping[Path, Label]
 ) -> tuple[list[Row], list[str]]:
     """Write the clips of a source; return its rows, and the paths that need a teacher."""
     source = SOURCES[name]
     git = find_snapshot(snapshots, source.repository)
     clips = list(find_clips(git, source))
     write_clips(git, source, name, clips, out)
+    found = [(clip, labels.get((out / path_of(name, clip.blob)).resolve())) for clip in clips]
+    voted = vote((clip.sentence, label) for clip, label in found if clip.sentence and label)
     rows, unlabelled = [], []
     left_out: Counter[str] = Counter()
-    for clip in clips:
-        row, reason = make_row(name, clip, out, held_out, labels)
+    for clip, label in found:
+        row, reason = make_row(name, clip, out, held_out, label, voted)
         if row is not None:
             rows.append(row)
             continue
@@ -263,7 +252,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
     try:
         held_out = read_held_out(options.held_out)
         labels = read_labels(options.labels) if options.labels else []
-        by_path = {label.path.resolve(): label.text for label in labels}
+        by_path = {label.path.resolve(): label for label in labels}
         for name in options.source or SOURCES:
             try:
                 found = collect(name, options.snapshots, options.out, held_out, by_path)

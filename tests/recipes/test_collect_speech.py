@@ -12,7 +12,7 @@ import pytest
 import soundfile
 
 from asr_gru.errors import DataError
-from recipes.en_small import collect_speech, speech_sources
+from recipes.en_small import collect_speech, speech_layouts, speech_sources
 from recipes.en_small.speech_sources import Source
 
 RATE = 16_000
@@ -66,7 +66,7 @@ def test_words_are_trimmed_to_the_speech_and_listed(tmp_path, repository, monkey
     )
     use(
         monkeypatch,
-        words=Source("a/words", "HEAD", r"\.wav$", speech_sources.name_of_folder, limit=1),
+        words=Source("a/words", "HEAD", r"\.wav$", speech_layouts.name_of_folder, limit=1),
     )
     out = tmp_path / "more2"
     for _ in range(2):  # nothing is left to do the second time
@@ -86,7 +86,7 @@ def test_words_are_trimmed_to_the_speech_and_listed(tmp_path, repository, monkey
 def test_texts_of_evaluation_lists_are_left_out(tmp_path, repository, monkeypatch, capsys):
     sounds = {"one_two_three_four.wav": tone(1.5), "two.wav": tone(0.5)}
     snapshots = repository("a/words", sounds)
-    use(monkeypatch, words=Source("a/words", "HEAD", r"\.wav$", speech_sources.name_of_file))
+    use(monkeypatch, words=Source("a/words", "HEAD", r"\.wav$", speech_layouts.name_of_file))
     held_out = tmp_path / "dev.tsv"
     held_out.write_text("path\ttext\na.wav\tOne two three four.\nb.wav\ttwo\n", encoding="utf-8")
     out = tmp_path / "more2"
@@ -109,7 +109,7 @@ def test_a_teacher_selects_the_reading(tmp_path, repository, monkeypatch, capsys
     )
     use(
         monkeypatch,
-        coffee=Source("a/coffee", "HEAD", r"clean/.*\.wav$", speech_sources.read_coffee),
+        coffee=Source("a/coffee", "HEAD", r"clean/.*\.wav$", speech_layouts.read_coffee),
     )
     out = tmp_path / "more2"
     collect_speech.main([str(out), "--snapshots", str(snapshots)])
@@ -137,7 +137,7 @@ def test_numbers_and_addresses_have_several_readings(repository, tmp_path):
     row = "R1,audio_data/{}/R1.wav,Ann Lee,305,14 Elm Street 568\n"
     table = header + "".join(row.format(kind) for kind in ("Names", "Numbers", "Addresses"))
     paths = [f"audio_data/{kind}/R1.wav" for kind in ("Names", "Numbers", "Addresses")]
-    clips = list(speech_sources.read_alphanumeric(paths, lambda _path: table))
+    clips = list(speech_layouts.read_alphanumeric(paths, lambda _path: table))
     assert clips[0].texts == ("a n n l e e", "ann lee", "ann lee a n n l e e")
     assert clips[1].texts == ("three zero five", "three oh five")
     assert {
@@ -149,19 +149,44 @@ def test_numbers_and_addresses_have_several_readings(repository, tmp_path):
 
 def test_alignments_and_tables_give_texts():
     align = "0 100 sil\n100 200 bin\n200 300 blue\n300 310 sp\n310 400 now\n"
-    (clip,) = speech_sources.read_grid(["data/s1/a.mpg"], lambda _path: align)
+    (clip,) = speech_layouts.read_grid(["data/s1/a.mpg"], lambda _path: align)
     assert (clip.texts, clip.speaker) == (("bin blue now",), "s1")
     table = "x.wav,a cheddar block,en,\ny.wav,,en,\n"
     paths = ["not-wake-words/en/x.wav", "not-wake-words/en/y.wav"]
-    (clip,) = speech_sources.read_community_words(paths, lambda _path: table)
+    (clip,) = speech_layouts.read_community_words(paths, lambda _path: table)
     assert clip.texts == ("a cheddar block",)
 
 
-def test_a_distant_reading_is_rejected():
-    readings = ["three zero five", "three oh five"]
-    assert collect_speech.choose_reading(readings, "three o five") == "three oh five"
-    assert collect_speech.choose_reading(readings, "good morning") is None
-    assert collect_speech.choose_reading([], "three") is None
+def test_a_teacher_writes_the_texts_that_a_repository_lacks(
+    tmp_path, repository, monkeypatch, capsys
+):
+    speakers = ("SF1", "SF2", "TM1")
+    sounds = {f"{name}/200001.wav": tone(1.0 + n / 10) for n, name in enumerate(speakers)}
+    snapshots = repository("a/voices", {**sounds, "read/78-1-0.flac": tone(2.0)})
+    use(
+        monkeypatch,
+        vcc=Source("a/voices", "HEAD", r"\.wav$", speech_layouts.read_vcc_2016),
+        libri=Source("a/voices", "HEAD", r"\.flac$", speech_layouts.read_librispeech),
+    )
+    out = tmp_path / "more2"
+    collect_speech.main([str(out), "--snapshots", str(snapshots)])
+    assert "4 need a teacher's text" in capsys.readouterr().out
+    unlabelled = (out / "unlabelled.txt").read_text(encoding="utf-8").split()
+    heard = ("It was a library.", "It was a library.", "It was the library.", "A letter came.")
+    lines = [
+        json.dumps({"path": path, "text": text, "confidence": -0.2}) + "\n"
+        for path, text in zip(unlabelled, heard, strict=True)
+    ]
+    (out / "teacher.jsonl").write_text("".join(lines), encoding="utf-8")
+    collect_speech.main(
+        [str(out), "--snapshots", str(snapshots), "--labels", str(out / "teacher.jsonl")]
+    )
+    rows = rows_of(out / "more2.tsv")
+    vote = "teacher, vote over speakers"
+    assert [(r["speaker"], r["text"], r["text_by"], r["confidence"]) for r in rows] == [
+        *((f"vcc-{name}", "it was a library", vote, "") for name in speakers),
+        ("libri-78", "a letter came", "teacher", "-0.200"),
+    ]
 
 
 @pytest.mark.skipif(shutil.which("ffmpeg") is None, reason="needs FFmpeg")
@@ -183,14 +208,14 @@ def test_undecodable_files_are_refused():
 
 def test_a_file_missing_from_the_commit_is_named(repository):
     snapshots = repository("a/b", {"s1/a.wav": tone(1.0)})
-    source = Source("a/b", "HEAD", r"\.wav$", speech_sources.read_grid)
+    source = Source("a/b", "HEAD", r"\.wav$", speech_layouts.read_grid)
     with pytest.raises(DataError, match=r"a/b: no data/alignments/s1/a\.align"):
         list(collect_speech.find_clips(snapshots / "a+b" / "repo" / ".git", source))
 
 
 def test_a_commit_missing_from_the_repository_is_named(repository):
     snapshots = repository("a/b", {"yes/a.wav": tone(1.0)})
-    source = Source("a/b", "0" * 40, r"\.wav$", speech_sources.name_of_folder)
+    source = Source("a/b", "0" * 40, r"\.wav$", speech_layouts.name_of_folder)
     with pytest.raises(DataError, match=r"no commit 0{40} of a/b"):
         list(collect_speech.find_clips(snapshots / "a+b" / "repo" / ".git", source))
 
