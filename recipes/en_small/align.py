@@ -13,6 +13,7 @@ import argparse
 import contextlib
 import multiprocessing
 import random
+import signal
 import sys
 from collections import Counter
 from collections.abc import Iterator
@@ -21,11 +22,12 @@ from pathlib import Path
 
 import numpy as np
 
-from asr_gru.audio import read_recording
-from asr_gru.data.manifest import read_manifest
+from asr_gru.data.audio import load_audio
+from asr_gru.data.manifest import Utterance, read_manifest
+from asr_gru.errors import AudioError, DataError
 from asr_gru.files import write_bytes
 from asr_gru.text import normalise
-from recipes.command_line import needed, one_line_errors
+from recipes.command_line import count, needed, one_line_errors
 
 with needed(__name__):
     from pocketsphinx import Decoder
@@ -33,6 +35,8 @@ with needed(__name__):
 RATE = 16_000
 FRAMES_PER_SECOND = 100
 HEADER = "path\tphones\n"
+IGNORED = (signal.SIGINT, signal.SIG_IGN)
+"""Ctrl-C ends the processes through the first one, which reports it in one line."""
 
 
 @cache
@@ -41,15 +45,19 @@ def decoder() -> Decoder:
     return Decoder(samprate=RATE, lm=None, loglevel="FATAL")
 
 
-def align(job: tuple[Path, str, str]) -> tuple[str, str, str]:
+def align(job: tuple[Utterance, str]) -> tuple[str, str, str]:
     """Return the path as in the manifest, the phones, and the reason if there are none."""
-    path, name, text = job
-    words = normalise(text, "english").split()
+    utterance, name = job
+    words = normalise(utterance.text, "english").split()
     if not words:
         return name, "", "no text"
     if any(decoder().lookup_word(word) is None for word in words):
         return name, "", "a word is not in the dictionary"
-    samples = (read_recording(path, RATE) * 32767).astype(np.int16).tobytes()
+    try:
+        audio = load_audio(utterance, RATE)
+    except AudioError:
+        return name, "", "the recording cannot be read"
+    samples = (np.clip(audio, -1.0, 1.0) * 32767).astype(np.int16).tobytes()
     try:
         decoder().set_align_text(" ".join(words))
         _process(samples)
@@ -70,17 +78,17 @@ def _process(samples: bytes) -> None:
     decoder().end_utt()
 
 
-def jobs(manifest: Path, done: set[str]) -> Iterator[tuple[Path, str, str]]:
-    """Yield the utterances to align in random order, single words last."""
+def jobs(manifest: Path, done: set[str]) -> Iterator[tuple[Utterance, str]]:
+    """Yield the utterances to align and their names, in random order, single words last."""
     utterances = read_manifest(manifest)
     random.Random(0).shuffle(utterances)
     utterances.sort(key=lambda utterance: " " not in utterance.text.strip())
     for utterance in utterances:
-        path = utterance.path
+        path = utterance.key
         inside = path.is_relative_to(manifest.parent)
         name = (path.relative_to(manifest.parent) if inside else path).as_posix()
         if name not in done:
-            yield path, name, utterance.text
+            yield utterance, name
 
 
 @one_line_errors("stopped; the same command goes on with what is not aligned")
@@ -89,25 +97,27 @@ def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("manifest", type=Path)
     parser.add_argument("output", type=Path)
-    parser.add_argument("--jobs", type=int, default=1, help="processes")
+    parser.add_argument("--jobs", type=count, default=1, help="processes")
     options = parser.parse_args()
     lines = [HEADER]
     if options.output.exists():
         found = options.output.read_text(encoding="utf-8").splitlines(keepends=True)
+        if found and found[0] != HEADER:
+            raise DataError(f"{options.output}: is not a list of phones; name another output")
         lines += [line for line in found[1:] if line.endswith("\n")]  # the last may be cut
     write_bytes(options.output, "".join(lines).encode())
     done = {line.partition("\t")[0] for line in lines[1:]}
     reasons: Counter[str] = Counter()
     with (
         options.output.open("a", encoding="utf-8") as file,
-        multiprocessing.Pool(options.jobs) as pool,
+        multiprocessing.Pool(options.jobs, signal.signal, IGNORED) as pool,
     ):
         for name, phones, reason in pool.imap_unordered(align, jobs(options.manifest, done), 8):
             file.write(f"{name}\t{phones}\n")
             file.flush()
             reasons[reason or "aligned"] += 1
-    for reason, count in reasons.most_common():
-        print(f"{count:6} {reason}")
+    for reason, times in reasons.most_common():
+        print(f"{times:6} {reason}")
     return 0
 
 

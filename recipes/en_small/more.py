@@ -22,8 +22,9 @@ import numpy as np
 import soundfile
 import soxr
 
-from asr_gru.errors import DataError
+from asr_gru.errors import AudioError, DataError
 from asr_gru.files import replace_file, write_bytes
+from recipes.command_line import one_line_errors
 from recipes.en_small.text.snapshot import find_snapshot, read_files
 
 SAMPLE_RATE = 16_000
@@ -47,7 +48,8 @@ def read_list(path: Path) -> list[Row]:
     """Read the list of clips.
 
     Raises:
-        DataError: not there, a column missing, or a path that leaves the folder.
+        DataError: the list or a column is missing, a field is not a number, or a path leaves the
+            folder.
     """
     try:
         with path.open(encoding="utf-8", newline="") as file:
@@ -55,8 +57,12 @@ def read_list(path: Path) -> list[Row]:
     except (OSError, UnicodeDecodeError) as error:
         raise DataError(f"{path}: {error}; give the list of clips (a .tsv file)") from None
     for number, row in enumerate(rows, start=2):
-        if None in row.values() or any(name not in row for name in NEEDED):
+        if None in row or None in row.values():
+            raise DataError(f"{path}:{number}: has not as many fields as the header")
+        if any(name not in row for name in NEEDED):
             raise DataError(f"{path}:{number}: needs the columns {', '.join(NEEDED)}")
+        _number(row, "duration_s", f"{path}:{number}")
+        _number(row, "confidence", f"{path}:{number}")
         if Path(row["path"]).is_absolute() or ".." in Path(row["path"]).parts:
             raise DataError(f"{path}:{number}: {row['path']!r} leads out of the folder")
         if row["source"] not in SOURCES:
@@ -64,17 +70,28 @@ def read_list(path: Path) -> list[Row]:
     return rows
 
 
+def _number(row: Row, name: str, where: str) -> float | None:
+    """Return a number of a row, or None if it has none."""
+    try:
+        return float(row[name]) if row.get(name) else None
+    except ValueError:
+        raise DataError(f"{where}: {name} {row[name]!r} is not a number") from None
+
+
 def _is_sure(row: Row, above: float) -> bool:
     """Return whether a text is the corpus's own, or above the threshold."""
-    try:
-        return not row.get("confidence") or float(row["confidence"]) > above
-    except ValueError:
-        raise DataError(f"{row['path']}: confidence {row['confidence']!r} is no number") from None
+    return not row.get("confidence") or float(row["confidence"]) > above
 
 
 def write_clip(data: bytes, target: Path) -> None:
-    """Decode ``data``, mix it to one channel of 16 kHz, and write FLAC."""
+    """Decode ``data``, mix it to one channel of 16 kHz, and write FLAC.
+
+    Raises:
+        AudioError: it has no samples.
+    """
     samples, rate = soundfile.read(io.BytesIO(data), dtype="float32", always_2d=True)
+    if not len(samples):
+        raise AudioError("has no samples")
     mono = soxr.resample(samples.mean(axis=1), rate, SAMPLE_RATE)
     target.parent.mkdir(parents=True, exist_ok=True)
     with replace_file(target) as file:
@@ -98,13 +115,14 @@ def extract(rows: Sequence[Row], out: Path, snapshots: Path) -> list[Row]:
             for row in blobs.get(path, ()):
                 try:
                     write_clip(data, out / row["path"])
-                except soundfile.LibsndfileError as error:
+                except (AudioError, soundfile.LibsndfileError) as error:
                     print(f"{path}: {error}; left out", file=sys.stderr)
     return [row for row in rows if (out / row["path"]).exists()]
 
 
-def main(arguments: Sequence[str] | None = None) -> None:
-    """Write recordings and their manifest."""
+@one_line_errors("stopped; the same command goes on with the missing clips")
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Write recordings and their manifest; return the exit status."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("list", type=Path)
     parser.add_argument("out", type=Path)
@@ -113,23 +131,22 @@ def main(arguments: Sequence[str] | None = None) -> None:
         "--above",
         type=float,
         default=-math.inf,
-        help="lowest confidence of a teacher's texts",
+        metavar="CONFIDENCE",
+        help="take texts of a teacher only above this confidence",
     )
     options = parser.parse_args(arguments)
-    try:
-        rows = [row for row in read_list(options.list) if _is_sure(row, options.above)]
-    except DataError as error:
-        parser.error(str(error))
+    rows = [row for row in read_list(options.list) if _is_sure(row, options.above)]
     kept = extract(rows, options.out, options.snapshots)
     if not kept:
-        parser.error("none of the clips is there; clone the repositories into --snapshots")
+        raise DataError("none of the clips is there; clone the repositories into --snapshots")
     names = list(kept[0])
     table = (names, *([row[name] for name in names] for row in kept))
     lines = ("\t".join(fields) + "\n" for fields in table)
     write_bytes(options.out / options.list.name, "".join(lines).encode())
     hours = sum(float(row.get("duration_s") or 0.0) for row in kept) / 3600
     print(f"{len(kept)} of {len(rows)} clips, {hours:.2f} hours")
+    return 0
 
 
 if __name__ == "__main__":
-    main()
+    sys.exit(main())

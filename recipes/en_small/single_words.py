@@ -21,7 +21,7 @@ from asr_gru.data.audio import load_audio
 from asr_gru.data.json_lines import json_lines
 from asr_gru.data.manifest import read_manifest
 from asr_gru.data.utterance import Utterance
-from asr_gru.errors import ConfigError, Error
+from asr_gru.errors import ConfigError, DataError, Error
 from asr_gru.files import write_bytes
 from asr_gru.model.info import DEFAULT_MODEL
 from asr_gru.results import Word
@@ -108,6 +108,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
     options = parser.parse_args(arguments)
     if options.output.suffix != ".jsonl":
         raise ConfigError(f"{options.output}: segments need a manifest that ends in .jsonl")
+    if not options.output.absolute().parent.is_dir():
+        raise ConfigError(f"{options.output.parent}: no such folder; create it")
     utterances = [
         utterance
         for manifest in options.manifest
@@ -123,6 +125,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
         cuts += found
         if done % 500 == 0 or done == len(chosen):
             log(f"{done} of {len(chosen)} utterances, {len(cuts)} words")
+    if not cuts:
+        raise DataError("no word could be cut out; raise --utterances, or give other --sources")
     folder = options.output.parent.absolute()
     write_bytes(options.output, ("\n".join(json_lines(cuts, folder)) + "\n").encode())
     return 0

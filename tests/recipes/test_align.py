@@ -11,6 +11,7 @@ import numpy as np
 import pytest
 import soundfile
 
+from asr_gru.data.manifest import Utterance
 from asr_gru.training.phone_times import read_phone_times
 
 WORDS = {"up", "an", "bad"}
@@ -45,6 +46,7 @@ class Decoder:
     def process_raw(self, samples, full_utt):
         assert full_utt
         assert len(samples) == 3200
+        assert np.abs(np.frombuffer(samples, np.int16).astype(int)).max() in (0, 32767)
 
     def end_utt(self):
         pass
@@ -96,6 +98,34 @@ def test_training_accepts_the_written_phones(recipe, manifest, tmp_path, monkeyp
         assert line in output
 
 
+def test_samples_above_full_scale_are_clipped(recipe, tmp_path):
+    loud = np.tile([1.5, -1.5], 800)
+    soundfile.write(tmp_path / "loud.wav", loud, 16_000, subtype="FLOAT")
+    assert recipe.align((Utterance(tmp_path / "loud.wav", "an"), "loud.wav"))[2] == ""
+
+
+def test_segments_of_a_recording_are_aligned(recipe, tmp_path):
+    soundfile.write(tmp_path / "long.wav", np.zeros(16_000), 16_000)
+    table = tmp_path / "list.tsv"
+    table.write_text("path\ttext\tstart_s\tduration_s\nlong.wav\tan\t0.5\t0.1\n", encoding="utf-8")
+    (job,) = recipe.jobs(table, set())
+    assert job[1] == "long.wav#t=0.500,0.600"
+    assert recipe.align(job)[1] == "A 0.10 N 0.20"
+
+
+def test_unreadable_recordings_are_skipped(recipe, tmp_path):
+    job = (Utterance(tmp_path / "none.wav", "an"), "none.wav")
+    assert recipe.align(job) == ("none.wav", "", "the recording cannot be read")
+
+
+def test_other_files_are_not_overwritten(recipe, manifest, monkeypatch, capsys):
+    before = manifest.read_text(encoding="utf-8")
+    monkeypatch.setattr(sys, "argv", ["align", str(manifest), str(manifest)])
+    assert recipe.main() == 1
+    assert "is not a list of phones; name another output" in capsys.readouterr().err
+    assert manifest.read_text(encoding="utf-8") == before
+
+
 def test_an_interrupted_alignment_is_resumed(recipe, manifest, tmp_path, monkeypatch, capsys):
     output = tmp_path / "phones.tsv"
     run(recipe, monkeypatch, manifest, output)
@@ -108,6 +138,6 @@ def test_an_interrupted_alignment_is_resumed(recipe, manifest, tmp_path, monkeyp
 
 
 def test_single_words_are_aligned_last(recipe, manifest):
-    names = [name for _, name, _ in recipe.jobs(manifest, set())]
+    names = [name for _, name in recipe.jobs(manifest, set())]
     assert {names.index("a.wav"), names.index("c.wav"), names.index("d.wav")} == {0, 1, 2}
-    assert [name for _, name, _ in recipe.jobs(manifest, {"a.wav", "c.wav", "d.wav"})] == names[3:]
+    assert [name for _, name in recipe.jobs(manifest, {"a.wav", "c.wav", "d.wav"})] == names[3:]

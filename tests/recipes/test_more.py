@@ -19,6 +19,7 @@ def snapshots(tmp_path):
     repository.mkdir(parents=True)
     tone = np.sin(np.arange(8_000) * 0.1)[:, None] * [0.5, 0.25]
     soundfile.write(repository / "a.wav", tone, 8_000)
+    soundfile.write(repository / "empty.wav", np.zeros(0), 8_000)
     (repository / "broken.wav").write_bytes(b"RIFF and no more")
     git = ["git", "-c", "user.name=t", "-c", "user.email=t@example.org", "-C", str(repository)]
     for command in (["init", "-q"], ["add", "."], ["commit", "-qm", "sounds"]):
@@ -39,11 +40,13 @@ def test_clips_become_mono_flac_beside_a_manifest(tmp_path, snapshots, capsys):
         ("cv/a.flac", "1.0", "commonvoice-13-more", "a tone", "a.wav"),
         ("cv/b.flac", "1.0", "commonvoice-13-more", "broken", "broken.wav"),
         ("cv/c.flac", "1.0", "commonvoice-13-more", "absent", "none.wav"),
+        ("cv/d.flac", "1.0", "commonvoice-13-more", "empty", "empty.wav"),
     )
     for _ in range(2):  # nothing is left to do the second time
         more.main([str(clips), str(out), "--snapshots", str(snapshots)])
         printed = capsys.readouterr()
-        assert printed.out == "1 of 3 clips, 0.00 hours\n"
+        assert printed.out == "1 of 4 clips, 0.00 hours\n"
+        assert "empty.wav: has no samples; left out" in printed.err
         assert "broken.wav" in printed.err
     samples, rate = soundfile.read(out / "cv" / "a.flac")
     assert (rate, samples.shape) == (16_000, (16_000,))
@@ -56,19 +59,29 @@ def test_clips_become_mono_flac_beside_a_manifest(tmp_path, snapshots, capsys):
     [
         (("../a.flac", "1", "commonvoice-1", "text", "a"), "leads out of the folder"),
         (("a.flac", "1", "elsewhere", "text", "a"), "unknown source"),
-        (("a.flac", "1", "commonvoice-1"), "needs the columns"),
+        (("a.flac", "1", "commonvoice-1"), "list.tsv:2: has not as many fields as the header"),
+        (("a.flac", "1", "commonvoice-1", "text", "a", "b"), "has not as many fields"),
+        (("a.flac", "1 s", "commonvoice-1", "text", "a"), "duration_s '1 s' is not a number"),
     ],
 )
 def test_unsafe_lists_are_refused(tmp_path, row, reason, capsys):
-    with pytest.raises(SystemExit):
-        more.main([str(write_list(tmp_path, row)), str(tmp_path), "--snapshots", str(tmp_path)])
-    assert reason in capsys.readouterr().err
+    path = write_list(tmp_path, row)
+    assert more.main([str(path), str(tmp_path), "--snapshots", str(tmp_path)]) == 1
+    error = capsys.readouterr().err
+    assert reason in error
+    assert error.count("\n") == 1
+
+
+def test_a_list_without_a_column_is_refused(tmp_path, capsys):
+    path = tmp_path / "list.tsv"
+    path.write_text("path\ttext\na.flac\tone\n", encoding="utf-8")
+    assert more.main([str(path), str(tmp_path), "--snapshots", str(tmp_path)]) == 1
+    assert "needs the columns path, text, source, blob" in capsys.readouterr().err
 
 
 def test_a_missing_repository_is_named(tmp_path, capsys):
     clips = write_list(tmp_path, ("a.flac", "1", "commonvoice-1", "text", "a.mp3"))
-    with pytest.raises(SystemExit):
-        more.main([str(clips), str(tmp_path / "out"), "--snapshots", str(tmp_path)])
+    assert more.main([str(clips), str(tmp_path / "out"), "--snapshots", str(tmp_path)]) == 1
     assert "hys89" in capsys.readouterr().err
 
 

@@ -74,10 +74,19 @@ def test_the_manifest_names_segments_of_the_recordings(tmp_path):
         assert 0 <= one.start_s < one.start_s + one.duration_s <= length + 0.001
 
 
+def test_a_manifest_without_words_is_not_written(tmp_path, capsys):
+    table = tmp_path / "train.tsv"
+    table.write_text(f"path\ttext\n{tmp_path}/none.wav\tone two\n", encoding="utf-8")
+    assert single_words.main([str(table), str(tmp_path / "words.jsonl")]) == 1
+    assert "no word could be cut out" in capsys.readouterr().err
+    assert not (tmp_path / "words.jsonl").exists()
+
+
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [
         (["OUT.tsv"], "ends in .jsonl"),
+        (["none/OUT.jsonl"], "none: no such folder; create it"),
         (["OUT.jsonl", "--sources", "other"], "no utterance of several words"),
     ],
 )

@@ -9,6 +9,7 @@ from collections import Counter
 import numpy as np
 import pytest
 
+from asr_gru.errors import DataError
 from recipes.en_small.text import collect, extract, vocabulary
 from recipes.en_small.text.clauses import split_clauses
 from recipes.en_small.text.leaks import LeakFilter
@@ -71,6 +72,35 @@ def test_missing_objects_are_left_out(tmp_path):
 def test_a_missing_snapshot_is_named(tmp_path):
     with pytest.raises(FileNotFoundError, match="owner/name"):
         find_snapshot(tmp_path, "owner/name")
+
+
+def test_a_missing_revision_is_named(tmp_path):
+    make_repository(tmp_path, "owner/name", {"a.txt": "one"})
+    with pytest.raises(DataError, match=r"abcdef cannot be read .*; clone the repository again"):
+        list(read_files(find_snapshot(tmp_path, "owner/name"), "txt", "abcdef"))
+
+
+def test_programs_name_missing_input_in_one_line(tmp_path, capsys):
+    dev, words = manifest(tmp_path / "dev.tsv", "one two"), tmp_path / "words.txt"
+    held_out = ["--snapshots", str(tmp_path), "--held-out"]
+    assert collect.main([str(tmp_path / "out"), *held_out, str(dev)]) == 1
+    error = capsys.readouterr().err
+    assert error.startswith(f"error: {tmp_path}/mlschmitt+classic-books-markdown/repo: no git")
+    assert error.count("\n") == 1
+    assert collect.main([str(tmp_path / "out"), *held_out, str(tmp_path / "none.tsv")]) == 1
+    assert "none.tsv: No such file" in capsys.readouterr().err
+    development = ["--development", str(dev)]
+    assert vocabulary.main([str(words), str(tmp_path / "none.txt"), *development]) == 1
+    assert "none.txt: No such file" in capsys.readouterr().err
+    (tmp_path / "text.txt").write_text("one two\n")
+    empty = manifest(tmp_path / "empty.tsv", "...")
+    arguments = [str(words), str(tmp_path / "text.txt"), "--development", str(empty)]
+    assert vocabulary.main(arguments) == 1
+    assert "empty.tsv: has no words" in capsys.readouterr().err
+
+
+def test_texts_without_words_are_left_out(tmp_path):
+    assert collect.texts([manifest(tmp_path / "list.tsv", "One.", "...", "one")]) == ["one"]
 
 
 CLAUSES = {

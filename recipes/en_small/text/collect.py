@@ -4,7 +4,7 @@ r"""Collect the text for the language model from git directories of public repos
         --held-out DATA/speech/dev-*.tsv DATA/speech/test-*.tsv \
         --recordings DATA/speech/train.tsv DATA/speech/more/more.tsv
 
-Writes OUT/NAME.txt for each source and OUT/recordings.txt, one normalised clause a line, and
+Writes OUT/NAME.txt for each source and OUT/recordings.txt, one normalised clause per line, and
 OUT/sources.tsv with words, lines and what the leak control left out. Snapshots lie in
 FOLDER/OWNER+NAME/repo or FOLDER/OWNER+NAME/repo/.git (``git clone --bare`` or ``--mirror``).
 """
@@ -12,6 +12,7 @@ FOLDER/OWNER+NAME/repo or FOLDER/OWNER+NAME/repo/.git (``git clone --bare`` or `
 from __future__ import annotations
 
 import argparse
+import sys
 import time
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import astuple, dataclass
@@ -19,9 +20,11 @@ from itertools import chain
 from pathlib import Path
 
 from asr_gru.data.manifest import read_manifest
+from asr_gru.errors import DataError
 from asr_gru.files import write_bytes
 from asr_gru.language.text_files import create_text
 from asr_gru.text import normalise
+from recipes.command_line import one_line_errors
 from recipes.en_small.text.clauses import split_clauses
 from recipes.en_small.text.leaks import LeakFilter
 from recipes.en_small.text.snapshot import find_snapshot, read_files
@@ -44,11 +47,18 @@ class Counts:
 
 
 def documents(source: Source, snapshots: Path) -> Iterator[list[str]]:
-    """Yield the normalised clauses of each file of ``source``."""
+    """Yield the normalised clauses of each file of ``source``.
+
+    Raises:
+        DataError: a repository is not there.
+    """
     seen: set[str] = set()
     for repository, pattern, extract in source.files:
         name, _, revision = repository.partition("@")
-        git = find_snapshot(snapshots, name)
+        try:
+            git = find_snapshot(snapshots, name)
+        except FileNotFoundError as error:
+            raise DataError(str(error)) from None
         for _, content in read_files(git, pattern, revision or "HEAD"):
             clauses = split_clauses(extract(content))
             if not source.unique:
@@ -60,9 +70,10 @@ def documents(source: Source, snapshots: Path) -> Iterator[list[str]]:
 
 
 def texts(manifests: Sequence[Path]) -> list[str]:
-    """Return the normalised texts of ``manifests``, each once."""
+    """Return the normalised texts of ``manifests`` that have words, each once."""
     utterances = chain.from_iterable(map(read_manifest, manifests))
-    return list(dict.fromkeys(normalise(utterance.text, "english") for utterance in utterances))
+    found = (normalise(utterance.text, "english") for utterance in utterances)
+    return list(dict.fromkeys(filter(None, found)))
 
 
 def write(path: Path, found: Iterable[list[str]], leaks: LeakFilter, *, whole: bool) -> Counts:
@@ -81,8 +92,9 @@ def write(path: Path, found: Iterable[list[str]], leaks: LeakFilter, *, whole: b
     return counts
 
 
-def main(arguments: Sequence[str] | None = None) -> None:
-    """Collect the sources that were asked for, or all."""
+@one_line_errors("stopped; --only collects the sources that are missing")
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Collect the sources that were asked for, or all; return the exit status."""
     parser = argparse.ArgumentParser(description=(__doc__ or "").split("\n")[0])
     parser.add_argument("out", type=Path)
     parser.add_argument("--snapshots", type=Path, required=True, metavar="FOLDER")
@@ -115,7 +127,8 @@ def main(arguments: Sequence[str] | None = None) -> None:
         if not options.only or source.name in options.only:
             found = documents(source, options.snapshots)
             collect(source.name, source.licence, found, whole=source.whole)
+    return 0
 
 
 if __name__ == "__main__":
-    main()
+    sys.exit(main())

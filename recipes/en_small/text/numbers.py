@@ -1,4 +1,4 @@
-"""Writes spoken numbers: digits, numbers, years, dates, times and amounts.
+"""Write spoken numbers: digits, numbers, years, dates, times and amounts.
 
     python -m recipes.en_small.text.numbers --lines 8000 > numbers.txt
 

@@ -7,6 +7,8 @@ import subprocess
 from collections.abc import Iterator
 from pathlib import Path
 
+from asr_gru.errors import DataError
+
 __all__ = ["find_snapshot", "read_files"]
 
 
@@ -29,11 +31,18 @@ def read_files(git: Path, pattern: str, revision: str = "HEAD") -> Iterator[tupl
     """Yield path and content of the files whose path matches ``pattern``, each content once.
 
     Files whose objects the snapshot lacks are left out.
+
+    Raises:
+        DataError: the repository does not have the revision.
     """
     command = ["git", f"--git-dir={git}"]
-    listed = subprocess.run(
-        [*command, "ls-tree", "-r", "-z", "--full-tree", revision], check=True, capture_output=True
-    ).stdout.decode("utf-8", "replace")
+    result = subprocess.run(
+        [*command, "ls-tree", "-r", "-z", "--full-tree", revision], check=False, capture_output=True
+    )
+    if result.returncode:
+        reason = result.stderr.decode("utf-8", "replace").strip().partition("\n")[0]
+        raise DataError(f"{git}: {revision} cannot be read ({reason}); clone the repository again")
+    listed = result.stdout.decode("utf-8", "replace")
     wanted: dict[str, str] = {}
     for entry in filter(None, listed.split("\0")):
         about, path = entry.split("\t", 1)

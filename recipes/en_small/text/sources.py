@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from functools import partial
 
 from recipes.en_small.text import extract
@@ -29,7 +29,7 @@ class Source:
     licence: str
     files: tuple[tuple[str, str, Extract], ...]
     whole: bool = True
-    unique: bool = field(default=False)
+    unique: bool = False
 
 
 def _detokenised_column(content: bytes, name: str | int) -> str:

@@ -13,6 +13,7 @@ from __future__ import annotations
 
 import argparse
 import re
+import sys
 from collections import Counter
 from collections.abc import Sequence
 from pathlib import Path
@@ -20,10 +21,13 @@ from string import ascii_lowercase
 
 import numpy as np
 
+from asr_gru.errors import DataError
 from asr_gru.files import write_bytes
 from asr_gru.language.english import is_spelled_out
 from asr_gru.language.mixing import mixture_weights
 from asr_gru.language.pronounce import load_english
+from recipes.command_line import count as whole
+from recipes.command_line import one_line_errors
 from recipes.en_small.text.collect import texts
 
 __all__ = ["choose", "main"]
@@ -71,26 +75,31 @@ def count(path: Path) -> Counter[str]:
     return counts
 
 
-def main(arguments: Sequence[str] | None = None) -> None:
+@one_line_errors()
+def main(arguments: Sequence[str] | None = None) -> int:
     """Write the words and print how many words of the development texts are missing."""
     parser = argparse.ArgumentParser(description=(__doc__ or "").split("\n")[0])
     parser.add_argument("out", type=Path)
     parser.add_argument("texts", type=Path, nargs="+")
-    parser.add_argument("--size", type=int, default=65_000)
+    parser.add_argument("--size", type=whole, default=65_000, help="number of words [65000]")
     parser.add_argument("--development", type=Path, nargs="+", required=True, metavar="MANIFEST")
     parser.add_argument("--include", type=Path, nargs="+", default=[], metavar="MANIFEST")
     options = parser.parse_args(arguments)
     development = [" ".join(texts([path])).split() for path in options.development]
+    for path, words in zip(options.development, development, strict=True):
+        if not words:
+            raise DataError(f"{path}: has no words; give texts like those to be recognised")
     include = {word for text in texts(options.include) for word in text.split()}
     include = set(filter(WORD.fullmatch, include)) | set(ascii_lowercase)
-    words = choose([count(path) for path in options.texts], development, include, options.size)
-    write_bytes(options.out, "".join(f"{word}\n" for word in words).encode())
-    known = set(words)
-    print(f"{options.out}: {len(words)} words, {len(include)} of them in any case")
+    chosen = choose([count(path) for path in options.texts], development, include, options.size)
+    write_bytes(options.out, "".join(f"{word}\n" for word in chosen).encode())
+    known = set(chosen)
+    print(f"{options.out}: {len(chosen)} words, {len(include)} of them in any case")
     for path, text in zip(options.development, development, strict=True):
         missing = sum(word not in known for word in text)
         print(f"{path.name}: {100 * missing / len(text):.2f} % of {len(text)} words are missing")
+    return 0
 
 
 if __name__ == "__main__":
-    main()
+    sys.exit(main())
