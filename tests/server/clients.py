@@ -41,6 +41,12 @@ async def send_audio(socket, samples, block=1600):
     await socket.send('{"type": "end"}')
 
 
+async def exchange(socket, samples, block=1600):
+    """Send audio to its end, and return all messages that come meanwhile and after it."""
+    _, messages = await asyncio.gather(send_audio(socket, samples, block), receive_all(socket))
+    return messages
+
+
 def finals(messages):
     return [m for m in messages if m["type"] == "final"]
 
@@ -55,8 +61,7 @@ async def run_session(server, samples, block=1600, **start):
     async with server.socket() as socket:
         ready = await start_session(socket, **start)
         assert ready["type"] == "ready"
-        _, messages = await asyncio.gather(send_audio(socket, samples, block), receive_all(socket))
-        return messages, socket
+        return await exchange(socket, samples, block), socket
 
 
 def answer_to_start(server, **start):

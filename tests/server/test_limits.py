@@ -12,11 +12,11 @@ import soundfile
 
 from tests.server.clients import (
     RATE,
+    exchange,
     expected,
     finals,
     receive_all,
     run_session,
-    send_audio,
     speech_like,
     start_session,
 )
@@ -41,10 +41,7 @@ def test_clients_beyond_the_limit_are_refused(serving):
             assert (await start_session(first))["type"] == "ready"
             await second.send(json.dumps({"type": "start", "sample_rate": RATE}))
             refused = await receive_all(second)
-            _, served = await asyncio.gather(
-                send_audio(first, speech_like(2.0)), receive_all(first)
-            )
-            return refused, second.close_code, served
+            return refused, second.close_code, await exchange(first, speech_like(2.0))
 
     with serving(clients=1) as server:
         refused, code, served = asyncio.run(main(server))

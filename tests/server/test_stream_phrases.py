@@ -10,10 +10,9 @@ from asr_gru.streaming.endpoint import EndpointRules
 from tests.server.clients import (
     RATE,
     answer_to_start,
+    exchange,
     finals,
-    receive_all,
     run_session,
-    send_audio,
     speech_like,
     start_session,
 )
@@ -25,21 +24,29 @@ def phrase_server(serving, word_model):
         yield running
 
 
-def test_only_phrases_of_the_start_message_are_recognised(serving, word_model):
+def closed_session(serving, word_model, **closed):
+    """Return the messages of a session with phrases or a grammar, and its finals and segments.
+
+    Each final comes with the segment of a transcript with the same phrases or grammar.
+    """
     recognizer, samples = Recognizer.load(word_model), speech_like(12.0, seed=4)
-    phrases = ["a  cat", "bob", "tack", "back", "a"]
     rules = EndpointRules(0.1)
-    expected = recognizer.transcribe(
-        samples, RATE, phrases=phrases, rejection=20, endpoint=rules
-    ).segments
+    transcript = recognizer.transcribe(samples, RATE, rejection=20, endpoint=rules, **closed)
     with serving(recognizer=recognizer) as running:
-        messages, _ = asyncio.run(
-            run_session(running, samples, phrases=phrases, rejection=20, endpoint=0.1)
-        )
-    assert expected
-    assert {message["type"] for message in messages} <= {"final", "status", "end"}
-    for message, segment in zip(finals(messages), expected, strict=True):
+        session = run_session(running, samples, rejection=20, endpoint=0.1, **closed)
+        messages, _ = asyncio.run(session)
+    pairs = list(zip(finals(messages), transcript.segments, strict=True))
+    assert pairs
+    for message, segment in pairs:
         assert (message["text"], message["unit"]) == (segment.text, "phrase")
+    return messages, pairs
+
+
+def test_only_phrases_of_the_start_message_are_recognised(serving, word_model):
+    phrases = ["a  cat", "bob", "tack", "back", "a"]
+    messages, pairs = closed_session(serving, word_model, phrases=phrases)
+    assert {message["type"] for message in messages} <= {"final", "status", "end"}
+    for message, segment in pairs:
         assert message["phrase"] == phrases[message["phrase_index"]] == segment.match.phrase
 
 
@@ -47,18 +54,8 @@ ANY = "#JSGF V1.0;\npublic <any> = (a | cat {animal} | back | tack | bob {name})
 
 
 def test_finals_contain_the_parse_of_a_grammar(serving, word_model):
-    recognizer, samples = Recognizer.load(word_model), speech_like(12.0, seed=4)
-    rules = EndpointRules(0.1)
-    expected = recognizer.transcribe(
-        samples, RATE, grammar=ANY, rejection=20, endpoint=rules
-    ).segments
-    with serving(recognizer=recognizer) as running:
-        messages, _ = asyncio.run(
-            run_session(running, samples, grammar=ANY, rejection=20, endpoint=0.1)
-        )
-    assert expected
-    for message, segment in zip(finals(messages), expected, strict=True):
-        assert (message["text"], message["unit"]) == (segment.text, "phrase")
+    _, pairs = closed_session(serving, word_model, grammar=ANY)
+    for message, segment in pairs:
         assert message["parse"] == {"intent": "any", "slots": segment.match.slots}
 
 
@@ -120,8 +117,7 @@ def test_hot_words_can_change_during_a_session(phrase_server):
             await start_session(socket, endpoint="off")
             for change in changes:
                 await socket.send(json.dumps({"type": "hot_words", "hot_words": change}))
-            _, messages = await asyncio.gather(send_audio(socket, samples), receive_all(socket))
-            return [message["text"] for message in finals(messages)]
+            return [message["text"] for message in finals(await exchange(socket, samples))]
 
     recognizer, rules = phrase_server.context.recognizer, EndpointRules.off()
     with_bob = recognizer.transcribe(samples, RATE, hot_words=hot_words, endpoint=rules)
