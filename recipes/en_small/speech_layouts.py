@@ -189,25 +189,11 @@ def read_vctk_copy(paths: Sequence[str], read: Read) -> Iterator[Clip]:
         yield Clip(path, (" ".join(text.split()),), speaker)
 
 
-LONG_NUMBER = re.compile(r"(?<!\d)(?![1-9]00(?!\d))(\d{3,})")
-"""Has several readings: three digits or more, but not whole hundreds."""
+NOT_SPOKEN = re.compile(r"[\[<({*#@%/]|\d'|[a-zA-Z]\.\d|(?<!\d)(?![1-9]00(?!\d))\d{3}")
+"""Marks remarks, noises, and what could be read in several ways, as numbers of three digits.
 
-
-def _prompt(path: str, texts: Sequence[str], speaker: str) -> Clip:
-    """Return a clip of a text with numbers in it; the normaliser reads the short ones."""
-    readings = list(texts)
-    for text in texts:
-        parts = LONG_NUMBER.split(text)  # every second one is a number
-        options = [
-            [part, *_read_number(part)] if index % 2 else [part] for index, part in enumerate(parts)
-        ]
-        readings += ["".join(words) for words in itertools.product(*options)]
-    readings = list(dict.fromkeys(readings))
-    return Clip(path, tuple(readings), speaker, sure=len(readings) == 1)
-
-
-NOT_SPOKEN = re.compile(r"[\[<({*#@%/]|\d'|[a-zA-Z]\.\d")
-"""Marks remarks, noises, and signs that could be read in several ways."""
+A teacher cannot tell the readings of a number that it writes in digits.
+"""
 
 
 def read_asterisk(paths: Sequence[str], read: Read) -> Iterator[Clip]:
@@ -226,15 +212,17 @@ def read_asterisk(paths: Sequence[str], read: Read) -> Iterator[Clip]:
         found_texts = {text.lower().rstrip("."): text for text in texts.get(name, ())}
         spoken = all(text and not NOT_SPOKEN.search(text) for text in found_texts)
         if found_texts and spoken and not name.startswith("silence/"):
-            yield _prompt(path, list(found_texts.values()), "allison")
+            readings = tuple(found_texts.values())
+            yield Clip(path, readings, "allison", sure=len(readings) == 1)
 
 
 def read_joanne(paths: Sequence[str], read: Read) -> Iterator[Clip]:
     """Prompts of a remote control: a table with a column for each version of its software."""
     for row in _rows(read("contents.csv"), ","):
         path = "en" + row["OpenTX 2.3"].replace("\\", "/")
-        if path in paths and "sound!" not in row["spoken"]:
-            yield _prompt(path, [row["spoken"]], "joanne")
+        text = row["spoken"]
+        if path in paths and "sound!" not in text and not NOT_SPOKEN.search(text):
+            yield Clip(path, (text,), "joanne")
 
 
 def read_vcc_2016(paths: Sequence[str], _read: Read) -> Iterator[Clip]:
