@@ -95,8 +95,8 @@ def jobs(manifest: Path, done: set[str]) -> Iterator[tuple[Utterance, str]]:
 def main() -> int:
     """Align a manifest; return the exit status."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("manifest", type=Path)
-    parser.add_argument("output", type=Path)
+    parser.add_argument("manifest", type=Path, help="utterances to align")
+    parser.add_argument("output", type=Path, help="list of phones, written or continued (.tsv)")
     parser.add_argument("--jobs", type=count, default=1, help="processes")
     options = parser.parse_args()
     lines = [HEADER]

@@ -80,8 +80,8 @@ def _phone_errors(row: dict[str, float]) -> dict[str, float]:
 def main() -> int:
     """Convert a run; return the exit status."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("run", type=Path)
-    parser.add_argument("new_run", type=Path)
+    parser.add_argument("run", type=Path, help="run with phones as letters")
+    parser.add_argument("new_run", type=Path, help="run to write")
     options = parser.parse_args()
     convert(options.run, options.new_run)
     return 0

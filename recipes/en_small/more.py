@@ -124,9 +124,11 @@ def extract(rows: Sequence[Row], out: Path, snapshots: Path) -> list[Row]:
 def main(arguments: Sequence[str] | None = None) -> int:
     """Write recordings and their manifest; return the exit status."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("list", type=Path)
-    parser.add_argument("out", type=Path)
-    parser.add_argument("--snapshots", type=Path, required=True)
+    parser.add_argument("list", type=Path, help="clips to extract (.tsv)")
+    parser.add_argument("out", type=Path, help="folder of the recordings and their manifest")
+    parser.add_argument(
+        "--snapshots", type=Path, required=True, metavar="FOLDER", help="git directories"
+    )
     parser.add_argument(
         "--above",
         type=float,

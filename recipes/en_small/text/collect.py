@@ -96,11 +96,24 @@ def write(path: Path, found: Iterable[list[str]], leaks: LeakFilter, *, whole: b
 def main(arguments: Sequence[str] | None = None) -> int:
     """Collect the sources that were asked for, or all; return the exit status."""
     parser = argparse.ArgumentParser(description=(__doc__ or "").split("\n")[0])
-    parser.add_argument("out", type=Path)
-    parser.add_argument("--snapshots", type=Path, required=True, metavar="FOLDER")
-    parser.add_argument("--held-out", type=Path, nargs="+", required=True, metavar="MANIFEST")
-    parser.add_argument("--recordings", type=Path, nargs="+", default=[], metavar="MANIFEST")
-    parser.add_argument("--only", nargs="+", choices=[s.name for s in SOURCES], metavar="SOURCE")
+    parser.add_argument("out", type=Path, help="folder of the texts")
+    parser.add_argument(
+        "--snapshots", type=Path, required=True, metavar="FOLDER", help="git directories"
+    )
+    parser.add_argument(
+        "--held-out",
+        type=Path,
+        nargs="+",
+        required=True,
+        metavar="MANIFEST",
+        help="leave their texts out",
+    )
+    parser.add_argument(
+        "--recordings", type=Path, nargs="+", default=[], metavar="MANIFEST", help="add their texts"
+    )
+    parser.add_argument(
+        "--only", nargs="+", choices=[s.name for s in SOURCES], metavar="SOURCE", help="only these"
+    )
     options = parser.parse_args(arguments)
     held_out = texts(options.held_out)
     leaks = LeakFilter(held_out)

@@ -14,6 +14,7 @@ import random
 from collections.abc import Callable
 
 from asr_gru.text import normalise
+from recipes.command_line import count
 
 __all__ = ["spoken_numbers"]
 
@@ -47,8 +48,8 @@ def _digits(draw: random.Random) -> str:
 
 
 def _counting(draw: random.Random) -> str:
-    first, count = draw.randint(0, 8), draw.randint(2, 8)
-    return " ".join(str(number) for number in range(first, first + count))
+    first, length = draw.randint(0, 8), draw.randint(2, 8)
+    return " ".join(str(number) for number in range(first, first + length))
 
 
 def _small(draw: random.Random) -> str:
@@ -129,7 +130,7 @@ def spoken_numbers(lines: int, seed: int = 1) -> list[str]:
 def main() -> None:
     """Print lines of spoken numbers."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("--lines", type=int, default=8_000, help="number of lines")
+    parser.add_argument("--lines", type=count, default=8_000, help="number of lines")
     for line in spoken_numbers(parser.parse_args().lines):
         print(line)
 

@@ -79,11 +79,25 @@ def count(path: Path) -> Counter[str]:
 def main(arguments: Sequence[str] | None = None) -> int:
     """Write the words and print how many words of the development texts are missing."""
     parser = argparse.ArgumentParser(description=(__doc__ or "").split("\n")[0])
-    parser.add_argument("out", type=Path)
-    parser.add_argument("texts", type=Path, nargs="+")
+    parser.add_argument("out", type=Path, help="list of words to write")
+    parser.add_argument("texts", type=Path, nargs="+", help="normalised texts")
     parser.add_argument("--size", type=whole, default=65_000, help="number of words [65000]")
-    parser.add_argument("--development", type=Path, nargs="+", required=True, metavar="MANIFEST")
-    parser.add_argument("--include", type=Path, nargs="+", default=[], metavar="MANIFEST")
+    parser.add_argument(
+        "--development",
+        type=Path,
+        nargs="+",
+        required=True,
+        metavar="MANIFEST",
+        help="texts that weight the others",
+    )
+    parser.add_argument(
+        "--include",
+        type=Path,
+        nargs="+",
+        default=[],
+        metavar="MANIFEST",
+        help="take all their words",
+    )
     options = parser.parse_args(arguments)
     development = [" ".join(texts([path])).split() for path in options.development]
     for path, words in zip(options.development, development, strict=True):
