@@ -13,13 +13,12 @@ A benchmark is a module with ``main(argv=None)`` that ends in ``run(main)``:
 from __future__ import annotations
 
 import argparse
-import math
 import os
 import platform
 import re
 import sys
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from importlib.metadata import version
 from pathlib import Path
 from typing import Any
@@ -46,7 +45,6 @@ __all__ = [
     "reference",
     "resident_mb",
     "run",
-    "spaced",
     "text_of",
 ]
 
@@ -145,11 +143,6 @@ def read_lists(options: argparse.Namespace) -> dict[str, list[Utterance]]:
 def read_all(options: argparse.Namespace) -> list[Utterance]:
     """Return the utterances of all manifests together."""
     return [utterance for chosen in read_lists(options).values() for utterance in chosen]
-
-
-def spaced(utterances: Sequence[Utterance], count: int) -> Sequence[Utterance]:
-    """Return at most ``count`` of the utterances, evenly spaced."""
-    return utterances[:: max(1, math.ceil(len(utterances) / count))]
 
 
 def reference(utterance: Utterance) -> str:

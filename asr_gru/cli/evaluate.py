@@ -10,7 +10,12 @@ import click
 
 from asr_gru.cli.options import endpoint_option, endpoint_rules, model_options, normaliser_option
 from asr_gru.cli.terminal import count_progress, left_out
-from asr_gru.data.manifest import Utterance, check_files, name_manifests, read_manifest
+from asr_gru.data.manifest import (
+    check_files,
+    evenly_spread,
+    name_manifests,
+    read_manifest,
+)
 from asr_gru.evaluation import Evaluation, UtteranceResult, evaluate
 from asr_gru.recognizer import Recognizer
 from asr_gru.scoring import Comparison, compare
@@ -108,12 +113,6 @@ def command(
     for name, result in results.items():
         _details(name, result, worst)
     return int(bool(unreadable))
-
-
-def evenly_spread(utterances: list[Utterance], limit: int) -> list[Utterance]:
-    """Return ``limit`` evenly spaced utterances, or all if there are fewer."""
-    count = min(limit, len(utterances))
-    return [utterances[index * len(utterances) // count] for index in range(count)]
 
 
 def _table(results: dict[str, Evaluation]) -> None:

@@ -88,7 +88,7 @@ def command(
         from asr_gru.training.checkpoint import load_checkpoint, net_from_checkpoint
     except ModuleNotFoundError as error:
         raise MissingExtraError(error.name or "torch", "train") from None
-    from asr_gru.data.manifest import check_files, read_manifest
+    from asr_gru.data.manifest import check_files, evenly_spread, read_manifest
     from asr_gru.language.token_trigram import TokenTrigram
     from asr_gru.model.directory import TRIGRAM
     from asr_gru.text import TOKENS, load_tokenizer, normalise
@@ -109,7 +109,7 @@ def command(
             "a manifest is empty; export needs recordings for --calibration and --check"
         )
     recordings, seconds = [], 0.0
-    for _, samples in _readable(spoken[:: max(1, len(spoken) // 200)], rate):
+    for _, samples in _readable(evenly_spread(spoken, 200), rate):
         recordings.append(samples)
         seconds += len(samples) / rate
         if seconds > CALIBRATION_S:

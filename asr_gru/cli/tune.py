@@ -64,7 +64,7 @@ def command(
     Use development sets only, never a test set.
     """
     from asr_gru.backends import load_acoustic_model
-    from asr_gru.data.manifest import name_manifests, read_manifest
+    from asr_gru.data.manifest import evenly_spread, name_manifests, read_manifest
     from asr_gru.decoders import Decoders, with_search_parameters
     from asr_gru.decoding import TreeSearch
     from asr_gru.model.directory import ModelDirectory, write_model_directory
@@ -80,8 +80,9 @@ def command(
     lists, speakers = {}, {}
     for name, manifest in zip(name_manifests(manifests), manifests, strict=True):
         utterances = read_manifest(manifest)
-        step = max(1, len(utterances) // limit) if limit else 1
-        lists[name] = run_acoustic_model(acoustic, utterances[::step], left_out)
+        if limit is not None:
+            utterances = evenly_spread(utterances, limit)
+        lists[name] = run_acoustic_model(acoustic, utterances, left_out)
         speakers[name] = [one.speaker for one in lists[name]]
     if confidence:
         _fit_confidence(directory, decoder, lists, speakers=speakers, dry_run=dry_run)

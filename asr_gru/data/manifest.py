@@ -15,7 +15,14 @@ from asr_gru.data.trees import find_transcripts, read_librispeech, refuse_folder
 from asr_gru.data.utterance import Utterance, check_files
 from asr_gru.files import write_bytes
 
-__all__ = ["Utterance", "check_files", "name_manifests", "read_manifest", "write_manifest"]
+__all__ = [
+    "Utterance",
+    "check_files",
+    "evenly_spread",
+    "name_manifests",
+    "read_manifest",
+    "write_manifest",
+]
 
 JSON_SUFFIXES = (".jsonl", ".json")
 
@@ -68,6 +75,12 @@ def write_manifest(path: str | Path, utterances: Iterable[Utterance]) -> None:
     rows = lines(list(utterances), path.parent.absolute())
     path.parent.mkdir(parents=True, exist_ok=True)
     write_bytes(path, "".join(f"{row}\n" for row in rows).encode())
+
+
+def evenly_spread(utterances: Sequence[Utterance], limit: int) -> list[Utterance]:
+    """Return ``limit`` evenly spaced utterances, or all if there are fewer."""
+    count = min(limit, len(utterances))
+    return [utterances[index * len(utterances) // count] for index in range(count)]
 
 
 def name_manifests(paths: Sequence[str | Path]) -> list[str]:

@@ -19,11 +19,11 @@ from pathlib import Path
 import numpy as np
 
 from asr_gru.data.audio import load_audio
-from asr_gru.data.manifest import read_manifest
+from asr_gru.data.manifest import evenly_spread, read_manifest
 from asr_gru.errors import DataError
 from asr_gru.model.directory import ModelDirectory
 from asr_gru.model.onnx import OnnxAcousticModel
-from benchmarks._common import Table, make_parser, print_environment, read_all, run, spaced
+from benchmarks._common import Table, make_parser, print_environment, read_all, run
 from recipes.command_line import needed
 
 with needed(__name__, "train"):
@@ -61,7 +61,7 @@ def main(argv: Sequence[str] | None = None) -> None:
     recordings = [load_audio(utterance, rate) for utterance in read_all(options)]
     if not recordings:
         raise DataError("the manifests list no recordings; give others")
-    spoken = spaced(read_manifest(options.calibration), CALIBRATION)
+    spoken = evenly_spread(read_manifest(options.calibration), CALIBRATION)
     seen = calibrate(net, [load_audio(utterance, rate) for utterance in spoken])
     wanted = log_probs(net, None, (), recordings)
     table = Table(

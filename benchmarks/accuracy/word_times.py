@@ -16,8 +16,8 @@ from collections.abc import Iterable, Iterator, Sequence
 import numpy as np
 
 from asr_gru import Recognizer
-from asr_gru.data.manifest import Utterance
-from benchmarks._common import Table, load, make_parser, positive, read_all, run, spaced
+from asr_gru.data.manifest import Utterance, evenly_spread
+from benchmarks._common import Table, load, make_parser, positive, read_all, run
 from benchmarks.latency.speech import RATE, Piece, align_by_pocketsphinx, speak
 from benchmarks.latency.words import Spoken
 
@@ -34,7 +34,7 @@ def main(argv: Sequence[str] | None = None) -> None:
     )
     options = parser.parse_args(argv)
     recognizer = load(options)
-    utterances = spaced(read_all(options), options.utterances)
+    utterances = evenly_spread(read_all(options), options.utterances)
     table = Table(
         ("against", "<12"),
         ("", "<7"),

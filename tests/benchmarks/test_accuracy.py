@@ -8,9 +8,9 @@ import numpy as np
 import pytest
 import soundfile
 
-from asr_gru.data.manifest import Utterance
+from asr_gru.data.manifest import Utterance, evenly_spread
 from asr_gru.errors import AudioError, ConfigError, DataError
-from benchmarks._common import AUDIO_SAMPLES, make_parser, read_lists, run, spaced
+from benchmarks._common import AUDIO_SAMPLES, make_parser, read_lists, run
 from benchmarks.accuracy import (
     confidence,
     hot_words,
@@ -43,7 +43,7 @@ def test_lists_of_the_same_file_name_are_kept_apart(manifest):
 @pytest.mark.parametrize(("have", "want", "kept"), [(399, 200, 200), (5, 200, 5), (5, 2, 2)])
 def test_at_most_so_many_utterances_are_taken(have, want, kept):
     utterances = [Utterance(Path(str(number)), "") for number in range(have)]
-    assert len(spaced(utterances, want)) == kept
+    assert len(evenly_spread(utterances, want)) == kept
 
 
 @pytest.mark.parametrize(

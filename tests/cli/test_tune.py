@@ -5,6 +5,8 @@ import numpy as np
 import pytest
 import soundfile
 
+from asr_gru import tuning
+
 
 @pytest.fixture
 def list_of_noise(tmp_path):
@@ -44,6 +46,22 @@ def test_tune_prints_each_setting_and_writes_the_best(run, word_model, tmp_path,
     ]
     assert {**after, **{name: before[name] for name in after}} == before
     assert run("transcribe", "--model", folder, tmp_path / "0.wav").status == 0
+
+
+def test_limit_uses_that_many_utterances(run, word_model, tmp_path, list_of_noise, monkeypatch):
+    heard = []
+    encode = tuning.run_acoustic_model
+
+    def noting(model, utterances, left_out):
+        heard.append(len(utterances))
+        return encode(model, utterances, left_out)
+
+    monkeypatch.setattr(tuning, "run_acoustic_model", noting)
+    folder = tmp_path / "model"
+    shutil.copytree(word_model, folder)
+    whole = len(list_of_noise.read_text().splitlines()) - 1
+    tuned = run("tune", folder, list_of_noise, "--dry-run", "--rounds", "1", "--limit", whole - 1)
+    assert (tuned.status, heard) == (0, [whole - 1])
 
 
 def test_set_gives_initial_values(run, word_model, tmp_path, list_of_noise):
