@@ -20,6 +20,7 @@ from benchmarks.accuracy import (
     speech_detector,
     word_times,
 )
+from benchmarks.accuracy.text_doubt import versions
 from benchmarks.latency import speech
 
 
@@ -159,3 +160,14 @@ def test_word_times_do_without_pocketsphinx(monkeypatch):
     monkeypatch.setitem(sys.modules, "pocketsphinx", None)
     utterance = Utterance(AUDIO_SAMPLES / "read.flac", "why do i know you")
     assert not list(word_times._aligned([utterance]))
+
+
+def test_texts_made_wrong_differ_from_the_right_one():
+    assert versions("a b c", "d e") == {
+        "right": "a b c",
+        "next one's": "d e",
+        "first half": "a",
+        "middle third missing": "a c",
+        "five words more": "a b c d e",
+    }
+    assert versions("a", "b") == {"right": "a", "next one's": "b", "five words more": "a b"}
