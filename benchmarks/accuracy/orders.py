@@ -25,6 +25,7 @@ import numpy.typing as npt
 
 from asr_gru import Recognizer, Transcript
 from asr_gru.audio import find_recordings, read_recording
+from asr_gru.data.audio import load_audio
 from asr_gru.data.manifest import read_manifest
 from asr_gru.decoding import AnyDecoder
 from asr_gru.errors import ConfigError
@@ -80,9 +81,9 @@ def main(argv: Sequence[str] | None = None) -> None:
             own = results if voice == "all" else results[place :: len(voices)]
             if own:
                 table.row(snr, voice, *(100 * np.mean(own, axis=0)))
-    paths: list[Any] = [utterance.path for utterance in read_manifest(options.open)]
-    accepted = sum(bool(heard.segments) for heard in _hear(recognizer, paths, decoder))
-    print(f"\nopen speech: {100 * accepted / len(paths):.1f} % of {len(paths)} accepted")
+    others = [load_audio(utterance, RATE) for utterance in read_manifest(options.open)]
+    accepted = sum(bool(heard.segments) for heard in _hear(recognizer, others, decoder))
+    print(f"\nopen speech: {100 * accepted / len(others):.1f} % of {len(others)} accepted")
 
 
 def _sentence(grammar: Grammar, rng: np.random.Generator) -> str:
