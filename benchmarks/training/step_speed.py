@@ -91,7 +91,10 @@ def main(argv: Sequence[str] | None = None) -> None:
         "package, compiled, bfloat16": (torch.bfloat16, False, compiled_loops),
     }
     if compiled_loops() is None:
-        print("no C++ compiler: the last two rows run their loops in Python")
+        print("no C++ compiler: the compiled loops run in Python")
+    if not fast_gru.bf16_available():
+        print("no bfloat16 on this processor: left out of the package's layers")
+        kinds = {name: kind for name, kind in kinds.items() if kind[0] != torch.bfloat16}
     one, whole = {}, {}
     for name, (fast, low, loops) in kinds.items():
         layer = RecurrentLayer("gru", options.width, fast).train()
