@@ -48,7 +48,7 @@ def test_chunking_does_not_change_outputs(cell):
     torch.testing.assert_close(state, end, rtol=1e-5, atol=1e-6)
 
 
-@pytest.mark.skipif(not bf16_available(), reason="torch without packed products")
+@pytest.mark.skipif(not bf16_available(), reason="a processor without bfloat16")
 def test_the_kernel_is_used_only_in_training():
     torch.manual_seed(0)
     layer = RecurrentLayer("gru", 32)

@@ -338,7 +338,7 @@ def test_rows_that_changes_have_made_equal_are_refused():
 def test_invalid_arguments_are_refused(speech, tmp_path, capsys):
     assert main(arguments(speech, tmp_path, "--rows", "gur")) == 2
     assert "no row 'gur' (did you mean 'gru'?)" in capsys.readouterr().err
-    assert main(arguments(speech, tmp_path, "--longest-s", "0.1")) == 2
+    assert main(arguments(speech, tmp_path, "--rows", "gru", "--longest-s", "0.1")) == 2
     assert "no utterance of at most 0.1 s" in capsys.readouterr().err
     with pytest.raises(SystemExit):
         main(arguments(speech, tmp_path, "--hours", "0"))
