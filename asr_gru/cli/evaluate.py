@@ -10,12 +10,7 @@ import click
 
 from asr_gru.cli.options import endpoint_option, endpoint_rules, model_options, normaliser_option
 from asr_gru.cli.terminal import count_progress, left_out
-from asr_gru.data.manifest import (
-    check_files,
-    evenly_spread,
-    name_manifests,
-    read_manifest,
-)
+from asr_gru.data.manifest import check_files, evenly_spread, name_manifests, read_manifest
 from asr_gru.evaluation import Evaluation, UtteranceResult, evaluate
 from asr_gru.recognizer import Recognizer
 from asr_gru.scoring import Comparison, compare
