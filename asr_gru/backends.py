@@ -6,10 +6,17 @@ from asr_gru.errors import ConfigError, MissingExtraError, ModelError, did_you_m
 from asr_gru.model.acoustic import AcousticModel
 from asr_gru.model.directory import WEIGHTS, ModelDirectory
 
-__all__ = ["MAX_THREADS", "load_acoustic_model"]
+__all__ = ["MAX_THREADS", "check_threads", "load_acoustic_model"]
 
 MAX_THREADS = 256
 """Far more cores than a small model can use; each thread costs memory and start-up time."""
+
+
+def check_threads(threads: int) -> int:
+    """Return ``threads``, or raise ``ConfigError`` unless it is from 1 to ``MAX_THREADS``."""
+    if not 1 <= threads <= MAX_THREADS:
+        raise ConfigError(f"{threads} threads; give 1 to {MAX_THREADS}, at most one per core")
+    return threads
 
 
 def load_acoustic_model(
@@ -22,8 +29,7 @@ def load_acoustic_model(
         MissingExtraError: the backend's library is not installed.
         ModelError: the directory has no weights for the backend, or there is no such device.
     """
-    if not 1 <= threads <= MAX_THREADS:
-        raise ConfigError(f"{threads} threads; give 1 to {MAX_THREADS}, at most one per core")
+    check_threads(threads)
     if backend == "onnx":
         from asr_gru.model.onnx import OnnxAcousticModel
 

@@ -99,7 +99,7 @@ def endpoint_option(
     return click.option("--endpoint", default=default, show_default=True, help=text)
 
 
-def stream_options(threads: int) -> Callable[[F], F]:
+def stream_options(threads: int, threads_help: str | None = None) -> Callable[[F], F]:
     """Add the options of streaming commands; ``threads`` is the default of ``--threads``."""
 
     def add(function: F) -> F:
@@ -107,7 +107,13 @@ def stream_options(threads: int) -> Callable[[F], F]:
             endpoint_option(),
             DECODER,
             BEAM,
-            click.option("--threads", type=click.IntRange(1), default=threads, show_default=True),
+            click.option(
+                "--threads",
+                type=click.IntRange(1),
+                default=threads,
+                show_default=True,
+                help=threads_help,
+            ),
             MODEL,
         ):
             function = option(function)

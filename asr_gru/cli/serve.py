@@ -24,7 +24,7 @@ KEY_VARIABLE = "ASR_GRU_API_KEY"
 @click.command("serve")
 @click.option("--host", default="127.0.0.1", show_default=True, help="Address to listen on.")
 @click.option("--port", type=click.IntRange(0, 65535), default=8000, show_default=True)
-@stream_options(threads=2)
+@stream_options(threads=2, threads_help="Threads that recognise, each its share of the streams.")
 @click.option(
     "--api-key-file",
     type=click.Path(path_type=Path),
@@ -105,10 +105,10 @@ def command(
     logging.getLogger("python_multipart").setLevel(logging.ERROR)  # invalid uploads of clients
     with contextlib.ExitStack() as stack:
         sockets = [stack.enter_context(each) for each in listen(host, port, chosen)]
-        recognizer = Recognizer.load(model, threads=threads, decoder=decoder, beam=beam)
+        recognizer = Recognizer.load(model, decoder=decoder, beam=beam)
         config = ModelDirectory.open(model, verify=False).config
         context = ServerContext(
-            recognizer, access, config.name, config.language, rules, chosen, strict_model
+            recognizer, access, config.name, config.language, rules, chosen, strict_model, threads
         )
         scheme = "https" if certificate else "http"
         name = f"[{host}]" if ":" in host else host

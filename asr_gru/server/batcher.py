@@ -1,4 +1,4 @@
-"""Batched recognition of the streams of all clients: one call of the model per tick."""
+"""Batched recognition of the streams of all clients: few calls of the model, each for many."""
 
 from __future__ import annotations
 
@@ -10,6 +10,7 @@ import time
 from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 
+from asr_gru.backends import check_threads
 from asr_gru.errors import Error
 from asr_gru.recognizer import Recognizer
 from asr_gru.server.metrics import Metrics
@@ -37,39 +38,46 @@ log = logging.getLogger("asr_gru.server")
 
 
 class Batcher:
-    """Steps all streams in one thread, tick by tick.
+    """Steps all streams in a few threads, tick by tick.
 
-    Methods are for the event loop; the recogniser runs in a thread of its own. Every stream that
-    was opened gets exactly one last update, however its work ends, unless it is detached first.
+    A tick takes the streams with new audio that no other thread is stepping, up to its share of
+    them, so that one thread can be in the network while another searches. Methods are for the event
+    loop. Every stream that was opened gets exactly one last update, however its work ends, unless
+    it is detached first.
     """
 
-    def __init__(self, recognizer: Recognizer, metrics: Metrics, behind_s: float) -> None:
+    def __init__(
+        self, recognizer: Recognizer, metrics: Metrics, behind_s: float, threads: int = 1
+    ) -> None:
         self.recognizer = recognizer
         self._metrics = metrics
         self._behind_s = behind_s
+        self._threads = check_threads(threads)
         self._busy: dict[ServedStream, None] = {}
+        self._stepping: set[ServedStream] = set()
         self._typical_lag_s = 0.0
         self._ticked = -math.inf
         self._wake = asyncio.Event()
-        self._thread = ThreadPoolExecutor(1, "recognise")
-        self._task: asyncio.Task[None] | None = None
+        self._pool = ThreadPoolExecutor(threads, "recognise")
+        self._tasks: list[asyncio.Task[None]] = []
 
     @property
     def lag_s(self) -> float:
         """The median lag of the streams in the last tick, in seconds; 0 once none is busy."""
-        idle = not self._busy and time.monotonic() - self._ticked > RECENT_S
+        idle = not (self._busy or self._stepping) and time.monotonic() - self._ticked > RECENT_S
         return 0.0 if idle else self._typical_lag_s
 
     def start(self) -> None:
         """Start the ticks."""
-        self._task = asyncio.get_running_loop().create_task(self._run())
+        loop = asyncio.get_running_loop()
+        self._tasks = [loop.create_task(self._run()) for _ in range(self._threads)]
 
     async def stop(self) -> None:
-        """Stop after the current tick."""
-        if self._task:
-            self._task.cancel()
-            await asyncio.gather(self._task, return_exceptions=True)
-        self._thread.shutdown(cancel_futures=True)
+        """Stop after the current ticks."""
+        for task in self._tasks:
+            task.cancel()
+        await asyncio.gather(*self._tasks, return_exceptions=True)
+        self._pool.shutdown(cancel_futures=True)
 
     def open(self, stream: Stream, on_update: Callable[[StreamUpdate], None]) -> ServedStream:
         """Serve a new stream; its updates go to ``on_update``."""
@@ -117,26 +125,37 @@ class Batcher:
     async def _run(self) -> None:
         loop = asyncio.get_running_loop()
         while True:
-            await self._wake.wait()
-            self._wake.clear()
+            while not (work := self._take()):
+                self._wake.clear()
+                await self._wake.wait()
             began = time.monotonic()
-            work = [served.take() for served in self._busy]
-            self._busy = {w.served: None for w in work if w.served.queue or w.served.ending}
-            if self._busy:
-                self._wake.set()
             try:
-                await loop.run_in_executor(self._thread, self._tick, work)
+                await loop.run_in_executor(self._pool, self._tick, work)
             except Exception as error:
                 log.exception("a tick failed")
                 for each in work:
                     each.error = each.error or error
             now = time.monotonic()
             lags_s = [now - w.arrived for w in work]
-            self._ticked, self._typical_lag_s = now, statistics.median(lags_s) if lags_s else 0.0
+            self._ticked, self._typical_lag_s = now, statistics.median(lags_s)
             self._metrics.ticked(now - began, lags_s)
+            self._stepping.difference_update(each.served for each in work)
             for each in work:
                 self._report(each, now)
+            self._wake.set()  # there may be more audio of these streams
             await asyncio.sleep(max(0.0, TICK_S - (time.monotonic() - began)))
+
+    def _take(self) -> list[StreamWork]:
+        """Take the work of the streams that have waited longest, up to one thread's share."""
+        waiting = [served for served in self._busy if served not in self._stepping]
+        share = math.ceil((len(waiting) + len(self._stepping)) / self._threads)
+        work = [served.take() for served in waiting[:share]]
+        for served in waiting[:share]:
+            self._stepping.add(served)
+            del self._busy[served]
+            if served.queue or served.ending:
+                self._busy[served] = None
+        return work
 
     def _tick(self, work: Sequence[StreamWork]) -> None:
         for each in work:

@@ -35,6 +35,7 @@ class ServerContext:
         endpoint: default endpoint rules.
         limits: bounds for each client.
         strict_model: refuse the names of OpenAI's models; otherwise the loaded one answers.
+        threads: threads that step the streams.
         started: seconds since the epoch.
     """
 
@@ -45,6 +46,7 @@ class ServerContext:
     endpoint: EndpointRules
     limits: Limits
     strict_model: bool = False
+    threads: int = 1
     metrics: Metrics = field(default_factory=Metrics, init=False)
     batcher: Batcher = field(init=False)
     uploads: UploadQueue = field(init=False)
@@ -52,7 +54,7 @@ class ServerContext:
 
     def __post_init__(self) -> None:
         limits = self.limits
-        batcher = Batcher(self.recognizer, self.metrics, limits.behind_s)
+        batcher = Batcher(self.recognizer, self.metrics, limits.behind_s, self.threads)
         object.__setattr__(self, "batcher", batcher)
         object.__setattr__(self, "uploads", UploadQueue(limits.uploads, limits.queued_uploads))
 
