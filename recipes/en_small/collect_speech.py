@@ -38,7 +38,7 @@ from asr_gru.text import normalise
 from recipes.en_small.label import Label, read_labels
 from recipes.en_small.speech_layouts import Clip
 from recipes.en_small.speech_sources import SOURCES, Source
-from recipes.en_small.speech_texts import choose_text, vote
+from recipes.en_small.speech_texts import choose_text
 from recipes.en_small.text.snapshot import find_snapshot, read_files
 
 SAMPLE_RATE = 16_000
@@ -191,13 +191,12 @@ def make_row(
     out: Path,
     held_out: set[str],
     label: Label | None,
-    voted: Mapping[str, str],
 ) -> tuple[Row | None, str]:
     """Return the row of a clip, or ``None`` and the reason to leave it out."""
     path = path_of(name, clip.blob)
     if not (out / path).exists():
         return None, "not readable"
-    text, by = choose_text(clip, label, voted)
+    text, by = choose_text(clip, label)
     if not text:
         return None, by
     info = soundfile.info(out / path)
@@ -221,12 +220,11 @@ def collect(
     git = find_snapshot(snapshots, source.repository)
     clips = list(find_clips(git, source))
     write_clips(git, source, name, clips, out)
-    found = [(clip, labels.get((out / path_of(name, clip.blob)).resolve())) for clip in clips]
-    voted = vote((clip.sentence, label) for clip, label in found if clip.sentence and label)
     rows, unlabelled = [], []
     left_out: Counter[str] = Counter()
-    for clip, label in found:
-        row, reason = make_row(name, clip, out, held_out, label, voted)
+    for clip in clips:
+        label = labels.get((out / path_of(name, clip.blob)).resolve())
+        row, reason = make_row(name, clip, out, held_out, label)
         if row is not None:
             rows.append(row)
             continue

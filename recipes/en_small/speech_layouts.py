@@ -33,14 +33,12 @@ class Clip:
         texts: what may have been said; empty where the repository has no text.
         speaker: its speaker in the repository, or empty.
         sure: whether the first text was said. If not, a teacher's text selects one of them.
-        sentence: names the sentence, where several speakers read the same one.
     """
 
     blob: str
     texts: tuple[str, ...]
     speaker: str = ""
     sure: bool = True
-    sentence: str = ""
 
 
 Layout = Callable[[Sequence[str], Read], Iterator[Clip]]
@@ -223,13 +221,6 @@ def read_joanne(paths: Sequence[str], read: Read) -> Iterator[Clip]:
         text = row["spoken"]
         if path in paths and "sound!" not in text and not NOT_SPOKEN.search(text):
             yield Clip(path, (text,), "joanne")
-
-
-def read_vcc_2016(paths: Sequence[str], _read: Read) -> Iterator[Clip]:
-    """Voice Conversion Challenge 2016: named by speaker and sentence, without texts."""
-    for path in paths:
-        speaker, name = PurePosixPath(path).parts[-2:]
-        yield Clip(path, (), speaker, sure=False, sentence=PurePosixPath(name).stem)
 
 
 def read_librispeech(paths: Sequence[str], _read: Read) -> Iterator[Clip]:

@@ -98,12 +98,6 @@ SOURCES = {
         r"cv-valid-test/.*\.mp3$",
         layouts.read_common_voice_1,
     ),
-    "vcc-2016": Source(
-        "kkulesz/Voice_conversion_with_CycleGAN-VC2",
-        "24c492bd821e76b8335eff057b05c9e886477233",
-        r"^data/vc-challenge-2016/.*\.wav$",
-        layouts.read_vcc_2016,
-    ),
     "librispeech-40-78": Source(
         "kkulesz/Voice_conversion_with_CycleGAN-VC2",
         "24c492bd821e76b8335eff057b05c9e886477233",
