@@ -1,4 +1,4 @@
-"""Computes the training cost of the stages of a recipe from a measured training speed.
+"""Compute the training cost of the stages of a recipe from a measured training speed.
 
     python -m recipes.librispeech.cost recipes/librispeech/*.toml --speed 130 --parameters 7.4
 
@@ -17,7 +17,7 @@ from pathlib import Path
 
 from asr_gru.errors import DataError
 from asr_gru.language.dictionary import ENGLISH_PHONES
-from recipes.command_line import needed, one_line_errors, positive
+from recipes.command_line import count, needed, one_line_errors, positive
 
 with needed(__name__, "train"):
     import torch
@@ -94,33 +94,38 @@ def _parameters(config: TrainConfig) -> float:
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run the command; return its exit status."""
     parser = argparse.ArgumentParser(
-        prog="python -m recipes.librispeech.cost", description="What the stages of recipes cost."
+        prog="python -m recipes.librispeech.cost",
+        description="Print what the stages of recipes cost.",
     )
     parser.add_argument("recipes", nargs="+", type=Path, help="recipes of this folder")
     parser.add_argument("--speed", type=positive, required=True, help="times real time, measured")
     parser.add_argument("--parameters", type=positive, required=True, help="in millions")
-    parser.add_argument("--processes", type=int, default=2, help="number of training processes")
+    parser.add_argument("--processes", type=count, default=2, help="number of training processes")
     options = parser.parse_args(arguments)
-    if options.processes < 1:
-        parser.error("--processes has to be 1 or more")
     print("| recipe | stage | parameters | hours of audio | steps | hours of training |")
     print("|---|---|---|---|---|---|")
     for path in options.recipes:
         sizes: dict[str, float] = {}
         for stage in load_recipe(path):
-            teacher = sizes.get(stage.config.distillation.teacher, 0.0)
-            try:
-                cost = stage_cost(
-                    stage.config,
-                    options.speed,
-                    options.parameters,
-                    teacher=teacher,
-                    processes=options.processes,
-                )
-            except KeyError as error:
+            teacher = stage.config.distillation.teacher
+            if teacher and teacher not in sizes:
                 raise DataError(
-                    f"{path}: {error} is not a part of LibriSpeech that is trained on"
-                ) from None
+                    f"{path}: teacher {teacher!r} of stage {stage.name!r} is of unknown size; "
+                    "name an earlier stage"
+                )
+            unknown = {Path(name).stem for name in stage.config.data.train} - set(HOURS)
+            if unknown:
+                raise DataError(
+                    f"{path}: hours of {', '.join(sorted(unknown))} are unknown; "
+                    f"known are {', '.join(HOURS)}"
+                )
+            cost = stage_cost(
+                stage.config,
+                options.speed,
+                options.parameters,
+                teacher=sizes.get(teacher, 0.0),
+                processes=options.processes,
+            )
             sizes[stage.name] = cost.parameters
             print(
                 f"| {path.stem} | {stage.name} | {cost.parameters:.1f} M "

@@ -1,14 +1,17 @@
-"""Downloads archives, resumed and checked, and unpacks them defensively."""
+"""Download archives, resumed and checked, and unpack them defensively."""
 
 from __future__ import annotations
 
+import gzip
 import hashlib
 import http.client
+import lzma
 import re
 import shutil
 import tarfile
 import urllib.error
 import urllib.request
+import zlib
 from pathlib import Path, PurePosixPath
 
 from asr_gru.errors import DataError
@@ -18,6 +21,9 @@ __all__ = ["download", "md5_beside", "unpack"]
 BLOCK = 1 << 20
 TIMEOUT_S = 60
 BROKEN = (OSError, ValueError, http.client.HTTPException)
+"""What a failed connection raises."""
+DAMAGED = (tarfile.TarError, EOFError, ValueError, gzip.BadGzipFile, lzma.LZMAError, zlib.error)
+"""What reading a damaged archive raises."""
 
 
 def download(url: str, path: Path, md5: str) -> None:
@@ -67,12 +73,13 @@ def md5_beside(url: str) -> str:
     return match[1]
 
 
-def unpack(archive: Path, folder: Path, largest_bytes: int) -> None:
+def unpack(archive: Path, folder: Path, max_bytes: int) -> None:
     """Unpack the regular files and folders of a tar archive into ``folder``, and refuse the rest.
 
     Raises:
         DataError: not such an archive, a path that leaves the folder, a link or device, or more
-            than ``largest_bytes``.
+            than ``max_bytes``.
+        OSError: the files cannot be written.
     """
     folder.mkdir(parents=True, exist_ok=True)
     written = 0
@@ -89,15 +96,16 @@ def unpack(archive: Path, folder: Path, largest_bytes: int) -> None:
                 if not member.isreg():
                     raise DataError(f"{archive}: {member.name!r} is not a regular file; refused")
                 written += member.size
-                if written > largest_bytes:
-                    raise DataError(f"{archive}: unpacks to more than {largest_bytes} bytes")
+                if written > max_bytes:
+                    raise DataError(f"{archive}: unpacks to more than {max_bytes} bytes; refused")
                 source = tar.extractfile(member)
                 assert source is not None
                 target.parent.mkdir(parents=True, exist_ok=True)
                 with source, target.open("wb") as file:
                     shutil.copyfileobj(source, file, BLOCK)
-    except (tarfile.TarError, EOFError, OSError) as error:
-        raise DataError(f"{archive}: cannot be unpacked ({error}); download it again") from None
+    except DAMAGED as error:
+        reason = " ".join(str(error).split())
+        raise DataError(f"{archive}: damaged ({reason}); delete it and run again") from None
 
 
 def _md5(path: Path) -> str:

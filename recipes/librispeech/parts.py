@@ -1,4 +1,4 @@
-"""The parts of LibriSpeech: where they are and what their archives' MD5 must be."""
+"""The parts of LibriSpeech: addresses and checksums of their archives."""
 
 from __future__ import annotations
 
@@ -11,15 +11,21 @@ HOST = "https://www.openslr.org/resources"
 
 @dataclass(frozen=True, slots=True)
 class Part:
-    """One archive: its address, its MD5 ("" if a file beside it says so), its size unpacked."""
+    """One archive.
+
+    Attributes:
+        url: address of the archive.
+        md5: its MD5, or "" if ``md5sum.txt`` beside it has it.
+        max_unpacked_gb: size at which unpacking is given up.
+    """
 
     url: str
     md5: str
-    largest_gb: float
+    max_unpacked_gb: float
 
 
-def _libri(name: str, md5: str, largest_gb: float) -> Part:
-    return Part(f"{HOST}/12/{name}.tar.gz", md5, largest_gb)
+def _libri(name: str, md5: str, max_unpacked_gb: float) -> Part:
+    return Part(f"{HOST}/12/{name}.tar.gz", md5, max_unpacked_gb)
 
 
 def _mini(name: str) -> Part:

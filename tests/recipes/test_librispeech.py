@@ -1,5 +1,6 @@
 """The LibriSpeech recipe, with a local server in place of OpenSLR."""
 
+import errno
 import hashlib
 import http.server
 import io
@@ -69,7 +70,10 @@ def test_unreadable_files_are_named(folder, capsys):
     (place / "84-121123-0001.flac").write_bytes(b"not flac")
     command = ["--folder", str(folder), "--parts", "dev-clean-2"]
     assert prepare.main(command) == 1
-    assert "84-121123-0001.flac: not a recording" in capsys.readouterr().err
+    err = capsys.readouterr().err
+    assert "84-121123-0001.flac" in err
+    assert f"delete {folder / 'LibriSpeech/dev-clean-2'}" in err
+    assert err.count("\n") == 1
     (place / "84-121123.trans.txt").write_bytes(b"84-121123-0000 \xff\n")
     assert prepare.main(command) == 1
     assert "84-121123.trans.txt: not UTF-8" in capsys.readouterr().err
@@ -142,7 +146,6 @@ def test_parts_are_downloaded_unpacked_and_prepared(server, folder, tmp_path, mo
     monkeypatch.setitem(parts.PARTS, "dev-clean-2", part)
     new = tmp_path / "new"
     command = ["--folder", str(new), "--parts", "dev-clean-2", "--download"]
-    _Handler.break_after = 0
     assert prepare.main(command) == 0, capsys.readouterr().err
     assert len(read_manifest(new / "dev-clean-2.tsv")) == 4
 
@@ -215,9 +218,38 @@ def test_malicious_archives_are_refused(tmp_path, members):
 
 
 def test_files_that_are_not_archives_are_refused(tmp_path):
-    (tmp_path / "a.tar.gz").write_bytes(b"no archive")
-    with pytest.raises(DataError, match="unpacked"):
-        fetch.unpack(tmp_path / "a.tar.gz", tmp_path / "inside", 1_000)
+    path = tmp_path / "a.tar.gz"
+    whole = archive({"noise.bin": np.random.default_rng(0).bytes(100_000)})
+    bent = whole[:5_000] + bytes(90_000) + whole[95_000:]
+    for data in (b"no archive", whole[:50_000], bent):
+        path.write_bytes(data)
+        with pytest.raises(DataError, match=r"a\.tar\.gz: damaged .* delete it"):
+            fetch.unpack(path, tmp_path / "inside", 200_000)
+
+
+def test_a_full_disk_is_not_a_damaged_archive(tmp_path, monkeypatch, capsys):
+    def fill(*_arguments):
+        raise OSError(errno.ENOSPC, "No space left on device", "x.flac")
+
+    data = archive({"LibriSpeech/dev-clean-2/84/121123/84-121123.trans.txt": b"x"})
+    (tmp_path / "dev-clean-2.tar.gz").write_bytes(data)
+    digest = hashlib.md5(data).hexdigest()  # noqa: S324
+    monkeypatch.setitem(parts.PARTS, "dev-clean-2", parts.Part("", digest, 1.0))
+    monkeypatch.setattr(fetch.shutil, "copyfileobj", fill)
+    command = ["--folder", str(tmp_path), "--parts", "dev-clean-2", "--download"]
+    assert prepare.main(command) == 1
+    assert capsys.readouterr().err == "error: x.flac: No space left on device\n"
+    assert [path.name for path in tmp_path.iterdir()] == ["dev-clean-2.tar.gz"]
+
+
+def test_an_interrupted_command_says_how_to_go_on(tmp_path, monkeypatch, capsys):
+    def stop(*_arguments):
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(prepare, "download", stop)
+    command = ["--folder", str(tmp_path), "--parts", "dev-clean", "--download"]
+    assert prepare.main(command) == 130
+    assert capsys.readouterr().err == "stopped; the same command resumes the download\n"
 
 
 RECIPES = Path(prepare.__file__).parent
@@ -263,10 +295,16 @@ def test_costs_grow_with_parameters_audio_and_a_teacher(capsys):
 
 def test_costs_of_unsupported_recipes_are_refused_in_one_line(tmp_path, capsys):
     options = ["--speed", "130", "--parameters", "7.4"]
-    path = tmp_path / "own.toml"
-    path.write_text('[data]\ntrain = ["own.tsv"]\n')
-    for name in (path, tmp_path / "nowhere.toml"):
-        assert cost.main([str(name), *options]) != 0
+    teacher = '[data]\ntrain = ["train-clean-5.tsv"]\n[distillation]\nteacher = "runs/large"\n'
+    (tmp_path / "own.toml").write_text('[data]\ntrain = ["own.tsv"]\n')
+    (tmp_path / "taught.toml").write_text(teacher)
+    for name, reason in (
+        ("own.toml", "hours of own are unknown"),
+        ("taught.toml", "teacher 'runs/large'"),
+        ("nowhere.toml", ""),
+    ):
+        assert cost.main([str(tmp_path / name), *options]) != 0
         err = capsys.readouterr().err
-        assert name.name in err
+        assert name in err
+        assert reason in err
         assert err.count("\n") == 1
