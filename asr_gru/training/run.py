@@ -66,10 +66,14 @@ def find_model(name: str, root: Path) -> Path:
 
 
 @contextmanager
-def locked(folder: Path) -> Iterator[None]:
+def locked(folder: Path, option: str = "--run-dir") -> Iterator[None]:
     """Hold the lock of a run's folder, which is created if necessary.
 
     The operating system releases the lock when the process ends, however that happens.
+
+    Args:
+        folder: the folder.
+        option: the option that gives another folder.
 
     Raises:
         ConfigError: another process trains in this folder.
@@ -81,5 +85,5 @@ def locked(folder: Path) -> Iterator[None]:
             yield
     except Timeout:
         raise ConfigError(
-            f"{folder}: another run is going on here; wait for it, or give another --run-dir"
+            f"{folder}: another run is going on here; wait for it, or give another {option}"
         ) from None

@@ -13,14 +13,15 @@ import msgspec
 import numpy as np
 
 from asr_gru.errors import DataError
-from recipes.command_line import log, needed, one_line_errors, positive
+from recipes.command_line import count, log, needed, one_line_errors, positive
 
 with needed(__name__, "tuning"):
     from asr_gru.training.config import TrainConfig
     from asr_gru.training.config_file import load_train_config
+    from asr_gru.training.run import locked
     from recipes.cells.pictures import save
     from recipes.cells.rows import slice_list
-    from recipes.tuning.folds import write_folds
+    from recipes.tuning.folds import LISTS, write_folds
     from recipes.tuning.search import (
         RATES,
         Plan,
@@ -52,8 +53,9 @@ def main(argv: Sequence[str] | None = None) -> int:
     parser.add_argument("--hours", type=positive, default=1.0, help="hours of --train to use")
     parser.add_argument("--longest-s", type=positive, default=6.0, help="longest utterance")
     parser.add_argument("--folds", type=int, default=3, help="folds without common speakers")
-    parser.add_argument("--trials", type=int, default=20, help="trials, earlier ones included")
-    parser.add_argument("--pruner", choices=get_args(Pruner), default="median")
+    parser.add_argument("--trials", type=count, default=20, help="trials, earlier ones included")
+    parser.add_argument("--pruner", choices=get_args(Pruner), default="median",
+                        help="how bad trials are ended early")  # fmt: skip
     parser.add_argument("--config", type=Path, default=BASE, help="what trials have in common")
     parser.add_argument(
         "--set", action="append", default=[], metavar="KEY=VALUE", dest="changes",
@@ -63,16 +65,25 @@ def main(argv: Sequence[str] | None = None) -> int:
     parser.add_argument("--output", type=Path, default=Path("runs/tuning"), help="folder of study")
     parser.add_argument("--picture", type=Path, help="PNG file (default: in --output)")
     options = parser.parse_args(argv)
-    if options.folds < 2 or options.trials < 1 or options.seed < 0:
-        parser.error("--folds has to be 2 or more, --trials 1 or more, --seed 0 or more")
-    run(options)
+    if options.folds < 2 or options.seed < 0:
+        parser.error("--folds has to be 2 or more, --seed 0 or more")
+    load_optuna()
+    base = load_base(options.config, options.changes)
+    with locked(options.output, "--output"):
+        run(options, base)
     return 0
 
 
-def run(options: argparse.Namespace) -> None:
+def load_base(path: Path, changes: Sequence[str]) -> TrainConfig:
+    """Return the configuration in a file, with the lists of a fold in place of its own."""
+    base = load_train_config(path, changes)
+    train, validation = ((name,) for name in LISTS)
+    data = msgspec.structs.replace(base.data, train=train, validation=validation)
+    return msgspec.structs.replace(base, data=data)
+
+
+def run(options: argparse.Namespace, base: TrainConfig) -> None:
     """Search as the options say."""
-    load_optuna()
-    base = load_train_config(options.config, options.changes)
     utterances = slice_list(options.train, options.hours, options.longest_s)
     folds = write_folds(utterances, options.folds, options.output / "data")
     listed = "".join((fold / "dev.tsv").read_text(encoding="utf-8") for fold in folds)
@@ -101,17 +112,22 @@ def completed(study: Study) -> list[FrozenTrial]:
     return sorted(found, key=lambda trial: trial.value or 0.0)
 
 
+def pruned(study: Study) -> list[FrozenTrial]:
+    """Return the pruned trials, those that came furthest first."""
+    states = load_optuna().trial.TrialState
+    found = study.get_trials(states=(states.PRUNED,))
+    return sorted(found, key=lambda trial: -len(trial.intermediate_values))
+
+
 def print_table(study: Study) -> None:
     """Print completed trials by loss, and pruned ones by how far they came."""
     print(f"{'trial':>5} {'layers':>6} {'width':>5} {'dropout':>7} {'optimiser':<9} "
           f"{'rate':>8} {'batch s':>7} {'loss':>13} {'errors %':>8}")  # fmt: skip
-    states = load_optuna().trial.TrialState
-    pruned = study.get_trials(states=(states.PRUNED,))
-    pruned = sorted(pruned, key=lambda trial: -len(trial.intermediate_values))
-    for trial in [*completed(study), *pruned]:
+    ended = pruned(study)
+    for trial in [*completed(study), *ended]:
         values = trial.params
         rate = RATES[values["optimiser"]] * values["rate_factor"]
-        if trial.state == states.PRUNED:
+        if trial in ended:
             result = f"pruned after {len(trial.intermediate_values)}"
         else:
             spread = float(np.std(trial.user_attrs["losses"], ddof=1))
@@ -122,7 +138,7 @@ def print_table(study: Study) -> None:
             f"{values['dropout']:>7.2f} {values['optimiser']:<9} {rate:>8.2g} "
             f"{values['batch_s']:>7.0f} {result}"
         )
-    print(f"{finished(study)} trials, {len(pruned)} of them pruned; ± is over folds")
+    print(f"{finished(study)} trials, {len(ended)} of them pruned; ± is over folds")
 
 
 def print_best(study: Study, base: TrainConfig) -> None:
@@ -150,7 +166,8 @@ def draw(study: Study, path: Path) -> None:
     bars.barh(names, [shares[name] for name in names], color="tab:blue")
     bars.set_xlabel(f"importance (PED-ANOVA over {len(completed(study))} trials)")
     done = {trial.number for trial in completed(study)}
-    for trial in study.trials:
+    shown = [*completed(study), *pruned(study)]
+    for trial in shown:
         epochs = [epoch + 1 for epoch in trial.intermediate_values]
         losses = list(trial.intermediate_values.values())
         kept = trial.number in done
@@ -159,7 +176,7 @@ def draw(study: Study, path: Path) -> None:
         curves.plot(epochs, losses, ".-", color=colour, linewidth=1, zorder=3 if best else 2)
     for colour, label in (("tab:red", "best"), ("tab:blue", "completed"), ("tab:gray", "pruned")):
         curves.plot([], [], ".-", color=colour, label=label)
-    curves.set_xticks(range(1, 1 + max(len(trial.intermediate_values) for trial in study.trials)))
+    curves.set_xticks(range(1, 1 + max(len(trial.intermediate_values) for trial in shown)))
     curves.set_yscale("log")
     curves.set_xlabel("epoch, first fold")
     curves.set_ylabel("validation loss (nats per token)")
@@ -174,7 +191,10 @@ def importances(study: Study) -> dict[str, float]:
     """
     if len({tuple(sorted(trial.params.items())) for trial in completed(study)}) < 2:
         return {}
-    found: dict[str, float] = load_optuna().importance.get_param_importances(study)
+    importance = load_optuna().importance
+    found: dict[str, float] = importance.get_param_importances(
+        study, evaluator=importance.PedAnovaImportanceEvaluator()
+    )
     return found
 
 

@@ -13,7 +13,7 @@ from asr_gru.data.manifest import Utterance, write_manifest
 from asr_gru.errors import DataError
 from asr_gru.nn.net import AcousticNet
 from asr_gru.training.augment import Augmenter
-from asr_gru.training.autotune import KERNELS
+from asr_gru.training.autotune import KERNELS, choose_kernel
 from asr_gru.training.config import AugmentConfig, TrainConfig
 from asr_gru.training.dataset import TrainingSet
 from asr_gru.training.distributed import Processes
@@ -27,7 +27,7 @@ from asr_gru.training.sampler import plan_epoch
 from asr_gru.training.step import TrainStep
 from asr_gru.training.validate import RATE_NAMES, validate
 
-__all__ = ["FoldResult", "split_speakers", "train_fold", "write_folds"]
+__all__ = ["LISTS", "FoldResult", "split_speakers", "train_fold", "write_folds"]
 
 LISTS = ("train.tsv", "dev.tsv")
 
@@ -111,7 +111,8 @@ def train_fold(
     state = initial_checkpoint(
         config, None, tokenizer, training_set, new_head=False, log=lambda _line: None
     )
-    net = AcousticNet(config.net, len(tokenizer), KERNELS.get(config.gru_kernel))
+    kernel = choose_kernel(config, processes, lambda _line: None)
+    net = AcousticNet(config.net, len(tokenizer), KERNELS[kernel])
     net.load_state_dict(state.weights)
     ema = {name: value.clone() for name, value in state.weights.items()}
     averaged = AcousticNet(config.net, len(tokenizer)).eval()

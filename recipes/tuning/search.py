@@ -18,7 +18,16 @@ if TYPE_CHECKING:
     from optuna import Study, Trial
     from optuna.pruners import BasePruner
 
-__all__ = ["Plan", "Pruner", "configure", "finished", "open_study", "run_trials"]
+__all__ = [
+    "RATES",
+    "Plan",
+    "Pruner",
+    "configure",
+    "finished",
+    "load_optuna",
+    "open_study",
+    "run_trials",
+]
 
 Pruner = Literal["median", "hyperband", "none"]
 RATES: Mapping[str, float] = {"adamw": 6e-3, "rmsprop": 6e-3, "sgd": 1.0, "muon": 1e-2}
@@ -28,6 +37,8 @@ WIDTHS = (64, 96, 128, 192, 256)
 DROPOUT = (0.0, 0.4)
 RATE_FACTOR = (0.1, 4.0)
 BATCH_S = (10.0, 80.0)
+REPEATS = "repeats"
+"""Attribute of a trial that repeats a failed one: the number of that."""
 STARTUP_TRIALS = 4
 """Trials whose parameters are random, and before which none is pruned by the median."""
 
@@ -101,8 +112,18 @@ def base_parameters(base: TrainConfig) -> dict[str, Any]:
     """Return the parameters of the base, which is the first trial.
 
     Raises:
-        ConfigError: the base is outside the search space.
+        ConfigError: the base is outside the search space, or has a key that trials cannot follow.
     """
+    unsupported = {
+        "data.noise_only": base.data.noise_only > 0,
+        "phones.file": bool(base.phones.file),
+        "distillation.teacher": bool(base.distillation.teacher),
+        "ctc_crf_weight": base.ctc_crf_weight > 0,
+        "optimiser.accumulate": base.optimiser.accumulate > 1,
+    }
+    used = [key for key, is_used in unsupported.items() if is_used]
+    if used:
+        raise ConfigError(f"{', '.join(used)}: not supported in trials; leave out of the base")
     optimiser: OptimiserConfig = base.optimiser
     if optimiser.name not in RATES:
         raise ConfigError(
@@ -146,7 +167,7 @@ def make_pruner(name: Pruner, epochs: int) -> BasePruner:
 def open_study(path: Path, plan: Plan, setup: Mapping[str, Any]) -> Study:
     """Open the study in a SQLite file, or create it with the base as its first trial.
 
-    A trial that was stopped in the middle is queued again.
+    A trial that was stopped in the middle, or ended with an error, is queued again.
 
     Args:
         path: the file.
@@ -181,9 +202,13 @@ def open_study(path: Path, plan: Plan, setup: Mapping[str, Any]) -> Study:
         raise ConfigError(
             f"{path}: holds a study with another {', '.join(changed)}; give another --output"
         )
-    for trial in study.get_trials(states=(optuna.trial.TrialState.RUNNING,)):
-        study.tell(trial.number, state=optuna.trial.TrialState.FAIL)
-        study.enqueue_trial(trial.params)
+    states = optuna.trial.TrialState
+    repeated = {trial.user_attrs.get(REPEATS) for trial in study.trials}
+    for trial in study.get_trials(states=(states.RUNNING, states.FAIL)):
+        if trial.state == states.RUNNING:  # its process was killed; Ctrl-C makes it a failed one
+            study.tell(trial.number, state=states.FAIL)
+        if trial.number not in repeated:
+            study.enqueue_trial(trial.params, user_attrs={REPEATS: trial.number})
     study.sampler = optuna.samplers.TPESampler(
         seed=plan.seed + len(study.trials), n_startup_trials=STARTUP_TRIALS
     )
@@ -200,7 +225,8 @@ def run_trials(study: Study, plan: Plan, trials: int) -> None:
     """Go on until ``trials`` trials of the study are finished.
 
     A trial is pruned by its validation losses on the first fold, so that a bad one costs an epoch
-    or two. The others are trained on every fold; their value is the mean of the final losses.
+    or two, or by one that is not finite on any fold. The others are trained on every fold; their
+    value is the mean of the final losses.
     """
     optuna = load_optuna()
 
@@ -209,10 +235,10 @@ def run_trials(study: Study, plan: Plan, trials: int) -> None:
         results: list[FoldResult] = []
 
         def on_epoch(epoch: int, loss: float) -> None:
-            if results:
-                return
-            trial.report(loss, epoch)
-            if not math.isfinite(loss) or trial.should_prune():
+            is_first = not results
+            if is_first:
+                trial.report(loss, epoch)
+            if not math.isfinite(loss) or (is_first and trial.should_prune()):
                 raise optuna.TrialPruned
 
         for number, fold in enumerate(plan.folds, 1):

@@ -15,8 +15,9 @@ from PIL import Image
 from asr_gru.data.manifest import Utterance, read_manifest, write_manifest
 from asr_gru.errors import ConfigError, DataError, MissingExtraError
 from asr_gru.training.config_file import load_train_config
+from asr_gru.training.run import locked
 from recipes.tuning import folds, search
-from recipes.tuning.__main__ import BASE, main
+from recipes.tuning.__main__ import BASE, load_base, main
 
 LARGEST_PICTURE = 80_000
 CONFIG = load_train_config(BASE)
@@ -64,6 +65,11 @@ def test_the_first_trial_is_the_base():
     assert search.configure(CONFIG, PARAMETERS) == CONFIG
 
 
+def test_the_lists_of_a_configuration_are_those_of_the_folds():
+    changes = ['data.train=["own.tsv"]', "data.validation=[]"]
+    assert load_base(BASE, changes) == CONFIG
+
+
 def test_every_parameter_changes_its_key():
     other = {
         "layers": 3, "width": 64, "dropout": 0.25, "optimiser": "muon", "rate_factor": 0.5,
@@ -83,6 +89,9 @@ def test_every_parameter_changes_its_key():
         ("encoder.layers=9", "layers of the base is 9, and 1 to 4 is searched"),
         ("optimiser.name=adam", "optimiser.name = 'adam' is not searched"),
         ("optimiser.learning_rate=1.0", "rate_factor of the base is 166.667"),
+        ("ctc_crf_weight=0.9", "ctc_crf_weight: not supported in trials"),
+        ("distillation.teacher=large", "distillation.teacher: not supported"),
+        ("optimiser.accumulate=2", "optimiser.accumulate: not supported"),
     ],
 )
 def test_a_base_outside_the_space_is_refused(change, message):
@@ -145,6 +154,19 @@ def test_a_trial_that_diverges_is_pruned(tmp_path, monkeypatch):
     assert study.trials[0].state == optuna.trial.TrialState.PRUNED
 
 
+def test_a_trial_that_diverges_on_a_later_fold_is_pruned(tmp_path, monkeypatch):
+    def train(config, fold, _cache, on_epoch):
+        loss = 2.0 if fold.name == "fold-1" else float("nan")
+        on_epoch(0, loss)
+        return folds.FoldResult(loss, 10.0)
+
+    monkeypatch.setattr(search, "train_fold", train)
+    plan = plan_of(tmp_path, pruner="none")
+    study = search.open_study(tmp_path / "study.db", plan, {"speech": "s"})
+    search.run_trials(study, plan, 2)
+    assert [t.state for t in study.trials] == [optuna.trial.TrialState.PRUNED] * 2
+
+
 def test_a_stopped_trial_is_run_again(tmp_path, monkeypatch):
     def stopped(*_arguments):
         raise KeyboardInterrupt
@@ -163,7 +185,15 @@ def test_a_stopped_trial_is_run_again(tmp_path, monkeypatch):
     monkeypatch.setattr(search, "train_fold", stopped)
     with pytest.raises(KeyboardInterrupt):
         search.run_trials(study, plan, 4)
-    assert search.finished(search.open_study(tmp_path / "study.db", plan, {"speech": "s"})) == 3
+    interrupted = study.trials[-1].params
+    for _ in range(2):  # it is queued once, however often the study is opened
+        study = search.open_study(tmp_path / "study.db", plan, {"speech": "s"})
+    assert search.finished(study) == 3
+    monkeypatch.setattr(search, "train_fold", fake_training(dict.fromkeys(range(5), 2.0), []))
+    search.run_trials(study, plan, 4)
+    assert search.finished(study) == 4
+    assert study.trials[-1].params == interrupted
+    assert not study.get_trials(states=(optuna.trial.TrialState.WAITING,))
 
 
 def test_a_study_of_something_else_is_refused(tmp_path):
@@ -225,6 +255,10 @@ def test_a_search_is_resumed_and_repeatable(corpus, tmp_path, capsys, monkeypatc
     assert printed[4] == "3 trials, 0 of them pruned; ± is over folds"
     with Image.open(tmp_path / "study" / "importance.png") as image:
         assert image.width > 300
+    with locked(tmp_path / "study"):
+        assert main([*command, "--trials", "3"]) == 2
+    assert "another run is going on here" in (error := capsys.readouterr().err)
+    assert "another --output" in error
 
     again = ["--train", str(corpus), "--output", str(tmp_path / "again"), *SMALL]
     assert main([*again, "--trials", "1"]) == 0
