@@ -1,4 +1,4 @@
-"""Show what a model makes of one recording: features, the token of each frame, the text.
+"""Show how a model recognises one recording: features, the token of each frame, the text.
 
     python -m recipes.minute.look models/minute minute/test/0000.wav --picture look.png
 
@@ -35,9 +35,11 @@ BLANK, SPACE = "-", "_"
 
 @one_line_errors()
 def main(argv: Sequence[str] | None = None) -> int:
-    """Print the way from samples to text; return the exit status."""
-    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("model", type=Path, help="folder that asr-gru export wrote")
+    """Print each step from samples to text; return the exit status."""
+    parser = argparse.ArgumentParser(
+        prog="python -m recipes.minute.look", description=__doc__.splitlines()[0]
+    )
+    parser.add_argument("model", help="name of a bundled model, or folder of asr-gru export")
     parser.add_argument("recording", type=Path)
     parser.add_argument("--picture", type=Path, help="PNG file to draw")
     options = parser.parse_args(argv)
@@ -47,7 +49,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     return 0
 
 
-def look(model: Path, recording: Path, picture: Path | None) -> None:
+def look(model: str | Path, recording: Path, picture: Path | None) -> None:
     """Print the shapes and tokens of a recording, and draw them if ``picture`` is given."""
     directory = ModelDirectory.open(model)
     acoustic = OnnxAcousticModel(directory.acoustic_path, directory.info)
@@ -59,9 +61,9 @@ def look(model: Path, recording: Path, picture: Path | None) -> None:
     best = rows.argmax(axis=1)
     merged = [token for at, token in enumerate(best) if at == 0 or token != best[at - 1]]
     print(f"samples   {len(samples)}, {len(samples) / info.sample_rate:.2f} s")
-    print(f"log-mel   {len(mel)} frames of {mel.shape[1]} energies, every {config.hop_ms:.0f} ms")
-    frame_ms = 1000 * info.frame_s
-    print(f"network   {len(rows)} rows of {rows.shape[1]} probabilities, every {frame_ms:.0f} ms")
+    print(f"log-mel   {len(mel)} frames of {mel.shape[1]} energies, every {config.hop_ms:g} ms")
+    frame_ms = round(1000 * info.frame_s, 3)
+    print(f"network   {len(rows)} rows of {rows.shape[1]} probabilities, every {frame_ms:g} ms")
     print(f"best      {spell(best, tokenizer)}")
     print(f"merged    {spell(merged, tokenizer)}")
     print(f"text      {tokenizer.decode([int(token) for token in merged if token])}")
@@ -78,9 +80,10 @@ def log_mel(samples: Array, config: FrontendConfig) -> Array:
 
 
 def spell(tokens: Sequence[int] | npt.NDArray[np.int64], tokenizer: Tokenizer) -> str:
-    """Write one character for each token: ``-`` for the blank, ``_`` for a space."""
+    """Write the tokens, ``-`` for the blank and ``_`` for a space; spaced if some are long."""
     symbols = [BLANK, *tokenizer.symbols[1:]]
-    return "".join(symbols[int(token)].replace(" ", SPACE) for token in tokens)
+    between = " " if max(map(len, symbols)) > 1 else ""
+    return between.join(symbols[int(token)].replace(" ", SPACE) for token in tokens)
 
 
 def draw(
@@ -94,6 +97,8 @@ def draw(
     """Draw waveform, log-mel energies and probabilities above each other."""
     from matplotlib.figure import Figure
 
+    from recipes.cells.pictures import save
+
     seconds = len(samples) / info.sample_rate
     figure = Figure(figsize=(11, 8), layout="constrained")
     wave, energies, tokens = figure.subplots(3, 1, sharex=True, height_ratios=(1, 2, 3))
@@ -105,11 +110,10 @@ def draw(
     shape = (0.0, end, rows.shape[1] - 0.5, -0.5)
     tokens.imshow(np.exp(rows.T), aspect="auto", extent=shape, cmap="Greys", vmin=0.0, vmax=1.0)
     labels = ["blank", *(symbol.replace(" ", "space") for symbol in tokenizer.symbols[1:])]
-    tokens.set_yticks(range(len(labels)), labels, fontsize=7)
+    tokens.set_yticks(range(len(labels)), labels, fontsize=min(7, 200 / len(labels)))
     tokens.set_ylabel("probability")
     tokens.set_xlabel("seconds")
-    picture.parent.mkdir(parents=True, exist_ok=True)
-    figure.savefig(picture, dpi=120)
+    save(figure, picture)
 
 
 if __name__ == "__main__":

@@ -19,7 +19,7 @@ import numpy as np
 import soundfile
 
 from asr_gru.data.manifest import Utterance, write_manifest
-from asr_gru.errors import Error
+from recipes.command_line import count, one_line_errors
 from recipes.minute.sentences import draw_sentences
 from recipes.minute.voices import SYNTHESISERS, choose_synthesiser
 
@@ -28,27 +28,26 @@ PAUSE_S = (0.1, 0.5)
 NOISE_LEVEL = 0.001
 """Root mean square of the noise (full scale is 1)."""
 PARTS = ("train", "dev", "test")
+CONFIG = "recipes/minute/minute.toml"
 
 
+@one_line_errors()
 def main(argv: Sequence[str] | None = None) -> int:
     """Synthesise the three lists; return the exit status."""
-    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser = argparse.ArgumentParser(
+        prog="python -m recipes.minute.prepare", description=__doc__.splitlines()[0]
+    )
     parser.add_argument("folder", type=Path, help="folder of recordings and manifests")
-    for part, count in zip(PARTS, (2500, 50, 200), strict=True):
-        parser.add_argument(f"--{part}", type=int, default=count, help=f"sentences of {part}.tsv")
-    parser.add_argument("--voice", choices=("auto", *SYNTHESISERS), default="auto")
-    parser.add_argument("--seed", type=int, default=1)
-    parser.add_argument("--jobs", type=int, default=2, help="sentences spoken at once")
+    for part, size in zip(PARTS, (2500, 50, 200), strict=True):
+        parser.add_argument(f"--{part}", type=count, default=size, help=f"sentences of {part}.tsv")
+    parser.add_argument("--voice", choices=("auto", *SYNTHESISERS), default="auto",
+                        help="synthesiser (auto: the first that is installed)")  # fmt: skip
+    parser.add_argument("--seed", type=int, default=1, help="seed of sentences and voices")
+    parser.add_argument("--jobs", type=count, default=2, help="sentences spoken at once")
     options = parser.parse_args(argv)
     counts = [getattr(options, part) for part in PARTS]
-    if min(*counts, options.jobs) < 1:
-        parser.error("--train, --dev, --test and --jobs have to be 1 or more")
-    try:
-        name = prepare(options.folder, counts, options.voice, options.seed, options.jobs)
-    except (Error, OSError) as error:
-        print(f"error: {error}", file=sys.stderr)
-        return 1
-    print(f"spoken by {name}; next: asr-gru train with --root {options.folder}")
+    name = prepare(options.folder, counts, options.voice, options.seed, options.jobs)
+    print(f"spoken by {name}; next: asr-gru train {CONFIG} --root {options.folder}")
     return 0
 
 
@@ -64,14 +63,14 @@ def prepare(folder: Path, counts: Sequence[int], voice: str, seed: int, jobs: in
         return Utterance(path=path, text=text, duration_s=duration_s, speaker=speaker, source=name)
 
     with ThreadPoolExecutor(jobs) as pool:
-        for part, count in zip(PARTS, counts, strict=True):
+        for part, size in zip(PARTS, counts, strict=True):
             (folder / part).mkdir(parents=True, exist_ok=True)
-            texts = [next(sentences) for _ in range(count)]
-            paths = [folder / part / f"{number:04}.wav" for number in range(count)]
+            texts = [next(sentences) for _ in range(size)]
+            paths = [folder / part / f"{number:04}.wav" for number in range(size)]
             spoken = list(pool.map(speak, texts, paths))
             write_manifest(folder / f"{part}.tsv", spoken)
             minutes = sum(utterance.duration_s for utterance in spoken) / 60
-            print(f"{part}.tsv: {count} sentences, {minutes:.1f} minutes")
+            print(f"{part}.tsv: {size} sentences, {minutes:.1f} minutes")
     return name
 
 

@@ -41,8 +41,8 @@ TEMPLATES: tuple[Callable[[random.Random], str], ...] = (
     lambda dice: f"{_number(dice)} degrees in the {dice.choice(ROOMS)} on {dice.choice(DAYS)}",
     lambda dice: f"{dice.choice(VERBS)} {_place(dice)} {dice.choice(DAYS)} at {_number(dice)}",
 )
-"""They begin in many ways: where most sentences begin alike, CTC learns to write the likeliest
-first letters before it has heard them, and rarely unlearns it."""
+"""They begin in many ways: if most sentences begin alike, CTC learns to emit the likeliest first
+letters before it has heard them, and rarely unlearns it."""
 
 
 def draw_sentences(count: int, dice: random.Random) -> list[str]:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import random
 import shutil
 import subprocess
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -13,7 +14,7 @@ import soundfile
 from asr_gru.data.manifest import read_manifest
 from asr_gru.errors import ConfigError
 from asr_gru.training.config_file import load_train_config
-from recipes.minute import prepare, sentences, voices
+from recipes.minute import look, prepare, sentences, voices
 
 COUNTS = ("--train", "6", "--dev", "2", "--test", "2")
 ARGUMENTS = (*COUNTS, "--jobs", "1")
@@ -82,10 +83,30 @@ def test_invalid_arguments_are_refused(tmp_path, monkeypatch, capsys):
 
     monkeypatch.setattr(shutil, "which", lambda name: name)
     monkeypatch.setattr(subprocess, "run", fail)
-    assert prepare.main([str(tmp_path), *ARGUMENTS, "--voice", "flite"]) == 1
+    assert prepare.main([str(tmp_path), *ARGUMENTS, "--voice", "flite"]) == 2
     assert "flite failed (no such voice)" in capsys.readouterr().err
 
 
+def test_a_bundled_model_is_shown_by_its_name(tmp_path, capsys):
+    picture = tmp_path / "new" / "look.pgn"  # any name gets a PNG file
+    assert look.main(["en-small", "audio_samples/read.flac", "--picture", str(picture)]) == 0
+    lines = dict(line.split(maxsplit=1) for line in capsys.readouterr().out.splitlines())
+    assert lines["merged"].split()[:4] == ["-", "W", "-", "AY"]
+    assert lines["text"].startswith("W AY K D")
+    assert picture.read_bytes().startswith(b"\x89PNG")
+    assert look.main(["en-smal", "audio_samples/read.flac"]) == 1
+    assert "did you mean 'en-small'" in capsys.readouterr().err
+
+
+def test_an_interrupted_command_is_one_line(tmp_path, monkeypatch, capsys):
+    def stop(*_arguments):
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(prepare, "prepare", stop)
+    assert prepare.main([str(tmp_path), *ARGUMENTS]) == 130
+    assert capsys.readouterr().err == "stopped\n"
+
+
 def test_the_configuration_is_valid():
-    config = load_train_config(prepare.Path(prepare.__file__).with_name("minute.toml"))
+    config = load_train_config(Path(prepare.__file__).parents[2] / prepare.CONFIG)
     assert config.data.tokens == "characters"
