@@ -8,11 +8,13 @@ import sys
 import time
 from collections.abc import Sequence
 
-from asr_gru.errors import Error, MissingExtraError
+from asr_gru.errors import MissingExtraError
+from recipes.command_line import count, one_line_errors
 
 __all__ = ["main"]
 
 
+@one_line_errors("stopped; the same command goes on with what is not finished")
 def main(argv: Sequence[str] | None = None) -> int:
     """Transcribe what is not finished; return the exit status."""
     parser = argparse.ArgumentParser(
@@ -23,23 +25,15 @@ def main(argv: Sequence[str] | None = None) -> int:
         "source", help="a folder, the URL of a bucket, a list of paths or URLs (.txt), a manifest"
     )
     parser.add_argument("output", help="folder or URL that receives the parts")
-    parser.add_argument("--format", choices=("jsonl", "parquet"), default="jsonl")
+    parser.add_argument(
+        "--format", choices=("jsonl", "parquet"), default="jsonl", help="of the parts"
+    )
     parser.add_argument("--model", default="en-small", help="name or directory of the model")
-    parser.add_argument("--actors", type=int, help="workers, with one CPU each (default: all)")
-    parser.add_argument("--batch-size", type=int, default=16, help="recordings per model call")
-    parser.add_argument("--part-size", type=int, default=64, help="recordings per part")
+    parser.add_argument("--actors", type=count, help="workers, with one CPU each (default: all)")
+    parser.add_argument("--batch-size", type=count, default=16, help="recordings per model call")
+    parser.add_argument("--part-size", type=count, default=64, help="recordings per part")
     parser.add_argument("--address", help="address of a running cluster, or auto")
-    options = parser.parse_args(argv)
-    if min(options.actors or 1, options.batch_size, options.part_size) < 1:
-        parser.error("--actors, --batch-size and --part-size have to be 1 or more")
-    try:
-        return _run(options)
-    except Error as error:
-        print(f"error: {error}", file=sys.stderr)
-        return error.exit_status
-    except KeyboardInterrupt:
-        print("stopped; the same command goes on with what is not finished", file=sys.stderr)
-        return 130
+    return _run(parser.parse_args(argv))
 
 
 def _run(options: argparse.Namespace) -> int:
@@ -63,7 +57,8 @@ def _run(options: argparse.Namespace) -> int:
     finished = output.finished()
     parts = plan_parts(recordings, finished, options.part_size)
     left = sum(len(part.recordings) for part in parts)
-    print(f"{len(recordings)} recordings, {len(recordings) - left} finished; {len(parts)} parts")
+    found, planned = _many(len(recordings), "recording"), _many(len(parts), "part")
+    print(f"{found}, {len(recordings) - left} finished; {planned}")
     if not parts:
         return 0
     cpus = connect(options.address)
@@ -88,10 +83,14 @@ def _run(options: argparse.Namespace) -> int:
     for problem in unreachable[:5]:
         print(f"error: {problem}", file=sys.stderr)
     if unreadable:
-        print(f"{unreadable} recordings could not be read; their rows have an error")
+        print(f"{_many(unreadable, 'recording')} could not be read; see the column error")
     if left:
-        print(f"error: {left} recordings are not done; run the command again", file=sys.stderr)
+        print(f"error: {_many(left, 'recording')} not done; run the command again", file=sys.stderr)
     return int(left > 0)
+
+
+def _many(number: int, noun: str) -> str:
+    return f"{number} {noun}" if number == 1 else f"{number} {noun}s"
 
 
 if __name__ == "__main__":

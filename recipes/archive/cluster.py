@@ -12,6 +12,7 @@ import ray.data
 
 from asr_gru.errors import Error
 from recipes.archive.parts import Part
+from recipes.archive.sources import reason_of
 from recipes.archive.worker import PartTranscriber, Settings
 
 __all__ = ["connect", "transcribe_parts"]
@@ -33,7 +34,7 @@ def connect(address: str | None) -> int:
             that the environment names, else one that ends with this process.
 
     Raises:
-        Error: there is no cluster at the address.
+        Error: there is no cluster at the address, or Ray does not start.
     """
     host, _, port = (address or "").rpartition(":")
     try:
@@ -41,8 +42,10 @@ def connect(address: str | None) -> int:
             socket.create_connection((host, int(port)), CONNECT_TIMEOUT_S).close()
         if not ray.is_initialized():
             ray.init(address, include_dashboard=False, logging_level=logging.ERROR)
-    except (OSError, OverflowError, ValueError) as error:
-        reason = " ".join(str(error).split())[:200]
+    except Exception as error:  # noqa: BLE001 - Ray raises plain ones
+        reason = reason_of(error)
+        if address is None:
+            raise Error(f"Ray does not start: {reason}; run the command again") from None
         raise Error(f"--address {address}: {reason}; start one with: ray start --head") from None
     return max(1, int(ray.cluster_resources().get("CPU", 1)))
 

@@ -7,7 +7,7 @@ import io
 import json
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from pathlib import Path
+from pathlib import Path, PurePath
 from typing import Any, Literal
 
 import fsspec
@@ -16,7 +16,7 @@ import pyarrow.parquet
 
 from asr_gru.errors import DataError
 from asr_gru.files import write_bytes
-from recipes.archive.sources import ArchiveRecording, is_url
+from recipes.archive.sources import ArchiveRecording, is_url, reason_of
 
 __all__ = ["Format", "OutputFolder", "Part", "plan_parts"]
 
@@ -79,7 +79,7 @@ class OutputFolder:
         format: JSON lines or Parquet.
 
     Raises:
-        DataError: it cannot be reached, or holds parts of the other format.
+        DataError: it cannot be reached, is a file, or holds parts of the other format.
     """
 
     def __init__(self, url: str, format: Format) -> None:  # noqa: A002
@@ -87,14 +87,22 @@ class OutputFolder:
         self.format = format
         try:
             self._files, self._folder = fsspec.core.url_to_fs(self.url)
-            other = "jsonl" if format == "parquet" else "parquet"
-            if self._parts(other):
-                raise DataError(f"{url}: holds parts in {other}; give another folder or --format")
-        except (OSError, ValueError, ImportError) as error:
-            raise DataError(f"{url}: {' '.join(str(error).split())}") from None
+            is_file = self._files.isfile(self._folder)
+            other: Format = "jsonl" if format == "parquet" else "parquet"
+            others = [] if is_file else self._parts(other)
+        except Exception as error:  # noqa: BLE001 - see reason_of
+            raise DataError(f"{url}: {reason_of(error)}") from None
+        if is_file:
+            raise DataError(f"{url}: a file; give a folder")
+        if others:
+            raise DataError(f"{url}: holds parts in {other}; give another folder or --format")
 
-    def _parts(self, suffix: str) -> list[str]:
-        return sorted(self._files.glob(f"{self._folder}/part-*.{suffix}"))
+    def _parts(self, suffix: Format) -> list[str]:
+        try:  # no glob: the name of the folder may have brackets
+            names = self._files.ls(self._folder, detail=False)
+        except FileNotFoundError:
+            return []
+        return sorted(name for name in names if PurePath(name).match(f"part-*.{suffix}"))
 
     def _path(self, part: Part) -> str:
         return f"{self._folder}/{part.name}.{self.format}"

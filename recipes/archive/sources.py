@@ -15,7 +15,7 @@ from asr_gru.data.manifest import read_manifest
 from asr_gru.errors import DataError
 from asr_gru.files import read_text
 
-__all__ = ["ArchiveRecording", "is_url", "list_recordings"]
+__all__ = ["ArchiveRecording", "is_url", "list_recordings", "reason_of"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,6 +47,15 @@ def is_url(name: str) -> bool:
     return "://" in name
 
 
+def reason_of(error: Exception) -> str:
+    """Return the message of an error in one line, or its name if it has none.
+
+    File systems of fsspec raise whatever the libraries below them do: errors of botocore about
+    credentials, for example, are plain exceptions.
+    """
+    return " ".join(str(error).split())[:300] or type(error).__name__
+
+
 def list_recordings(source: str) -> list[ArchiveRecording]:
     """List the recordings of an archive, each once, in the order of their names.
 
@@ -72,7 +81,7 @@ def list_recordings(source: str) -> list[ArchiveRecording]:
             for one in read_manifest(path)
         ]
     if not found:
-        raise DataError(f"{source}: names no recording")
+        raise DataError(f"{source}: names no recording; give a folder, bucket, list or manifest")
     once = {recording.key: recording for recording in found}
     return sorted(once.values(), key=lambda one: (one.path, one.start_s or 0.0))
 
@@ -81,8 +90,8 @@ def _in_bucket(url: str) -> Iterator[str]:
     try:
         files, folder = fsspec.core.url_to_fs(url)
         names = files.find(folder)
-    except (OSError, ValueError, ImportError) as error:
-        raise DataError(f"{url}: {' '.join(str(error).split())}") from None
+    except Exception as error:  # noqa: BLE001 - see reason_of
+        raise DataError(f"{url}: {reason_of(error)}") from None
     for name in names:
         if PurePosixPath(name).suffix.lower() in SUFFIXES:
             yield files.unstrip_protocol(name)

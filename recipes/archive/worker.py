@@ -20,7 +20,7 @@ from asr_gru.errors import AudioError, Error
 from asr_gru.streaming.recordings import AudioInput
 from asr_gru.training.ahead import map_ahead
 from recipes.archive.parts import Format, OutputFolder, Part
-from recipes.archive.sources import ArchiveRecording, is_url
+from recipes.archive.sources import ArchiveRecording, is_url, reason_of
 
 __all__ = ["PartTranscriber", "Settings"]
 
@@ -86,8 +86,8 @@ class PartTranscriber:
                 DOWNLOADS if any(is_url(one.path) for one in part.recordings) else 0,
             )
             for recording, source in zip(part.recordings, fetched, strict=True):
-                if isinstance(source, OSError):
-                    unreachable.append(f"{recording.path}: {source}")
+                if isinstance(source, Exception):
+                    unreachable.append(f"{recording.path}: {reason_of(source)}")
                     continue
                 try:
                     samples = self._segment(recording, source)
@@ -117,8 +117,8 @@ class PartTranscriber:
         return load_audio(utterance, self._recognizer.info.sample_rate)
 
 
-def _fetch(recording: ArchiveRecording, stem: Path) -> Path | OSError:
-    """Return a local path of the recording; of a bucket, it is copied."""
+def _fetch(recording: ArchiveRecording, stem: Path) -> Path | Exception:
+    """Return a local path of the recording, copied from a bucket, or why it cannot be fetched."""
     if not is_url(recording.path):
         return Path(recording.path)
     local = stem.with_name(stem.name + PurePosixPath(recording.path).suffix)
@@ -126,7 +126,7 @@ def _fetch(recording: ArchiveRecording, stem: Path) -> Path | OSError:
         try:
             files, name = fsspec.core.url_to_fs(recording.path)
             files.get_file(name, str(local))
-        except OSError as error:
+        except Exception as error:  # noqa: BLE001 - see reason_of
             failed = error
             time.sleep(PAUSE_S * 2**number if number + 1 < TRIES else 0.0)
         else:

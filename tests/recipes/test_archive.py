@@ -10,10 +10,14 @@ import subprocess
 import sys
 from pathlib import Path
 
+import fsspec
 import pytest
 import ray
 
 from asr_gru.data.manifest import Utterance, write_manifest
+from asr_gru.errors import DataError, Error
+from recipes.archive import cluster as cluster_module
+from recipes.archive import worker
 from recipes.archive.__main__ import main
 from recipes.archive.cluster import transcribe_parts
 from recipes.archive.parts import OutputFolder, Part, plan_parts
@@ -83,7 +87,7 @@ def test_the_command_writes_each_recording_once(
     assert main(arguments) == 0
     printed = capsys.readouterr().out
     assert "11 recordings, 0 finished; 4 parts" in printed
-    assert "1 recordings could not be read" in printed
+    assert "\n1 recording could not be read" in printed
     check(OutputFolder(str(out), "jsonl"), expected, archive)
 
     assert main([*arguments[:2], "--part-size", "2"]) == 0  # other parts, and nothing to do
@@ -147,6 +151,62 @@ def test_segments_lists_and_unreachable_recordings(archive, tmp_path):
     assert sorted(row["duration_s"] for row in output.rows()) == [1.2, 1.2, 2.54]
 
 
+def test_errors_that_are_not_of_the_system_are_one_line_too(tmp_path, monkeypatch):
+    """Without credentials, S3 raises exceptions that are no ``OSError``."""
+
+    class NoCredentialsError(Exception):
+        pass
+
+    class Bucket(fsspec.AbstractFileSystem):  # type: ignore[misc]
+        protocol = "locked"
+        cachable = False
+
+        def ls(self, path, detail=True, **_options):
+            raise NoCredentialsError("Unable to locate\ncredentials")
+
+        def get_file(self, *_arguments, **_options):
+            raise NoCredentialsError
+
+    fsspec.register_implementation("locked", Bucket, clobber=True)
+    for call in (list_recordings, lambda url: OutputFolder(url, "jsonl")):
+        with pytest.raises(DataError, match=r"^locked://b: Unable to locate credentials$"):
+            call("locked://b")
+    monkeypatch.setattr(worker, "PAUSE_S", 0.0)
+    work = PartTranscriber(Settings(str(tmp_path), "jsonl", "en-small", 4))
+    done = work({"recordings": [ArchiveRecording("locked://b/a.wav").to_dict()]})
+    assert done["unreachable"] == ["locked://b/a.wav: NoCredentialsError"]
+    assert not [*tmp_path.iterdir()]
+
+
+def test_finished_parts_are_found_in_a_folder_with_brackets(tmp_path):
+    output = OutputFolder(str(tmp_path / "talks [2024]"), "jsonl")
+    part = Part((ArchiveRecording("a.wav"),))
+    row = dict.fromkeys(("duration_s", "text", "segments", "start_s"))
+    output.write(part, [{"path": "a.wav", "error": "not a recording", **row}])
+    assert output.finished() == {("a.wav", None)}
+    with pytest.raises(DataError, match="holds parts in jsonl"):
+        OutputFolder(str(tmp_path / "talks [2024]"), "parquet")
+
+
+def test_a_ray_that_does_not_start_is_one_line(monkeypatch):
+    def fail(*_arguments, **_options):
+        raise Exception("The current node\ntimed out")  # noqa: TRY002 - as Ray does
+
+    monkeypatch.setattr(cluster_module.ray, "is_initialized", lambda: False)
+    monkeypatch.setattr(cluster_module.ray, "init", fail)
+    with pytest.raises(Error, match=r"^Ray does not start: The current node timed out; run"):
+        cluster_module.connect(None)
+    with pytest.raises(Error, match=r"^--address auto: The current node timed out; start one"):
+        cluster_module.connect("auto")
+
+
+@pytest.mark.parametrize("option", ["--actors", "--batch-size", "--part-size"])
+def test_numbers_below_one_are_refused(option, capsys):
+    with pytest.raises(SystemExit):
+        main([".", "out", option, "0"])
+    assert "0 is not 1 or more" in capsys.readouterr().err
+
+
 def test_a_part_is_named_by_its_recordings():
     one, other = ArchiveRecording("a.wav"), ArchiveRecording("a.wav", 0.0, 1.0)
     assert Part((one,)).name == Part((one,)).name != Part((other,)).name
@@ -162,6 +222,7 @@ def test_a_part_is_named_by_its_recordings():
         ([".", "out", "--model", "en-smal"], "en-smal"),
         (["one.txt", "out", "--address", "localhost:1"], "--address localhost:1"),
         (["one.txt", "damaged"], "delete it"),
+        (["one.txt", "one.txt"], "one.txt: a file; give a folder"),
     ],
 )
 def test_wrong_input_is_one_line(arguments, message, tmp_path, capsys, monkeypatch):
