@@ -2,7 +2,7 @@
 
     python -m recipes.sequences.forecast
 
-The series is simulated (``power_demand.py``), so the error that no method can go below is known.
+The series is simulated (``power_demand.py``), so the lowest possible error is known.
 
 Every method forecasts the next 24 hours at each hour of the last year, from the series and the
 calendar alone. The GRU reads that year as a single stream.
@@ -19,7 +19,7 @@ from pathlib import Path
 import numpy as np
 import numpy.typing as npt
 
-from recipes.command_line import needed, one_line_errors
+from recipes.command_line import count, needed, one_line_errors
 from recipes.sequences.power_demand import (
     DAY,
     HORIZON,
@@ -51,17 +51,17 @@ RIDGE = 1.0
 
 
 def following(demand: Floats, origins: Hours) -> Floats:
-    """Return what follows each origin, ``(n, HORIZON)``."""
+    """Return the hours that follow each origin, ``(n, HORIZON)``."""
     return demand[origins[:, None] + np.arange(1, HORIZON + 1)]
 
 
 def naive_forecast(demand: Floats, origins: Hours, period: int) -> Floats:
-    """Forecast what was one ``period`` earlier, ``(n, HORIZON)`` (the seasonal naive method)."""
+    """Forecast the values of one ``period`` earlier, ``(n, HORIZON)``: seasonal naive."""
     return following(demand, origins - period)
 
 
 def calendar(hours: Hours) -> Floats:
-    """Return sine and cosine of day, week and year, ``(hours, 8)``, half a day twice as fast."""
+    """Return sine and cosine of half a day, a day, a week and a year, ``(hours, 8)``."""
     angles = 2 * np.pi * hours[:, None] / np.array([DAY / 2, DAY, WEEK, YEAR])
     return np.concatenate([np.sin(angles), np.cos(angles)], axis=1)
 
@@ -86,7 +86,7 @@ def ar_forecast(demand: Floats, train_hours: int, origins: Hours, lags: int = WE
 
 
 class Forecaster(nn.Module):
-    """Linear layer, recurrent stack, and a linear layer to what the next hours differ by."""
+    """Linear layer, recurrent stack, and a linear layer to the differences of the next hours."""
 
     def __init__(
         self, inputs: int, layers: int, width: int, kernel_dtype: torch.dtype | None = None
@@ -180,16 +180,14 @@ def main(argv: Sequence[str] | None = None) -> int:
         description="Forecast a simulated series with GRU layers, beside simpler methods.",
     )
     parser.add_argument("--years", type=int, default=3, help="years; the last one is forecast")
-    parser.add_argument("--steps", type=int, default=400, help="training steps")
-    parser.add_argument("--layers", type=int, default=2)
-    parser.add_argument("--width", type=int, default=64)
+    parser.add_argument("--steps", type=count, default=400, help="training steps")
+    parser.add_argument("--layers", type=count, default=2, help="recurrent layers")
+    parser.add_argument("--width", type=count, default=64, help="units per layer")
     parser.add_argument("--seed", type=int, default=1, help="seed of the series")
     parser.add_argument("--picture", type=Path, help="PNG file to draw")
     options = parser.parse_args(argv)
-    if options.years < 2 or min(options.steps, options.layers, options.width) < 1:
-        parser.error("--years has to be 2 or more, --steps, --layers and --width 1 or more")
-    if options.seed < 0:
-        parser.error("--seed has to be 0 or more")
+    if options.years < 2 or options.seed < 0:
+        parser.error("--years has to be 2 or more, --seed 0 or more")
     hours = options.years * YEAR
     series = simulate(hours, options.seed)
     demand, train_hours = series.demand, hours - YEAR

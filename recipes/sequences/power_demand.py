@@ -1,9 +1,8 @@
 """A simulated series: hourly demand for power, with its hidden causes.
 
-It has a profile for the hours of workdays and of weekends, hidden weather that moves demand in the
-cold and in the heat only, and public holidays, which look like Sundays and are announced to nobody.
-As the process is known, so is the error that remains even for who knows everything up to the hour
-of the forecast; no method can be better.
+It has daily profiles of workdays and weekends, hidden weather that moves demand in the cold and in
+the heat only, and public holidays, which look like Sundays and are not known in advance. As the
+process is known, so is the error of a forecast from its whole state; no method can be better.
 """
 
 from __future__ import annotations

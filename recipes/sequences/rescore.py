@@ -7,9 +7,9 @@ The score of a hypothesis becomes
     score + weight * (log p_mixed(words) - log p_ngram(words))
 
 where ``score`` is the decoder's, which contains the n-gram model, and ``p_mixed`` is the mixture,
-word by word, of ``share`` times the GRU and the rest of the n-gram model. Both numbers are chosen
-on one half of the speakers and applied to the other half, and the other way round, so that no
-utterance has a say in the numbers that it is rescored with.
+word by word, of ``share`` times the GRU and ``1 - share`` times the n-gram model. Both numbers are
+chosen on one half of the speakers and applied to the other half, and vice versa, so that no
+utterance affects the weights that it is rescored with.
 """
 
 from __future__ import annotations
@@ -18,24 +18,16 @@ import argparse
 import itertools
 import sys
 from collections.abc import Mapping, Sequence
-from dataclasses import replace
 from pathlib import Path
 from typing import Any, NamedTuple
 from zlib import crc32
 
-import msgspec
 import numpy as np
 import numpy.typing as npt
 
-from asr_gru import Recognizer
-from asr_gru.data.audio import load_audio
-from asr_gru.data.manifest import Utterance, check_files, name_manifests, read_manifest
-from asr_gru.decoders import search_parameters
-from asr_gru.decoding import word_search
-from asr_gru.errors import AudioError, DataError
-from asr_gru.files import write_bytes
-from asr_gru.language import LanguageModel, Lexicon
-from asr_gru.model.directory import LEXICON, ModelDirectory
+from asr_gru.data.manifest import name_manifests
+from asr_gru.errors import DataError
+from asr_gru.language import LanguageModel
 from asr_gru.results.transcript import MAX_ALTERNATIVES
 from asr_gru.scoring import Score, compare, word_errors
 from asr_gru.text import normalise
@@ -43,102 +35,22 @@ from recipes.command_line import needed, one_line_errors
 
 with needed(__name__, "train"):
     from recipes.cells.pictures import save
+    from recipes.sequences.n_best import NBest, load_n_best
     from recipes.sequences.word_model import WordModel, load_ngram, mixture
 
-__all__ = ["NBest", "ScoredList", "choose", "main", "rescore"]
+__all__ = ["ScoredList", "Weights", "choose", "halve", "main", "rescore"]
 
 WEIGHTS = (0.0, 0.25, 0.5, 0.75, 1.0, 1.25, 1.5, 2.0, 2.5, 3.0)
 SHARES = (0.1, 0.2, 0.3, 0.4, 0.5, 0.6, 0.8, 1.0)
-HISTORIES = 10
-"""Word sequences kept for each state of the search; with one, n-best lists are short."""
 SIZES = (1, 2, 5, 10, MAX_ALTERNATIVES)
 """Sizes of n-best lists in the picture."""
 
 
-class NBest(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    """The n-best list of an utterance.
-
-    Attributes:
-        speaker: speaker, or the recording if the manifest names none.
-        reference: normalised transcript.
-        texts: hypotheses, the decoder's first choice first.
-        scores: log-probability of each.
-    """
-
-    speaker: str
-    reference: str
-    texts: tuple[str, ...]
-    scores: tuple[float, ...]
-
-
 class Weights(NamedTuple):
-    """The two numbers to choose; a weight of 0 keeps the decoder's choice."""
+    """Weight of the gain and share of the GRU; a weight of 0 keeps the decoder's choice."""
 
     weight: float
     share: float
-
-
-def load_recognizer(model: str) -> Recognizer:
-    """Load a model with a word search that keeps several histories."""
-    directory = ModelDirectory.open(model)
-    symbols, lexicon = directory.tokenizer().symbols, Lexicon.load(directory.path / LEXICON)
-    parameters = replace(search_parameters(directory.config.decoder), histories=HISTORIES)
-    search = word_search(symbols, lexicon, load_ngram(model), parameters=parameters)
-    return Recognizer.load(model, decoder=search)
-
-
-def n_best(recognizer: Recognizer, utterances: Sequence[Utterance]) -> list[NBest]:
-    """Recognise whole recordings; unreadable ones are left out, with a line on stderr."""
-    check_files(utterances)
-    rate = recognizer.info.sample_rate
-    found: list[NBest] = []
-    for utterance in utterances:
-        try:
-            samples = load_audio(utterance, rate)
-        except AudioError as error:
-            print(f"left out: {error}", file=sys.stderr)
-            continue
-        transcript = recognizer.transcribe(
-            samples, rate, endpoint="off", alternatives=MAX_ALTERNATIVES
-        )
-        texts: tuple[str, ...] = ("",)
-        scores: tuple[float, ...] = (0.0,)
-        if transcript.segments:
-            (segment,) = transcript.segments
-            texts = tuple(one.text for one in segment.alternatives)
-            scores = tuple(one.log_prob for one in segment.alternatives)
-        reference = normalise(utterance.text, "english")
-        speaker = utterance.speaker or str(utterance.path)
-        found.append(NBest(speaker=speaker, reference=reference, texts=texts, scores=scores))
-    return found
-
-
-def load_n_best(path: Path, model: str, manifests: Sequence[Path]) -> list[list[NBest]]:
-    """Return the n-best lists of manifests from ``path``, where they are kept once recognised.
-
-    Raises:
-        DataError: the file is of another model or other manifests, or damaged.
-    """
-    key = {"model": model, "manifests": [str(manifest) for manifest in manifests]}
-    if path.exists():
-        try:
-            stored = msgspec.json.decode(path.read_bytes())
-            if stored["key"] == key:
-                return msgspec.convert(stored["lists"], list[list[NBest]])
-        except (msgspec.MsgspecError, KeyError, TypeError):
-            raise DataError(f"{path}: damaged; delete it to recognise again") from None
-        raise DataError(
-            f"{path}: n-best lists of another model or other manifests; "
-            "delete it to recognise again, or give another --nbest"
-        )
-    recognizer = load_recognizer(model)
-    lists = []
-    for manifest in manifests:
-        lists.append(n_best(recognizer, read_manifest(manifest)))
-        print(f"{manifest}: {len(lists[-1])} utterances recognised", file=sys.stderr, flush=True)
-    path.parent.mkdir(parents=True, exist_ok=True)
-    write_bytes(path, msgspec.json.encode({"key": key, "lists": lists}))
-    return lists
 
 
 class ScoredList:
@@ -204,9 +116,9 @@ def split(values: Sequence[float], lengths: Sequence[int]) -> list[list[float]]:
 
 
 def choose(lists: Sequence[ScoredList], half: int) -> Weights:
-    """Return the numbers with the lowest mean error rate over lists, in one half of the speakers.
+    """Return the weights with the lowest mean error rate over lists, in one half of the speakers.
 
-    Among equals, the smallest weight wins.
+    Of equally good ones, those with the smallest ``weight`` are returned.
     """
 
     def rate(weights: Weights) -> float:
@@ -221,7 +133,7 @@ def choose(lists: Sequence[ScoredList], half: int) -> Weights:
 
 
 def rescore(one: ScoredList, both: Sequence[Weights], size: int = MAX_ALTERNATIVES) -> list[Score]:
-    """Return errors after rescoring each half with the numbers chosen on the other one."""
+    """Return errors after rescoring each half with the weights chosen on the other one."""
     by_half = [one.choices(both[1 - half], size) for half in (0, 1)]
     return [by_half[half][index] for index, half in enumerate(one.half)]
 
@@ -255,7 +167,7 @@ def main(argv: Sequence[str] | None = None) -> int:
         prog="python -m recipes.sequences.rescore",
         description="Rescore n-best lists with a recurrent language model.",
     )
-    parser.add_argument("manifests", type=Path, nargs="+")
+    parser.add_argument("manifests", type=Path, nargs="+", help="manifests to recognise")
     parser.add_argument("--model", default="en-small", help="model to recognise with")
     parser.add_argument("--language", type=Path, default=Path("runs/sequences/language.pt"),
                         help="output of recipes.sequences.text")  # fmt: skip
@@ -278,8 +190,9 @@ def run(options: argparse.Namespace) -> None:
         name: ScoredList(entries, model, ngram, half_of)
         for name, entries in zip(names, found, strict=True)
     }
-    if any(set(one.half) != {0, 1} for one in lists.values()):
-        raise DataError("a manifest has too few speakers to choose on one half; give larger ones")
+    for name, one in lists.items():
+        if set(one.half) != {0, 1}:
+            raise DataError(f"{name}: no speaker for each half of the weights; give more speakers")
     both = [choose([*lists.values()], half) for half in (0, 1)]
     for half, chosen in enumerate(both):
         print(f"half {half + 1}: weight {chosen.weight:g}, share of the GRU {chosen.share:g}")

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 
 import torch
 from torch import Tensor, nn
 
+from asr_gru.errors import ConfigError
 from asr_gru.nn.recurrent import RecurrentLayer, State
 from asr_gru.training.autotune import KERNELS, time_kernels
 from asr_gru.training.config import OptimiserConfig
@@ -75,6 +77,9 @@ def train_steps(
         steps: number of steps.
         config: optimiser, learning rate and its schedule.
         on_step: receives the number of steps taken and the loss of the last one.
+
+    Raises:
+        ConfigError: the loss of a step is not finite.
     """
     optimiser = build_optimiser(net, config)
     with subnormals_flushed():
@@ -83,16 +88,20 @@ def train_steps(
             for group in optimiser.param_groups:
                 group["lr"] = learning_rate(config, step, step / steps)
             loss = loss_of(step)
+            if not math.isfinite(value := float(loss.detach())):
+                raise ConfigError(
+                    f"the loss of step {step + 1} is {value}; lower the learning rate"
+                )
             optimiser.zero_grad()
             loss.backward()  # type: ignore[no-untyped-call]
             torch.nn.utils.clip_grad_norm_(net.parameters(), config.clip)
             optimiser.step()
-            on_step(step + 1, float(loss.detach()))
+            on_step(step + 1, value)
 
 
 @contextmanager
 def subnormals_flushed() -> Iterator[None]:
-    """Flush subnormal numbers to zero within the context: what vanishes over time becomes one.
+    """Flush subnormal numbers to zero within the context, as states that decay become subnormal.
 
     Arithmetic on them is slow. The setting belongs to the thread, and other code relies on
     subnormal numbers, so it is switched off again.

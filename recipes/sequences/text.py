@@ -1,4 +1,4 @@
-"""A word language model with the recurrent stack, beside the n-gram model that ships.
+"""A word language model with the recurrent stack, compared with the bundled n-gram model.
 
     python -m recipes.sequences.text novels.txt everyday.txt --dev dev.tsv
 
@@ -45,7 +45,7 @@ with needed(__name__, "train"):
 __all__ = ["choose_words", "main", "plan_batches", "sample_texts", "train"]
 
 LONGEST = 60
-"""Words of a sentence to train on; the rest is left out."""
+"""Maximum length of a training sentence in words; the rest of a longer one is left out."""
 REPORTS = 6
 """Times that perplexities are computed while training."""
 POOL_BATCHES = 50
@@ -53,9 +53,9 @@ POOL_BATCHES = 50
 
 
 def sample_texts(paths: Sequence[Path], words: int, seed: int = 1) -> list[list[str]]:
-    """Return random sentences of texts, about ``words`` words in all and equally many of each.
+    """Return random sentences of texts, about ``words`` words in all, equally many of each text.
 
-    What a small text is short of is taken from the others.
+    Where a text is too small for its share, the others make up the difference.
 
     Raises:
         DataError: a text cannot be read or has no words.
@@ -154,9 +154,16 @@ def train(
 
 
 class DevText:
-    """Transcripts of a manifest, scored by the n-gram model once."""
+    """Transcripts of a manifest, scored by the n-gram model once.
 
-    def __init__(self, sentences: Sequence[Sequence[str]], ngram: LanguageModel) -> None:
+    Raises:
+        DataError: they have no words.
+    """
+
+    def __init__(self, path: Path, ngram: LanguageModel) -> None:
+        sentences = [normalise(one.text, "english").split() for one in read_manifest(path)]
+        if not any(sentences):
+            raise DataError(f"{path}: texts without words; give a manifest with transcripts")
         self.sentences = [sentence for sentence in sentences if sentence]
         self.ngram = [ngram.sentence(s).astype(np.float64) for s in self.sentences]
         self.known = [np.array([*(w in ngram for w in s), True]) for s in self.sentences]
@@ -198,15 +205,17 @@ def main(argv: Sequence[str] | None = None) -> int:
     parser.add_argument("texts", type=Path, nargs="+", help="one normalised sentence per line")
     parser.add_argument("--dev", type=Path, nargs="+", default=[], help="manifests to report on")
     parser.add_argument("--model", default="en-small", help="model with the n-gram to compare with")
-    parser.add_argument("--output", type=Path, default=Path("runs/sequences/language.pt"))
+    parser.add_argument("--output", type=Path, default=Path("runs/sequences/language.pt"),
+                        help="file of the model")  # fmt: skip
     parser.add_argument("--picture", type=Path, help="PNG file of the perplexities of --dev")
     parser.add_argument("--words", type=count, default=1_000_000, help="words to train on")
     parser.add_argument("--epochs", type=count, default=1, help="epochs over them")
     parser.add_argument("--vocab-size", type=count, default=10_000, help="words the GRU knows")
-    parser.add_argument("--layers", type=count, default=2)
-    parser.add_argument("--width", type=count, default=128)
+    parser.add_argument("--layers", type=count, default=2, help="recurrent layers")
+    parser.add_argument("--width", type=count, default=128, help="units per layer")
     parser.add_argument("--batch-words", type=count, default=1280, help="words per batch")
-    parser.add_argument("--learning-rate", type=float, default=4e-3)
+    parser.add_argument("--learning-rate", type=float, default=4e-3,
+                        help="peak learning rate")  # fmt: skip
     options = parser.parse_args(argv)
     if not 0.0 < options.learning_rate < 1.0:
         parser.error("--learning-rate has to be between 0 and 1")
@@ -222,9 +231,7 @@ def run(options: argparse.Namespace) -> None:
     """Train as the options say."""
     ngram = load_ngram(options.model)
     texts = {
-        name: DevText(
-            [normalise(one.text, "english").split() for one in read_manifest(path)], ngram
-        )
+        name: DevText(path, ngram)
         for name, path in zip(name_manifests(options.dev), options.dev, strict=True)
     }
     sentences = sample_texts(options.texts, options.words)

@@ -54,7 +54,7 @@ def test_a_linear_series_is_forecast_by_the_linear_method():
     )
 
 
-def test_nothing_beats_who_knows_the_process():
+def test_no_method_beats_the_known_process():
     series = power_demand.simulate(30 * power_demand.WEEK, seed=3)
     origins = np.arange(20 * power_demand.WEEK, 29 * power_demand.WEEK, 5)
     truth = forecast.following(series.demand, origins)

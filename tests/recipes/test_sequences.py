@@ -13,11 +13,12 @@ import torch
 from PIL import Image
 
 from asr_gru.data.manifest import Utterance, write_manifest
-from asr_gru.errors import DataError, ModelError
+from asr_gru.errors import ConfigError, DataError, ModelError
 from asr_gru.language import EstimateConfig, LanguageModel, estimate
 from asr_gru.scoring import Score
-from recipes.sequences import rescore, text, word_model
-from recipes.sequences.stack import RecurrentStack
+from asr_gru.training.config import OptimiserConfig
+from recipes.sequences import n_best, rescore, text, word_model
+from recipes.sequences.stack import RecurrentStack, train_steps
 
 LARGEST_PICTURE = 80_000
 SENTENCES = ["the cat sat on the mat", "the dog sat on the log", "a cat saw the dog"] * 40
@@ -68,6 +69,21 @@ def test_a_sequence_can_be_cut_anywhere():
 def test_training_leaves_subnormal_numbers_as_they_were(trained):
     assert torch.tensor(1e-40) * 1.0 > 0
     assert np.float32(1e-40) * np.float32(1.0) > 0
+
+
+def test_training_that_diverges_ends_with_an_error():
+    net = torch.nn.Linear(1, 1)
+    losses = iter([1.0, float("nan")])
+    taken = []
+    with pytest.raises(ConfigError, match="the loss of step 2 is nan; lower the learning rate"):
+        train_steps(
+            net,
+            lambda _step: net.weight.sum() * 0 + next(losses),
+            3,
+            config=OptimiserConfig(),
+            on_step=lambda step, loss: taken.append((step, loss)),
+        )
+    assert taken == [(1, 1.0)]
 
 
 def test_the_model_is_a_distribution_over_the_words_of_the_ngram_model(trained, ngram):
@@ -138,8 +154,8 @@ def test_batches_hold_every_sentence_once_and_at_most_so_many_words():
     assert max(len(b) * (max(lengths[i] for i in b) + 1) for b in batches) <= 64
 
 
-def entry(speaker: str, reference: str, *texts: str, scores: tuple[float, ...]) -> rescore.NBest:
-    return rescore.NBest(speaker=speaker, reference=reference, texts=texts, scores=scores)
+def entry(speaker: str, reference: str, *texts: str, scores: tuple[float, ...]) -> n_best.NBest:
+    return n_best.NBest(speaker=speaker, reference=reference, texts=texts, scores=scores)
 
 
 def test_rescoring_repairs_what_the_decoder_got_wrong(trained, ngram):
@@ -171,7 +187,7 @@ def test_halves_have_no_speaker_in_common():
         assert sum(half_of[name] for name in names) == len(names) / 2
 
 
-def test_numbers_come_from_the_other_half():
+def test_weights_come_from_the_other_half():
     class Recorded:
         half = (0, 1, 0)
 
@@ -219,11 +235,18 @@ def test_the_commands_train_and_rescore(tmp_path, capsys, monkeypatch):
     assert float(rows[0][4]) <= float(rows[0][2])  # the oracle
     with Image.open(tmp_path / "wer.png") as image:
         assert image.width > 100
-    monkeypatch.setattr(rescore, "load_recognizer", pytest.fail)  # kept lists are used again
+    monkeypatch.setattr(n_best, "load_recognizer", pytest.fail)  # kept lists are used again
     assert rescore.main(command) == 0
     assert capsys.readouterr().out == first
     assert rescore.main([str(tmp_path / "dev.tsv"), *command]) == 1
-    assert "of another model or other manifests; delete it" in capsys.readouterr().err
+    assert "of another model or other utterances; delete it" in capsys.readouterr().err
+    references["read.flac"] = "two"
+    write_manifest(
+        tmp_path / "dev.tsv",
+        [Utterance(audio / name, said, speaker=name) for name, said in references.items()],
+    )
+    assert rescore.main(command) == 1  # the same name, but another text
+    assert "of another model or other utterances; delete it" in capsys.readouterr().err
 
 
 @pytest.mark.parametrize(
@@ -232,11 +255,13 @@ def test_the_commands_train_and_rescore(tmp_path, capsys, monkeypatch):
         (["missing.txt"], "missing.txt: No such file"),
         (["own.txt", "--model", "nothing"], "nothing"),
         (["own.txt", "--dev", "missing.tsv"], "missing.tsv"),
+        (["own.txt", "--dev", "silent.tsv"], "silent.tsv: texts without words"),
     ],
 )
 def test_wrong_input_is_one_line(tmp_path, monkeypatch, capsys, arguments, message):
     monkeypatch.chdir(tmp_path)
     (tmp_path / "own.txt").write_text("the cat\n")
+    write_manifest(tmp_path / "silent.tsv", [Utterance(tmp_path / "a.wav", "...")])
     assert text.main(arguments) == 1
     error = capsys.readouterr().err
     assert error.startswith("error: ")
