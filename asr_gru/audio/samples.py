@@ -9,7 +9,7 @@ import numpy.typing as npt
 
 from asr_gru.errors import AudioError
 
-__all__ = ["MAX_AMPLITUDE", "Samples", "check_rate", "check_samples", "check_shape"]
+__all__ = ["MAX_AMPLITUDE", "Samples", "check_rate", "check_samples", "check_shape", "to_int16"]
 
 Samples = npt.NDArray[np.float32]
 MAX_CHANNELS = 64
@@ -58,6 +58,17 @@ def check_samples(samples: npt.ArrayLike) -> Samples:
     if array.ndim == 2:
         array = array.mean(axis=1, dtype=np.float32)
     return np.ascontiguousarray(array, np.float32)
+
+
+def to_int16(samples: Samples) -> npt.NDArray[np.int16]:
+    """Return floats as 16-bit samples, rounded, and clipped where they exceed full scale.
+
+    The inverse of ``check_samples``: samples of a 16-bit recording come back bit-identical.
+    """
+    whole: npt.NDArray[np.int16] = np.clip(np.rint(samples * 2.0**15), -(2**15), 2**15 - 1).astype(
+        "<i2"
+    )
+    return whole
 
 
 def check_shape(shape: tuple[int, ...]) -> None:

@@ -23,6 +23,7 @@ import numpy as np
 import numpy.typing as npt
 
 from asr_gru import EndpointRules
+from asr_gru.audio.samples import to_int16
 from asr_gru.data.audio import load_audio
 from asr_gru.errors import ConfigError
 from asr_gru.scoring import Score, word_errors
@@ -44,11 +45,6 @@ Transcribe = Callable[[npt.NDArray[np.float32]], str]
 """Returns the text of samples at 16 kHz."""
 
 
-def pcm16(samples: npt.NDArray[np.float32]) -> bytes:
-    """Return samples as 16 bits, those above full scale clipped: decoders overshoot it."""
-    return (np.clip(samples, -1.0, 1.0) * 32767).astype(np.int16).tobytes()
-
-
 def load_pocketsphinx(_model: str) -> Transcribe:
     with needed(__name__):
         from pocketsphinx import Decoder
@@ -56,7 +52,7 @@ def load_pocketsphinx(_model: str) -> Transcribe:
 
     def transcribe(samples: npt.NDArray[np.float32]) -> str:
         decoder.start_utt()
-        decoder.process_raw(pcm16(samples), full_utt=True)
+        decoder.process_raw(to_int16(samples).tobytes(), full_utt=True)
         decoder.end_utt()
         return decoder.hyp().hypstr if decoder.hyp() else ""
 

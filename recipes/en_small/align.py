@@ -20,8 +20,7 @@ from collections.abc import Iterator
 from functools import cache
 from pathlib import Path
 
-import numpy as np
-
+from asr_gru.audio.samples import to_int16
 from asr_gru.data.audio import load_audio
 from asr_gru.data.manifest import Utterance, read_manifest
 from asr_gru.errors import AudioError, DataError
@@ -57,7 +56,7 @@ def align(job: tuple[Utterance, str]) -> tuple[str, str, str]:
         audio = load_audio(utterance, RATE)
     except AudioError:
         return name, "", "the recording cannot be read"
-    samples = (np.clip(audio, -1.0, 1.0) * 32767).astype(np.int16).tobytes()
+    samples = to_int16(audio).tobytes()
     try:
         decoder().set_align_text(" ".join(words))
         _process(samples)

@@ -4,6 +4,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from asr_gru.audio import Resampler, check_rate, check_samples
+from asr_gru.audio.samples import to_int16
 from asr_gru.errors import AudioError
 
 
@@ -39,6 +40,16 @@ def test_every_dtype_is_converted_to_mono_float32(samples, first):
 def test_arrays_that_are_not_audio_are_refused(samples):
     with pytest.raises(AudioError):
         check_samples(samples)
+
+
+def test_16_bit_samples_come_back_bit_identical():
+    samples = np.arange(-(2**15), 2**15, dtype=np.int16)
+    np.testing.assert_array_equal(to_int16(check_samples(samples)), samples)
+
+
+def test_samples_above_full_scale_do_not_wrap_around_in_16_bits():
+    samples = to_int16(np.array([1.2, -1.2, 0.5, 0.0, 1e-9], np.float32))
+    assert samples.tolist() == [32767, -32768, 16384, 0, 0]
 
 
 @pytest.mark.parametrize("dtype", [np.float32, np.float64])

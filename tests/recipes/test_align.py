@@ -46,7 +46,7 @@ class Decoder:
     def process_raw(self, samples, full_utt):
         assert full_utt
         assert len(samples) == 3200
-        assert np.abs(np.frombuffer(samples, np.int16).astype(int)).max() in (0, 32767)
+        assert np.abs(np.frombuffer(samples, np.int16).astype(int)).max() in (0, 32768)
 
     def end_utt(self):
         pass
