@@ -16,6 +16,7 @@ import argparse
 import os
 import platform
 import re
+import resource
 import sys
 import time
 from collections.abc import Callable
@@ -24,24 +25,30 @@ from pathlib import Path
 from typing import Any
 
 from asr_gru import Recognizer
+from asr_gru.audio import Samples
+from asr_gru.data.audio import load_audio
 from asr_gru.data.manifest import Utterance, name_manifests, read_manifest
 from asr_gru.decoding import AnyDecoder
 from asr_gru.model.info import DEFAULT_MODEL
 from asr_gru.text import normalise
 from asr_gru.tuning import EncodedUtterance
 from recipes.command_line import one_line_errors
+from recipes.command_line import positive as above_zero
 
 __all__ = [
     "AUDIO_SAMPLES",
     "Table",
+    "above_zero",
     "add_manifests",
     "fastest",
     "load",
     "make_parser",
+    "peak_mb",
     "positive",
     "print_environment",
     "read_all",
     "read_lists",
+    "read_samples",
     "reference",
     "resident_mb",
     "run",
@@ -145,6 +152,11 @@ def read_all(options: argparse.Namespace) -> list[Utterance]:
     return [utterance for chosen in read_lists(options).values() for utterance in chosen]
 
 
+def read_samples(path: Path, sample_rate: int) -> Samples:
+    """Return the samples of a recording; AudioError if it has none."""
+    return load_audio(Utterance(path, ""), sample_rate)
+
+
 def reference(utterance: Utterance) -> str:
     """Return the normalised text that a recogniser's is compared with."""
     return normalise(utterance.text, "english")
@@ -197,6 +209,11 @@ def resident_mb() -> float:
     """Return the resident memory of this process in MB."""
     pages = int(Path("/proc/self/statm").read_text(encoding="ascii").split()[1])
     return pages * os.sysconf("SC_PAGE_SIZE") / 1e6
+
+
+def peak_mb(who: int = resource.RUSAGE_SELF) -> float:
+    """Return the highest resident memory of this process, or of its largest child, in MB."""
+    return resource.getrusage(who).ru_maxrss * 1024 / 1e6
 
 
 def run(main: Callable[[], None]) -> None:

@@ -4,9 +4,10 @@
     python -m benchmarks.server.load audio_samples/long.ogg --clients 400 --ramp 200 --seconds 25
 
 Starts a server and connects the clients at random times within the first seconds; each sends
-blocks of 100 ms in real time. The lag of an event is the time since its client sent the last audio
-that the event covers. A client is whole when its finals equal the transcript of the same clip and
-the server received all of its audio. With ``--ramp`` the number of clients rises until that fails.
+blocks of 100 ms in real time. The lag of an event is the time since the last audio that the event
+covers was due to be sent. A client is whole when its finals equal the transcript of the same clip
+and the server received all of its audio. With ``--ramp`` the number of clients rises until that
+fails.
 """
 
 from __future__ import annotations
@@ -17,8 +18,6 @@ import os
 import random
 import resource
 import struct
-import subprocess
-import sys
 import time
 from collections.abc import Sequence
 from dataclasses import dataclass, field
@@ -27,10 +26,20 @@ from pathlib import Path
 import numpy as np
 
 from asr_gru import Recognizer
-from asr_gru.audio import read_recording
-from benchmarks._common import make_parser, positive, print_environment, run
+from asr_gru.audio.samples import to_int16
+from benchmarks._common import (
+    above_zero,
+    make_parser,
+    positive,
+    print_environment,
+    read_samples,
+    run,
+)
+from benchmarks._processes import serving
 
 BLOCK_S = 0.1
+PATIENCE_S = 60.0
+"""A client whose stream has not ended so long after its audio is broken."""
 CLIPS = 8
 RATE = 16_000
 
@@ -59,13 +68,17 @@ class Tally:
     """Results of all clients."""
 
     lags_s: list[float] = field(default_factory=list)
-    late_s: list[float] = field(default_factory=list)
     whole: int = 0
     broken: list[str] = field(default_factory=list)
     refused: dict[str, int] = field(default_factory=dict)
 
 
-class Speaker(asyncio.Protocol):
+def blocks_within(audio_s: float) -> int:
+    """Return how many blocks contain the first ``audio_s`` seconds, given in milliseconds."""
+    return -(-round(1000 * audio_s) // round(1000 * BLOCK_S))
+
+
+class Client(asyncio.Protocol):
     """A WebSocket client at minimal cost: sends prepared frames, reads events."""
 
     def __init__(self, clip: Clip, tally: Tally, port: int) -> None:
@@ -130,7 +143,7 @@ class Speaker(asyncio.Protocol):
             self.began = now
             self.send_due()
         elif kind in ("partial", "final"):
-            index = min(len(self.sent), max(1, -int(-message["audio_s"] // BLOCK_S))) - 1
+            index = min(len(self.sent), max(1, blocks_within(message["audio_s"]))) - 1
             self.tally.lags_s.append(now - self.sent[index])
             if kind == "final":
                 self.finals.append(message["text"])
@@ -139,7 +152,6 @@ class Speaker(asyncio.Protocol):
             self.tally.refused[code] = self.tally.refused.get(code, 0) + 1
             self.finish("")
         elif kind == "end":
-            self.tally.late_s.append(now - self.sent[-1])
             same = " ".join(self.finals) == self.clip.text
             complete = abs(message["audio_s"] - self.clip.seconds) < 0.01
             self.finish(
@@ -172,13 +184,15 @@ class Speaker(asyncio.Protocol):
 
 
 def clips(model: str, path: Path, seconds: float) -> list[Clip]:
+    """Cut a recording, repeated if necessary, into clips of whole blocks."""
     recognizer = Recognizer.load(model)
-    samples = np.tile(read_recording(path, RATE), 1 + int(seconds * RATE * 2 / RATE / 60))
+    samples = to_int16(read_samples(path, RATE))
+    size = max(1, round(seconds / BLOCK_S)) * round(BLOCK_S * RATE)
+    samples = np.tile(samples, 1 + max(int(seconds / 30), size // len(samples)))
     made = []
     for index in range(CLIPS):
-        size = round(seconds / BLOCK_S) * round(BLOCK_S * RATE)
         start = index * (len(samples) - size) // CLIPS
-        clip = (samples[start : start + size] * 32767).astype("<i2")
+        clip = samples[start : start + size]
         blocks = clip.reshape(-1, round(BLOCK_S * RATE))
         frames = [frame(block.tobytes(), 2) for block in blocks]
         made.append(Clip(frames, size / RATE, recognizer.transcribe(clip, RATE).text))
@@ -186,47 +200,40 @@ def clips(model: str, path: Path, seconds: float) -> list[Clip]:
 
 
 def cpu_s(pid: int) -> float:
+    """Return the CPU time of a process in seconds."""
     text = Path(f"/proc/{pid}/stat").read_text(encoding="utf-8")
     fields = text.rsplit(")", 1)[1].split()
     return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
 
 
 async def load(clients: int, made: list[Clip], port: int, spread_s: float) -> Tally:
+    """Run clients that connect within the first ``spread_s`` seconds, until the last has ended."""
     tally, loop = Tally(), asyncio.get_running_loop()
 
     async def one(index: int) -> None:
         await asyncio.sleep(random.random() * spread_s)
         try:
-            _, speaker = await loop.create_connection(
-                lambda: Speaker(made[index % len(made)], tally, port), "127.0.0.1", port
+            _, client = await loop.create_connection(
+                lambda: Client(made[index % len(made)], tally, port), "127.0.0.1", port
             )
         except OSError as error:
             tally.broken.append(f"not connected: {error.strerror}")
             return
-        try:
-            await asyncio.wait_for(speaker.done, made[0].seconds + 60)
-        except TimeoutError:
-            speaker.finish("no end within 60 s")
+        await asyncio.wait([client.done], timeout=made[0].seconds + PATIENCE_S)
+        client.finish(f"no end within {PATIENCE_S:g} s")
 
     await asyncio.gather(*(one(index) for index in range(clients)))
     return tally
 
 
 def measure(clients: int, made: list[Clip], options: list[str]) -> bool:
-    command = [sys.executable, "-m", "asr_gru", "serve", "--port", "0", *options]
-    server = subprocess.Popen(command, stderr=subprocess.PIPE, text=True)
-    assert server.stderr is not None
-    try:
-        port = int(server.stderr.readline().split("//127.0.0.1:")[1].split()[0])
+    """Print a line of the table; return whether the server sustained the clients."""
+    with serving(*options) as server:
         before, own, began = cpu_s(server.pid), time.process_time(), time.monotonic()
-        tally = asyncio.run(load(clients, made, port, spread_s=5.0))
+        tally = asyncio.run(load(clients, made, server.port, spread_s=5.0))
         wall = time.monotonic() - began
         server_share = (cpu_s(server.pid) - before) / wall
         own_share = (time.process_time() - own) / wall
-    finally:
-        server.terminate()
-        server.wait(30)
-        server.stderr.close()
     lags = np.array(tally.lags_s or [np.nan]) * 1000
     p50, p90, p99 = np.percentile(lags, [50, 90, 99])
     trouble = {reason: tally.broken.count(reason) for reason in sorted(set(tally.broken))}
@@ -241,12 +248,12 @@ def measure(clients: int, made: list[Clip], options: list[str]) -> bool:
 
 def main(argv: Sequence[str] | None = None) -> None:
     parser = make_parser(__doc__, recording=True)
-    parser.add_argument("--clients", type=positive, default=400)
-    parser.add_argument("--limit", type=int, default=100_000, help="--clients of the server")
-    parser.add_argument("--threads", type=int, default=2, help="--threads of the server")
-    parser.add_argument("--seconds", type=float, default=40.0)
+    parser.add_argument("--clients", type=positive, default=400, help="number of clients")
+    parser.add_argument("--limit", type=positive, default=100_000, help="--clients of the server")
+    parser.add_argument("--threads", type=positive, default=2, help="--threads of the server")
+    parser.add_argument("--seconds", type=above_zero, default=40.0, help="audio of each client")
     parser.add_argument(
-        "--ramp", type=int, default=0, help="add so many clients each time, until it breaks"
+        "--ramp", type=positive, help="add so many clients each time, until the server fails"
     )
     arguments = parser.parse_args(argv)
     print_environment(arguments.model)
