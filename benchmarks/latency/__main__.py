@@ -9,7 +9,7 @@ final) first has it at the position it has in the final. All delays are relative
 word in the audio. There are two rows: speech by flite, which reports its word times, and
 recordings, whose word ends PocketSphinx finds (``pip install pocketsphinx``; its lag on flite's
 speech is printed below the row). ``--aligner model`` uses the recogniser's own forced alignment
-instead, which leaves out most of its emission delay.
+instead, which leaves out most of its emission delay, and needs a model of phones or characters.
 
 The delay of a shown word is the sum of
 
@@ -18,7 +18,8 @@ The delay of a shown word is the sum of
 * step: until the step with that frame is full
 * resampler: until it has given that step
 * block: until the source has given the block with that sample
-* compute: what is left: the recogniser, and with a server or page all that lies between
+* compute: what is left: the time to compute; with the word search, the wait until the word is
+  likely enough to be shown; and with a server or page all that lies between
 
 Microphone and page: the clock is set by finding the recording in the sound that arrived; zero is
 the earliest moment at which the program (the page's script) had a sample, so what lies before it,
@@ -39,11 +40,11 @@ import soundfile
 from asr_gru import EndpointRules, Recognizer
 from asr_gru.data.manifest import read_manifest
 from asr_gru.model.directory import ModelDirectory
-from benchmarks._common import AUDIO_SAMPLES, load, make_parser, positive, run
+from benchmarks._common import AUDIO_SAMPLES, above_zero, load, make_parser, positive, run
+from benchmarks._processes import pin
 from benchmarks.latency.paths import (
     Played,
     fed_s,
-    pin,
     through_session,
     through_stream,
     through_websocket,
@@ -75,6 +76,9 @@ def main(argv: Sequence[str] | None = None) -> None:
         except (ImportError, OSError) as error:
             print(f"\n{name}: left out, {error}; see --help for what it needs")
             continue
+        if not pieces:
+            print(f"\n{name}: left out, none of the speech could be aligned with its text")
+            continue
         if options.aligner == "model" and name == "real":
             name = "real (the model's own frames)"
         samples, words = joined(pieces, options.seconds, options.rate)
@@ -92,21 +96,24 @@ def main(argv: Sequence[str] | None = None) -> None:
 def arguments(argv: Sequence[str] | None) -> argparse.Namespace:
     parser = make_parser(__doc__)
     ways = ("session", "stream", "websocket", "microphone", "page")
-    cores = sorted(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else [None]
+    cores = sorted(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else [0]
     parser.add_argument("--through", choices=ways, default="session")
-    parser.add_argument("--rows", nargs="+", choices=("synthetic", "real"))
-    parser.add_argument("--seconds", type=float, default=55.0, help="seconds of speech per row")
+    rows = ("synthetic", "real")
+    parser.add_argument("--rows", nargs="+", choices=rows, default=rows)
+    parser.add_argument(
+        "--seconds", type=above_zero, default=55.0, help="seconds of speech per row"
+    )
     parser.add_argument(
         "--manifest", type=Path, default=AUDIO_SAMPLES / "samples.tsv", help="of the real speech"
     )
     parser.add_argument("--every", type=positive, default=1, help="take every n-th of the manifest")
     parser.add_argument("--aligner", choices=("pocketsphinx", "model"), default="pocketsphinx")
-    parser.add_argument("--rate", type=int, default=48_000, help="of the sound, in Hz")
+    parser.add_argument("--rate", type=positive, default=48_000, help="of the sound, in Hz")
     parser.add_argument("--endpoint", choices=("short", "normal", "long"), default="normal")
-    parser.add_argument("--core", type=int, default=cores[-1], help="where the recogniser runs")
-    options = parser.parse_args(argv)
-    options.rows = options.rows or ["synthetic", "real"]
-    return options
+    parser.add_argument(
+        "--core", type=int, choices=cores, default=cores[-1], help="where the recogniser runs"
+    )
+    return parser.parse_args(argv)
 
 
 def _pieces(name: str, options: argparse.Namespace, recognizer: Recognizer) -> Iterator[Piece]:
@@ -137,7 +144,7 @@ def play(
     if options.through == "session":
         return through_session(recognizer, path, rules)
     if options.through == "websocket":
-        return through_websocket(options.model, options.core, path, rules)
+        return through_websocket(options.model, options.core, path, options.endpoint)
     from benchmarks.latency.devices import through_microphone, through_page
 
     if options.through == "microphone":

@@ -19,11 +19,13 @@ import numpy as np
 import numpy.typing as npt
 import soundfile
 
-from asr_gru import EndpointRules, Event, Recognizer
-from asr_gru.audio.blocks import Block
+from asr_gru import DeviceError, EndpointRules, Error, Event, Recognizer
+from asr_gru.audio.blocks import AudioSource, Block
 from asr_gru.live import LiveSession
-from benchmarks.latency.paths import Played, pin, serving
+from benchmarks._processes import pin, serving
+from benchmarks.latency.paths import Played
 from benchmarks.latency.words import seen_event, seen_message
+from recipes.command_line import needed
 
 __all__ = ["SoundClock", "place", "through_microphone", "through_page"]
 
@@ -78,16 +80,21 @@ class SoundClock:
 
 @contextmanager
 def sound_server() -> Iterator[None]:
-    """Run a PulseAudio whose microphone hears its loudspeaker, for this process."""
+    """Run a PulseAudio whose microphone hears its loudspeaker, for this process.
+
+    Raises:
+        DeviceError: PulseAudio is not installed, or does not start.
+    """
+    for program in ("pulseaudio", "pactl", "paplay"):
+        if shutil.which(program) is None:
+            raise DeviceError(f"{program} is not installed; install pulseaudio and its utilities")
     with tempfile.TemporaryDirectory() as folder:
         home = Path(folder)
         (home / "run").mkdir(mode=0o700)
         (home / ".asoundrc").write_text("pcm.!default {type pulse}\nctl.!default {type pulse}\n")
         before = dict(os.environ)
-        os.environ.update(
-            HOME=folder, XDG_RUNTIME_DIR=str(home / "run"), XDG_CONFIG_HOME=folder, PULSE_SERVER=""
-        )
-        del os.environ["PULSE_SERVER"]
+        os.environ.update(HOME=folder, XDG_RUNTIME_DIR=str(home / "run"), XDG_CONFIG_HOME=folder)
+        os.environ.pop("PULSE_SERVER", None)
         quiet: dict[str, Any] = {"stdout": subprocess.DEVNULL, "stderr": subprocess.DEVNULL}
         server = subprocess.Popen(
             [
@@ -103,10 +110,12 @@ def sound_server() -> Iterator[None]:
                 if not subprocess.run(["pactl", "set-default-source", "mic"], **quiet).returncode:
                     break
                 time.sleep(0.1)
+            else:
+                raise DeviceError("PulseAudio has no microphone after 10 s; try pulseaudio -n")
             yield
         finally:
-            server.terminate()
-            server.wait(10)
+            server.kill()  # it holds nothing that is worth saving
+            server.wait()
             os.environ.clear()
             os.environ.update(before)
 
@@ -114,16 +123,16 @@ def sound_server() -> Iterator[None]:
 class Tap:
     """A source that keeps what went through it."""
 
-    def __init__(self, source: Any) -> None:
+    def __init__(self, source: AudioSource) -> None:
         self._source = source
-        self.sample_rate: int = source.sample_rate
-        self.description: str = source.description
+        self.sample_rate = source.sample_rate
+        self.description = source.description
         self.close = source.close
         self.reopen = source.reopen
         self.blocks: list[Block] = []
 
     def read(self, timeout_s: float, min_samples: int = 1) -> Block | None:
-        block: Block | None = self._source.read(timeout_s, min_samples)
+        block = self._source.read(timeout_s, min_samples)
         if block is not None:
             self.blocks.append(block)
         return block
@@ -132,7 +141,11 @@ class Tap:
 def through_microphone(
     recognizer: Recognizer, core: int | None, path: Path, rules: EndpointRules
 ) -> Played:
-    """Play into a virtual microphone that a live session listens to."""
+    """Play into a virtual microphone that a live session listens to.
+
+    Raises:
+        DeviceError: there is no PulseAudio, or the recording was not heard whole.
+    """
     length_s = soundfile.info(path).duration
     with sound_server():
         from asr_gru.audio.microphone import Microphone
@@ -143,9 +156,9 @@ def through_microphone(
 
         def play() -> None:
             time.sleep(2.0)  # the sound server takes its time before the first sample
-            subprocess.run(["paplay", "--device=speaker", str(path)], check=True)
+            subprocess.run(["paplay", "--device=speaker", str(path)], check=False)
             time.sleep(1.0)
-            session.stop()
+            session.stop()  # also if nothing was played, or the session would never end
 
         player = threading.Thread(target=play)
         player.start()
@@ -153,12 +166,14 @@ def through_microphone(
             events = [(record, time.monotonic()) for record in session if isinstance(record, Event)]
         player.join()
     rate = microphone.sample_rate
-    assert not any(block.dropped for block in microphone.blocks)
+    if any(block.dropped for block in microphone.blocks):
+        raise DeviceError("the recogniser was too slow and lost audio; stop other programs")
     heard = np.concatenate([block.samples for block in microphone.blocks])
     blocks = [(block.arrived_s, len(block.samples)) for block in microphone.blocks]
     clock = SoundClock.of(blocks, rate)
     offset_s = place(_low(heard, rate), _head(path)) / LOW_RATE
-    assert 0 < offset_s < len(heard) / rate - length_s + 1, "the recording was not heard whole"
+    if not 0 < offset_s < len(heard) / rate - length_s + 1:
+        raise DeviceError("the microphone did not hear the whole recording; stop other programs")
     note = f"{microphone.description}; its clock is {100 * (clock.pace - 1):.2f} % slow"
     seen = [seen_event(event, clock.sound_s(at_s) - offset_s) for event, at_s in events]
     return Played(seen, rate, offset_s, note=note, arrivals=clock.arrivals(blocks, rate))
@@ -203,8 +218,13 @@ document.addEventListener('DOMContentLoaded', () => {
 
 
 def through_page(model: str, core: int | None, path: Path, endpoint: str) -> Played:
-    """Let a page in Chromium listen to a file; shown is when the page's document changed."""
-    from playwright.sync_api import sync_playwright
+    """Let a page in Chromium listen to a file; shown is when the page's document changed.
+
+    Raises:
+        Error: the server did not start, or the page sent no audio.
+    """
+    with needed(__name__, "dev"):
+        from playwright.sync_api import sync_playwright
 
     length_s = soundfile.info(path).duration
     flags = [
@@ -213,17 +233,19 @@ def through_page(model: str, core: int | None, path: Path, endpoint: str) -> Pla
         "--use-fake-ui-for-media-stream",
         f"--use-file-for-fake-audio-capture={path}%noloop",
     ]
-    with serving(model, core) as port, sync_playwright() as playwright:
+    with serving("--model", model, core=core) as server, sync_playwright() as playwright:
         browser = playwright.chromium.launch(executable_path=shutil.which("chromium"), args=flags)
         page = browser.new_page()
         page.add_init_script(HOOK.replace("HEAD_S", str(HEAD_S + 5)))
-        page.goto(f"http://127.0.0.1:{port}/")
+        page.goto(f"http://127.0.0.1:{server.port}/")
         page.select_option("#endpoint", endpoint)
         page.click("#toggle")
         time.sleep(length_s + 2.0)
         noted = json.loads(page.evaluate("JSON.stringify(noted)"))
         browser.close()
     rate = int(noted["rate"])
+    if not noted["head"]:
+        raise Error("the page sent no audio; see whether Chromium opens its microphone")
     head = np.concatenate([np.array(block, np.float32) for block in noted["head"]])
     head /= 32768
     offset_s = place(_low(head, rate), _head(path)) / LOW_RATE

@@ -29,10 +29,11 @@ import numpy as np
 import numpy.typing as npt
 
 from asr_gru import ConfigError, DataError, EndpointRules, Recognizer, Segment
-from asr_gru.audio import read_recording
+from asr_gru.data.audio import duration_of, load_audio
 from asr_gru.data.manifest import Utterance
 from asr_gru.streaming.segmenter import Segmenter
-from benchmarks._common import Table, load, make_parser, positive, read_all, run
+from benchmarks._common import Table, above_zero, load, make_parser, positive, read_all, run
+from recipes.command_line import needed
 
 LogProbs = npt.NDArray[np.float32]
 GAPS_S = (0.5, 1.0, 1.5, 2.0, 3.0)
@@ -110,17 +111,18 @@ def joined(
     utterances: Sequence[Utterance], count: int, longest_s: float, rate: int
 ) -> tuple[npt.NDArray[np.float32], list[tuple[float, float]]]:
     """Return utterances with gaps between, and where each begins and ends."""
-    from librosa.effects import trim
+    with needed(__name__, "train"):
+        from librosa.effects import trim
 
     random = np.random.default_rng(0)
-    found = [utterance for utterance in utterances if utterance.duration_s <= longest_s]
+    found = [utterance for utterance in utterances if duration_of(utterance) <= longest_s]
     if not found:
         raise DataError(f"no utterance is at most {longest_s:g} s long; raise --longest")
     order = np.concatenate([random.permutation(len(found)) for _ in range(-(-count // len(found)))])
     parts, places, length = [], [], 0
     gap_s = 1.0
-    for number in order[:count]:
-        samples, _ = trim(read_recording(found[number].path, rate), top_db=TRIM_DB)
+    for place in order[:count]:
+        samples, _ = trim(load_audio(found[place], rate), top_db=TRIM_DB)
         gap = np.zeros(round(gap_s * rate), np.float32)
         parts += [gap, samples]
         length += len(gap)
@@ -173,8 +175,8 @@ def parse_rules(text: str) -> EndpointRules:
 
 def main(argv: Sequence[str] | None = None) -> None:
     parser = make_parser(__doc__, manifests=True)
-    parser.add_argument("--utterances", type=positive, default=60)
-    parser.add_argument("--longest", type=float, default=20.0, help="utterance, in seconds")
+    parser.add_argument("--utterances", type=positive, default=60, help="how many to join")
+    parser.add_argument("--longest", type=above_zero, default=20.0, help="utterance, in seconds")
     parser.add_argument("--rules", type=parse_rules, nargs="+", help="in place of the modes")
     options = parser.parse_args(argv)
     recognizer = load(options)

@@ -4,26 +4,24 @@ from __future__ import annotations
 
 import json
 import math
-import os
-import subprocess
-import sys
 import threading
 import time
-from collections.abc import Iterator
-from contextlib import closing, contextmanager
+from contextlib import closing, suppress
 from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
 import soundfile
 
-from asr_gru import EndpointRules, Event, Recognizer
+from asr_gru import EndpointRules, Error, Event, Recognizer
 from asr_gru.audio import Resampler
 from asr_gru.audio.paced import PacedRecording
 from asr_gru.live import LiveSession
+from benchmarks._processes import serving
 from benchmarks.latency.words import Seen, seen_event, seen_message
+from recipes.command_line import needed
 
-__all__ = ["Played", "fed_s", "serving", "through_session", "through_stream", "through_websocket"]
+__all__ = ["Played", "fed_s", "through_session", "through_stream", "through_websocket"]
 
 BLOCK_S = 0.02
 
@@ -75,7 +73,7 @@ def through_stream(recognizer: Recognizer, path: Path, rules: EndpointRules) -> 
                 block = source.read(1.0, math.ceil(missing * rate / info.sample_rate))
             except EOFError:
                 break
-            events = stream.feed(block.samples) if block else []
+            events = stream.feed(block.samples) if block is not None else []
             at_s = time.monotonic() - clock.began_s
             seen += [seen_event(event, at_s) for event in events]
         events = stream.finish()
@@ -98,63 +96,55 @@ def through_session(recognizer: Recognizer, path: Path, rules: EndpointRules) ->
     return Played(seen, rate, block_s=PacedRecording.BLOCK_S)
 
 
-@contextmanager
-def serving(model: str, core: int | None) -> Iterator[int]:
-    """Run ``asr-gru serve`` on one core and yield its port."""
-    command = [sys.executable, "-m", "asr_gru", "serve", "--port", "0", "--model", model]
-    server = subprocess.Popen(
-        command, stderr=subprocess.PIPE, text=True, preexec_fn=lambda: pin(core)
-    )
-    assert server.stderr is not None
-    try:
-        line = server.stderr.readline()
-        assert "//127.0.0.1:" in line, line + server.stderr.read()
-        yield int(line.split("//127.0.0.1:")[1].split("/")[0].split()[0])
-    finally:
-        server.terminate()
-        server.wait(30)
-        server.stderr.close()
+def through_websocket(model: str, core: int | None, path: Path, endpoint: str) -> Played:
+    """Send blocks of 20 ms to a server when they are due, and read what it says.
 
-
-def pin(core: int | None) -> None:
-    """Stay on one core from now on."""
-    if core is not None and hasattr(os, "sched_setaffinity"):
-        os.sched_setaffinity(0, {core})
-
-
-def through_websocket(model: str, core: int | None, path: Path, rules: EndpointRules) -> Played:
-    """Send blocks of 20 ms to a server when they are due, and read what it says."""
-    from websockets.sync.client import connect
+    Raises:
+        Error: the server did not start, or ended the stream early.
+    """
+    with needed(__name__, "server"):
+        from websockets.exceptions import ConnectionClosed
+        from websockets.sync.client import connect
 
     samples, rate = soundfile.read(path, dtype="int16")
     size = round(BLOCK_S * rate)
     seen = []
     with (
-        serving(model, core) as port,
-        connect(f"ws://127.0.0.1:{port}/v1/stream", max_size=None) as socket,
+        serving("--model", model, core=core) as server,
+        connect(f"ws://127.0.0.1:{server.port}/v1/stream", max_size=None) as socket,
     ):
-        start = {"type": "start", "sample_rate": rate, "endpoint": rules.trailing_s}
+        start = {"type": "start", "sample_rate": rate, "endpoint": endpoint}
         socket.send(json.dumps(start))
-        assert json.loads(socket.recv())["type"] == "ready"
+        ready = json.loads(socket.recv())
+        if ready["type"] != "ready":
+            raise Error(f"the server refused the stream: {ready['message']}")
         began_s = time.monotonic()
 
         def send() -> None:
-            for first in range(0, len(samples), size):
-                block = samples[first : first + size]
-                due_s = began_s + (first + len(block)) / rate
-                time.sleep(max(0.0, due_s - time.monotonic()))
-                socket.send(block.astype("<i2").tobytes())
-            socket.send('{"type": "end"}')
+            with suppress(ConnectionClosed):  # the reader says why
+                for first in range(0, len(samples), size):
+                    block = samples[first : first + size]
+                    due_s = began_s + (first + len(block)) / rate
+                    time.sleep(max(0.0, due_s - time.monotonic()))
+                    socket.send(block.astype("<i2").tobytes())
+                socket.send('{"type": "end"}')
 
         sender = threading.Thread(target=send)
         sender.start()
-        for text in socket:
-            at_s = time.monotonic() - began_s
-            message = json.loads(text)
-            if message["type"] in {"partial", "final"}:
-                seen.append(seen_message(message, at_s))
-            elif message["type"] == "end":
-                break
+        ended = "without a reason"
+        with suppress(ConnectionClosed):
+            for text in socket:
+                at_s = time.monotonic() - began_s
+                message = json.loads(text)
+                if message["type"] in {"partial", "final"}:
+                    seen.append(seen_message(message, at_s))
+                elif message["type"] == "error":
+                    ended = message["message"]
+                elif message["type"] == "end":
+                    ended = ""
+                    break
+        if ended:
+            raise Error(f"the server ended the stream early: {ended}")
         sender.join()
     return Played(seen, rate, block_s=BLOCK_S, note="compute: with the server's ticks and sockets")
 

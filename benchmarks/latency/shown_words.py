@@ -4,10 +4,11 @@
     python -m benchmarks.latency.shown_words MANIFEST… --shares 0.3 0.5 --steps-ms 160 80 40
 
 Recordings are decoded in live steps; the log-probabilities are computed once, as they do not depend
-on the steps. A word is shown when it first appears in a partial at its position, and revised when a
-later partial or the final has another word there. Its delay runs from its end time in the final to
-the amount of audio fed when it was shown: the look-ahead, the wait for a full step, and the wait
-until the word is likely enough, without the time to compute.
+on the steps. A word is shown when a partial first has it at its position, and revised when a later
+partial or the final has another word there, or none. Its delay runs from its end time in the final,
+for which it may first have been shown one position off, to the amount of audio fed when it was
+shown: the look-ahead, the wait for a full step, and the wait until the word is likely enough,
+without the time to compute.
 """
 
 from __future__ import annotations
@@ -17,7 +18,7 @@ from dataclasses import replace
 
 import numpy as np
 
-from asr_gru import EndpointRules, Recognizer
+from asr_gru import DataError, EndpointRules, Recognizer
 from asr_gru.data.audio import load_audio
 from asr_gru.decoding import TreeSearch
 from asr_gru.streaming.engine import Pipeline
@@ -80,7 +81,9 @@ def shown_in(
 
 def main(argv: Sequence[str] | None = None) -> None:
     parser = make_parser(__doc__, manifests=True, every=8)
-    parser.add_argument("--shares", type=float, nargs="+", default=SHARES)
+    parser.add_argument(
+        "--shares", type=float, nargs="+", default=SHARES, help="of the probability, 0 to 1"
+    )
     parser.add_argument("--steps-ms", type=positive, nargs="+", help="by default the model's")
     options = parser.parse_args(argv)
     recognizer = load(options, decoder="words")
@@ -103,7 +106,9 @@ def main(argv: Sequence[str] | None = None) -> None:
             found = [shown_in(pipeline, tuned, *recording, step) for recording in recordings]
             shown = sum(one[0] for one in found)
             revised = sum(one[1] for one in found)
-            delays = 1000 * np.concatenate([one[2] for one in found])
+            delays = [1000 * delay_s for one in found for delay_s in one[2]]
+            if not delays:
+                raise DataError("no words were recognised; give recordings of speech")
             table.row(
                 *(1000 * step * info.frame_s, share, shown, 100 * revised / max(shown, 1)),
                 *np.percentile(delays, [50, 90]),

@@ -15,7 +15,8 @@ import numpy as np
 import numpy.typing as npt
 import soundfile
 
-from asr_gru import Recognizer
+from asr_gru import DataError, Recognizer
+from asr_gru.audio.samples import to_int16
 from asr_gru.data.audio import load_audio
 from asr_gru.data.manifest import Utterance
 from asr_gru.text import normalise
@@ -200,13 +201,15 @@ def align_by_pocketsphinx(utterances: Iterable[Utterance]) -> Iterator[Piece]:
     for utterance in utterances:
         samples = load_audio(utterance, RATE)
         text = normalise(utterance.text, "english")
+        if not text:
+            continue
         for word in set(text.split()):
             if decoder.lookup_word(word) is None:
                 decoder.add_word(word, _pronounced(word), update=False)
         decoder.set_align_text(text)
         decoder.start_utt()
         quiet = np.zeros(RATE // 2, np.float32)
-        decoder.process_raw(_pcm16(np.concatenate([samples, quiet])).tobytes(), full_utt=True)
+        decoder.process_raw(_dithered(np.concatenate([samples, quiet])), full_utt=True)
         decoder.end_utt()
         words = tuple(
             Spoken(s.word.split("(")[0], s.start_frame / 100, (s.end_frame + 1) / 100)
@@ -243,31 +246,28 @@ def _pronounced(word: str) -> str:
     return " ".join("AH" if p[0] == "ax" else p[0].upper() for p in phones if p[0] != "pau")
 
 
-def _pcm16(samples: Samples) -> Any:
-    noise = np.random.default_rng(0).standard_normal(len(samples))
-    return (np.clip(samples, -0.99, 0.99) * 32767 + noise).astype("<i2")
+def _dithered(samples: Samples) -> bytes:
+    """Return samples of 16 bits, with noise of their last bit: digital silence has no features."""
+    noise = np.random.default_rng(0).standard_normal(len(samples), np.float32)
+    return to_int16(samples + noise * np.float32(2**-15)).tobytes()
 
 
 def align_by_model(utterances: Iterable[Utterance], recognizer: Recognizer) -> Iterator[Piece]:
-    """Take for a word's end the end of the frame in which the model itself answers.
+    """Find the words' times by the recogniser's own forced alignment.
 
-    That leaves the model's own delay out of all figures.
+    That leaves most of the model's own delay out of all figures. What does not agree with its text
+    is left out.
 
     Raises:
-        MissingExtraError: torch is not installed.
+        ConfigError: the model's tokens are word pieces, which have no pronunciations.
     """
-    from asr_gru.decoding.alignment import force_align
-
-    acoustic, tokens = recognizer.acoustic, recognizer.tokenizer
-    info = acoustic.info
     for utterance in utterances:
-        samples = load_audio(utterance, info.sample_rate)
-        targets = tokens.encode(normalise(utterance.text, "english"))
-        log_probs = acoustic.finish(samples[None], acoustic.start(1))[0]
-        frames, _ = force_align(log_probs, targets)
-        ends = [(frame - info.lookahead_frames) * info.frame_s for frame in frames]
-        words = tuple(
-            Spoken(text, max(0.0, ends[first]), ends[behind - 1] + info.frame_s)
-            for text, first, behind in tokens.word_spans(targets)
-        )
-        yield Piece(samples, words)
+        samples = load_audio(utterance, RATE)
+        text = normalise(utterance.text, "english")
+        try:
+            aligned = recognizer.align(text, samples, RATE)
+        except DataError:  # no word has a pronunciation
+            continue
+        found = aligned.transcript.words
+        if not aligned.mismatches and " ".join(word.text for word in found) == text:
+            yield Piece(samples, tuple(Spoken(w.text, w.start_s, w.end_s) for w in found))

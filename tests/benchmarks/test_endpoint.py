@@ -1,6 +1,11 @@
+import numpy as np
 import pytest
+import soundfile
 
-from benchmarks.latency.endpoint import Final, judge
+from asr_gru import DataError
+from asr_gru.data.manifest import Utterance
+from benchmarks.latency import shown_words
+from benchmarks.latency.endpoint import Final, joined, judge
 
 UTTERANCES = ((1.0, 3.0), (4.5, 6.0), (6.3, 8.0), (10.0, 12.0))
 """Gaps of 1.5 s, 0.3 s and 2 s."""
@@ -47,3 +52,26 @@ def test_gaps_without_words_before_them_do_not_count():
 
 def test_gaps_shorter_than_the_trailing_silence_do_not_count():
     assert judge(UTTERANCES, [], 1.6).gaps == 1
+
+
+def test_segments_are_cut_out_of_their_recording(tmp_path):
+    random = np.random.default_rng(0)
+    soundfile.write(tmp_path / "talk.wav", random.uniform(-0.5, 0.5, 5 * 16_000), 16_000)
+    segment = Utterance(tmp_path / "talk.wav", "a", duration_s=1.5, start_s=2.0)
+    samples, ((begin_s, end_s),) = joined([segment], 1, 20.0, 16_000)
+    assert (begin_s, end_s) == pytest.approx((1.0, 2.5))
+    assert len(samples) == 5.5 * 16_000  # a second before, three after
+
+
+def test_utterances_without_a_duration_in_the_manifest_may_be_too_long(tmp_path):
+    soundfile.write(tmp_path / "talk.wav", np.ones(5 * 16_000), 16_000)
+    with pytest.raises(DataError, match="no utterance is at most 2 s long; raise --longest"):
+        joined([Utterance(tmp_path / "talk.wav", "a")], 1, 2.0, 16_000)
+
+
+def test_recordings_without_words_are_refused(tmp_path):
+    soundfile.write(tmp_path / "silence.wav", np.zeros(16_000), 16_000)
+    manifest = tmp_path / "silence.tsv"
+    manifest.write_text("path\ttext\nsilence.wav\ta word\n", encoding="utf-8")
+    with pytest.raises(DataError, match="no words were recognised"):
+        shown_words.main([str(manifest), "--every", "1", "--shares", "0.5"])

@@ -2,9 +2,14 @@ import math
 
 import numpy as np
 import pytest
+import soundfile
 
+from asr_gru import Error, Recognizer
+from asr_gru.data.manifest import Utterance
+from benchmarks._common import AUDIO_SAMPLES
 from benchmarks.latency.devices import SoundClock, place
-from benchmarks.latency.speech import Piece, joined
+from benchmarks.latency.paths import through_websocket
+from benchmarks.latency.speech import Piece, align_by_model, joined
 from benchmarks.latency.words import Delay, Grid, Seen, Spoken, delays, revised
 
 SPOKEN = (Spoken("a", 0.0, 0.3), Spoken("big", 0.4, 0.9), Spoken("arm", 1.0, 1.5))
@@ -89,8 +94,37 @@ def test_drift_of_the_sound_clock_is_corrected():
     clock = SoundClock.of([(at_s, 1600) for at_s in came_s.tolist()], 16_000)
     assert clock.pace == pytest.approx(1.001, abs=1e-4)
     assert clock.sound_s(100.0 + 20.02) == pytest.approx(20.0, abs=0.003)
-    late = [came_s - end_s for end_s, came_s in clock.arrivals([(100.2, 1600)] * 2, 16_000)]
-    assert len(late) == 2
+    first, second = clock.arrivals([(100.2, 1600), (100.4, 1600)], 16_000)
+    assert first == pytest.approx((0.1, 0.2 / 1.001), abs=0.003)
+    assert second == pytest.approx((0.2, 0.4 / 1.001), abs=0.003)
+
+
+def test_the_recogniser_itself_can_align_the_recordings():
+    recognizer = Recognizer.load()
+    recording = AUDIO_SAMPLES / "read.flac"
+    good = Utterance(recording, "Why do I know you?")
+    empty, wrong = Utterance(recording, "..."), Utterance(recording, "the train to the coast")
+    (piece,) = align_by_model([empty, wrong, good], recognizer)
+    assert [word.text for word in piece.words] == ["why", "do", "i", "know", "you"]
+    times_s = [time_s for word in piece.words for time_s in (word.start_s, word.end_s)]
+    assert times_s == sorted(times_s)
+    assert 0 < times_s[0] < times_s[-1] < len(piece.samples) / 16_000
+
+
+def test_a_server_that_ends_the_stream_early_says_why(tmp_path):
+    pytest.importorskip("websockets")
+    soundfile.write(tmp_path / "a.wav", np.zeros(16_000), 16_000)
+    with pytest.raises(Error, match=r"^the server refused the stream: invalid message"):
+        through_websocket("en-small", None, tmp_path / "a.wav", "no such mode")
+
+
+def test_the_websocket_delivers_the_words():
+    pytest.importorskip("websockets")
+    played = through_websocket("en-small", None, AUDIO_SAMPLES / "read.flac", "normal")
+    final = played.seen[-1]
+    assert final.final
+    assert [text for text, _ in final.words] == ["why", "do", "i", "know", "you"]
+    assert [event.at_s for event in played.seen] == sorted(event.at_s for event in played.seen)
 
 
 def test_joined_pieces_keep_their_times():
