@@ -24,7 +24,16 @@ from asr_gru.audio.blocks import AudioSource, Block
 from asr_gru.audio.paced import PacedRecording
 from asr_gru.live import LiveSession, Status
 from asr_gru.live.writers import SessionWriter
-from benchmarks._common import AUDIO_SAMPLES, load, make_parser, resident_mb, run
+from benchmarks._common import (
+    AUDIO_SAMPLES,
+    Table,
+    above_zero,
+    load,
+    make_parser,
+    positive,
+    resident_mb,
+    run,
+)
 
 BLOCK_S = 0.02
 
@@ -44,7 +53,7 @@ class Clock:
         self._waited_s += max(0.0, seconds)
 
 
-class Again:
+class RepeatedRecording:
     """A recording, repeated until ``seconds`` are full."""
 
     def __init__(self, path: Path, seconds: float, clock: Clock) -> None:
@@ -52,14 +61,14 @@ class Again:
         self._source = self._open()
         self.sample_rate = self._source.sample_rate
         self.description = f"{path.name}, repeated"
-        self.given = 0
+        self._given = 0
 
     def _open(self) -> PacedRecording:
         return PacedRecording(self._path, clock=self._clock, sleep=self._clock.sleep)
 
     def read(self, timeout_s: float, min_samples: int = 1) -> Block | None:
         """Return what is due; see ``AudioSource.read``."""
-        if self.given >= self._seconds * self.sample_rate:
+        if self._given >= self._seconds * self.sample_rate:
             self.close()
             raise EOFError
         try:
@@ -69,7 +78,7 @@ class Again:
             self._source = self._open()
             block = self._source.read(timeout_s, min_samples)
         if block is not None:
-            self.given += len(block.samples)
+            self._given += len(block.samples)
         return block
 
     def close(self) -> None:
@@ -131,8 +140,11 @@ def growth(megabytes: list[float]) -> float:
 
 def soak(recognizer: Recognizer, recording: Path, hours: float, every_s: float) -> None:
     clock = Clock()
-    source = Again(recording, hours * 3600, clock)
-    print(f"{'minute':>7} {'MB':>7} {'lag ms, median':>15} {'highest':>8} {'words':>7}")
+    source = RepeatedRecording(recording, hours * 3600, clock)
+    table = Table(
+        *(("minute", "7.0f"), ("MB", "7.1f"), ("lag ms, median", "15.1f")),
+        *(("highest", "8.1f"), ("words", "7d")),
+    )
     megabytes, lags, words, next_s = [], [], 0, every_s
     with tempfile.TemporaryDirectory() as folder:
         writer = SessionWriter(Path(folder) / "session.jsonl")
@@ -145,11 +157,9 @@ def soak(recognizer: Recognizer, recording: Path, hours: float, every_s: float) 
                     lags.append(record.lag_s)
                     if record.audio_s >= next_s:
                         megabytes.append(resident_mb())
-                        print(
-                            f"{record.audio_s / 60:7.0f} {megabytes[-1]:7.1f} "
-                            f"{1000 * float(np.median(lags)):15.1f} {1000 * max(lags):8.1f} "
-                            f"{words:7d}",
-                            flush=True,
+                        lag_ms = 1000 * float(np.median(lags))
+                        table.row(
+                            *(record.audio_s / 60, megabytes[-1], lag_ms, 1000 * max(lags), words)
                         )
                         next_s += every_s
                         lags.clear()
@@ -157,8 +167,8 @@ def soak(recognizer: Recognizer, recording: Path, hours: float, every_s: float) 
         print(f"memory at the end against the first line: {growth(megabytes):+.1f} %")
 
 
-def share(recognizer: Recognizer, source: Silence, clock: Callable[[], float]) -> float:
-    """Return the seconds of work that listening to ``source`` takes."""
+def cpu_s(recognizer: Recognizer, source: Silence, clock: Callable[[], float]) -> float:
+    """Return the seconds of CPU time that listening to ``source`` takes."""
     began_s = time.process_time()
     with LiveSession(recognizer, source, clock=clock) as session:
         for _ in session:
@@ -166,14 +176,21 @@ def share(recognizer: Recognizer, source: Silence, clock: Callable[[], float]) -
     return time.process_time() - began_s
 
 
+def from_zero(text: str) -> float:
+    """Read a number of which 0 leaves a measurement out, as a type of arguments."""
+    return float(text) and above_zero(text)
+
+
 def main(argv: Sequence[str] | None = None) -> None:
     parser = make_parser(__doc__)
     parser.add_argument("--recording", type=Path, default=AUDIO_SAMPLES / "long.ogg")
-    parser.add_argument("--hours", type=float, default=2.0)
-    parser.add_argument("--every", type=float, default=10.0, help="minutes between two lines")
-    parser.add_argument("--silence", type=float, default=1.0, help="hours of silence")
-    parser.add_argument("--paced", type=float, default=20.0, help="seconds of it in real time")
-    parser.add_argument("--rate", type=int, default=48_000, help="of the silence, in Hz")
+    parser.add_argument("--hours", type=above_zero, default=2.0, help="of live audio")
+    parser.add_argument("--every", type=above_zero, default=10.0, help="minutes between two lines")
+    parser.add_argument("--silence", type=from_zero, default=1.0, help="hours of silence, or 0")
+    parser.add_argument(
+        "--paced", type=from_zero, default=20.0, help="seconds of it in real time, or 0"
+    )
+    parser.add_argument("--rate", type=positive, default=48_000, help="of the silence, in Hz")
     options = parser.parse_args(argv)
     recognizer = load(options)
     soak(recognizer, options.recording, options.hours, options.every * 60)
@@ -181,10 +198,10 @@ def main(argv: Sequence[str] | None = None) -> None:
         clock = Clock()
         seconds = options.silence * 3600
         source = Silence(seconds, options.rate, clock, clock.sleep)
-        work_s = share(recognizer, source, clock)
+        work_s = cpu_s(recognizer, source, clock)
         print(f"{options.silence:g} h of silence: {100 * work_s / seconds:.2f} % of a core")
     if options.paced:
-        work_s = share(recognizer, Silence(options.paced, options.rate), time.monotonic)
+        work_s = cpu_s(recognizer, Silence(options.paced, options.rate), time.monotonic)
         print(
             f"{options.paced:g} s of silence in real time: "
             f"{100 * work_s / options.paced:.2f} % of a core"

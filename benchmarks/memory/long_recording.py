@@ -9,23 +9,26 @@ from pathlib import Path
 
 import soundfile
 
-from asr_gru.audio import read_recording
-from benchmarks._common import Table, load, make_parser, resident_mb, run
+from benchmarks._common import Table, above_zero, load, make_parser, read_samples, resident_mb, run
+
+
+def write_repeated(path: Path, recording: Path, rate: int, seconds: float) -> None:
+    """Write a recording about as often as ``seconds`` need; it does not stay in memory."""
+    samples = read_samples(recording, rate)
+    with soundfile.SoundFile(str(path), "w", rate, 1) as file:
+        for _ in range(max(1, round(seconds * rate / len(samples)))):
+            file.write(samples)
 
 
 def main(argv: Sequence[str] | None = None) -> None:
     parser = make_parser(__doc__, recording=True)
-    parser.add_argument("--minutes", type=float, default=60.0)
+    parser.add_argument("--minutes", type=above_zero, default=60.0, help="of audio, about")
     options = parser.parse_args(argv)
     recognizer = load(options)
-    rate = recognizer.info.sample_rate
-    samples = read_recording(options.recording, rate)
     with tempfile.TemporaryDirectory() as folder:
         path = Path(folder) / "long.wav"
-        times = round(options.minutes * 60 * rate / len(samples))
-        with soundfile.SoundFile(str(path), "w", rate, 1) as file:
-            for _ in range(times):
-                file.write(samples)
+        rate = recognizer.info.sample_rate
+        write_repeated(path, options.recording, rate, options.minutes * 60)
         marks: list[tuple[float, float]] = []
 
         def note(done_s: float) -> None:

@@ -20,6 +20,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
+from asr_gru import Error
 from benchmarks._common import (
     AUDIO_SAMPLES,
     Table,
@@ -28,6 +29,7 @@ from benchmarks._common import (
     print_environment,
     run,
 )
+from benchmarks._processes import last_line
 
 HERE = Path(__file__).resolve().parents[2]
 SAMPLES = ("accent.opus", "long.ogg", "read.flac", "stereo.flac", "telephone.wav")
@@ -76,14 +78,17 @@ def main(argv: Sequence[str] | None = None) -> None:
     parser = make_parser(__doc__)
     parser.add_argument("commit", help="what to compare the working tree with")
     parser.add_argument("recordings", nargs="*", type=Path, metavar="RECORDING")
-    parser.add_argument("--rounds", type=positive, default=5)
+    parser.add_argument("--rounds", type=positive, default=5, help="of which the best counts")
     options = parser.parse_args(argv)
+    model = options.model
+    if Path(model).is_dir():  # the processes run in other folders
+        model = str(Path(model).resolve())
     paths = options.recordings or [AUDIO_SAMPLES / name for name in SAMPLES]
     recordings = [str(path.resolve()) for path in paths]
     print_environment(options.model)
     with tempfile.TemporaryDirectory() as folder:
         trees = [unpack(options.commit, Path(folder)), HERE]
-        old, new = measure(trees, options.model, recordings, options.rounds)
+        old, new = measure(trees, model, recordings, options.rounds)
     width = max(10, len(options.commit))
     number = f"{width}.4f"
     table = Table(("", "<32"), (options.commit, number), ("here", number), ("change %", "8.1f"))
@@ -101,11 +106,11 @@ def main(argv: Sequence[str] | None = None) -> None:
 
 
 def unpack(commit: str, folder: Path) -> Path:
-    """Write the package of a commit into ``folder``."""
+    """Write the package of a commit into ``folder``; Error if there is no such commit."""
     command = ["git", "-C", str(HERE), "archive", commit, "asr_gru"]
     archive = subprocess.run(command, capture_output=True)
     if archive.returncode:
-        raise SystemExit(f"error: {archive.stderr.decode().strip()}")
+        raise Error(f"{commit}: {last_line(archive.stderr.decode())}")
     with tarfile.open(fileobj=io.BytesIO(archive.stdout)) as tar:
         tar.extractall(folder, filter="data")
     return folder
@@ -124,19 +129,20 @@ def measure(
             found |= json.loads(call(tree, "-c", PROBE, model, *recordings))
             results = best.setdefault("results", found["results"])
             if found.pop("results") != results:
-                raise SystemExit(f"error: {tree}: two runs gave different results")
+                raise Error(f"{tree}: two runs gave different results")
             for kind, seconds in found.items():
                 best[kind] = min(seconds, best.get(kind, seconds))
     return measured
 
 
 def call(tree: Path, *arguments: str) -> str:
+    """Run Python on one thread with the package in ``tree``; return what it printed."""
     environment = {**os.environ, "PYTHONPATH": str(tree), "OMP_NUM_THREADS": "1"}
     done = subprocess.run(
         [sys.executable, *arguments], env=environment, cwd=tree, capture_output=True, text=True
     )
     if done.returncode:
-        raise SystemExit(f"error: {tree}: {done.stderr.strip()}")
+        raise Error(f"{tree}: {last_line(done.stderr)}")
     return done.stdout
 
 

@@ -10,27 +10,36 @@ import sys
 import time
 from collections.abc import Sequence
 
-from benchmarks._common import Table, make_parser, positive, print_environment, run
+from asr_gru import Error
+from benchmarks._common import Table, make_parser, peak_mb, positive, print_environment, run
+from benchmarks._processes import last_line
+
+
+def call(command: Sequence[str]) -> str:
+    """Run a command and return what it wrote to stderr."""
+    done = subprocess.run(command, capture_output=True, text=True, check=False)
+    if done.returncode:
+        raise Error(last_line(done.stderr))
+    return done.stderr
 
 
 def main(argv: Sequence[str] | None = None) -> None:
     parser = make_parser(__doc__, recording=True)
-    parser.add_argument("--times", type=positive, default=10)
+    parser.add_argument("--times", type=positive, default=10, help="number of runs")
     options = parser.parse_args(argv)
     print_environment(options.model)
-    command = [sys.executable, "-m", "asr_gru", "transcribe", "--model", options.model]
+    arguments = ["-m", "asr_gru", "transcribe", "--model", options.model, str(options.recording)]
     walls, processor = [], []
     for _ in range(options.times):
         before = resource.getrusage(resource.RUSAGE_CHILDREN)
         began = time.perf_counter()
-        subprocess.run([*command, options.recording], check=True, capture_output=True)
+        call([sys.executable, *arguments])
         walls.append(time.perf_counter() - began)
         after = resource.getrusage(resource.RUSAGE_CHILDREN)
         spent = (after.ru_utime + after.ru_stime) - (before.ru_utime + before.ru_stime)
         processor.append(spent)
-    peak = resource.getrusage(resource.RUSAGE_CHILDREN).ru_maxrss / 1024
-    probe = [sys.executable, "-X", "importtime", *command[1:], options.recording]
-    imported = subprocess.run(probe, check=True, capture_output=True, text=True).stderr
+    peak = peak_mb(resource.RUSAGE_CHILDREN)
+    imported = call([sys.executable, "-X", "importtime", *arguments])
     torch = any(line.rpartition("|")[2].strip() == "torch" for line in imported.splitlines())
     table = Table(("", "<10"), ("best", "6.2f"), ("median", "7.2f"))
     table.row("wall s", min(walls), statistics.median(walls))

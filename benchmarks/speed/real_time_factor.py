@@ -15,10 +15,9 @@ from pathlib import Path
 
 import numpy as np
 
-from asr_gru import Recognizer
-from asr_gru.audio import read_recording
+from asr_gru import AudioError, Recognizer
 from asr_gru.model.directory import ModelDirectory
-from benchmarks._common import Table, fastest, load, make_parser, positive, run
+from benchmarks._common import Table, fastest, load, make_parser, positive, read_samples, run
 
 
 def main(argv: Sequence[str] | None = None) -> None:
@@ -30,8 +29,10 @@ def main(argv: Sequence[str] | None = None) -> None:
     directory = ModelDirectory.open(options.model)
     acoustic = recognizer.acoustic
     info = acoustic.info
-    samples = read_recording(options.recording, info.sample_rate)
+    samples = read_samples(options.recording, info.sample_rate)
     step_s = info.step_samples / info.sample_rate
+    if len(samples) < info.step_samples:
+        raise AudioError(f"{options.recording}: shorter than a step of {step_s:g} s; give another")
     print(f"steps of {step_s * 1000:.0f} ms, features included")
     table = Table(
         ("batch", "6"), ("ms per step", "11.3f"), ("real-time factor per stream", "28.5f")

@@ -2,7 +2,7 @@ import numpy as np
 import pytest
 import soundfile
 
-from benchmarks.memory.live_soak import Again, Clock, Silence, growth
+from benchmarks.memory.live_soak import Clock, RepeatedRecording, Silence, growth
 
 
 def read_all(source):
@@ -20,7 +20,7 @@ def test_a_recording_is_repeated_without_a_gap(tmp_path):
     soundfile.write(tmp_path / "ramp.wav", np.linspace(0.0, 0.5, 8000), 8000)
     clock = Clock()
     began_s = clock()
-    blocks = read_all(Again(tmp_path / "ramp.wav", 3.0, clock))
+    blocks = read_all(RepeatedRecording(tmp_path / "ramp.wav", 3.0, clock))
     samples = np.concatenate([block.samples for block in blocks])
     assert len(samples) == 3 * 8000
     assert np.array_equal(samples[:8000], samples[8000:16_000])
