@@ -7,6 +7,7 @@ recipes: shuffled recordings, padded to the longest of their batch, and ``nn.GRU
 loops see the same audio per step on average. Two processes need two free cores.
 """
 
+import argparse
 import json
 import os
 import subprocess
@@ -18,6 +19,7 @@ from pathlib import Path
 
 import numpy as np
 
+from asr_gru.errors import Error
 from benchmarks._common import make_parser, positive, print_environment, run
 from recipes.command_line import needed
 
@@ -29,7 +31,7 @@ SHORTEST_S, LONGEST_S = 1.0, 17.0
 LETTERS_PER_S = 12
 
 
-def write_corpus(folder: Path, recordings: int) -> None:
+def write_cache(folder: Path, recordings: int) -> None:
     random = np.random.default_rng(0)
     lengths = (random.uniform(SHORTEST_S, LONGEST_S, recordings) * RATE).astype(np.int64)
     noise = random.integers(-3000, 3000, int(lengths.sum()), np.int16)
@@ -38,8 +40,8 @@ def write_corpus(folder: Path, recordings: int) -> None:
     np.save(folder / "c.npy", np.append(0, np.cumsum(lengths)))
 
 
-def worker(folder: Path, kind: str, options) -> None:
-    """Train ``options.steps`` steps and print the seconds of audio, loading and steps."""
+def worker(folder: Path, kind: str, options: argparse.Namespace) -> None:
+    """Train ``options.steps`` steps and print the seconds of audio, of loading and of the steps."""
     from asr_gru.data.utterance import Utterance
     from asr_gru.model.net_config import EncoderConfig
     from asr_gru.nn.fast_gru import bf16_available
@@ -114,7 +116,10 @@ def worker(folder: Path, kind: str, options) -> None:
     processes.shutdown()
 
 
-def measure(folder: Path, kind: str, processes: int, arguments: Sequence[str]):
+def measure(
+    folder: Path, kind: str, processes: int, arguments: Sequence[str]
+) -> tuple[float, float, float]:
+    """Return what ``worker`` prints."""
     command = [sys.executable, "-m", "benchmarks.training.loop_speed", *arguments]
     if processes > 1:
         launcher = ["-m", "torch.distributed.run", "--standalone", f"--nproc_per_node={processes}"]
@@ -127,8 +132,10 @@ def measure(folder: Path, kind: str, processes: int, arguments: Sequence[str]):
         check=False,
     )
     if done.returncode:
-        raise RuntimeError(done.stderr[-2000:])
-    return json.loads(done.stdout.strip().splitlines()[-1])
+        print(done.stderr, file=sys.stderr)
+        raise Error("a process of the benchmark failed; its error is above")
+    audio, loading, stepping = json.loads(done.stdout.strip().splitlines()[-1])
+    return audio, loading, stepping
 
 
 def main(argv: Sequence[str] | None = None) -> None:
@@ -151,7 +158,7 @@ def main(argv: Sequence[str] | None = None) -> None:
     rows = {"usual": ("usual", 1), "package": ("package", 1), "two processes": ("package", 2)}
     best: dict[str, tuple[float, float]] = {}
     with tempfile.TemporaryDirectory() as name:
-        write_corpus(Path(name), options.recordings)
+        write_cache(Path(name), options.recordings)
         for _ in range(options.rounds):
             for row, (kind, processes) in rows.items():
                 audio, loading, stepping = measure(Path(name), kind, processes, arguments)

@@ -7,7 +7,6 @@ utterances, plans an epoch, and finds the batches of its first and of its last s
 """
 
 import multiprocessing
-import resource
 import tempfile
 import time
 from collections.abc import Sequence
@@ -17,7 +16,7 @@ from pathlib import Path
 import numpy as np
 
 from asr_gru.errors import Error
-from benchmarks._common import make_parser, positive, print_environment, run
+from benchmarks._common import make_parser, peak_mb, positive, print_environment, resident_mb, run
 from recipes.command_line import require
 
 WORDS = ("the", "river", "bends", "we", "met", "in", "nineteen", "ninety", "where", "coast")
@@ -56,7 +55,7 @@ def start(folder: Path, results) -> None:
     from asr_gru.training.shard_corpus import ShardCorpus
     from asr_gru.training.targets import Targets
 
-    began = time.perf_counter()
+    began, imported_mb = time.perf_counter(), resident_mb()
     config = TrainConfig(data=DataConfig(train=("train.tar",)))
     training_set = TrainingSet(
         ShardCorpus(folder / "index", 16_000),
@@ -85,8 +84,7 @@ def start(folder: Path, results) -> None:
             training_set.targets[training_set.kept[index]]
             training_set.corpus.utterances[training_set.kept[index]]
         seconds[name] = time.perf_counter() - looked_up
-    peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
-    results.put((seconds, peak, len(training_set.kept), len(steps)))
+    results.put((seconds, (peak_mb(), imported_mb), len(training_set.kept), len(steps)))
 
 
 def _join(process: BaseProcess) -> None:
@@ -97,7 +95,7 @@ def _join(process: BaseProcess) -> None:
 
 def main(argv: Sequence[str] | None = None) -> None:
     parser = make_parser(__doc__, model=False)
-    parser.add_argument("--lines", type=positive, default=1_000_000)
+    parser.add_argument("--lines", type=positive, default=1_000_000, help="utterances")
     options = parser.parse_args(argv)
     require("train", "torch", "filelock")
     print_environment()
@@ -114,12 +112,12 @@ def main(argv: Sequence[str] | None = None) -> None:
         reader = context.Process(target=start, args=(folder, results))
         reader.start()
         _join(reader)
-        seconds, peak, kept, steps = results.get()
+        seconds, (peak, imported), kept, steps = results.get()
     print(f"start over {kept} utterances, {steps} steps:")
     print(f"  imports {seconds['imports']:.1f} s")
     print(f"  index   {seconds['index']:.2f} s")
     print(f"  plan    {seconds['plan']:.2f} s per epoch")
-    print(f"  peak memory {peak:.0f} MB, of which torch has about 300")
+    print(f"  peak memory {peak:.0f} MB, {imported:.0f} of it after the imports")
     for name in ("first step", "last step"):
         print(f"  utterances of the {name}: {1000 * seconds[name]:.2f} ms")
 
