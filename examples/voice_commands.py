@@ -4,11 +4,13 @@ python examples/voice_commands.py                  listens until "stop" or Ctrl-
 python examples/voice_commands.py RECORDING        reads a recording instead
 """
 
+import argparse
 import difflib
+import signal
 import sys
 import time
 
-from asr_gru import EndpointRules, Event, Recognizer
+from asr_gru import EndpointRules, Error, Event, Recognizer
 from asr_gru.audio.microphone import Microphone
 from asr_gru.audio.paced import PacedRecording
 from asr_gru.live import LiveSession
@@ -20,10 +22,12 @@ COMMANDS = {
 }
 
 
-def main(recording=None):
+def main(recording: str | None) -> None:
     """Listen to the microphone, or to ``recording``."""
+    recognizer = Recognizer.load()
     source = PacedRecording(recording) if recording else Microphone()
-    with LiveSession(Recognizer.load(), source, EndpointRules.short()) as session:
+    with LiveSession(recognizer, source, EndpointRules.short()) as session:
+        signal.signal(signal.SIGINT, lambda *_: session.stop())
         for record in session:
             if not isinstance(record, Event) or record.kind != "final":
                 continue
@@ -37,4 +41,9 @@ def main(recording=None):
 
 
 if __name__ == "__main__":
-    main(*sys.argv[1:])
+    parser = argparse.ArgumentParser(description="Run commands by voice.")
+    parser.add_argument("recording", nargs="?", help="by default the microphone")
+    try:
+        main(parser.parse_args().recording)
+    except Error as error:
+        sys.exit(f"error: {error}")
