@@ -80,7 +80,7 @@ def main(argv: Sequence[str] | None = None) -> None:
             print(f"\n{name}: left out, none of the speech could be aligned with its text")
             continue
         if options.aligner == "model" and name == "real":
-            name = "real (the model's own frames)"
+            name = "real (the model's own alignment)"
         samples, words = joined(pieces, options.seconds, options.rate)
         with tempfile.TemporaryDirectory() as folder:
             path = Path(folder) / "speech.wav"

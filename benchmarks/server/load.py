@@ -74,7 +74,7 @@ class Tally:
 
 
 def blocks_within(audio_s: float) -> int:
-    """Return how many blocks contain the first ``audio_s`` seconds, given in milliseconds."""
+    """Return how many blocks the first ``audio_s`` seconds, in whole milliseconds, are in."""
     return -(-round(1000 * audio_s) // round(1000 * BLOCK_S))
 
 
