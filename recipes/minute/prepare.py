@@ -40,8 +40,9 @@ def main(argv: Sequence[str] | None = None) -> int:
     parser.add_argument("folder", type=Path, help="folder of recordings and manifests")
     for part, size in zip(PARTS, (2500, 50, 200), strict=True):
         parser.add_argument(f"--{part}", type=count, default=size, help=f"sentences of {part}.tsv")
-    parser.add_argument("--voice", choices=("auto", *SYNTHESISERS), default="auto",
-                        help="synthesiser (auto: the first that is installed)")  # fmt: skip
+    voices = ("auto", *SYNTHESISERS)
+    voice_help = "synthesiser (auto: the first that is installed)"
+    parser.add_argument("--voice", choices=voices, default="auto", help=voice_help)
     parser.add_argument("--seed", type=int, default=1, help="seed of sentences and voices")
     parser.add_argument("--jobs", type=count, default=2, help="sentences spoken at once")
     options = parser.parse_args(argv)
