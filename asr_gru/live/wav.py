@@ -5,9 +5,8 @@ from __future__ import annotations
 import struct
 from pathlib import Path
 
-import numpy as np
-
 from asr_gru.audio import Samples
+from asr_gru.audio.samples import to_int16
 
 __all__ = ["WavFile"]
 
@@ -39,7 +38,7 @@ class WavFile:
         Raises:
             OSError: not all were written; ``samples`` counts those that were.
         """
-        data = (np.clip(samples, -1.0, 1.0) * 32767).round().astype("<i2").tobytes()
+        data = to_int16(samples).tobytes()
         begin, done = HEADER.size + 2 * self.samples, 0
         try:
             while done < len(data):

@@ -10,6 +10,7 @@ from pathlib import Path
 import numpy as np
 import numpy.typing as npt
 
+from asr_gru.audio.samples import to_int16
 from asr_gru.data.audio import load_audio
 from asr_gru.data.manifest import Utterance
 from asr_gru.errors import AudioError
@@ -114,8 +115,7 @@ def _decode(
             samples = load_audio(utterance, sample_rate)
         except AudioError as error:
             return error
-        whole: Int16 = np.clip(np.rint(samples * 32768.0), -32768, 32767).astype("<i2")
-        return whole
+        return to_int16(samples)
 
     with replace_file(stem.with_suffix(".i16")) as file:
         for index, samples in enumerate(map_ahead(read, utterances, usable_cpus())):
