@@ -51,6 +51,29 @@ def test_views_is_dropout_with_its_own_differences():
     assert weights == {**views.data.weights, "single-words": 0.5}
 
 
+def test_choices_start_alike_and_differ_in_what_they_are_called_after():
+    base, *others = load_recipe(FOLDER / "choices.toml")
+    assert not any(stage.after or stage.start_from for stage in (base, *others))
+    differences = {}
+    for stage in others:
+        differences[stage.name] = {
+            f"{table}.{key}"
+            for table in ("data", "augment", "optimiser", "frontend", "level", "encoder")
+            for key in msgspec.to_builtins(getattr(base.config, table))
+            if getattr(getattr(base.config, table), key)
+            != getattr(getattr(stage.config, table), key)
+        }
+    assert differences == {
+        "subsampling-3": {"encoder.subsampling", "encoder.lookahead"},
+        "width-512": {"encoder.width"},
+        "little-augmentation": {
+            "augment.speed_prob",
+            "augment.frequency_masks",
+            "augment.time_masks",
+        },
+    }
+
+
 @pytest.mark.parametrize("name", ["README.md", "JOURNAL.md"])
 def test_named_stages_exist(name):
     text = (FOLDER / name).read_text(encoding="utf-8")
