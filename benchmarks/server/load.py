@@ -13,6 +13,7 @@ fails.
 from __future__ import annotations
 
 import asyncio
+import itertools
 import json
 import os
 import random
@@ -76,6 +77,15 @@ class Tally:
 def blocks_within(audio_s: float) -> int:
     """Return how many blocks the first ``audio_s`` seconds, in whole milliseconds, are in."""
     return -(-round(1000 * audio_s) // round(1000 * BLOCK_S))
+
+
+def first_difference(text: str, expected: str) -> str:
+    """Return where a text differs from the one expected, or an empty string."""
+    pairs = itertools.zip_longest(text.split(), expected.split(), fillvalue="nothing")
+    for number, (word, its) in enumerate(pairs, 1):
+        if word != its:
+            return f"text differs: word {number} is {word}, not {its}"
+    return ""
 
 
 class Client(asyncio.Protocol):
@@ -152,12 +162,10 @@ class Client(asyncio.Protocol):
             self.tally.refused[code] = self.tally.refused.get(code, 0) + 1
             self.finish("")
         elif kind == "end":
-            same = " ".join(self.finals) == self.clip.text
             complete = abs(message["audio_s"] - self.clip.seconds) < 0.01
-            self.finish(
-                "" if same and complete else "text differs" if complete else "audio is missing"
-            )
-            self.tally.whole += same and complete
+            differs = first_difference(" ".join(self.finals), self.clip.text)
+            self.finish(differs if complete else "audio is missing")
+            self.tally.whole += complete and not differs
 
     def send_due(self) -> None:
         """Send all blocks that are due; a generator that is late itself counts its own lateness."""

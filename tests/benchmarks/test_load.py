@@ -48,6 +48,19 @@ def test_a_recording_shorter_than_a_clip_is_repeated(model, tmp_path):
     np.testing.assert_array_equal(sent, np.tile(samples, 3)[:19_200])
 
 
+@pytest.mark.parametrize(
+    ("text", "difference"),
+    [
+        ("one two three", ""),
+        ("one too three", "text differs: word 2 is too, not two"),
+        ("one two", "text differs: word 3 is nothing, not three"),
+        ("one two three four", "text differs: word 4 is four, not nothing"),
+    ],
+)
+def test_the_first_word_that_differs_is_named(text, difference):
+    assert load.first_difference(text, "one two three") == difference
+
+
 def test_a_server_that_does_not_start_says_why():
     with (
         pytest.raises(Error, match=r"^the server did not start: .*no-such-model"),
