@@ -32,13 +32,11 @@ from asr_gru.decoding import AnyDecoder
 from asr_gru.model.info import DEFAULT_MODEL
 from asr_gru.text import normalise
 from asr_gru.tuning import EncodedUtterance
-from recipes.command_line import one_line_errors
-from recipes.command_line import positive as above_zero
+from recipes.command_line import one_line_errors, positive, whole_number
 
 __all__ = [
     "AUDIO_SAMPLES",
     "Table",
-    "above_zero",
     "add_manifests",
     "fastest",
     "load",
@@ -53,6 +51,7 @@ __all__ = [
     "resident_mb",
     "run",
     "text_of",
+    "whole_number",
 ]
 
 AUDIO_SAMPLES = Path(__file__).parents[1] / "audio_samples"
@@ -103,15 +102,8 @@ def add_manifests(parser: argparse.ArgumentParser, every: int = 1) -> None:
         metavar="MANIFEST",
     )
     parser.add_argument(
-        "--every", type=positive, default=every, metavar="N", help="take every N-th utterance"
+        "--every", type=whole_number, default=every, metavar="N", help="take every N-th utterance"
     )
-
-
-def positive(text: str) -> int:
-    """Read a whole number from 1, as a type of arguments."""
-    if not text.isascii() or not text.isdigit() or int(text) < 1:
-        raise argparse.ArgumentTypeError(f"{text!r} is not a whole number from 1")
-    return int(text)
 
 
 def load(options: argparse.Namespace, **arguments: Any) -> Recognizer:

@@ -13,7 +13,7 @@ from typing import ParamSpec
 
 from asr_gru.errors import ConfigError, Error, MissingExtraError
 
-__all__ = ["count", "log", "needed", "one_line_errors", "positive", "require"]
+__all__ = ["log", "needed", "one_line_errors", "positive", "require", "whole_number"]
 
 P = ParamSpec("P")
 OURS = {"asr_gru", "benchmarks", "recipes", "studies"}
@@ -108,9 +108,8 @@ def positive(text: str) -> float:
     return value
 
 
-def count(text: str) -> int:
+def whole_number(text: str) -> int:
     """Parse a whole number from 1 of an option."""
-    value = int(text)
-    if value < 1:
-        raise argparse.ArgumentTypeError(f"{text} is not 1 or more")
-    return value
+    if not text.isascii() or not text.isdigit() or int(text) < 1:
+        raise argparse.ArgumentTypeError(f"{text!r} is not a whole number from 1")
+    return int(text)

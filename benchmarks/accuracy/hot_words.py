@@ -27,7 +27,7 @@ from asr_gru.language import LanguageModel
 from asr_gru.model.directory import LANGUAGE, ModelDirectory
 from asr_gru.scoring import align
 from asr_gru.tuning import EncodedUtterance, run_acoustic_model
-from benchmarks._common import Table, load, make_parser, positive, read_lists, run, text_of
+from benchmarks._common import Table, load, make_parser, read_lists, run, text_of, whole_number
 
 WEIGHTS = (2.0, 3.0, 4.0, 5.0, 6.0, 7.0, 8.0, 10.0)
 
@@ -90,7 +90,7 @@ def measure(
 def main(argv: Sequence[str] | None = None) -> None:
     parser = make_parser(__doc__, manifests=True)
     parser.add_argument(
-        "--count", type=positive, default=200, help="rare words, and as many distractors"
+        "--count", type=whole_number, default=200, help="rare words, and as many distractors"
     )
     parser.add_argument("--weights", type=float, nargs="*", default=WEIGHTS, metavar="NATS")
     parser.add_argument("--caution", type=float, nargs="+", default=[CAUTION], metavar="PART")

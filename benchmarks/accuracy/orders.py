@@ -30,7 +30,7 @@ from asr_gru.data.manifest import read_manifest
 from asr_gru.decoding import AnyDecoder
 from asr_gru.errors import ConfigError
 from asr_gru.language import Grammar, read_grammar
-from benchmarks._common import AUDIO_SAMPLES, Table, load, make_parser, positive, run
+from benchmarks._common import AUDIO_SAMPLES, Table, load, make_parser, run, whole_number
 
 GRAMMAR = Path(__file__).parents[1] / "grammars" / "coffee.jsgf"
 VOICES = ("slt", "rms", "awb", "kal16")
@@ -45,7 +45,7 @@ def main(argv: Sequence[str] | None = None) -> None:
     parser.add_argument("--noise", type=Path, required=True, help="a folder of recordings")
     parser.add_argument("--open", type=Path, default=AUDIO_SAMPLES / "samples.tsv")
     parser.add_argument("--grammar", type=Path, default=GRAMMAR)
-    parser.add_argument("--sentences", type=positive, default=300)
+    parser.add_argument("--sentences", type=whole_number, default=300)
     parser.add_argument("--snr", type=float, nargs="+", default=(24, 18, 12, 6))
     parser.add_argument("--rejection", type=float)
     parser.add_argument("--piper", type=Path, help="a voice's .onnx, its .onnx.json beside it")

@@ -17,7 +17,7 @@ from asr_gru.language import ENGLISH_PHONES, Lexicon
 from asr_gru.language.g2p import GraphemeToPhoneme, train_g2p
 from asr_gru.language.pronounce import Pronouncer, load_english
 from asr_gru.scoring import word_errors
-from benchmarks._common import Table, make_parser, positive, print_environment, run
+from benchmarks._common import Table, make_parser, print_environment, run, whole_number
 
 Phones = tuple[str, ...]
 ORDER, SIZE = 6, 3_300_000
@@ -26,10 +26,12 @@ BEST = 3
 
 def main(argv: Sequence[str] | None = None) -> None:
     parser = make_parser(__doc__, model=False)
-    parser.add_argument("--words", type=positive, default=2000, help="number of words to hold out")
+    parser.add_argument(
+        "--words", type=whole_number, default=2000, help="number of words to hold out"
+    )
     parser.add_argument("--seed", type=int, default=1)
     parser.add_argument(
-        "--learn-from", type=positive, metavar="N", help="train on N words instead of all"
+        "--learn-from", type=whole_number, metavar="N", help="train on N words instead of all"
     )
     options = parser.parse_args(argv)
     print_environment()

@@ -24,7 +24,7 @@ from asr_gru.model.directory import ModelDirectory
 from asr_gru.scoring import Score, word_errors
 from asr_gru.streaming.segmenter import Segmenter, advance_segmenters
 from asr_gru.streaming.speech import SpeechThresholds, speech_thresholds
-from benchmarks._common import Table, load, make_parser, positive, read_lists, reference, run
+from benchmarks._common import Table, load, make_parser, read_lists, reference, run, whole_number
 
 BATCH = 32
 PIECE_S = 30
@@ -91,7 +91,7 @@ def main(argv: Sequence[str] | None = None) -> None:
     parser.add_argument("--noise", type=Path, required=True, help="recordings without speech")
     parser.add_argument("--one-word", type=Path, help="a manifest with recordings of one word")
     parser.add_argument("--source", default="", help="of them, those with this in their path")
-    parser.add_argument("--words", type=positive, default=300, help="of them, this many")
+    parser.add_argument("--words", type=whole_number, default=300, help="of them, this many")
     parser.add_argument("--shown", type=float, help="by default the model's")
     parser.add_argument("--kept", type=float, nargs="+", help="by default the model's")
     options = parser.parse_args(argv)

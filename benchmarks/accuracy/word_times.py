@@ -17,7 +17,7 @@ import numpy as np
 
 from asr_gru import Recognizer
 from asr_gru.data.manifest import Utterance, evenly_spread
-from benchmarks._common import Table, load, make_parser, positive, read_all, run
+from benchmarks._common import Table, load, make_parser, read_all, run, whole_number
 from benchmarks.latency.speech import RATE, Piece, align_by_pocketsphinx, speak
 from benchmarks.latency.words import Spoken
 
@@ -30,7 +30,7 @@ def main(argv: Sequence[str] | None = None) -> None:
     """Print how far starts and ends are off, and how late they are; positive is late."""
     parser = make_parser(__doc__, manifests=True)
     parser.add_argument(
-        "--utterances", type=positive, default=200, help="most of them, evenly spaced [200]"
+        "--utterances", type=whole_number, default=200, help="most of them, evenly spaced [200]"
     )
     options = parser.parse_args(argv)
     recognizer = load(options)

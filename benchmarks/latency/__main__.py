@@ -40,7 +40,7 @@ import soundfile
 from asr_gru import EndpointRules, Recognizer
 from asr_gru.data.manifest import read_manifest
 from asr_gru.model.directory import ModelDirectory
-from benchmarks._common import AUDIO_SAMPLES, above_zero, load, make_parser, positive, run
+from benchmarks._common import AUDIO_SAMPLES, load, make_parser, positive, run, whole_number
 from benchmarks._processes import pin
 from benchmarks.latency.paths import (
     Played,
@@ -100,15 +100,15 @@ def arguments(argv: Sequence[str] | None) -> argparse.Namespace:
     parser.add_argument("--through", choices=ways, default="session")
     rows = ("synthetic", "real")
     parser.add_argument("--rows", nargs="+", choices=rows, default=rows)
-    parser.add_argument(
-        "--seconds", type=above_zero, default=55.0, help="seconds of speech per row"
-    )
+    parser.add_argument("--seconds", type=positive, default=55.0, help="seconds of speech per row")
     parser.add_argument(
         "--manifest", type=Path, default=AUDIO_SAMPLES / "samples.tsv", help="of the real speech"
     )
-    parser.add_argument("--every", type=positive, default=1, help="take every n-th of the manifest")
+    parser.add_argument(
+        "--every", type=whole_number, default=1, help="take every n-th of the manifest"
+    )
     parser.add_argument("--aligner", choices=("pocketsphinx", "model"), default="pocketsphinx")
-    parser.add_argument("--rate", type=positive, default=48_000, help="of the sound, in Hz")
+    parser.add_argument("--rate", type=whole_number, default=48_000, help="of the sound, in Hz")
     parser.add_argument("--endpoint", choices=("short", "normal", "long"), default="normal")
     parser.add_argument(
         "--core", type=int, choices=cores, default=cores[-1], help="where the recogniser runs"

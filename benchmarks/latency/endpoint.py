@@ -32,7 +32,7 @@ from asr_gru import ConfigError, DataError, EndpointRules, Recognizer, Segment
 from asr_gru.data.audio import duration_of, load_audio
 from asr_gru.data.manifest import Utterance
 from asr_gru.streaming.segmenter import Segmenter
-from benchmarks._common import Table, above_zero, load, make_parser, positive, read_all, run
+from benchmarks._common import Table, load, make_parser, positive, read_all, run, whole_number
 from recipes.command_line import needed
 
 LogProbs = npt.NDArray[np.float32]
@@ -175,8 +175,8 @@ def parse_rules(text: str) -> EndpointRules:
 
 def main(argv: Sequence[str] | None = None) -> None:
     parser = make_parser(__doc__, manifests=True)
-    parser.add_argument("--utterances", type=positive, default=60, help="how many to join")
-    parser.add_argument("--longest", type=above_zero, default=20.0, help="utterance, in seconds")
+    parser.add_argument("--utterances", type=whole_number, default=60, help="how many to join")
+    parser.add_argument("--longest", type=positive, default=20.0, help="utterance, in seconds")
     parser.add_argument("--rules", type=parse_rules, nargs="+", help="in place of the modes")
     options = parser.parse_args(argv)
     recognizer = load(options)

@@ -23,7 +23,7 @@ from asr_gru.data.audio import load_audio
 from asr_gru.decoding import TreeSearch
 from asr_gru.streaming.engine import Pipeline
 from asr_gru.streaming.segmenter import Segmenter
-from benchmarks._common import Table, load, make_parser, positive, read_all, run
+from benchmarks._common import Table, load, make_parser, read_all, run, whole_number
 
 SHARES = (0.0, 0.3, 0.4, 0.5, 0.6, 0.7, 0.8, 0.9)
 
@@ -84,7 +84,7 @@ def main(argv: Sequence[str] | None = None) -> None:
     parser.add_argument(
         "--shares", type=float, nargs="+", default=SHARES, help="of the probability, 0 to 1"
     )
-    parser.add_argument("--steps-ms", type=positive, nargs="+", help="by default the model's")
+    parser.add_argument("--steps-ms", type=whole_number, nargs="+", help="by default the model's")
     options = parser.parse_args(argv)
     recognizer = load(options, decoder="words")
     decoder = recognizer.decoder

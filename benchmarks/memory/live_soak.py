@@ -27,12 +27,12 @@ from asr_gru.live.writers import SessionWriter
 from benchmarks._common import (
     AUDIO_SAMPLES,
     Table,
-    above_zero,
     load,
     make_parser,
     positive,
     resident_mb,
     run,
+    whole_number,
 )
 
 BLOCK_S = 0.02
@@ -178,19 +178,19 @@ def cpu_s(recognizer: Recognizer, source: Silence, clock: Callable[[], float]) -
 
 def from_zero(text: str) -> float:
     """Read a number of which 0 leaves a measurement out, as a type of arguments."""
-    return float(text) and above_zero(text)
+    return float(text) and positive(text)
 
 
 def main(argv: Sequence[str] | None = None) -> None:
     parser = make_parser(__doc__)
     parser.add_argument("--recording", type=Path, default=AUDIO_SAMPLES / "long.ogg")
-    parser.add_argument("--hours", type=above_zero, default=2.0, help="of live audio")
-    parser.add_argument("--every", type=above_zero, default=10.0, help="minutes between two lines")
+    parser.add_argument("--hours", type=positive, default=2.0, help="of live audio")
+    parser.add_argument("--every", type=positive, default=10.0, help="minutes between two lines")
     parser.add_argument("--silence", type=from_zero, default=1.0, help="hours of silence, or 0")
     parser.add_argument(
         "--paced", type=from_zero, default=20.0, help="seconds of it in real time, or 0"
     )
-    parser.add_argument("--rate", type=positive, default=48_000, help="of the silence, in Hz")
+    parser.add_argument("--rate", type=whole_number, default=48_000, help="of the silence, in Hz")
     options = parser.parse_args(argv)
     recognizer = load(options)
     soak(recognizer, options.recording, options.hours, options.every * 60)

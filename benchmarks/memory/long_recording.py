@@ -9,7 +9,7 @@ from pathlib import Path
 
 import soundfile
 
-from benchmarks._common import Table, above_zero, load, make_parser, read_samples, resident_mb, run
+from benchmarks._common import Table, load, make_parser, positive, read_samples, resident_mb, run
 
 
 def write_repeated(path: Path, recording: Path, rate: int, seconds: float) -> None:
@@ -22,7 +22,7 @@ def write_repeated(path: Path, recording: Path, rate: int, seconds: float) -> No
 
 def main(argv: Sequence[str] | None = None) -> None:
     parser = make_parser(__doc__, recording=True)
-    parser.add_argument("--minutes", type=above_zero, default=60.0, help="of audio, about")
+    parser.add_argument("--minutes", type=positive, default=60.0, help="of audio, about")
     options = parser.parse_args(argv)
     recognizer = load(options)
     with tempfile.TemporaryDirectory() as folder:

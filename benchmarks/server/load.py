@@ -29,12 +29,12 @@ import numpy as np
 from asr_gru import Recognizer
 from asr_gru.audio.samples import to_int16
 from benchmarks._common import (
-    above_zero,
     make_parser,
     positive,
     print_environment,
     read_samples,
     run,
+    whole_number,
 )
 from benchmarks._processes import serving
 
@@ -256,12 +256,14 @@ def measure(clients: int, made: list[Clip], options: list[str]) -> bool:
 
 def main(argv: Sequence[str] | None = None) -> None:
     parser = make_parser(__doc__, recording=True)
-    parser.add_argument("--clients", type=positive, default=400, help="number of clients")
-    parser.add_argument("--limit", type=positive, default=100_000, help="--clients of the server")
-    parser.add_argument("--threads", type=positive, default=2, help="--threads of the server")
-    parser.add_argument("--seconds", type=above_zero, default=40.0, help="audio of each client")
+    parser.add_argument("--clients", type=whole_number, default=400, help="number of clients")
     parser.add_argument(
-        "--ramp", type=positive, help="add so many clients each time, until the server fails"
+        "--limit", type=whole_number, default=100_000, help="--clients of the server"
+    )
+    parser.add_argument("--threads", type=whole_number, default=2, help="--threads of the server")
+    parser.add_argument("--seconds", type=positive, default=40.0, help="audio of each client")
+    parser.add_argument(
+        "--ramp", type=whole_number, help="add so many clients each time, until the server fails"
     )
     arguments = parser.parse_args(argv)
     print_environment(arguments.model)

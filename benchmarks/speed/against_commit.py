@@ -25,9 +25,9 @@ from benchmarks._common import (
     AUDIO_SAMPLES,
     Table,
     make_parser,
-    positive,
     print_environment,
     run,
+    whole_number,
 )
 from benchmarks._processes import last_line
 
@@ -78,7 +78,7 @@ def main(argv: Sequence[str] | None = None) -> None:
     parser = make_parser(__doc__)
     parser.add_argument("commit", help="what to compare the working tree with")
     parser.add_argument("recordings", nargs="*", type=Path, metavar="RECORDING")
-    parser.add_argument("--rounds", type=positive, default=5, help="of which the best counts")
+    parser.add_argument("--rounds", type=whole_number, default=5, help="of which the best counts")
     options = parser.parse_args(argv)
     model = options.model
     if Path(model).is_dir():  # the processes run in other folders

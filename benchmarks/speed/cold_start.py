@@ -11,7 +11,7 @@ import time
 from collections.abc import Sequence
 
 from asr_gru import Error
-from benchmarks._common import Table, make_parser, peak_mb, positive, print_environment, run
+from benchmarks._common import Table, make_parser, peak_mb, print_environment, run, whole_number
 from benchmarks._processes import last_line
 
 
@@ -25,7 +25,7 @@ def call(command: Sequence[str]) -> str:
 
 def main(argv: Sequence[str] | None = None) -> None:
     parser = make_parser(__doc__, recording=True)
-    parser.add_argument("--times", type=positive, default=10, help="number of runs")
+    parser.add_argument("--times", type=whole_number, default=10, help="number of runs")
     options = parser.parse_args(argv)
     print_environment(options.model)
     arguments = ["-m", "asr_gru", "transcribe", "--model", options.model, str(options.recording)]

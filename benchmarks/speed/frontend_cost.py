@@ -17,7 +17,7 @@ import numpy as np
 
 from asr_gru.model.net_config import EncoderConfig, FrontendConfig, LevelConfig, NetConfig
 from asr_gru.model.onnx import OnnxAcousticModel
-from benchmarks._common import Table, make_parser, positive, print_environment, run
+from benchmarks._common import Table, make_parser, print_environment, run, whole_number
 from recipes.command_line import needed
 
 with needed(__name__, "train"):
@@ -57,10 +57,12 @@ def make_model(subsampler: str, cmvn: str, args: argparse.Namespace) -> OnnxAcou
 
 def main(argv: Sequence[str] | None = None) -> None:
     parser = make_parser(__doc__, model=False)
-    parser.add_argument("--layers", type=positive, default=4)
-    parser.add_argument("--width", type=positive, default=384, help="of the layers")
+    parser.add_argument("--layers", type=whole_number, default=4)
+    parser.add_argument("--width", type=whole_number, default=384, help="of the layers")
     parser.add_argument("--subsampling", type=int, choices=(2, 3, 4, 6, 8), default=4)
-    parser.add_argument("--rounds", type=positive, default=60, help="of which the fastest counts")
+    parser.add_argument(
+        "--rounds", type=whole_number, default=60, help="of which the fastest counts"
+    )
     args = parser.parse_args(argv)
     print_environment()
     models = {kind: make_model(*kind, args) for kind in KINDS}

@@ -17,13 +17,13 @@ import numpy as np
 
 from asr_gru import AudioError, Recognizer
 from asr_gru.model.directory import ModelDirectory
-from benchmarks._common import Table, fastest, load, make_parser, positive, read_samples, run
+from benchmarks._common import Table, fastest, load, make_parser, read_samples, run, whole_number
 
 
 def main(argv: Sequence[str] | None = None) -> None:
     parser = make_parser(__doc__, recording=True)
-    parser.add_argument("--steps-ms", type=positive, nargs="+", help="by default the model's")
-    parser.add_argument("--tries", type=positive, default=5, help="of which the fastest counts")
+    parser.add_argument("--steps-ms", type=whole_number, nargs="+", help="by default the model's")
+    parser.add_argument("--tries", type=whole_number, default=5, help="of which the fastest counts")
     options = parser.parse_args(argv)
     recognizer = load(options)
     directory = ModelDirectory.open(options.model)

@@ -20,7 +20,7 @@ from pathlib import Path
 import numpy as np
 
 from asr_gru.errors import Error
-from benchmarks._common import make_parser, positive, print_environment, run
+from benchmarks._common import make_parser, print_environment, run, whole_number
 from recipes.command_line import needed
 
 with needed(__name__, "train"):
@@ -140,12 +140,14 @@ def measure(
 
 def main(argv: Sequence[str] | None = None) -> None:
     parser = make_parser(__doc__, model=False)
-    parser.add_argument("--steps", type=positive, default=20, help="steps of each loop")
-    parser.add_argument("--rounds", type=positive, default=3, help="the best of so many counts")
-    parser.add_argument("--recordings", type=positive, default=1000)
-    parser.add_argument("--batch-s", type=positive, default=80, help="seconds of audio per batch")
-    parser.add_argument("--width", type=positive, default=384, help="of the layers")
-    parser.add_argument("--layers", type=positive, default=5)
+    parser.add_argument("--steps", type=whole_number, default=20, help="steps of each loop")
+    parser.add_argument("--rounds", type=whole_number, default=3, help="the best of so many counts")
+    parser.add_argument("--recordings", type=whole_number, default=1000)
+    parser.add_argument(
+        "--batch-s", type=whole_number, default=80, help="seconds of audio per batch"
+    )
+    parser.add_argument("--width", type=whole_number, default=384, help="of the layers")
+    parser.add_argument("--layers", type=whole_number, default=5)
     parser.add_argument("--worker", type=Path, help="for the command's own processes")
     parser.add_argument("--kind", choices=("usual", "package"), help="for its own processes")
     options = parser.parse_args(argv)

@@ -16,7 +16,14 @@ from pathlib import Path
 import numpy as np
 
 from asr_gru.errors import Error
-from benchmarks._common import make_parser, peak_mb, positive, print_environment, resident_mb, run
+from benchmarks._common import (
+    make_parser,
+    peak_mb,
+    print_environment,
+    resident_mb,
+    run,
+    whole_number,
+)
 from recipes.command_line import require
 
 WORDS = ("the", "river", "bends", "we", "met", "in", "nineteen", "ninety", "where", "coast")
@@ -95,7 +102,7 @@ def _join(process: BaseProcess) -> None:
 
 def main(argv: Sequence[str] | None = None) -> None:
     parser = make_parser(__doc__, model=False)
-    parser.add_argument("--lines", type=positive, default=1_000_000, help="utterances")
+    parser.add_argument("--lines", type=whole_number, default=1_000_000, help="utterances")
     options = parser.parse_args(argv)
     require("train", "torch", "filelock")
     print_environment()

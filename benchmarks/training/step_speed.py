@@ -11,7 +11,7 @@ from unittest import mock
 import numpy as np
 
 from asr_gru.model.net_config import EncoderConfig, NetConfig
-from benchmarks._common import make_parser, positive, print_environment, run
+from benchmarks._common import make_parser, print_environment, run, whole_number
 from recipes.command_line import needed
 
 with needed(__name__, "train"):
@@ -69,11 +69,11 @@ def race(title, steps, tries):
 
 def main(argv: Sequence[str] | None = None) -> None:
     parser = make_parser(__doc__, model=False)
-    parser.add_argument("--tries", type=positive, default=5, help="of which the fastest counts")
-    parser.add_argument("--batch", type=positive, default=16, help="recordings per batch")
-    parser.add_argument("--seconds", type=positive, default=10, help="length of each recording")
-    parser.add_argument("--width", type=positive, default=384, help="of the layers")
-    parser.add_argument("--layers", type=positive, default=5, help="of the whole network")
+    parser.add_argument("--tries", type=whole_number, default=5, help="of which the fastest counts")
+    parser.add_argument("--batch", type=whole_number, default=16, help="recordings per batch")
+    parser.add_argument("--seconds", type=whole_number, default=10, help="length of each recording")
+    parser.add_argument("--width", type=whole_number, default=384, help="of the layers")
+    parser.add_argument("--layers", type=whole_number, default=5, help="of the whole network")
     options = parser.parse_args(argv)
     print_environment()
     torch.set_num_threads(1)

@@ -9,7 +9,7 @@ import time
 from collections.abc import Sequence
 
 from asr_gru.errors import MissingExtraError
-from recipes.command_line import count, one_line_errors
+from recipes.command_line import one_line_errors, whole_number
 
 __all__ = ["main"]
 
@@ -29,9 +29,13 @@ def main(argv: Sequence[str] | None = None) -> int:
         "--format", choices=("jsonl", "parquet"), default="jsonl", help="of the parts"
     )
     parser.add_argument("--model", default="en-small", help="name or directory of the model")
-    parser.add_argument("--actors", type=count, help="workers, with one CPU each (default: all)")
-    parser.add_argument("--batch-size", type=count, default=16, help="recordings per model call")
-    parser.add_argument("--part-size", type=count, default=64, help="recordings per part")
+    parser.add_argument(
+        "--actors", type=whole_number, help="workers, with one CPU each (default: all)"
+    )
+    parser.add_argument(
+        "--batch-size", type=whole_number, default=16, help="recordings per model call"
+    )
+    parser.add_argument("--part-size", type=whole_number, default=64, help="recordings per part")
     parser.add_argument("--address", help="address of a running cluster, or auto")
     return _run(parser.parse_args(argv))
 

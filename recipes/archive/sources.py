@@ -64,7 +64,8 @@ def list_recordings(source: str) -> list[ArchiveRecording]:
             per line; relative paths are relative to its folder), or a manifest.
 
     Raises:
-        AudioError, DataError: not such a source, or one without recordings.
+        AudioError, DataError: not such a source, one without recordings, or a manifest with two
+            segments that begin together but end apart.
     """
     path = Path(source)
     if is_url(source):
@@ -82,7 +83,11 @@ def list_recordings(source: str) -> list[ArchiveRecording]:
         ]
     if not found:
         raise DataError(f"{source}: names no recording; give a folder, bucket, list or manifest")
-    once = {recording.key: recording for recording in found}
+    once: dict[tuple[str, float | None], ArchiveRecording] = {}
+    for recording in found:
+        if once.setdefault(recording.key, recording) != recording:
+            where = f"{recording.path} begin at {recording.start_s} s"
+            raise DataError(f"{source}: two segments of {where}; keep one")
     return sorted(once.values(), key=lambda one: (one.path, one.start_s or 0.0))
 
 

@@ -10,7 +10,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from asr_gru.files import write_bytes
-from recipes.command_line import count, log, needed, one_line_errors, positive
+from recipes.command_line import log, needed, one_line_errors, positive, whole_number
 
 with needed(__name__, "train"):
     from asr_gru.training.run import Run
@@ -40,9 +40,11 @@ def main(argv: Sequence[str] | None = None) -> int:
         "--set", action="append", default=[], metavar="KEY=VALUE", dest="changes",
         help="override a key of cells.toml in every row",
     )  # fmt: skip
-    parser.add_argument("--frames", type=count, default=200, help="frames to follow gradients back")
     parser.add_argument(
-        "--repeats", type=count, default=15, help="rounds of each speed measurement"
+        "--frames", type=whole_number, default=200, help="frames to follow gradients back"
+    )
+    parser.add_argument(
+        "--repeats", type=whole_number, default=15, help="rounds of each speed measurement"
     )
     options = parser.parse_args(argv)
     folder = options.report or options.output

@@ -26,7 +26,7 @@ from asr_gru.data.manifest import Utterance, read_manifest
 from asr_gru.errors import AudioError, DataError
 from asr_gru.files import write_bytes
 from asr_gru.text import normalise
-from recipes.command_line import count, needed, one_line_errors
+from recipes.command_line import needed, one_line_errors, whole_number
 
 with needed(__name__):
     from pocketsphinx import Decoder
@@ -96,7 +96,7 @@ def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("manifest", type=Path, help="utterances to align")
     parser.add_argument("output", type=Path, help="list of phones, written or continued (.tsv)")
-    parser.add_argument("--jobs", type=count, default=1, help="processes")
+    parser.add_argument("--jobs", type=whole_number, default=1, help="processes")
     options = parser.parse_args()
     lines = [HEADER]
     if options.output.exists():

@@ -8,8 +8,7 @@ command writes the recordings, cut to 0.4 s around the speech, and ``more2.tsv``
 texts are those of the corpora. Where a speaker could choose between several readings, as of a
 number, the reading nearest to a teacher's text is taken, and the recording is left out if that
 text is too far from all of them. Where the corpus has no texts, a teacher's is taken if it is
-confident; of a sentence that several speakers read, the text that is nearest to those of all.
-For both, run the command, transcribe the recordings named in ``unlabelled.txt`` with any
+confident. For both, run the command, transcribe the recordings named in ``unlabelled.txt`` with any
 recogniser that writes the JSON lines of ``label.py``, and run it again with ``--labels``. Texts of
 four words or more of the lists in ``--held-out`` are left out. Running the command again resumes
 it. Videos need FFmpeg.
@@ -27,7 +26,6 @@ from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path, PurePosixPath
 
 import numpy as np
-import numpy.typing as npt
 import soundfile
 import soxr
 
@@ -40,12 +38,9 @@ from recipes.en_small.speech_layouts import Clip
 from recipes.en_small.speech_sources import SOURCES, Source
 from recipes.en_small.speech_texts import choose_text
 from recipes.en_small.text.snapshot import find_snapshot, read_files
+from recipes.en_small.trimming import SAMPLE_RATE, Samples, trim
 
-SAMPLE_RATE = 16_000
 MARGIN_S = 0.4
-FRAME = 160
-SPEECH_DB = 40.0
-"""Frames this far below the loud ones are no speech."""
 
 PACE = (1.0, 30.0)
 """Characters per second of a text that can belong to its recording."""
@@ -64,7 +59,6 @@ COLUMNS = (
 )
 
 Row = dict[str, str]
-Samples = npt.NDArray[np.float32]
 
 
 def decode(data: bytes) -> Samples:
@@ -96,19 +90,6 @@ def _decode_video(data: bytes) -> Samples:
     except subprocess.SubprocessError:
         raise DataError("neither libsndfile nor FFmpeg can read it") from None
     return np.frombuffer(done.stdout, np.float32)
-
-
-def cut_to_speech(samples: Samples) -> Samples:
-    """Cut to 0.4 s around what is within 40 dB of the loud frames."""
-    frames = len(samples) // FRAME
-    if not frames:
-        return samples
-    power = (samples[: frames * FRAME].reshape(frames, FRAME) ** 2).mean(axis=1)
-    level = 10.0 * np.log10(power + 1e-10)
-    loud = np.flatnonzero(level > np.percentile(level, 95) - SPEECH_DB)
-    margin = int(MARGIN_S * SAMPLE_RATE)
-    begin, end = int(loud[0]) * FRAME - margin, (int(loud[-1]) + 1) * FRAME + margin
-    return samples[max(begin, 0) : end]
 
 
 def read_held_out(paths: Sequence[Path]) -> set[str]:
@@ -168,7 +149,9 @@ def write_clips(git: Path, source: Source, name: str, clips: Sequence[Clip], out
         if blob not in missing:
             continue
         try:
-            samples = cut_to_speech(decode(data))
+            samples = trim(decode(data), MARGIN_S)
+            if not len(samples):
+                raise DataError("silent")
         except DataError as error:
             print(f"{blob}: {error}; left out", file=sys.stderr)
             continue

@@ -25,7 +25,7 @@ from asr_gru.errors import ConfigError, DataError, Error
 from asr_gru.files import write_bytes
 from asr_gru.model.info import DEFAULT_MODEL
 from asr_gru.results import Word
-from recipes.command_line import count, log, one_line_errors
+from recipes.command_line import log, one_line_errors, whole_number
 
 SOURCE = "single-words"
 PAUSE_S = 0.08
@@ -103,7 +103,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser.add_argument("output", type=Path, help="manifest to write (.jsonl)")
     parser.add_argument("--model", default=DEFAULT_MODEL, help="aligns the texts")
     parser.add_argument("--sources", nargs="+", help="take utterances of these sources [all]")
-    parser.add_argument("--utterances", type=count, default=3000, help="how many are aligned")
+    parser.add_argument(
+        "--utterances", type=whole_number, default=3000, help="how many are aligned"
+    )
     parser.add_argument("--seed", type=int, default=0)
     options = parser.parse_args(arguments)
     if options.output.suffix != ".jsonl":

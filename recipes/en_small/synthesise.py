@@ -28,7 +28,7 @@ import soundfile
 from asr_gru.data.manifest import Utterance, write_manifest
 from asr_gru.errors import ConfigError, DataError
 from asr_gru.files import write_bytes
-from recipes.command_line import count, log, one_line_errors, positive
+from recipes.command_line import log, one_line_errors, positive, whole_number
 from recipes.en_small.synthesis.flite import Flite
 from recipes.en_small.synthesis.hibari import Hibari
 from recipes.en_small.synthesis.kokoro import Kokoro
@@ -120,13 +120,13 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser.add_argument("texts", type=Path, help="a manifest, or a .txt of one sentence per line")
     parser.add_argument("folder", type=Path)
     parser.add_argument("--engine", choices=("flite", "kokoro", "hibari"), default="flite")
-    parser.add_argument("--utterances", type=count, help="stop after so many")
+    parser.add_argument("--utterances", type=whole_number, help="stop after so many")
     parser.add_argument(
         "--hours", type=positive, default=math.inf, help="stop after so much speech"
     )
     parser.add_argument("--minutes", type=positive, default=math.inf, help="stop after that time")
     parser.add_argument("--seed", type=int, default=0)
-    parser.add_argument("--jobs", type=count, default=1, help="utterances at once")
+    parser.add_argument("--jobs", type=whole_number, default=1, help="utterances at once")
     parser.add_argument("--model", type=Path, help="Kokoro's ONNX model")
     parser.add_argument("--voices", type=Path, help="folder of Kokoro's style tables")
     options = parser.parse_args(arguments)

@@ -17,7 +17,7 @@ from pathlib import Path
 
 from asr_gru.errors import DataError
 from asr_gru.language.dictionary import ENGLISH_PHONES
-from recipes.command_line import count, needed, one_line_errors, positive
+from recipes.command_line import needed, one_line_errors, positive, whole_number
 
 with needed(__name__, "train"):
     import torch
@@ -100,7 +100,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser.add_argument("recipes", nargs="+", type=Path, help="recipes of this folder")
     parser.add_argument("--speed", type=positive, required=True, help="times real time, measured")
     parser.add_argument("--parameters", type=positive, required=True, help="in millions")
-    parser.add_argument("--processes", type=count, default=2, help="number of training processes")
+    parser.add_argument(
+        "--processes", type=whole_number, default=2, help="number of training processes"
+    )
     options = parser.parse_args(arguments)
     print("| recipe | stage | parameters | hours of audio | steps | hours of training |")
     print("|---|---|---|---|---|---|")

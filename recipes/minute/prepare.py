@@ -19,7 +19,7 @@ import numpy as np
 import soundfile
 
 from asr_gru.data.manifest import Utterance, write_manifest
-from recipes.command_line import count, one_line_errors
+from recipes.command_line import one_line_errors, whole_number
 from recipes.minute.sentences import draw_sentences
 from recipes.minute.voices import SYNTHESISERS, choose_synthesiser
 
@@ -39,12 +39,14 @@ def main(argv: Sequence[str] | None = None) -> int:
     )
     parser.add_argument("folder", type=Path, help="folder of recordings and manifests")
     for part, size in zip(PARTS, (2500, 50, 200), strict=True):
-        parser.add_argument(f"--{part}", type=count, default=size, help=f"sentences of {part}.tsv")
+        parser.add_argument(
+            f"--{part}", type=whole_number, default=size, help=f"sentences of {part}.tsv"
+        )
     voices = ("auto", *SYNTHESISERS)
     voice_help = "synthesiser (auto: the first that is installed)"
     parser.add_argument("--voice", choices=voices, default="auto", help=voice_help)
     parser.add_argument("--seed", type=int, default=1, help="seed of sentences and voices")
-    parser.add_argument("--jobs", type=count, default=2, help="sentences spoken at once")
+    parser.add_argument("--jobs", type=whole_number, default=2, help="sentences spoken at once")
     options = parser.parse_args(argv)
     counts = [getattr(options, part) for part in PARTS]
     name = prepare(options.folder, counts, options.voice, options.seed, options.jobs)

@@ -19,7 +19,7 @@ from pathlib import Path
 import numpy as np
 import numpy.typing as npt
 
-from recipes.command_line import count, needed, one_line_errors
+from recipes.command_line import needed, one_line_errors, whole_number
 from recipes.sequences.power_demand import (
     DAY,
     HORIZON,
@@ -180,9 +180,9 @@ def main(argv: Sequence[str] | None = None) -> int:
         description="Forecast a simulated series with GRU layers, beside simpler methods.",
     )
     parser.add_argument("--years", type=int, default=3, help="years; the last one is forecast")
-    parser.add_argument("--steps", type=count, default=400, help="training steps")
-    parser.add_argument("--layers", type=count, default=2, help="recurrent layers")
-    parser.add_argument("--width", type=count, default=64, help="units per layer")
+    parser.add_argument("--steps", type=whole_number, default=400, help="training steps")
+    parser.add_argument("--layers", type=whole_number, default=2, help="recurrent layers")
+    parser.add_argument("--width", type=whole_number, default=64, help="units per layer")
     parser.add_argument("--seed", type=int, default=1, help="seed of the series")
     parser.add_argument("--picture", type=Path, help="PNG file to draw")
     options = parser.parse_args(argv)

@@ -23,7 +23,7 @@ from asr_gru.errors import DataError
 from asr_gru.language import LanguageModel
 from asr_gru.language.text_files import read_lines
 from asr_gru.text import normalise
-from recipes.command_line import count, needed, one_line_errors
+from recipes.command_line import needed, one_line_errors, whole_number
 
 with needed(__name__, "train"):
     import torch
@@ -208,12 +208,14 @@ def main(argv: Sequence[str] | None = None) -> int:
     parser.add_argument("--output", type=Path, default=Path("runs/sequences/language.pt"),
                         help="file of the model")  # fmt: skip
     parser.add_argument("--picture", type=Path, help="PNG file of the perplexities of --dev")
-    parser.add_argument("--words", type=count, default=1_000_000, help="words to train on")
-    parser.add_argument("--epochs", type=count, default=1, help="epochs over them")
-    parser.add_argument("--vocab-size", type=count, default=10_000, help="words the GRU knows")
-    parser.add_argument("--layers", type=count, default=2, help="recurrent layers")
-    parser.add_argument("--width", type=count, default=128, help="units per layer")
-    parser.add_argument("--batch-words", type=count, default=1280, help="words per batch")
+    parser.add_argument("--words", type=whole_number, default=1_000_000, help="words to train on")
+    parser.add_argument("--epochs", type=whole_number, default=1, help="epochs over them")
+    parser.add_argument(
+        "--vocab-size", type=whole_number, default=10_000, help="words the GRU knows"
+    )
+    parser.add_argument("--layers", type=whole_number, default=2, help="recurrent layers")
+    parser.add_argument("--width", type=whole_number, default=128, help="units per layer")
+    parser.add_argument("--batch-words", type=whole_number, default=1280, help="words per batch")
     parser.add_argument("--learning-rate", type=float, default=4e-3,
                         help="peak learning rate")  # fmt: skip
     options = parser.parse_args(argv)

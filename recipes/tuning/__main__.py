@@ -13,7 +13,7 @@ import msgspec
 import numpy as np
 
 from asr_gru.errors import DataError
-from recipes.command_line import count, log, needed, one_line_errors, positive
+from recipes.command_line import log, needed, one_line_errors, positive, whole_number
 
 with needed(__name__, "tuning"):
     from asr_gru.training.config import TrainConfig
@@ -53,7 +53,9 @@ def main(argv: Sequence[str] | None = None) -> int:
     parser.add_argument("--hours", type=positive, default=1.0, help="hours of --train to use")
     parser.add_argument("--longest-s", type=positive, default=6.0, help="longest utterance")
     parser.add_argument("--folds", type=int, default=3, help="folds without common speakers")
-    parser.add_argument("--trials", type=count, default=20, help="trials, earlier ones included")
+    parser.add_argument(
+        "--trials", type=whole_number, default=20, help="trials, earlier ones included"
+    )
     parser.add_argument("--pruner", choices=get_args(Pruner), default="median",
                         help="how bad trials are ended early")  # fmt: skip
     parser.add_argument("--config", type=Path, default=BASE, help="what trials have in common")

@@ -8,6 +8,7 @@ import shutil
 import signal
 import subprocess
 import sys
+from dataclasses import replace
 from pathlib import Path
 
 import fsspec
@@ -132,6 +133,9 @@ def test_segments_lists_and_unreachable_recordings(archive, tmp_path):
     ]
     write_manifest(tmp_path / "parts.tsv", [*parts, parts[0]])
     assert [one.start_s for one in list_recordings(str(tmp_path / "parts.tsv"))] == [0.0, 1.2]
+    write_manifest(tmp_path / "two.tsv", [*parts, replace(parts[0], duration_s=0.8)])
+    with pytest.raises(DataError, match=r"two segments of .*read\.flac begin at 0\.0 s; keep one"):
+        list_recordings(str(tmp_path / "two.tsv"))
 
     gone = f"file://{tmp_path}/gone.wav"
     (tmp_path / "names.txt").write_text(f"{recording}\n\n{gone}\n")
@@ -204,7 +208,7 @@ def test_a_ray_that_does_not_start_is_one_line(monkeypatch):
 def test_numbers_below_one_are_refused(option, capsys):
     with pytest.raises(SystemExit):
         main([".", "out", option, "0"])
-    assert "0 is not 1 or more" in capsys.readouterr().err
+    assert "'0' is not a whole number from 1" in capsys.readouterr().err
 
 
 def test_a_part_is_named_by_its_recordings():

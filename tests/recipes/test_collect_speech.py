@@ -62,6 +62,7 @@ def test_words_are_trimmed_to_the_speech_and_listed(tmp_path, repository, monkey
             "yes/0123abcd_nohash_1.wav": tone(0.6),
             "view glass/x.wav": tone(0.7),
             "no/broken.wav": "RIFF and no more",
+            "off/silent.wav": np.zeros(RATE),
         },
     )
     use(
@@ -71,7 +72,7 @@ def test_words_are_trimmed_to_the_speech_and_listed(tmp_path, repository, monkey
     out = tmp_path / "more2"
     for _ in range(2):  # nothing is left to do the second time
         collect_speech.main([str(out), "--snapshots", str(snapshots)])
-        assert "2 of 3 clips" in capsys.readouterr().out
+        assert "2 of 4 clips" in capsys.readouterr().out
     rows = rows_of(out / "more2.tsv")
     assert [(r["text"], r["speaker"]) for r in rows] == [
         ("view glass", ""),

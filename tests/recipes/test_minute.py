@@ -72,7 +72,7 @@ def test_without_a_synthesiser_tones_are_chosen(monkeypatch):
 def test_invalid_arguments_are_refused(tmp_path, monkeypatch, capsys):
     with pytest.raises(SystemExit):
         prepare.main([str(tmp_path), "--train", "0"])
-    assert "1 or more" in capsys.readouterr().err
+    assert "whole number from 1" in capsys.readouterr().err
     with monkeypatch.context() as patch:
         patch.setattr(sentences, "TEMPLATES", (lambda dice: dice.choice(sentences.DIGITS),))
         with pytest.raises(ConfigError, match="more than there are"):

@@ -7,20 +7,14 @@ from dataclasses import dataclass
 from typing import Protocol
 
 import numpy as np
-import numpy.typing as npt
 import soxr
+
+from recipes.en_small.trimming import SAMPLE_RATE, Samples, trim
 
 __all__ = ["SAMPLE_RATE", "Engine", "Samples", "Speech", "finish"]
 
-SAMPLE_RATE = 16_000
-FRAME = 160
-SPEECH_DB = 40.0
-"""Frames this far below the loudest one are no speech."""
-
-MARGIN_FRAMES = 20
+MARGIN_S = 0.2
 PEAK = 0.9
-
-Samples = npt.NDArray[np.float32]
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,12 +42,6 @@ class Engine(Protocol):
 
 def finish(samples: Samples, rate: float) -> Samples:
     """Resample to 16 kHz, trim silence to 0.2 s on both sides, and lower peaks above 0.9."""
-    samples = soxr.resample(samples.astype(np.float32), rate, SAMPLE_RATE)
-    frames = samples[: len(samples) // FRAME * FRAME].reshape(-1, FRAME)
-    energy = (frames**2).mean(axis=1)
-    if not energy.any():
-        return samples[:0]
-    loud = np.flatnonzero(energy > energy.max() * 10 ** (-SPEECH_DB / 10))
-    first, last = max(0, loud[0] - MARGIN_FRAMES), loud[-1] + 1 + MARGIN_FRAMES
-    samples = samples[first * FRAME : last * FRAME]
-    return samples * np.float32(min(1.0, PEAK / np.abs(samples).max()))
+    samples = trim(soxr.resample(samples.astype(np.float32), rate, SAMPLE_RATE), MARGIN_S)
+    peak = np.abs(samples).max(initial=0.0)
+    return samples * np.float32(PEAK / max(peak, PEAK))

@@ -14,7 +14,7 @@ import random
 from collections.abc import Callable
 
 from asr_gru.text import normalise
-from recipes.command_line import count
+from recipes.command_line import whole_number
 
 __all__ = ["spoken_numbers"]
 
@@ -130,7 +130,7 @@ def spoken_numbers(lines: int, seed: int = 1) -> list[str]:
 def main() -> None:
     """Print lines of spoken numbers."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("--lines", type=count, default=8_000, help="number of lines")
+    parser.add_argument("--lines", type=whole_number, default=8_000, help="number of lines")
     for line in spoken_numbers(parser.parse_args().lines):
         print(line)
 

@@ -26,8 +26,8 @@ from asr_gru.files import write_bytes
 from asr_gru.language.english import is_spelled_out
 from asr_gru.language.mixing import mixture_weights
 from asr_gru.language.pronounce import load_english
-from recipes.command_line import count as whole
 from recipes.command_line import one_line_errors
+from recipes.command_line import whole_number as whole
 from recipes.en_small.text.collect import texts
 
 __all__ = ["choose", "main"]
