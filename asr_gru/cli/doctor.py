@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import importlib.metadata
+import importlib.util
 import platform
 import subprocess
+import sys
 import time
 from collections.abc import Callable
 
@@ -42,6 +44,7 @@ def command(model: str) -> int:
     """Check libraries, model and microphones, and run the model on a test signal."""
     click.echo(f"Python {platform.python_version()} on {platform.system()} {platform.machine()}")
     failed = not _libraries()
+    failed |= not _torchaudio()
     _ffmpeg()
     for check in (lambda: _model(model), lambda: _self_test(model)):
         failed |= not _try(check)
@@ -77,6 +80,17 @@ def _library(name: str) -> bool:
     except importlib.metadata.PackageNotFoundError:
         return False
     return True
+
+
+def _torchaudio() -> bool:
+    """Check that torchaudio, if it is installed, can be loaded beside the installed torch."""
+    if not all(importlib.util.find_spec(name) for name in ("torch", "torchaudio")):
+        return True
+    program = [sys.executable, "-c", "import torchaudio"]
+    result = subprocess.run(program, capture_output=True, text=True, check=False)
+    if result.returncode:
+        click.echo(f"BROKEN   torchaudio does not fit torch; {install_command('train')}")
+    return result.returncode == 0
 
 
 def _ffmpeg() -> None:

@@ -9,10 +9,16 @@ import numpy.typing as npt
 import soxr
 import torch
 from torch import Tensor
-from torchaudio.functional import fftconvolve
 
+from asr_gru.errors import ConfigError, install_command
 from asr_gru.training.audio_cache import Corpus
 from asr_gru.training.config import AugmentConfig
+
+try:
+    from torchaudio.functional import fftconvolve
+except OSError:  # its libraries are built for another torch
+    remedy = install_command("train")
+    raise ConfigError(f"the installed torchaudio does not fit torch; {remedy}") from None
 
 __all__ = ["Augmenter", "mask_features"]
 

@@ -1,7 +1,10 @@
 """From manifest to model to word error rate, with tones as letters."""
 
 import json
+import os
 import re
+import subprocess
+import sys
 import tomllib
 from pathlib import Path
 
@@ -167,6 +170,19 @@ def test_doctor_and_models(run, model):
     assert broken.status == 1
     assert "BROKEN" in broken.out
     assert run("models").status == 0
+
+
+def test_a_torchaudio_for_another_torch_is_named(run, model, data, tmp_path, monkeypatch):
+    (tmp_path / "torchaudio.py").write_text("raise OSError('could not load this library')")
+    monkeypatch.setenv("PYTHONPATH", f"{tmp_path}{os.pathsep}{os.environ.get('PYTHONPATH', '')}")
+    checked = run("doctor", "--model", model)
+    assert checked.status == 1
+    assert "BROKEN   torchaudio does not fit torch; run: pip install '.[train]'" in checked.out
+    command = [sys.executable, "-m", "asr_gru", "train", str(data / "tiny.toml")]
+    trained = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=False)
+    assert trained.returncode == 2
+    assert trained.stderr.count("\n") == 1
+    assert "torchaudio does not fit torch; run: pip install" in trained.stderr
 
 
 def test_align_corpus_writes_phones_for_training(run, data):
