@@ -88,6 +88,8 @@ class AugmentConfig(_Strict, frozen=True, kw_only=True, forbid_unknown_fields=Tr
         pause_prob: probability that the quiet edges of an utterance are cut off, or replaced by
             pauses.
         pause_s: longest of these pauses.
+        carry_prob: probability that an utterance starts from the state that another one left
+            behind, as in a stream, instead of from zero.
         trim_tail_s: up to this much is cut off the end of an utterance while its text is kept,
             which lowers emission delay (TrimTail, Song et al. 2022); 0 disables it.
     """
@@ -108,6 +110,7 @@ class AugmentConfig(_Strict, frozen=True, kw_only=True, forbid_unknown_fields=Tr
     time_width: Count = 30
     pause_prob: Fraction = 0.0
     pause_s: NotNegative = 1.0
+    carry_prob: Fraction = 0.0
     trim_tail_s: NotNegative = 0.0
 
     def __post_init__(self) -> None:

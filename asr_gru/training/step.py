@@ -12,6 +12,7 @@ from torch import Tensor, nn
 
 from asr_gru.nn.net import AcousticNet
 from asr_gru.training.augment import mask_features
+from asr_gru.training.carry import carried_state
 from asr_gru.training.config import TrainConfig
 from asr_gru.training.dataset import Batch
 from asr_gru.training.distillation import Teacher
@@ -154,17 +155,23 @@ class TrainStep:
         net.train()
         with torch.no_grad():
             samples = batch.samples.to(device)
-            features, _ = net.features(samples)
+            state = net.start(len(samples))
+            if config.augment.carry_prob:
+                prob = config.augment.carry_prob
+                state = carried_state(net, samples, batch.frames, prob, random)
+            features, _ = net.features(samples, state)
             mel_frames = batch.frames.numpy() * config.encoder.subsampling
             views = [features] * (2 if config.cr_ctc_weight else 1)
             features = torch.cat(
                 [mask_features(v, mel_frames, config.augment, random) for v in views]
             )
         frames = batch.frames.to(device)
-        state = net.encoder.start(features.shape[0])
+        encoder_state = tuple(
+            torch.cat([array] * len(views)) for array in state[net.feature_states :]
+        )
         with torch.autocast(device.type, torch.bfloat16, enabled=self._is_mixed):
             log_probs, _, hidden = net.encoder.encode(
-                features, state, frames.repeat(len(views)), self._tap
+                features, encoder_state, frames.repeat(len(views)), self._tap
             )
         ctc_loss = training_loss(
             log_probs.float(),

@@ -19,6 +19,7 @@ import soundfile
 from asr_gru.audio import find_recordings
 from asr_gru.data.manifest import Utterance
 from asr_gru.decoding.alignment import frames_needed
+from asr_gru.errors import ConfigError
 from asr_gru.language.dictionary import ENGLISH_PHONES
 from asr_gru.text import PhoneTokenizer
 from asr_gru.training.config import TrainConfig
@@ -54,7 +55,12 @@ def pack(
         part_mib: size limit of a part in MiB.
         copies: folder with smaller copies of some recordings, under the same names but for the
             suffix ``.opus``; they are packed instead.
+
+    Raises:
+        ConfigError: the configuration has an augmentation that training on a GPU lacks.
     """
+    if config.augment.carry_prob:
+        raise ConfigError("augment.carry_prob: not on this path; set it to 0")
     first, speech = read_items(config, root)
     order = np.random.default_rng(config.seed).permutation(len(speech))
     speech = [_copy(speech[i], root, copies) for i in order]
