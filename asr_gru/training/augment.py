@@ -17,8 +17,9 @@ from asr_gru.training.config import AugmentConfig
 try:
     from torchaudio.functional import fftconvolve
 except OSError:  # its libraries are built for another torch
-    remedy = install_command("train")
-    raise ConfigError(f"the installed torchaudio does not fit torch; {remedy}") from None
+    raise ConfigError(
+        f"the installed torchaudio does not fit torch; {install_command('train')}"
+    ) from None
 
 __all__ = ["Augmenter", "mask_features"]
 

@@ -26,8 +26,7 @@ from asr_gru.files import write_bytes
 from asr_gru.language.english import is_spelled_out
 from asr_gru.language.mixing import mixture_weights
 from asr_gru.language.pronounce import load_english
-from recipes.command_line import one_line_errors
-from recipes.command_line import whole_number as whole
+from recipes.command_line import one_line_errors, whole_number
 from recipes.en_small.text.collect import texts
 
 __all__ = ["choose", "main"]
@@ -81,7 +80,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser = argparse.ArgumentParser(description=(__doc__ or "").split("\n")[0])
     parser.add_argument("out", type=Path, help="list of words to write")
     parser.add_argument("texts", type=Path, nargs="+", help="normalised texts")
-    parser.add_argument("--size", type=whole, default=65_000, help="number of words [65000]")
+    parser.add_argument("--size", type=whole_number, default=65_000, help="number of words [65000]")
     parser.add_argument(
         "--development",
         type=Path,
