@@ -64,6 +64,7 @@ class Recording:
         self._file_path = path if copy is None else Path(copy.name)
         self._produced = 0
         self._skipped_s = 0.0
+        self._unreadable_links = 0
         self._damage = ""
         self._first_frame = 0
 
@@ -123,9 +124,9 @@ class Recording:
 
     def _mono(self) -> Iterator[Samples]:
         for index, link in enumerate(self._links):
-            if index:
-                self._reader.close()
-                self._reader = self._checked_header(link())
+            if index and not self._open_link(link):
+                self._unreadable_links += 1
+                continue
             resampler = Resampler(self._reader.sample_rate, self.sample_rate)
             for frames in self._frames():
                 try:
@@ -138,6 +139,18 @@ class Recording:
             rest = resampler.finish()
             self._produced += len(rest)
             yield rest
+
+    def _open_link(self, link: Callable[[], Reader]) -> bool:
+        """Go on with another link; return whether its header can be read."""
+        import soundfile
+
+        try:
+            reader = link()
+        except soundfile.LibsndfileError:
+            return False
+        self._reader.close()
+        self._reader = self._checked_header(reader)
+        return True
 
     def _frames(self) -> Iterator[Samples]:
         """Yield the frames ``(n, channels)`` of the open link, with silence for damaged regions."""
@@ -218,6 +231,11 @@ class Recording:
             self.warnings.append(
                 f"{self.path}: damaged; {self._skipped_s:.2f} s could not be decoded and were "
                 "replaced by silence (ffmpeg may decode them, if it is installed)"
+            )
+        if self._unreadable_links:
+            self.warnings.append(
+                f"{self.path}: {self._unreadable_links} of {len(self._links)} concatenated parts "
+                "cannot be decoded and were left out; convert it to WAV"
             )
         if self._is_truncated:
             self.warnings.append(

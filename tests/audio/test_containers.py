@@ -258,3 +258,13 @@ def test_a_file_whose_name_is_not_utf_8_can_be_opened(tmp_path):
     path = tmp_path / os.fsdecode(b"caf\xe9.wav")
     path.write_bytes(encoded(1.0, format="WAV"))
     assert len(read_recording(path, RATE)) == RATE
+
+
+def test_later_parts_with_unreadable_headers_are_left_out_with_a_warning(tmp_path):
+    path = tmp_path / "a.flac"
+    whole = encoded(2.0, format="FLAC")
+    path.write_bytes(whole + whole[:60])  # the header of a second file, cut off
+    with open_recording(path) as recording:
+        assert sum(map(len, recording.blocks())) == 2 * RATE
+        (warning,) = recording.warnings
+    assert warning.startswith(f"{path}: 1 of 2 concatenated parts cannot be decoded")
