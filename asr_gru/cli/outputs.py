@@ -26,6 +26,8 @@ SAVE_INTERVAL_S = 10.0
 """Seconds between saves of an unfinished transcript."""
 FATAL_ERRORS = {errno.ENOSPC, errno.EROFS, errno.EIO, errno.EFBIG, getattr(errno, "EDQUOT", -1)}
 """Errors that would affect the next file as well."""
+PARTIAL = ".partial"
+"""Added to the name of an unfinished transcript."""
 CONCATENABLE = ("txt", "json", "ctm")
 """Formats that can hold several transcripts in sequence."""
 
@@ -169,11 +171,11 @@ class Outputs:
 
     def _save(self, index: int, transcript: Transcript) -> None:
         self._write_files(index, transcript, "")
-        for path in self._files(index, ".partial"):
+        for path in self._files(index, PARTIAL):
             path.unlink(missing_ok=True)
 
     def _save_partial(self, index: int) -> list[Path]:
-        return self._write_files(index, self._partial_transcript(index), ".partial")
+        return self._write_files(index, self._partial_transcript(index), PARTIAL)
 
     def _files(self, index: int, mark: str) -> list[Path]:
         assert self._folder is not None
@@ -228,7 +230,8 @@ def name_outputs(paths: Sequence[Path]) -> list[Path]:
     """Return the output path of each recording, relative to the output folder, without suffix.
 
     Each is the shortest of these that is unique: the name without suffix, the full name, or these
-    within the folders that differ. Case is ignored, as some file systems do.
+    within the folders that differ. Case is ignored, as some file systems do. No name is that of
+    another recording's unfinished transcript, which is deleted when it is complete.
     """
     plain = [Path("stdin") if path == STDIN else Path(path.stem or path.name) for path in paths]
     named = [Path(path.name) if path != STDIN else Path("stdin") for path in paths]
@@ -255,8 +258,8 @@ def name_outputs(paths: Sequence[Path]) -> list[Path]:
 
 
 def _distinct(names: Sequence[Path]) -> list[Path]:
-    """Append numbers to names that are still not unique."""
-    taken: set[str] = set()
+    """Append numbers to names that are not unique, or those of another's unfinished transcript."""
+    taken = {f"{_key(name)}{PARTIAL}" for name in names}
     counts: Counter[str] = Counter()
     distinct = []
     for name in names:

@@ -142,6 +142,7 @@ def test_linked_folders_are_searched_once(tmp_path):
         (["x/a.wav", "x/y/a.wav"], ["a", "y/a"]),
         (["a.wav", "A.wav"], ["a.wav", "A.wav-2"]),
         (["a.b.wav", "a.b.mp3", "-"], ["a.b.wav", "a.b.mp3", "stdin"]),
+        (["a.partial.wav", "a.wav", "b.partial.wav"], ["a.partial-2", "a", "b.partial"]),
     ],
 )
 def test_transcripts_have_unique_names(paths, names):
@@ -158,6 +159,15 @@ def test_recordings_of_equal_names_get_separate_files(run, model, tmp_path, nois
     assert (out / "x" / "a.txt").read_text() == (out / "y" / "a.txt").read_text()
     alone = run("transcribe", "--model", model, folders[0] / "a.wav", folders[0])
     assert "#" not in alone.out  # given twice, transcribed once
+
+
+def test_a_recording_named_like_an_unfinished_transcript_keeps_its_own(run, model, tmp_path, noise):
+    for name in ("talk.partial.wav", "talk.wav"):
+        soundfile.write(tmp_path / name, noise, RATE)
+    out = tmp_path / "out"
+    result = run("transcribe", "--model", model, "--output-dir", out, tmp_path)
+    assert result.status == 0, result.err
+    assert sorted(path.name for path in out.iterdir()) == ["talk.partial-2.txt", "talk.txt"]
 
 
 def test_output_names_are_made_in_linear_time():
