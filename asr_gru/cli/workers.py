@@ -6,7 +6,7 @@ import os
 import signal
 import threading
 import traceback
-from collections import deque
+from collections import Counter, deque
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, replace
@@ -134,8 +134,9 @@ def transcribe_in_workers(
 ) -> None:
     """Transcribe in ``jobs`` processes, each with ``batch_size`` recordings at a time.
 
-    If a worker crashes, only the recording it was working on fails, with an Error. Only this
-    process handles signals; when it exits, for whatever reason, its workers exit too.
+    If a worker crashes, only the recording it was working on fails, with an Error; the others are
+    transcribed again, without reporting a segment twice. Only this process handles signals; when
+    it exits, for whatever reason, its workers exit too.
 
     Raises:
         Error: the workers cannot load the model.
@@ -145,6 +146,7 @@ def transcribe_in_workers(
         for first in range(0, len(sources), batch_size)
     )
     workers: list[_Worker] = []
+    reported: Counter[int] = Counter()  # segments of each recording
     try:
         while waiting or workers:
             while waiting and len(workers) < jobs:
@@ -170,6 +172,10 @@ def transcribe_in_workers(
                     continue
                 if isinstance(message, Finished):
                     worker.group.remove(message.index)
+                else:
+                    fresh = tuple(s for s in message.segments if s.id >= reported[message.index])
+                    reported[message.index] += len(fresh)
+                    message = replace(message, segments=fresh)
                 emit(message)
     finally:
         _terminate(workers)
