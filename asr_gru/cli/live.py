@@ -256,13 +256,20 @@ class _Output:
 
 @contextlib.contextmanager
 def _stop_on_signal(session: LiveSession) -> Iterator[None]:
-    """Stop the session at the first SIGINT, SIGTERM or SIGHUP; the second SIGINT exits."""
+    """Stop the session at the first SIGINT, SIGTERM or SIGHUP; the second SIGINT exits.
+
+    Signals that are ignored, as SIGHUP is under nohup, stay so.
+    """
+    handlers = {number: signal.getsignal(number) for number in SIGNALS}
+    before = {n: handler for n, handler in handlers.items() if handler is not signal.SIG_IGN}
 
     def stop(number: int, frame: Any) -> None:  # noqa: ARG001
         session.stop()
-        signal.signal(signal.SIGINT, signal.default_int_handler)
+        if signal.SIGINT in before:
+            signal.signal(signal.SIGINT, signal.default_int_handler)
 
-    before = {number: signal.signal(number, stop) for number in SIGNALS}
+    for number in before:
+        signal.signal(number, stop)
     try:
         yield
     finally:

@@ -10,11 +10,13 @@ import subprocess
 import sys
 import time
 from pathlib import Path
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
 import soundfile
 
+from asr_gru.cli.live import _stop_on_signal
 from asr_gru.recognizer import Recognizer
 from asr_gru.streaming.endpoint import EndpointRules
 from asr_gru.text import inverse_normalise
@@ -168,6 +170,22 @@ def test_a_signal_finishes_and_writes_the_open_segment(tmp_path, name):
     assert (process.returncode, err) == (0, "")
     assert out.strip()
     assert path.read_text() == out
+
+
+def test_an_ignored_hangup_does_not_stop_the_session():
+    """Under nohup a session goes on when the terminal is closed; other signals still stop it."""
+    stops = []
+    session = SimpleNamespace(stop=lambda: stops.append(1))
+    before = signal.signal(signal.SIGHUP, signal.SIG_IGN)
+    try:
+        with _stop_on_signal(session):
+            signal.raise_signal(signal.SIGHUP)
+            assert not stops
+            signal.raise_signal(signal.SIGTERM)
+            assert stops
+        assert signal.getsignal(signal.SIGHUP) is signal.SIG_IGN
+    finally:
+        signal.signal(signal.SIGHUP, before)
 
 
 NAMES = ["a.txt", "a.srt", "a.json", "a.jsonl"]
