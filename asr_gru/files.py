@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 import os
+import stat
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager, nullcontext, suppress
@@ -25,6 +26,8 @@ def replace_file(path: str | Path, *, mode: int = 0o666) -> Iterator[BinaryIO]:
 
     The data are flushed to the disk before the rename, so after a crash or a full disk ``path``
     holds either the old contents or the new ones. If the block raises, nothing is left behind.
+    Symbolic links are followed. Devices and pipes, such as ``/dev/stdout``, are written to as they
+    are, as they cannot be replaced.
 
     Args:
         path: the file.
@@ -34,8 +37,18 @@ def replace_file(path: str | Path, *, mode: int = 0o666) -> Iterator[BinaryIO]:
         OSError: with ``path`` as its ``filename``.
     """
     path = Path(path)
-    stem = os.fsdecode(os.fsencode(path.name)[:MAX_NAME_BYTES])
-    partial = path.with_name(f".{stem}.{os.getpid()}.partial")
+    if _is_device(path):
+        try:
+            with path.open("wb") as device:
+                yield device
+        except OSError as error:
+            if error.filename not in (None, str(path)):
+                raise
+            raise OSError(error.errno, error.strerror or str(error), str(path)) from error
+        return
+    target = Path(os.path.realpath(path))
+    stem = os.fsdecode(os.fsencode(target.name)[:MAX_NAME_BYTES])
+    partial = target.with_name(f".{stem}.{os.getpid()}.partial")
     try:
         try:
             flags = os.O_WRONLY | os.O_CREAT | os.O_TRUNC | getattr(os, "O_BINARY", 0)
@@ -43,7 +56,7 @@ def replace_file(path: str | Path, *, mode: int = 0o666) -> Iterator[BinaryIO]:
                 yield file
                 file.flush()
                 os.fsync(file.fileno())
-            partial.replace(path)
+            partial.replace(target)
         except OSError as error:
             if error.filename not in (None, str(partial)):
                 raise
@@ -51,7 +64,7 @@ def replace_file(path: str | Path, *, mode: int = 0o666) -> Iterator[BinaryIO]:
     finally:
         with suppress(OSError):
             partial.unlink(missing_ok=True)
-    sync_folder(path.parent)
+    sync_folder(target.parent)
 
 
 def write_bytes(path: str | Path, data: bytes, *, mode: int = 0o666) -> None:
@@ -97,6 +110,15 @@ def read_text(
     if len(text) > max_characters:
         raise error(f"{path}: longer than {max_characters} characters; {remedy}")
     return text
+
+
+def _is_device(path: Path) -> bool:
+    """Return whether a path is a device, a pipe or a socket."""
+    try:
+        mode = path.stat().st_mode
+    except (OSError, ValueError):
+        return False
+    return not stat.S_ISREG(mode) and not stat.S_ISDIR(mode)
 
 
 def sync_folder(folder: Path) -> None:

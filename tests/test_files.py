@@ -1,5 +1,6 @@
 import io
 import os
+import threading
 
 import pytest
 
@@ -106,3 +107,22 @@ def test_standard_input_can_be_read(tmp_path, monkeypatch):
     with pytest.raises(DataError, match="-: No such file"):
         read_text("-", "give a list")
     assert read_text("-", "give a list", stdin=True) == "café"
+
+
+def test_devices_and_pipes_are_written_to_and_links_are_followed(tmp_path):
+    pipe, link, target = tmp_path / "pipe", tmp_path / "link", tmp_path / "target"
+    os.mkfifo(pipe)
+    read: list[bytes] = []
+    reader = threading.Thread(target=lambda: read.append(pipe.read_bytes()))
+    reader.start()
+    write_bytes(pipe, b"new")
+    reader.join(10)
+    assert read == [b"new"]
+    assert pipe.is_fifo()
+    with pytest.raises(OSError, match="No space left") as caught:
+        write_bytes("/dev/full", b"new")
+    assert caught.value.filename == "/dev/full"
+    link.symlink_to(target)
+    for data in (b"old", b"new"):
+        write_bytes(link, data)
+        assert (link.is_symlink(), target.read_bytes()) == (True, data)
