@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 import os
+import secrets
 import stat
 import sys
 from collections.abc import Iterator
@@ -26,8 +27,9 @@ def replace_file(path: str | Path, *, mode: int = 0o666) -> Iterator[BinaryIO]:
 
     The data are flushed to the disk before the rename, so after a crash or a full disk ``path``
     holds either the old contents or the new ones. If the block raises, nothing is left behind.
-    Symbolic links are followed. Devices and pipes, such as ``/dev/stdout``, are written to as they
-    are, as they cannot be replaced.
+    Several threads may write the same file, which then has the contents of the last one. Symbolic
+    links are followed. Devices and pipes, such as ``/dev/stdout``, are written to as they are, as
+    they cannot be replaced.
 
     Args:
         path: the file.
@@ -48,10 +50,10 @@ def replace_file(path: str | Path, *, mode: int = 0o666) -> Iterator[BinaryIO]:
         return
     target = Path(os.path.realpath(path))
     stem = os.fsdecode(os.fsencode(target.name)[:MAX_NAME_BYTES])
-    partial = target.with_name(f".{stem}.{os.getpid()}.partial")
+    partial = target.with_name(f".{stem}.{secrets.token_hex(4)}.partial")
     try:
         try:
-            flags = os.O_WRONLY | os.O_CREAT | os.O_TRUNC | getattr(os, "O_BINARY", 0)
+            flags = os.O_WRONLY | os.O_CREAT | os.O_EXCL | getattr(os, "O_BINARY", 0)
             with os.fdopen(os.open(partial, flags, mode), "wb") as file:
                 yield file
                 file.flush()

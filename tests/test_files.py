@@ -126,3 +126,12 @@ def test_devices_and_pipes_are_written_to_and_links_are_followed(tmp_path):
     for data in (b"old", b"new"):
         write_bytes(link, data)
         assert (link.is_symlink(), target.read_bytes()) == (True, data)
+
+
+def test_threads_can_write_the_same_file(tmp_path):
+    path = tmp_path / "a.txt"
+    with replace_file(path) as first:
+        first.write(b"first")
+        write_bytes(path, b"second")
+    assert path.read_bytes() == b"first"
+    assert [file.name for file in tmp_path.iterdir()] == ["a.txt"]
