@@ -10,6 +10,7 @@ import pytest
 import soundfile
 
 from asr_gru.audio import RawAudio, open_recording, read_recording
+from asr_gru.audio.containers.mpeg import mpeg_layout
 from asr_gru.audio.pcm import ENCODINGS
 from asr_gru.errors import AudioError, ConfigError
 
@@ -268,3 +269,24 @@ def test_later_parts_with_unreadable_headers_are_left_out_with_a_warning(tmp_pat
         assert sum(map(len, recording.blocks())) == 2 * RATE
         (warning,) = recording.warnings
     assert warning.startswith(f"{path}: 1 of 2 concatenated parts cannot be decoded")
+
+
+def test_damage_between_all_frames_is_skipped_without_reading_far(tmp_path, monkeypatch):
+    """Bytes read are counted, not timed."""
+    frame = bytes([0xFF, 0xF3, 0x14, 0xC4]) + bytes(20)
+    path = tmp_path / "a.mp3"
+    path.write_bytes((2 * frame + b"\0") * 500)
+    read = 0
+
+    class Counted(io.BytesIO):
+        def read(self, size=-1):
+            nonlocal read
+            data = super().read(size)
+            read += len(data)
+            return data
+
+    file = Counted(path.read_bytes())
+    monkeypatch.setattr(type(path), "open", lambda *_, **__: file)
+    ((_, *extents),) = mpeg_layout(path).links
+    assert len(extents) == 500
+    assert read < 500 * 10_000

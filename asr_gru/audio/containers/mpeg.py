@@ -23,7 +23,11 @@ BITRATES_KBPS = {
 }
 RATES = (44_100, 48_000, 32_000)
 SEARCH_BYTES = 1 << 20
-"""Bytes searched for the next frame."""
+"""Maximum number of bytes searched for the next frame."""
+NEAR_BYTES = 1 << 12
+"""Bytes searched at first."""
+MAX_FRAME_BYTES = 1 << 11
+"""More than the longest frame and the next header have."""
 PEEK_BYTES = 48
 XING_FRAMES, XING_BYTES = 1, 2
 
@@ -146,22 +150,35 @@ def _resync(file: BinaryIO, position: int, stop: int) -> int | None:
     tagged = _skip_tags(file, position)
     if tagged > position:
         return tagged if tagged < stop else None
-    file.seek(position)
-    data = file.read(min(SEARCH_BYTES, stop - position))
-    offset = 0
-    while True:
-        offset = data.find(b"\xff", offset + 1)
-        if offset < 0:
+    size = NEAR_BYTES
+    while True:  # most frames are near: reading far each time would take long
+        file.seek(position)
+        data = file.read(min(size, stop - position))
+        is_last = len(data) < size or size == SEARCH_BYTES
+        offset = _find_frames(data, len(data) if is_last else size - MAX_FRAME_BYTES)
+        if offset is not None:
+            tag = data.find(b"ID3", 1, offset)
+            is_tag = tag > 0 and _skip_tags(file, position + tag) > position + tag
+            return position + (tag if is_tag else offset)
+        if is_last:
             tag = data.find(b"ID3", 1)
             return position + tag if tag > 0 else None
+        size *= 4
+
+
+def _find_frames(data: bytes, stop: int) -> int | None:
+    """Return the first offset from 1 to ``stop`` with two consecutive frames of one stream."""
+    offset = 0
+    while True:
+        offset = data.find(b"\xff", offset + 1, stop)
+        if offset < 0:
+            return None
         frame = _parse(data[offset : offset + 4])
         if frame is None:
             continue
         following = _parse(data[offset + frame.length : offset + frame.length + 4])
         if following is not None and following.key == frame.key:
-            tag = data.find(b"ID3", 1, offset)
-            is_tag = tag > 0 and _skip_tags(file, position + tag) > position + tag
-            return position + (tag if is_tag else offset)
+            return offset
 
 
 def _is_info(head: bytes, frame: _Frame) -> bool:
