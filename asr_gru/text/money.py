@@ -36,6 +36,8 @@ MAGNITUDES = {
     "bn": "billion",
     "tn": "trillion",
 }
+MAX_DIGITS = len(str(LARGEST))
+"""Longer amounts are read digit by digit."""
 AMOUNT = (
     r"[0-9]{1,3}(?:\.[0-9]{3})+,[0-9]{2}(?![0-9,])"  # 1.234,50
     r"|[0-9]{1,3}(?:\.[0-9]{3}){2,}(?![0-9])"  # 1.234.000
@@ -69,8 +71,9 @@ def _spell(currency: Currency, amount: str, scale: str) -> str:
     if re.search(r",[0-9]{2}$|\..*\.", amount):  # decimal comma
         amount = amount.replace(".", "").replace(",", ".")
     whole, point, decimals = amount.replace(",", "").partition(".")
-    units = currency.unit if int(whole or 0) == 1 and not scale else currency.units
-    spelled = cardinal(int(whole or 0)) if int(whole or 0) <= LARGEST else digits(whole)
+    number = int(whole[-MAX_DIGITS:] or 0) if len(whole.lstrip("0")) <= MAX_DIGITS else None
+    units = currency.unit if number == 1 and not scale else currency.units
+    spelled = digits(whole) if number is None else cardinal(number)
     if scale or (point and (len(decimals) != 2 or not currency.hundredth)):
         fraction = f" point {digits(decimals)}" if point else ""
         whole_words = spelled if whole else ""
@@ -82,4 +85,4 @@ def _spell(currency: Currency, amount: str, scale: str) -> str:
         return f"{spelled} {units}"
     name = currency.hundredth if hundredths == 1 else currency.hundredths
     small = f"{cardinal(hundredths)} {name}"
-    return small if int(whole or 0) == 0 else f"{spelled} {units} and {small}"
+    return small if number == 0 else f"{spelled} {units} and {small}"

@@ -14,8 +14,9 @@ from asr_gru.text.numerals import cardinal, digits, fraction, ordinal, plural, y
 
 __all__ = ["verbalise"]
 
-# Commas separate thousands only in groups of three; elsewhere they separate numbers.
-INTEGER = r"(?:(?<![0-9],)[0-9]{1,3}(?:,[0-9]{3})+(?![0-9]|,[0-9])|[0-9]+)"
+# Commas separate thousands only in groups of three; elsewhere they separate numbers. A match begins
+# with the first digit of a run only, as searching from each would take quadratic time.
+INTEGER = r"(?<![0-9])(?:(?<![0-9],)[0-9]{1,3}(?:,[0-9]{3})+(?![0-9]|,[0-9])|[0-9]+)"
 DENOMINATORS = frozenset([*range(2, 11), 12, 16, 20, 25, 32, 50, 64, 100, 1000])
 MAX_CARDINAL_DIGITS = 12  # more digits without commas are read one by one
 

@@ -1,4 +1,5 @@
 import re
+import time
 
 import pytest
 from hypothesis import given, settings
@@ -159,3 +160,13 @@ def test_the_fast_path_for_plain_numbers_has_the_same_result(text):
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(verbalise_module, "NOT_PLAIN", re.compile(""))
         assert " ".join(fast.split()) == " ".join(verbalise(text).split())
+
+
+@pytest.mark.parametrize("text", ["${}", "{} £", "{}s 2nd", "{} 5°", "{} 2nd 5°", "x{}'s"])
+def test_long_runs_of_digits_are_read_one_by_one_in_linear_time(text):
+    """A run of 20,000 digits took 20 s, or raised ValueError in an amount."""
+    count = 20_000
+    started = time.process_time()
+    spoken = normalise(text.format("1" * count), "english")
+    assert spoken.split().count("one") >= count - 1
+    assert time.process_time() - started < 2.0
