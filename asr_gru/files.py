@@ -14,7 +14,7 @@ from typing import BinaryIO
 
 from asr_gru.errors import DataError, Error
 
-__all__ = ["read_text", "replace_file", "sync_folder", "write_bytes"]
+__all__ = ["read_text", "readable_name", "replace_file", "sync_folder", "write_bytes"]
 
 MAX_CHARACTERS = 1 << 28
 MAX_NAME_BYTES = 200
@@ -73,6 +73,11 @@ def write_bytes(path: str | Path, data: bytes, *, mode: int = 0o666) -> None:
     """Write a whole file; see ``replace_file``."""
     with replace_file(path, mode=mode) as file:
         file.write(data)
+
+
+def readable_name(path: str | Path) -> str:
+    """Return the name of a file as text that can be encoded, even if the name is not UTF-8."""
+    return os.fsencode(path).decode(errors="replace")
 
 
 def read_text(

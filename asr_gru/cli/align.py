@@ -16,7 +16,7 @@ from asr_gru.cli.workers import Finished
 from asr_gru.data.audio import load_audio
 from asr_gru.data.utterance import Utterance
 from asr_gru.errors import ConfigError, DataError, Error
-from asr_gru.files import read_text, write_bytes
+from asr_gru.files import read_text, readable_name, write_bytes
 from asr_gru.formats import format_alignment, writer
 from asr_gru.model.info import DEFAULT_MODEL
 from asr_gru.streaming.recordings import Update
@@ -142,7 +142,7 @@ def command(
                     continue
                 progress.update(Finished(index, found.transcript))
                 for form in formats:
-                    written = format_alignment(found, form, name.name, phones=phones)
+                    written = format_alignment(found, form, readable_name(name.name), phones=phones)
                     if output_dir is None:
                         progress.write(written)
                     else:
@@ -199,7 +199,7 @@ def _read_lexicon(path: Path, recognizer: Recognizer) -> Lexicon:
 def _report_lines(found: Alignment, audio: Path) -> Iterator[str]:
     for one in found.mismatches:
         fields = (
-            audio,
+            readable_name(audio),
             f"{one.start_s:.2f}",
             f"{one.end_s:.2f}",
             one.kind,

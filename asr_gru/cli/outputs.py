@@ -14,7 +14,7 @@ from asr_gru.audio.opening import STDIN
 from asr_gru.cli.progress import AudioProgress, hours
 from asr_gru.cli.workers import Finished
 from asr_gru.errors import ConfigError, Error
-from asr_gru.files import write_bytes
+from asr_gru.files import readable_name, write_bytes
 from asr_gru.formats import writer
 from asr_gru.formats.json import write_json_line
 from asr_gru.results import Segment, Transcript
@@ -151,12 +151,12 @@ class Outputs:
 
     def _text(self, index: int, transcript: Transcript) -> str:
         if self._format == "json" and len(self._paths) > 1:
-            return write_json_line(transcript, _printable(self._paths[index]))
+            return write_json_line(transcript, readable_name(self._paths[index]))
         return self._formats[self._format](transcript, self._name(index))
 
     def _name(self, index: int) -> str:
         path = self._paths[index]
-        return "stdin" if path == STDIN else _printable(Path(path.stem))
+        return "stdin" if path == STDIN else readable_name(path.stem)
 
     def _finish_recording(
         self, result: Transcript | Error, keep: Callable[[Transcript], object]
@@ -274,8 +274,3 @@ def _distinct(names: Sequence[Path]) -> list[Path]:
 
 def _key(name: Path) -> str:
     return str(name).casefold()
-
-
-def _printable(path: Path) -> str:
-    """Return a name as text that every encoding can represent."""
-    return os.fsencode(path).decode(errors="replace")

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import sys
 import time
 from collections.abc import Sequence
@@ -11,6 +10,7 @@ from typing import TYPE_CHECKING
 
 from asr_gru.cli.terminal import DELAY_S, is_drawn_on, start_bar
 from asr_gru.cli.workers import Finished
+from asr_gru.files import readable_name
 from asr_gru.streaming.recordings import Update
 
 if TYPE_CHECKING:
@@ -78,7 +78,7 @@ class AudioProgress:
         total = sum(self._sizes)
         done = sum(self._sizes[i] * fraction for i, fraction in self._fractions.items()) / total
         count = f"{self._finished}/{len(self._paths)} " * (len(self._paths) > 1)
-        name = os.fsencode(self._paths[index].name).decode(errors="replace")
+        name = readable_name(self._paths[index].name)
         details += f", {audio_s / elapsed_s:.0f}x real time"
         if self._bar is None:
             self._bar = start_bar(1.0)

@@ -7,7 +7,7 @@ from dataclasses import replace
 from pathlib import Path
 
 from asr_gru.errors import ConfigError, Error, did_you_mean
-from asr_gru.files import write_bytes
+from asr_gru.files import readable_name, write_bytes
 from asr_gru.formats.ctm import write_ctm
 from asr_gru.formats.json import write_json
 from asr_gru.formats.srt import write_srt
@@ -85,8 +85,10 @@ def format_alignment(
     return write(transcript, recording)
 
 
-def save(result: Transcript | Alignment, path: Path, name: str) -> None:
+def save(result: Transcript | Alignment, path: Path, name: str | None) -> None:
     """Write a transcript or an alignment in the format given by the suffix of ``path``.
+
+    The name of the recording is the stem of ``path`` by default.
 
     Raises:
         ConfigError: the suffix is not that of a format.
@@ -99,6 +101,7 @@ def save(result: Transcript | Alignment, path: Path, name: str) -> None:
             f"{path}: unknown suffix{did_you_mean(suffix, suffixes)}; "
             f"the name must end in {', '.join(f'.{known}' for known in WRITERS)}"
         )
+    name = readable_name(path.stem) if name is None else name
     if isinstance(result, Alignment):
         text = format_alignment(result, suffixes[suffix], name)
     else:

@@ -16,7 +16,7 @@ import numpy as np
 
 from asr_gru.audio import Resampler
 from asr_gru.errors import ConfigError, Error, did_you_mean
-from asr_gru.files import write_bytes
+from asr_gru.files import readable_name, write_bytes
 from asr_gru.formats.json import write_json
 from asr_gru.formats.srt import srt_cue
 from asr_gru.formats.subtitles import Cue, cues
@@ -49,7 +49,7 @@ class SessionWriter:
 
     def __init__(self, path: str | Path) -> None:
         self.path = check_new(path, SUFFIXES)
-        self._format = SUFFIXES[self.path.suffix.lower()](self.path.stem)
+        self._format = SUFFIXES[self.path.suffix.lower()](readable_name(self.path.stem))
         self._file = None if isinstance(self._format, _Json) else self.path.open("wb", buffering=0)
         self._pending = b""
         self._enqueue(self._format.begin())

@@ -74,5 +74,4 @@ class Alignment:
         """Write the alignment like ``Transcript.save``; JSON includes the mismatches."""
         from asr_gru.formats import save
 
-        path = Path(path)
-        save(self, path, path.stem if name is None else name)
+        save(self, Path(path), name)

@@ -189,8 +189,7 @@ class Transcript:
         """
         from asr_gru.formats import save
 
-        path = Path(path)
-        save(self, path, path.stem if name is None else name)
+        save(self, Path(path), name)
 
 
 def written_fields(words: tuple[Word, ...]) -> dict[str, Any]:

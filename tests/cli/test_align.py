@@ -1,4 +1,6 @@
 import json
+import os
+from pathlib import Path
 
 import pytest
 
@@ -44,6 +46,17 @@ def test_a_manifest_is_aligned_into_files_and_a_report(run, tmp_path):
     header, *rows = report.read_text().splitlines()
     assert header.split("\t") == ["recording", "start_s", "end_s", "kind", "text", "heard"]
     assert all(row.count("\t") == 5 for row in rows)
+
+
+def test_a_recording_whose_name_is_not_utf_8_is_aligned(run, text, tmp_path):
+    text.write_text("Why do I know you?", encoding="utf-8")
+    audio = tmp_path / os.fsdecode(b"caf\xe9.flac")
+    audio.write_bytes(Path(AUDIO).read_bytes())
+    out, report = tmp_path / "out", tmp_path / "report.tsv"
+    result = run("align", text, audio, "--output-dir", out, "--report", report)
+    assert result.status == 0
+    assert (out / f"{audio.stem}.ctm").read_text(encoding="utf-8").startswith("caf\ufffd 1 ")
+    assert report.read_text(encoding="utf-8").startswith("recording\t")
 
 
 def test_a_lexicon_can_be_given(run, tmp_path, text):

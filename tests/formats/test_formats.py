@@ -1,6 +1,7 @@
 import html
 import itertools
 import json
+import os
 import re
 import tempfile
 from pathlib import Path
@@ -158,3 +159,9 @@ def test_a_subtitle_stays_until_its_last_word_has_been_said():
     for word in words:
         cue = next(cue for cue in shown if word.text in " ".join(cue.lines).split())
         assert cue.start_s <= word.start_s < word.end_s <= cue.end_s
+
+
+def test_a_name_that_is_not_utf_8_is_written_with_replacement_characters(tmp_path):
+    path = tmp_path / os.fsdecode(b"caf\xe9.json")
+    Transcript((), 1.0).save(path)
+    assert json.loads(path.read_text(encoding="utf-8"))["name"] == "caf\ufffd"
