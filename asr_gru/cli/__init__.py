@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import codecs
 import importlib
 import io
 import os
@@ -37,6 +38,10 @@ COMMANDS: Mapping[str, str] = {
     "doctor": "Check this installation.",
 }
 """Each command is ``command`` in the module of the same name, which is imported when called."""
+
+
+UNENCODABLE = "asr_gru.unencodable"
+"""Name of the error handler of standard output."""
 
 
 class _Commands(click.Group):
@@ -76,8 +81,9 @@ def _cli(debug: bool) -> None:
 
 def main() -> None:
     """Run the command line; errors print one line and exit with 1 (input) or 2 (usage)."""
-    if isinstance(sys.stdout, io.TextIOWrapper):  # file names may not be UTF-8
-        sys.stdout.reconfigure(errors="surrogateescape")
+    if isinstance(sys.stdout, io.TextIOWrapper):
+        codecs.register_error(UNENCODABLE, _encode_anyway)
+        sys.stdout.reconfigure(errors=UNENCODABLE)
     debug = "--debug" in sys.argv[1:]
     arguments = [argument for argument in sys.argv[1:] if argument != "--debug"]
     if debug:  # may stand anywhere on the command line, but is an option of the group
@@ -107,6 +113,16 @@ def main() -> None:
         if interrupt is None:
             raise
         sys.exit(interrupt)
+
+
+def _encode_anyway(error: UnicodeError) -> tuple[str | bytes, int]:
+    """Encode the bytes of file names that are not UTF-8 as they are, and other letters as ``?``."""
+    if not isinstance(error, UnicodeEncodeError):
+        raise error
+    letter = ord(error.object[error.start])
+    if 0xDC80 <= letter <= 0xDCFF:  # as os.fsdecode makes of such bytes
+        return bytes([letter - 0xDC00]), error.start + 1
+    return "?", error.start + 1
 
 
 def _fail(message: str, status: int, *, debug: bool) -> None:

@@ -49,6 +49,20 @@ def test_a_file_name_that_is_not_utf_8_is_transcribed_like_others(model, tmp_pat
     assert len(list(out.iterdir())) == 4
 
 
+def test_a_locale_that_lacks_a_letter_does_not_stop_the_transcription(model, tmp_path, noise):
+    names = ["t\xfcr.wav", os.fsdecode(b"\xff.wav")]
+    for name in names:
+        with (tmp_path / name).open("wb") as file:
+            soundfile.write(file, noise, RATE, format="WAV")
+    environment = {**os.environ, "PYTHONIOENCODING": "ascii"}
+    printed = transcribe("--model", model, *names, cwd=tmp_path, env=environment)
+    assert (printed.returncode, printed.stderr) == (0, b"")
+    assert [line for line in printed.stdout.splitlines() if line.startswith(b"# ")] == [
+        b"# t?r.wav",
+        b"# \xff.wav",
+    ]
+
+
 def test_json_of_several_recordings_is_one_line_each(run, model, tmp_path, noise):
     for name in ("a.wav", "b.wav"):
         soundfile.write(tmp_path / name, noise, RATE)
