@@ -81,6 +81,7 @@ def _cli(debug: bool) -> None:
 
 def main() -> None:
     """Run the command line; errors print one line and exit with 1 (input) or 2 (usage)."""
+    _open_missing_streams()
     if isinstance(sys.stdout, io.TextIOWrapper):
         codecs.register_error(UNENCODABLE, _encode_anyway)
         sys.stdout.reconfigure(errors=UNENCODABLE)
@@ -113,6 +114,13 @@ def main() -> None:
         if interrupt is None:
             raise
         sys.exit(interrupt)
+
+
+def _open_missing_streams() -> None:
+    """Open the null device for standard streams that are closed, for which Python has None."""
+    for name, mode in (("stdin", "r"), ("stdout", "w"), ("stderr", "w")):
+        if getattr(sys, name) is None:
+            setattr(sys, name, open(os.devnull, mode, encoding="utf-8"))  # noqa: PTH123, SIM115
 
 
 def _encode_anyway(error: UnicodeError) -> tuple[str | bytes, int]:

@@ -63,6 +63,16 @@ def test_a_locale_that_lacks_a_letter_does_not_stop_the_transcription(model, tmp
     ]
 
 
+def test_commands_run_without_standard_streams(model, tmp_path, noise):
+    soundfile.write(tmp_path / "a.wav", noise, RATE)
+    closing = ["sh", "-c", 'exec "$@" <&- >&- 2>&-', "sh"]
+    command = [sys.executable, "-m", "asr_gru", "transcribe", "--model", str(model), "a.wav"]
+    for options in ([], ["--output-dir", "out"]):
+        done = subprocess.run([*closing, *command, *options], cwd=tmp_path, timeout=120)
+        assert done.returncode == 0
+    assert (tmp_path / "out" / "a.txt").exists()
+
+
 def test_json_of_several_recordings_is_one_line_each(run, model, tmp_path, noise):
     for name in ("a.wav", "b.wav"):
         soundfile.write(tmp_path / name, noise, RATE)
