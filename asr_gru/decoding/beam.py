@@ -113,6 +113,11 @@ class BeamDecoder(Decoder[PrefixBeam]):
             depth -= 1
         return depth
 
+    @property
+    def signature(self) -> str | None:
+        """The type of the language model, whose states the texts keep."""
+        return type(self.fusion.model).__name__ if self.fusion else None
+
     def finish(self, state: PrefixBeam) -> PrefixBeam:
         """Return the state after the sentence end, scored by the language model."""
         if state.finished:

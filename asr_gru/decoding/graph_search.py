@@ -14,6 +14,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import replace
+from functools import cached_property
 from typing import Any
 
 import numpy as np
@@ -34,7 +35,7 @@ from asr_gru.decoding.graph_state import (
     start_tokens,
 )
 from asr_gru.decoding.phone_graph import PhoneGraph
-from asr_gru.decoding.protocol import Hypothesis, WordScore
+from asr_gru.decoding.protocol import Hypothesis, WordScore, checksum
 from asr_gru.errors import ModelError
 from asr_gru.results import Match
 
@@ -121,6 +122,12 @@ class GraphSearch(FrameSearch[GraphState]):
         if () not in seen and len(found) < n:
             found.append(rejection)
         return found
+
+    @cached_property
+    def signature(self) -> tuple[int, int]:
+        """The number of tokens and a checksum of the graph."""
+        graph = self.graph
+        return self._tokens, checksum(graph.words, graph.phone, graph.first_arc, graph.target)
 
     def settled(self, state: GraphState) -> int:  # noqa: ARG002
         """Return 0, as an utterance can be rejected until it ends."""

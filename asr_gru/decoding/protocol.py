@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import zlib
 from abc import abstractmethod
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
@@ -75,6 +76,14 @@ class Hypothesis:
         )
 
 
+def checksum(words: Sequence[str], *arrays: npt.NDArray[Any]) -> int:
+    """Return a checksum of words and arrays, for ``Decoder.signature``."""
+    found = zlib.crc32("\n".join(words).encode())
+    for array in arrays:
+        found = zlib.crc32(array.tobytes(), found)
+    return found
+
+
 class PartialHypothesis(NamedTuple):
     """What partials show of an unfinished sentence.
 
@@ -143,6 +152,14 @@ class Decoder(Protocol[S]):
 
     def end_probability(self, state: S) -> float | None:  # noqa: ARG002
         """Return the probability of a sentence end; None if the decoder has none."""
+        return None
+
+    @property
+    def signature(self) -> object:
+        """What states refer to: equal, in any process, for decoders that can continue them.
+
+        None, the default, if the type of the states says enough.
+        """
         return None
 
     def adopt(self, state: S, other: Self) -> S:  # noqa: ARG002

@@ -22,7 +22,7 @@ import numpy as np
 from asr_gru.decoding.frame_search import FrameSearch
 from asr_gru.decoding.hot_words import HotWords
 from asr_gru.decoding.pronunciation_tree import PronunciationTree, best_words, look_ahead
-from asr_gru.decoding.protocol import Hypothesis, PartialHypothesis
+from asr_gru.decoding.protocol import Hypothesis, PartialHypothesis, checksum
 from asr_gru.decoding.tree_adopt import map_nodes, transfer
 from asr_gru.decoding.tree_batch import TreeBatch
 from asr_gru.decoding.tree_hot import RARE, extended
@@ -241,6 +241,17 @@ class TreeSearch(FrameSearch[TreeState]):
         column = log_likelihoods(state, self._net).argmax()
         settled = np.count_nonzero(state.trace.ints[T_WORD, : state.settled] >= 0)
         return int(state.hypotheses.ints[WORDS_HASH, column]), int(settled)
+
+    @cached_property
+    def signature(self) -> tuple[object, ...]:
+        """The tokens, checksum of the tree, size of the language model, and hot words."""
+        tree, model, hot = self._tree, self._model, self.hot
+        return (
+            self._tokens,
+            checksum(self.words, tree.phone, tree.parent, tree.words, self._unigrams),
+            None if model is None else (model.start(), getattr(model, "counts", None)),
+            None if hot is None else (hot.phrases, hot.extra),
+        )
 
     def end_probability(self, state: TreeState) -> float | None:
         """Return the language model's probability of a sentence end.

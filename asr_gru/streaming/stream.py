@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any, NoReturn
 import numpy as np
 import numpy.typing as npt
 
-from asr_gru.errors import AudioError, ConfigError
+from asr_gru.errors import AudioError, ConfigError, ModelError
 from asr_gru.streaming.batching import step_engines
 from asr_gru.streaming.endpoint import EndpointRules
 from asr_gru.streaming.engine import StreamEngine
@@ -40,12 +40,14 @@ class StreamState:
         finals: texts of the closed segments.
         open: text of the open segment.
         hot_words: hot words of the stream.
+        signature: what its decoder's states refer to; see ``decoding.Decoder``.
     """
 
     engine: StreamEngine
     finals: tuple[str, ...]
     open: str
     hot_words: tuple[HotWord, ...] = ()
+    signature: object = None
 
 
 class Stream:
@@ -184,7 +186,8 @@ class Stream:
         A resumed stream returns the same events as the original one. At sample rates other than the
         model's, the resampler is primed again, which changes samples by less than -120 dB.
         """
-        return StreamState(self.engine.copy(), tuple(self._finals), self._open, self._hot_words)
+        engine, signature = self.engine.copy(), self.engine.pipeline.decoder.signature
+        return StreamState(engine, tuple(self._finals), self._open, self._hot_words, signature)
 
     @classmethod
     def resume(
@@ -198,6 +201,11 @@ class Stream:
         """Return a stream that continues from a snapshot; see ``Recognizer.resume``."""
         engine = state.engine.copy()
         engine.attach(pipeline)
+        if state.signature != pipeline.decoder.signature:
+            raise ModelError(
+                "this state is of a decoder with other words; resume it with the model and the "
+                "decoder= of its stream"
+            )
         return cls._of(
             new_engine, engine, state.finals, state.open, state.hot_words, with_hot_words
         )

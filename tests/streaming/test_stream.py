@@ -13,6 +13,7 @@ import pytest
 import asr_gru
 from asr_gru import AudioError, ConfigError, EndpointRules, Error, ModelError, Recognizer
 from asr_gru.audio import Resampler, read_recording
+from asr_gru.decoding import BeamDecoder
 from asr_gru.formats import writer
 
 RATE = 16_000
@@ -139,6 +140,22 @@ def test_a_state_of_another_model_or_decoder_is_refused(bundled, model):
         bundled.resume(state)
     with pytest.raises(ModelError, match="another model"):
         Recognizer.load(model).resume(state)
+
+
+def test_a_state_of_a_decoder_with_other_words_is_refused(bundled):
+    phrases, others = ["turn the light on", "why do i know you"], ["yes", "no"]
+    hot = bundled.hot_word_decoder(["Zorblaxian", "why do"])
+    for own, other in (
+        (bundled.phrase_decoder(phrases), bundled.phrase_decoder(others)),
+        (BeamDecoder(4), bundled.decoder_for("phones")),
+        (hot, None),
+        (None, hot),
+    ):
+        for keep in KEPT:
+            state = keep(bundled.stream(RATE, decoder=own).state())
+            assert bundled.resume(state, decoder=own).text == ""
+            with pytest.raises(ModelError, match="decoder with other words"):
+                bundled.resume(state, decoder=other)
 
 
 def test_pickling_a_stream_is_refused_with_the_remedy(bundled):
