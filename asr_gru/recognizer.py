@@ -114,7 +114,7 @@ class Recognizer(Transcriber):
         return Stream(
             new_engine,
             self._rules(endpoint),
-            options.hot_words or (),
+            options.hot_words,
             with_hot_words=self.decoder_with_hot_words,
         )
 
@@ -132,7 +132,7 @@ class Recognizer(Transcriber):
         pipeline = self._pipeline_for(
             DecodingOptions(
                 decoder=decoder,
-                hot_words=state.hot_words or None,
+                hot_words=state.hot_words,
                 minimum_confidence=state.engine.minimum_confidence,
                 written=state.engine.written,
                 alternatives=state.engine.alternatives,

@@ -135,6 +135,18 @@ def test_changes_within_a_word_keep_the_contract_of_events(recognizer, seed, lis
     assert not is_open
 
 
+def test_a_state_without_the_hot_words_of_its_decoder_can_be_resumed(recognizer):
+    decoder = recognizer.hot_word_decoder(["dadda", "a bad cab"])
+    sound = spoken("dadda", "cab", "dadda")
+    stream = recognizer.stream(RATE, decoder=decoder)
+    stream.feed(sound[:200])
+    stream.hot_words = None
+    resumed = recognizer.resume(pickle.loads(pickle.dumps(stream.state())), decoder=decoder)  # noqa: S301
+    rest = stream.feed(sound[200:]) + stream.finish()
+    assert resumed.feed(sound[200:]) + resumed.finish() == rest
+    assert resumed.engine.pipeline.decoder.hot is None
+
+
 def test_a_list_is_compiled_once_and_shared(recognizer):
     first = recognizer.hot_word_decoder(["dadda"])
     assert recognizer.hot_word_decoder(("dadda",)) is first

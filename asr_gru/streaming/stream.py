@@ -39,14 +39,14 @@ class StreamState:
         engine: buffered audio and the states of resampler, acoustic model and decoder.
         finals: texts of the closed segments.
         open: text of the open segment.
-        hot_words: hot words of the stream.
+        hot_words: hot words of the stream; None for those of its decoder.
         signature: what its decoder's states refer to; see ``decoding.Decoder``.
     """
 
     engine: StreamEngine
     finals: tuple[str, ...]
     open: str
-    hot_words: tuple[HotWord, ...] = ()
+    hot_words: tuple[HotWord, ...] | None = None
     signature: object = None
 
 
@@ -65,7 +65,7 @@ class Stream:
     Args:
         new_engine: returns a new engine with the given rules.
         rules: endpoint rules.
-        hot_words: hot words of the engine.
+        hot_words: hot words of the engine; None for those of its decoder.
         with_hot_words: returns a copy of a decoder with other hot words.
 
     Attributes:
@@ -77,7 +77,7 @@ class Stream:
         self,
         new_engine: Callable[[EndpointRules], StreamEngine],
         rules: EndpointRules,
-        hot_words: tuple[HotWord, ...] = (),
+        hot_words: tuple[HotWord, ...] | None = None,
         *,
         with_hot_words: WithHotWords | None = None,
     ) -> None:
@@ -107,7 +107,7 @@ class Stream:
         applies from the next frame on. Recognised words stay, and so does a partly recognised word
         that is in both lists; one that is only in the old list is dropped or completed.
         """
-        return {one.phrase: one.weight for one in self._hot_words}
+        return {one.phrase: one.weight for one in self._hot_words or ()}
 
     @hot_words.setter
     def hot_words(self, hot_words: HotWordsLike | None) -> None:
@@ -239,7 +239,7 @@ class Stream:
         engine: StreamEngine,
         finals: Iterable[str],
         open_text: str,
-        hot_words: tuple[HotWord, ...],
+        hot_words: tuple[HotWord, ...] | None,
         with_hot_words: WithHotWords | None,
     ) -> Stream:
         stream = object.__new__(cls)
