@@ -104,6 +104,11 @@ def test_hot_words_can_change_within_a_stream(recognizer):
     events = stream.feed(spoken("dadda", pause=20))
     assert [event.text for event in events if event.kind == "final"] == ["dadda"]
     assert stream.copy().hot_words == stream.hot_words
+    stream.hot_words = ["cab: d a d = 4", "dadda"]
+    decoder = stream.engine.pipeline.decoder
+    stream.hot_words = stream.hot_words
+    assert stream.hot_words == {"cab: d a d": 4.0, "dadda": None}
+    assert stream.engine.pipeline.decoder is decoder
 
 
 @settings(max_examples=40)

@@ -39,6 +39,11 @@ class HotWord:
     weight: float | None = None
     phones: tuple[str, ...] = ()
 
+    @property
+    def line(self) -> str:
+        """The phrase and its phones, as ``parse_hot_words`` reads them."""
+        return f"{self.phrase}: {' '.join(self.phones)}" if self.phones else self.phrase
+
 
 def parse_hot_words(given: HotWordsLike) -> tuple[HotWord, ...]:
     """Parse hot words given by a program or a file.

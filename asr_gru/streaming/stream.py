@@ -103,11 +103,12 @@ class Stream:
     def hot_words(self) -> dict[str, float | None]:
         """Weights of the hot words, None for the default; can be changed at any time.
 
+        A word that was given with its phones has them, as ``Siobhan: SH AH V AO N``.
         Accepts the same values as ``Recognizer.stream``, or ``None`` for no hot words. A change
         applies from the next frame on. Recognised words stay, and so does a partly recognised word
         that is in both lists; one that is only in the old list is dropped or completed.
         """
-        return {one.phrase: one.weight for one in self._hot_words or ()}
+        return {one.line: one.weight for one in self._hot_words or ()}
 
     @hot_words.setter
     def hot_words(self, hot_words: HotWordsLike | None) -> None:
