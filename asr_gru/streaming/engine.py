@@ -149,7 +149,8 @@ class StreamEngine:
 
     def take(self, count: int) -> Samples:
         """Remove the first ``count`` buffered samples and return them."""
-        joined = np.concatenate([*self._blocks, np.zeros(0, np.float32)])
+        joined, *more = self._blocks or [np.zeros(0, np.float32)]
+        joined = np.concatenate([joined, *more]) if more else joined  # hours may be in one block
         self._blocks, self._buffered = [], 0
         self._buffer(joined[count:])
         return joined[:count]

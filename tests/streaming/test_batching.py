@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import tracemalloc
 from pathlib import Path
 
+import numpy as np
 import pytest
 
 from asr_gru.audio import read_recording
@@ -42,3 +44,16 @@ def test_batches_of_any_size_give_the_same_texts(bundled, speech, monkeypatch, m
         (expected,) = batching.step_engines(acoustic, [alone], (1,))
         assert found == expected
         assert stream.finish() == alone.finish()
+
+
+def test_a_long_block_is_not_copied_for_each_step(bundled):
+    engine = bundled.stream(RATE).engine
+    engine.accept(np.arange(600 * RATE, dtype=np.float32) / (600 * RATE))
+    first = engine.take(RATE)
+    tracemalloc.start()
+    second = engine.take(RATE)
+    _, peak = tracemalloc.get_traced_memory()
+    tracemalloc.stop()
+    assert peak < 2 * second.nbytes
+    assert (np.diff(np.concatenate((first, second))) > 0).all()
+    assert engine.buffered == 598 * RATE
