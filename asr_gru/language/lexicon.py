@@ -49,11 +49,18 @@ class Lexicon:
             costs = arrays.get("costs", np.zeros(len(lengths), np.uint8))
         except (KeyError, TypeError, UnicodeDecodeError):
             raise ModelError(f"{name}: damaged lexicon; write it again") from None
+        typed = all(array.dtype == np.uint8 for array in (variants, lengths, costs))
+        if (
+            not typed
+            or self.units.dtype not in (np.uint8, np.uint16)
+            or variants.sum(dtype=np.int64) != len(lengths)  # before an array is made of them
+        ):
+            raise ModelError(f"{name}: damaged lexicon; write it again")
         self.spoken_words: Ints = np.repeat(np.arange(len(variants)), variants)
         self.starts: Ints = np.concatenate([[0], np.cumsum(lengths, dtype=np.int64)])
         if not (
             len(self.words) == len(variants) == len(set(self.words))
-            and len(self.spoken_words) == len(lengths) == len(costs)
+            and len(lengths) == len(costs)
             and self.starts[-1] == len(self.units)
             and variants.min(initial=1) > 0 < lengths.min(initial=1)
             and int(self.units.max(initial=0)) < max(1, len(self.phones))

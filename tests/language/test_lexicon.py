@@ -6,6 +6,7 @@ import pytest
 from asr_gru.decoding.word_search import word_search
 from asr_gru.errors import DataError, ModelError
 from asr_gru.language import ENGLISH_PHONES, LanguageModel, Lexicon
+from asr_gru.language.arrays import write_arrays
 from asr_gru.language.variants import count_variants, weighted
 from tests.language.small_models import random_ngrams
 
@@ -192,3 +193,28 @@ def test_altered_and_foreign_files_are_refused(tmp_path):
     LanguageModel.build(random_ngrams(np.random.default_rng(0))).save(path)
     with pytest.raises(ModelError, match="contains 'ngram', not 'lexicon'"):
         Lexicon.load(path)
+
+
+@pytest.mark.parametrize(
+    ("name", "array"),
+    [
+        ("variants", np.array([-1, 3], np.int32)),
+        ("variants", np.array([1, 1], np.float32)),
+        ("variants", np.array([4_000_000_000, 1], np.uint32)),
+        ("variants", np.full(4_000_000, 255, np.uint8)),
+        ("lengths", np.array([1, 1], np.float32)),
+        ("units", np.array([0, -1], np.int32)),
+        ("units", np.array([0, 1], np.float32)),
+        ("costs", np.array([np.nan, 0], np.float32)),
+    ],
+)
+def test_arrays_of_other_types_or_sizes_are_refused(tmp_path, name, array):
+    arrays = {name: np.array([1, 1], np.uint8) for name in ("variants", "lengths", "costs")}
+    arrays |= {"words": np.frombuffer(b"a\nb", np.uint8), "units": np.array([0, 1], np.uint8)}
+    write_arrays(tmp_path / "lexicon.bin", "lexicon", {"phones": ["A", "B"]}, arrays)
+    assert len(Lexicon.load(tmp_path / "lexicon.bin")) == 2
+    write_arrays(
+        tmp_path / "lexicon.bin", "lexicon", {"phones": ["A", "B"]}, arrays | {name: array}
+    )
+    with pytest.raises(ModelError, match="damaged lexicon; write it again"):
+        Lexicon.load(tmp_path / "lexicon.bin")
