@@ -6,6 +6,7 @@ import gzip
 import io
 import lzma
 import zlib
+from codecs import BOM_UTF8
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -25,6 +26,8 @@ MAX_TEXT_BYTES = 1 << 36
 def read_blocks(path: Path, max_bytes: int = MAX_TEXT_BYTES) -> Iterator[tuple[int, str]]:
     """Yield blocks of whole lines, each with the number of its first line (from 1).
 
+    A byte order mark at the beginning is skipped.
+
     Args:
         path: path of a text, which is compressed if its name ends in ``.gz`` or ``.xz``.
         max_bytes: maximum number of bytes after decompression.
@@ -37,6 +40,7 @@ def read_blocks(path: Path, max_bytes: int = MAX_TEXT_BYTES) -> Iterator[tuple[i
     try:
         with _open(path) as file:
             while data := file.read(BLOCK_BYTES):
+                data = data if total else data.removeprefix(BOM_UTF8)
                 total += len(data)
                 if total > max_bytes:
                     raise DataError(

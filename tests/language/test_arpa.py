@@ -5,7 +5,8 @@ import numpy as np
 import pytest
 
 from asr_gru.errors import DataError
-from asr_gru.language import LanguageModel, read_arpa, write_arpa
+from asr_gru.language import ENGLISH_PHONES, LanguageModel, Lexicon, read_arpa, write_arpa
+from asr_gru.language.corpus import blocks_of, read_words
 from tests.language.small_models import ARPA, random_ngrams
 
 
@@ -53,6 +54,16 @@ def test_spaces_missing_unk_and_windows_line_ends_are_accepted(tmp_path, arpa):
     sentence = ["the", "cat", "sat", "the", "the", "the", "sat"]
     np.testing.assert_allclose(ours.sentence(sentence), usual.sentence(sentence), atol=1e-6)
     assert ours.unigram_log_probs[ours.unk] < -200
+
+
+def test_a_byte_order_mark_is_skipped(tmp_path):
+    path = tmp_path / "text"
+    path.write_bytes(ARPA.encode("utf-8-sig"))
+    assert len(read_arpa(path).words) == 6
+    path.write_bytes("read R EH D\n".encode("utf-8-sig"))
+    assert Lexicon.read_text(path, ENGLISH_PHONES).words == ("read",)
+    assert read_words(path) == ["read"]
+    assert list(blocks_of(path)) == ["read R EH D\n"]
 
 
 REFUSED = [
