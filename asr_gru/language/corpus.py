@@ -118,6 +118,9 @@ class Corpus:
 
         Returns:
             The vocabulary; the words follow the marks in alphabetical order.
+
+        Raises:
+            DataError: the development texts have no word of the texts.
         """
         counts = np.stack([np.bincount(text, minlength=len(self._ids)) for text in self.texts])
         counts[:, [BOS_ID, EOS_ID, UNK_ID]] = 0
@@ -128,6 +131,11 @@ class Corpus:
                 np.array([known[w] for block in blocks for w in block.split() if w in known], int)
                 for blocks in development
             ]
+            if not any(map(len, known_words)):
+                raise DataError(
+                    "the development texts have no word of the other texts; spell both alike, or "
+                    "leave the development texts out"
+                )
             smooth = (counts + 0.5) / (totals + 0.5 * counts.shape[1])
             weights = mixture_weights([smooth[:, words] for words in known_words if len(words)])
             frequencies = weights @ (counts / np.maximum(totals, 1))

@@ -87,7 +87,8 @@ def estimate(
         on_progress: called with a line of text after each step.
 
     Raises:
-        DataError: a text cannot be read or has no words.
+        DataError: a text cannot be read or has no words, or the development texts have none of
+            the words of the others.
         ConfigError: the order is too high for the vocabulary, or the size too small for its words.
     """
     corpus = Corpus()

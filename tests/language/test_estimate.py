@@ -264,6 +264,14 @@ def test_invalid_settings_are_refused():
         estimate([("t", [many])], EstimateConfig(size=9000))
 
 
+def test_development_texts_without_a_known_word_are_refused():
+    texts = [("one", ["the cat sat\n"]), ("other", ["the dog sat\n"])]
+    with pytest.raises(DataError, match="no word of the other texts; spell both alike"):
+        estimate(texts, EstimateConfig(order=2), [["THE CAT SAT\n"]])
+    found = estimate(texts, EstimateConfig(order=2), [["THE CAT SAT\n"], ["the cat sat\n"]])
+    assert found.weights[0] > found.weights[1]
+
+
 def test_small_texts_use_default_discounts():
     assert discounts(np.array([1, 1, 2])).tolist() == [0, 0.5, 1, 1.5]
     assert discounts(np.repeat([1, 2, 3, 4], [40, 20, 10, 5])).tolist() == pytest.approx(
