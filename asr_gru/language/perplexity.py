@@ -68,14 +68,14 @@ def _score(model: LanguageModel, sentences: list[np.typing.NDArray[np.int64]]) -
     """Return the log-probability of all known words and sentence ends, batched over sentences."""
     sentences = sorted(sentences, key=len, reverse=True)
     lengths = np.array([len(ids) for ids in sentences])
-    padded = np.full((len(sentences), lengths[0] + 1), model.eos, np.int64)
-    for row, ids in enumerate(sentences):
-        padded[row, : len(ids)] = ids
+    # One after the other, as a table would have the length of the longest for each.
+    starts = np.cumsum(lengths + 1) - lengths - 1
+    words_of_all = np.insert(np.concatenate(sentences), np.cumsum(lengths), model.eos)
     states = np.full(len(sentences), model.start(), np.int64)
     total = 0.0
-    for position in range(padded.shape[1]):
+    for position in range(int(lengths[0]) + 1):
         active = int(np.count_nonzero(lengths >= position))
-        words = padded[:active, position]
+        words = words_of_all[starts[:active] + position]
         log_probs, states = model.score(states[:active], words)
         total += float(log_probs[words != model.unk].astype(np.float64).sum())
     return total

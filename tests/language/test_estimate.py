@@ -1,6 +1,7 @@
 """Estimation against reference implementations with dictionaries."""
 
 import math
+import tracemalloc
 from collections import Counter, defaultdict
 from itertools import pairwise
 
@@ -262,6 +263,19 @@ def test_invalid_settings_are_refused():
         estimate([("t", [many])], EstimateConfig(order=5))
     with pytest.raises(ConfigError, match="size 9000 bytes is too small for 5003 words"):
         estimate([("t", [many])], EstimateConfig(size=9000))
+
+
+def test_the_perplexity_of_a_long_sentence_takes_no_table():
+    made = estimate([("text", ["the cat sat\n"])], EstimateConfig(order=2))
+    model = LanguageModel.build(made.ngrams)
+    tracemalloc.start()
+    found = perplexity(model, ["the cat\n" * 2000 + "the cat " * 1500])
+    _, peak = tracemalloc.get_traced_memory()
+    tracemalloc.stop()
+    assert peak < 8e6
+    parts = [perplexity(model, [text]) for text in ("the cat\n" * 2000, "the cat " * 1500)]
+    assert found.log_prob == pytest.approx(sum(part.log_prob for part in parts))
+    assert (found.words, found.sentences) == (7000, 2001)
 
 
 def test_development_texts_without_a_known_word_are_refused():
