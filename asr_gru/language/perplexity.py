@@ -10,6 +10,7 @@ import numpy as np
 
 from asr_gru.errors import DataError
 from asr_gru.language.ngram import LanguageModel
+from asr_gru.language.ngrams import Ints
 
 __all__ = ["Perplexity", "perplexity"]
 
@@ -54,7 +55,7 @@ def perplexity(model: LanguageModel, blocks: Iterable[str], name: str = "text") 
     for block in blocks:
         lines = [fields for line in block.split("\n") if (fields := line.split())]
         for first in range(0, len(lines), BATCH):
-            part = [model.ids(fields) for fields in lines[first : first + BATCH]]
+            part = [_ids(model, fields) for fields in lines[first : first + BATCH]]
             sentences += len(part)
             words += sum(map(len, part))
             unknown += sum(int(np.count_nonzero(ids == model.unk)) for ids in part)
@@ -64,7 +65,14 @@ def perplexity(model: LanguageModel, blocks: Iterable[str], name: str = "text") 
     return Perplexity(sentences, words, unknown, log_prob)
 
 
-def _score(model: LanguageModel, sentences: list[np.typing.NDArray[np.int64]]) -> float:
+def _ids(model: LanguageModel, fields: list[str]) -> Ints:
+    """Return ids; marks of sentences in the text itself are unknown words, as in training."""
+    ids = model.ids(fields)
+    ids[(ids == model.bos) | (ids == model.eos)] = model.unk
+    return ids
+
+
+def _score(model: LanguageModel, sentences: list[Ints]) -> float:
     """Return the log-probability of all known words and sentence ends, batched over sentences."""
     sentences = sorted(sentences, key=len, reverse=True)
     lengths = np.array([len(ids) for ids in sentences])

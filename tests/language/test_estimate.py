@@ -239,6 +239,14 @@ def test_sentence_marks_within_a_text_are_unknown_words():
         assert all(np.all(np.isfinite(level.log_probs)) for level in made.ngrams.levels)
 
 
+def test_sentence_marks_are_unknown_words_in_perplexities_as_well():
+    made = estimate([("text", ["the cat sat\n"])], EstimateConfig(order=2))
+    model = LanguageModel.build(made.ngrams)
+    plain, marked = (perplexity(model, [text]) for text in ("the cat sat", "<s> the cat sat </s>"))
+    assert (marked.words, marked.unknown) == (5, 2)
+    assert marked.perplexity < 10 * plain.perplexity
+
+
 def test_the_block_size_does_not_change_counts():
     text = random_text(4)
     lines = text.splitlines(keepends=True)
