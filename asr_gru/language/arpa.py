@@ -32,7 +32,7 @@ __all__ = ["read_arpa", "write_arpa"]
 MAX_ARPA_BYTES = 1 << 33
 LN10 = math.log(10)
 WRITE_BATCH = 200_000
-COUNT = re.compile(r"ngram +(\d+) *= *(\d+)")
+COUNT = re.compile(r"ngram +(\d{1,18}) *= *(\d{1,18})")  # int refuses thousands of digits
 
 
 class _Reader:

@@ -69,6 +69,7 @@ def test_a_byte_order_mark_is_skipped(tmp_path):
 REFUSED = [
     (lambda text: text[:200], "line 19: expected a number, 2 words"),
     (lambda text: text.replace("\\end\\", ""), "truncated before"),
+    (lambda text: text.replace("ngram 1=6", f"ngram 1={'9' * 5000}"), "line 2: expected 'ngram 1="),
     (lambda text: text.split("\\2-grams")[0], "truncated before"),
     (lambda text: text.replace("ngram 2=5", "ngram 2=6"), "5 2-grams, but the header says 6"),
     (lambda text: text.replace("ngram 1=6", "ngram 1=600000000000"), "header says 600000000000"),
