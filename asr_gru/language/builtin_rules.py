@@ -117,7 +117,7 @@ def _time() -> Node:
         (("in", "the", "morning"), "am"),
         (("in", "the", "afternoon"), "pm"),
         (("in", "the", "evening"), "pm"),
-        (("at", "night"), "pm"),
+        (("at", "night"), "night"),
     ]
     named: Entries = [(("noon",), (12, 0)), (("midday",), (12, 0)), (("midnight",), (0, 0))]
     full = Series((Listed(clock), Repeat(Listed(half), 0, again=False)))
@@ -164,9 +164,9 @@ NAMES = (*RULES, "number.1-100", "ordinal.1-31")
 
 def _as_time(values: list[Any]) -> str:
     (hour, minute), *half = values
-    if half == ["pm"] and hour < 12:
+    if (half == ["pm"] and hour < 12) or (half == ["night"] and 6 <= hour < 12):
         hour += 12
-    elif half == ["am"] and hour == 12:
+    elif half in (["am"], ["night"]) and hour == 12:
         hour = 0
     return f"{hour:02}:{minute:02}"
 
