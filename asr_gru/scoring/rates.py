@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections import Counter
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
@@ -20,6 +21,7 @@ __all__ = [
     "word_errors",
 ]
 
+Ints = npt.NDArray[np.int64]
 Pair = tuple[str | None, str | None]
 """Reference and hypothesis token; None stands for an insertion or a deletion."""
 
@@ -55,40 +57,57 @@ class Score:
 def align(reference: Sequence[str], hypothesis: Sequence[str]) -> list[Pair]:
     """Align two sequences with minimum edit distance (Levenshtein 1966).
 
-    Ties are resolved in favour of substitutions, then deletions, then insertions.
+    Ties are resolved in favour of substitutions, then deletions, then insertions. Memory grows with
+    the length of the hypothesis times the square root of that of the reference.
     """
     ids: dict[str, int] = {}
     expected = [ids.setdefault(token, len(ids)) for token in reference]
     found = np.array([ids.setdefault(token, len(ids)) for token in hypothesis], np.int64)
+    # Of the costs, the first row of each block is kept; a block's others are computed again.
+    size = math.isqrt(len(expected)) + 1
+    starts = range(0, len(expected), size)
+    row = np.arange(len(found) + 1)
+    firsts = []
+    for start in starts:
+        firsts.append(row)
+        row = _costs(row, expected[start : start + size], found)[-1].copy()
+    pairs: list[Pair] = []
+    left = len(hypothesis)
+    for start, first in zip(reversed(starts), reversed(firsts), strict=True):
+        costs = _costs(first, expected[start : start + size], found)
+        left = _trace(costs, reference[start : start + size], hypothesis[:left], pairs)
+    return [*((None, token) for token in hypothesis[:left]), *reversed(pairs)]
+
+
+def _costs(first: Ints, expected: Sequence[int], found: Ints) -> Ints:
+    """Return the rows of costs after ``first``, and itself, ``(expected + 1, found + 1)``."""
     columns = np.arange(len(found) + 1)
     costs = np.empty((len(expected) + 1, len(found) + 1), np.int64)
-    costs[0] = columns
+    costs[0] = first
     for row, token in enumerate(expected, 1):
-        costs[row, 0] = row
+        costs[row, 0] = costs[row - 1, 0] + 1
         costs[row, 1:] = np.minimum(costs[row - 1, 1:] + 1, costs[row - 1, :-1] + (found != token))
         costs[row] = np.minimum.accumulate(costs[row] - columns) + columns
-    return _trace(costs, reference, hypothesis)
+    return costs
 
 
 def _trace(
-    costs: np.ndarray[tuple[int, int], np.dtype[np.int64]],
-    reference: Sequence[str],
-    hypothesis: Sequence[str],
-) -> list[Pair]:
-    pairs: list[Pair] = []
+    costs: Ints, reference: Sequence[str], hypothesis: Sequence[str], pairs: list[Pair]
+) -> int:
+    """Add the pairs of a block of the reference, the last first; return the tokens left over."""
     i, j = len(reference), len(hypothesis)
-    while i or j:
+    while i:
         cost = costs[i, j]
-        if i and j and cost == costs[i - 1, j - 1] + (reference[i - 1] != hypothesis[j - 1]):
+        if j and cost == costs[i - 1, j - 1] + (reference[i - 1] != hypothesis[j - 1]):
             i, j = i - 1, j - 1
             pairs.append((reference[i], hypothesis[j]))
-        elif i and cost == costs[i - 1, j] + 1:
+        elif cost == costs[i - 1, j] + 1:
             i -= 1
             pairs.append((reference[i], None))
         else:
             j -= 1
             pairs.append((None, hypothesis[j]))
-    return pairs[::-1]
+    return j
 
 
 def _score(reference: Sequence[str], hypothesis: Sequence[str]) -> Score:

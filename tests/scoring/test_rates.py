@@ -1,3 +1,4 @@
+import tracemalloc
 from functools import cache
 
 import numpy as np
@@ -32,6 +33,18 @@ def test_errors_are_the_edit_distance(reference, hypothesis):
     assert sum(said != heard for said, heard in pairs) == distance(len(reference), len(hypothesis))
     assert [said for said, _ in pairs if said is not None] == reference
     assert [heard for _, heard in pairs if heard is not None] == hypothesis
+
+
+def test_long_texts_are_aligned_in_little_memory():
+    random = np.random.default_rng(0)
+    reference = "".join(random.choice([*"abc "], 3000))
+    hypothesis = reference[:1000] + "xyz" + reference[1100:]
+    tracemalloc.start()
+    score = character_errors(reference, hypothesis)
+    _, peak = tracemalloc.get_traced_memory()
+    tracemalloc.stop()
+    assert peak < 12e6
+    assert score == Score(3000, 3, 97, 0)
 
 
 def test_substitutions_deletions_and_insertions_are_counted():
