@@ -242,8 +242,8 @@ class LoadedModel:
 
         Args:
             hot_words: weights by phrase, or lines of ``PHRASE`` or ``PHRASE = WEIGHT``. The weight
-                is the total bonus of a phrase in nats, 0 to 20; the default is 1 per phone after
-                the first and at most 8. Pronunciations that the lexicon lacks are generated from
+                is the total bonus of a phrase in nats, 0 to 20; the default is 1.2 per phone after
+                the second and at most 9. Pronunciations that the lexicon lacks are generated from
                 the letters, or given by a line such as ``Siobhan: SH AH V AO N``.
             decoder: a word search, as in ``load``.
             max_unknown: maximum number of words that are missing from the lexicon, as generating
