@@ -97,7 +97,8 @@ class Processes:
         """Return the fraction of each count in its sum over all batches, times ``world_size``.
 
         If each process multiplies the mean loss per token of each of its batches by this factor and
-        adds them up, the average over processes is the mean over all tokens.
+        adds them up, the average over processes is the mean over all tokens. The loss of a batch
+        without tokens, as of noise alone, is a sum and no mean, so it counts as one token.
 
         Args:
             counts: of each batch of this process, ``(batches, n)``.
@@ -106,7 +107,7 @@ class Processes:
             return torch.ones_like(counts)
         total = counts.sum(dim=0)
         self.all_reduce_(total)
-        return counts * self.world_size / total.clamp(min=1)
+        return counts.clamp(min=1) * self.world_size / total.clamp(min=1)
 
     def barrier(self) -> None:
         """Block until all processes have reached this point."""

@@ -110,7 +110,7 @@ class TrainStep:
         """
         counts = torch.tensor([_counts(batch) for batch, _ in batches], dtype=torch.float)
         shares = self.processes.shares(counts)
-        weights = (counts / counts.sum(dim=0).clamp(min=1)).tolist()
+        weights = (counts.clamp(min=1) / counts.sum(dim=0).clamp(min=1)).tolist()
         if len(batches) == 1:
             weights = [[1.0, 1.0]]
         self.optimiser.zero_grad(set_to_none=True)

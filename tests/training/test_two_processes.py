@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import os
 import subprocess
 import sys
@@ -17,13 +18,14 @@ from asr_gru.training.audio_cache import pack_corpus
 from asr_gru.training.augment import Augmenter
 from asr_gru.training.checkpoint import load_checkpoint, net_from_checkpoint
 from asr_gru.training.config import AugmentConfig, TrainConfig
-from asr_gru.training.dataset import TrainingSet, read_utterances
+from asr_gru.training.dataset import Batch, TrainingSet, read_utterances
 from asr_gru.training.distributed import Processes
 from asr_gru.training.divergence import Attempt, DivergenceGuard
 from asr_gru.training.hypotheses import read_hypotheses
 from asr_gru.training.loop import Run, train
 from asr_gru.training.metrics import METRICS_FILE, read_metrics
 from asr_gru.training.optimiser import build_optimiser
+from asr_gru.training.sampler import NOISE
 from asr_gru.training.step import TrainStep
 from asr_gru.training.validate import validate
 
@@ -150,6 +152,26 @@ def test_accumulated_gradients_equal_those_of_one_batch(root, tmp_path):
     one = torch.load(tmp_path / "one.pt")
     for name, value in train_step.net.state_dict().items():
         torch.testing.assert_close(value, one[name], rtol=0, atol=1e-5)
+
+
+def test_noise_alone_counts_in_a_batch_of_its_own_as_beside_speech(root):
+    gradients, losses = [], []
+    for ends in ([4], [2, 4]):
+        train_step, examples = make_step(root, ALONE)
+        whole = examples.batch([0, 1, NOISE, NOISE], (0,))
+        batches = [
+            Batch(whole.samples[rows], whole.frames[rows], targets, whole.target_lengths[rows])
+            for rows, targets in zip(
+                [slice(first, last) for first, last in itertools.pairwise([0, *ends])],
+                [whole.targets, whole.targets[:0]],
+                strict=False,
+            )
+        ]
+        losses.append(train_step.accumulate([(one, (0, 0)) for one in batches], 0, 0.0).ctc_loss)
+        gradients.append([p.grad for p in train_step.net.parameters()])
+    assert losses[0] == pytest.approx(losses[1], rel=1e-5)
+    for one, other in zip(*gradients, strict=True):
+        torch.testing.assert_close(one, other, rtol=1e-3, atol=1e-5)
 
 
 def test_two_processes_train_as_one_that_accumulates_two_batches(root, output):
