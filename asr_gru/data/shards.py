@@ -143,7 +143,9 @@ def read_shard(name: str) -> Iterator[ShardSample]:
                 if not member.isreg() or member.issparse():
                     continue
                 stem, _, suffix = PurePosixPath(member.name).name.partition(".")
-                member_key = str(PurePosixPath(member.name).with_name(stem or "."))
+                if not stem:  # hidden, such as ._0001.flac, which tar on macOS adds
+                    continue
+                member_key = str(PurePosixPath(member.name).with_name(stem))
                 if member_key != key and parts:
                     yield from _sample(name, key, parts)
                     parts = {}
@@ -192,9 +194,10 @@ def _text(where: str, parts: dict[str, tuple[str, int, bytes]]) -> tuple[str, st
             text, source = row["text"], row.get("source", "")
             if not isinstance(text, str) or not isinstance(source, str):
                 raise TypeError
+            (text + source).encode()  # an escape may stand for half a character
             return text, source
         return parts[".txt"][2].decode("utf-8").strip(), ""
-    except (ValueError, KeyError, TypeError, AttributeError):
+    except (ValueError, KeyError, TypeError, AttributeError, RecursionError):
         raise DataError(
             f"{where}: no text; give it a .txt in UTF-8, or a .json with the key text"
         ) from None

@@ -26,6 +26,8 @@ from asr_gru.training.audio_cache import Corpus, Samples
 __all__ = ["IndexBuilder", "ShardCorpus", "index_shards", "source_weights"]
 
 INDEX_VERSION = 1
+NAME_ERRORS = "surrogateescape"
+"""Names in a shard need not be UTF-8; texts are."""
 COLUMNS = ("shard", "offset", "size", "duration_s", "source", "text_end", "name_end")
 
 
@@ -116,7 +118,7 @@ def source_weights(corpus: Corpus, weights: Mapping[str, float]) -> npt.NDArray[
 
 def _slice(data: npt.NDArray[np.uint8], ends: npt.NDArray[np.int64], index: int) -> str:
     first = int(ends[index - 1]) if index else 0
-    return data[first : int(ends[index])].tobytes().decode("utf-8")
+    return data[first : int(ends[index])].tobytes().decode("utf-8", NAME_ERRORS)
 
 
 def index_shards(
@@ -181,7 +183,7 @@ class IndexBuilder:
             self.unreadable[f"{self._shards[shard]}/{sample.name}"] = sample.error
             return
         self._text += sample.text.encode()
-        self._name += sample.name.encode()
+        self._name += sample.name.encode(errors=NAME_ERRORS)
         source = self._sources.setdefault(sample.source, len(self._sources))
         row = (shard, sample.offset, sample.size, sample.duration_s, source)
         for column, value in zip(COLUMNS, (*row, len(self._text), len(self._name)), strict=True):

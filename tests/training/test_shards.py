@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 import tarfile
 from pathlib import Path
 
@@ -142,6 +143,44 @@ def test_a_sample_without_a_text_and_one_cut_short_are_refused(shards, tmp_path)
     (tmp_path / "b.tar").write_bytes(whole[:20_000])
     with pytest.raises(DataError, match=r"b\.tar: unexpected end of data"):
         list(read_shard(str(tmp_path / "b.tar")))
+
+
+def write_tar(path: Path, members: dict[str, bytes], encoding: str = "utf-8") -> str:
+    with tarfile.open(path, "w", format=tarfile.GNU_FORMAT, encoding=encoding) as tar:
+        for name, data in members.items():
+            info = tarfile.TarInfo(name)
+            info.size = len(data)
+            tar.addfile(info, io.BytesIO(data))
+    return str(path)
+
+
+def recording(seconds: float = 1.0, kind: str = "WAV") -> bytes:
+    file = io.BytesIO()
+    noise = 0.1 * np.random.default_rng(0).standard_normal(int(seconds * RATE))
+    soundfile.write(file, noise, RATE, format=kind)
+    return file.getvalue()
+
+
+@pytest.mark.parametrize("hidden", ["._0001.wav", ".DS_Store", "a/._0001.txt"])
+def test_hidden_files_are_not_samples(tmp_path, hidden):
+    members = {hidden: b"x", "0001.wav": recording(), "0001.txt": b"a b"}
+    corpus = index_shards([write_tar(tmp_path / "s.tar", members)], tmp_path, RATE)
+    assert [u.text for u in corpus.utterances] == ["a b"]
+
+
+def test_names_that_are_not_utf8_are_read(tmp_path):
+    members = {"caf\xe9.wav": recording(), "caf\xe9.txt": b"a b"}
+    shard = write_tar(tmp_path / "s.tar", members, "latin-1")
+    corpus = index_shards([shard], tmp_path, RATE)
+    assert corpus.utterances[0].path == Path(shard) / "caf\udce9.wav"
+    assert len(corpus.samples(0)) == RATE
+
+
+@pytest.mark.parametrize("label", [b'{"text": "a \\ud800"}', b"[" * 500_000])
+def test_labels_that_are_no_texts_are_refused_in_one_line(tmp_path, label):
+    shard = write_tar(tmp_path / "s.tar", {"0001.wav": recording(), "0001.json": label})
+    with pytest.raises(DataError, match="no text; give it"):
+        list(read_shard(shard))
 
 
 def test_ranges():
