@@ -248,12 +248,21 @@ class TrainingSet:
         return np.zeros(self.net.frontend.sample_rate, np.float32) if samples is None else samples
 
     def _samples(self, index: int) -> npt.NDArray[np.float32] | None:
-        """Return a clean utterance; one that is damaged counts as noise alone, and is listed."""
+        """Return a clean utterance; one that is damaged counts as noise alone, and is listed.
+
+        A recording in a shard may be cut off although its header is whole. If its text does not
+        fit what is left of it, the CTC loss of the whole batch would be infinite.
+        """
         try:
-            return self.corpus.samples(self.kept[index])
+            samples = self.corpus.samples(self.kept[index])
         except AudioError as error:
             self.damaged[self.corpus.utterances[self.kept[index]].key] = str(error)
             return None
+        if len(samples) // self.net.frame_samples < self.targets.frames[self.kept[index]]:
+            key = self.corpus.utterances[self.kept[index]].key
+            self.damaged[key] = f"{key}: is cut off before the end of its text; record it again"
+            return None
+        return samples
 
 
 def collate(

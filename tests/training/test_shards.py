@@ -14,6 +14,10 @@ import torch
 from asr_gru.data.manifest import read_manifest
 from asr_gru.data.shards import expand_shards, read_shard
 from asr_gru.errors import ConfigError, DataError
+from asr_gru.text import build_character_tokenizer
+from asr_gru.training.augment import Augmenter
+from asr_gru.training.config import AugmentConfig
+from asr_gru.training.dataset import TrainingSet
 from asr_gru.training.shard_corpus import ShardCorpus, index_shards
 
 webdataset = pytest.importorskip("webdataset")
@@ -181,6 +185,23 @@ def test_labels_that_are_no_texts_are_refused_in_one_line(tmp_path, label):
     shard = write_tar(tmp_path / "s.tar", {"0001.wav": recording(), "0001.json": label})
     with pytest.raises(DataError, match="no text; give it"):
         list(read_shard(shard))
+
+
+def test_a_recording_cut_too_short_for_its_text_becomes_noise(tone_corpus, tmp_path):
+    whole = recording(3.0, "FLAC")
+    members = {
+        "0001.flac": whole[: len(whole) // 4],
+        "0001.txt": b"abcd " * 8,
+        "0002.flac": whole,
+        "0002.txt": b"abcd",
+    }
+    corpus = index_shards([write_tar(tmp_path / "s.tar", members)], tmp_path, RATE)
+    tokens = build_character_tokenizer(["abcd abcd"])
+    augmenter = Augmenter(AugmentConfig(), RATE, None, None)
+    examples = TrainingSet(corpus, tokens, tone_corpus.config(), augmenter)
+    batch = examples.batch([0, 1], (0,))
+    assert batch.target_lengths.tolist() == [0, 4]
+    assert [path.name for path in examples.damaged] == ["0001.flac"]
 
 
 def test_ranges():
