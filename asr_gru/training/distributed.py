@@ -7,6 +7,7 @@ import os
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
+from datetime import timedelta
 from typing import TypeVar
 
 import torch
@@ -21,6 +22,10 @@ __all__ = ["PeerLostError", "Processes", "init_processes"]
 T = TypeVar("T")
 
 MAX_TEXT_BYTES = 2_000
+
+PATIENCE = timedelta(days=7)
+"""How long processes wait for each other. The main process decodes all recordings first, which may
+take hours; torch would give up after 10 or 30 minutes. ``torchrun`` notices processes that end."""
 
 
 class PeerLostError(Error):
@@ -137,6 +142,6 @@ def init_processes() -> Processes:
         # import, so it is imported before there is one: what holds the group after shutdown keeps
         # its threads, which abort the process if they release a tensor while Python finalises.
         importlib.import_module("torch.distributed.nn.functional")
-        dist.init_process_group("nccl" if cuda else "gloo")
+        dist.init_process_group("nccl" if cuda else "gloo", timeout=PATIENCE)
         torch.set_num_threads(1)
     return Processes(int(os.environ.get("RANK", "0")), world_size, device)
