@@ -10,6 +10,7 @@ from asr_gru.errors import ConfigError, DataError
 from asr_gru.text import Tokenizer, find_tokens, load_tokenizer
 from asr_gru.training.audio_cache import Corpus, pack_corpus
 from asr_gru.training.augment import Augmenter
+from asr_gru.training.checkpoint import NAME
 from asr_gru.training.config import TrainConfig
 from asr_gru.training.dataset import TrainingSet, build_tokenizer, folder_corpus, read_utterances
 from asr_gru.training.distributed import Processes
@@ -70,7 +71,7 @@ def prepare(
         if one.unreadable and not len(one):
             problem = next(iter(one.unreadable.values()))
             raise DataError(f"no recording of validation set {name} can be read ({problem})")
-    saved = find_tokens(run.folder)
+    saved = _saved_tokens(run, processes)
     if saved is not None:
         tokenizer = load_tokenizer(saved)
     elif run.start_from is not None and not run.new_head:
@@ -102,6 +103,17 @@ def prepare(
         if other is not None:
             report.unreadable(other.unreadable)
     return tokenizer, training_set, validation
+
+
+def _saved_tokens(run: Run, processes: Processes) -> Path | None:
+    """Return the tokens of the run's checkpoint, or those that the main process has just written.
+
+    A start that failed before its first checkpoint leaves tokens of other texts or another kind.
+    """
+    if processes.is_main and not (run.folder / NAME).exists():
+        while (stale := find_tokens(run.folder)) is not None:
+            stale.unlink()
+    return find_tokens(run.folder)
 
 
 def _pronunciations(config: TrainConfig, run: Run) -> Pronunciations | None:

@@ -11,7 +11,8 @@ import pytest
 import torch
 
 from asr_gru.data.manifest import read_manifest, write_manifest
-from asr_gru.errors import ConfigError
+from asr_gru.errors import ConfigError, DataError
+from asr_gru.text import find_tokens, load_tokenizer
 from asr_gru.training import divergence, loop
 from asr_gru.training.checkpoint import NAME, load_checkpoint, save_checkpoint
 from asr_gru.training.loop import Run, train
@@ -44,6 +45,17 @@ def test_a_second_run_in_a_folder_is_refused_until_the_first_ends(tone_corpus, t
     )  # a killed run no longer holds the lock
     with locked(tmp_path), pytest.raises(ConfigError, match="another run"), locked(tmp_path):
         pass
+
+
+def test_tokens_of_a_failed_start_are_not_taken(tone_corpus, tmp_path):
+    nothing = {"weights": {"first": 0.0, "second": 0.0}}
+    with pytest.raises(DataError, match=r"data\.weights"):
+        tone_corpus.train(tmp_path, tone_corpus.config(data=nothing))
+    pieces = tone_corpus.config(epochs=1, data={"tokens": "pieces", "vocab_size": 9})
+    tone_corpus.train(tmp_path, pieces)
+    tokens = find_tokens(tmp_path)
+    assert tokens is not None
+    assert load_tokenizer(tokens).kind == "pieces"
 
 
 def test_one_unreadable_recording_does_not_end_a_run(tone_corpus, tmp_path):
