@@ -24,7 +24,7 @@ from asr_gru.training.distillation import load_teacher
 from asr_gru.training.distributed import PeerLostError, Processes
 from asr_gru.training.divergence import Attempt, DivergedError, DivergenceGuard, all_finite
 from asr_gru.training.initialise import initial_checkpoint
-from asr_gru.training.optimiser import build_optimiser, update_ema
+from asr_gru.training.optimiser import build_optimiser, resume_optimiser, update_ema
 from asr_gru.training.phones import PhoneHead
 from asr_gru.training.prepare import prepare
 from asr_gru.training.report import Report
@@ -92,7 +92,7 @@ def _train(
     head = _phone_head(config, state, training_set, processes)
     optimiser = build_optimiser(net, config.optimiser, head, processes)
     if state.optimiser:
-        optimiser.load_state_dict(state.optimiser)
+        resume_optimiser(optimiser, state.optimiser)
     ema = {name: value.to(processes.device) for name, value in state.ema.items()}
     trigram = None
     exported = tokenizer.kind == "phones" and len(tokenizer) <= MAX_TOKENS and is_main
@@ -271,6 +271,8 @@ def _load_state(
     if config.gru_kernel == "auto":  # keep the kernel chosen at the start, for exact resume
         config = msgspec.structs.replace(config, gru_kernel=state.config.gru_kernel)
     state.config = config
+    if config.optimiser.ema and not state.ema:  # a run without it, so far
+        state.ema = {name: value.clone() for name, value in state.weights.items()}
     return state
 
 

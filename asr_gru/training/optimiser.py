@@ -13,7 +13,7 @@ from asr_gru.training.config import OptimiserConfig
 from asr_gru.training.distributed import Processes
 from asr_gru.training.muon import Muon
 
-__all__ = ["Optimiser", "build_optimiser", "learning_rate", "update_ema"]
+__all__ = ["Optimiser", "build_optimiser", "learning_rate", "resume_optimiser", "update_ema"]
 
 
 class Optimiser(Protocol):
@@ -101,6 +101,14 @@ def build_optimiser(
     if config.name == "rmsprop":
         return torch.optim.RMSprop(groups, lr=config.learning_rate)
     return torch.optim.SGD(groups, lr=config.learning_rate, momentum=0.9, nesterov=True)
+
+
+def resume_optimiser(optimiser: Optimiser, state: dict[str, Any]) -> None:
+    """Load the state of a checkpoint; the weight decay stays that of the configuration."""
+    decays = [group["weight_decay"] for group in optimiser.param_groups]
+    optimiser.load_state_dict(state)
+    for group, decay in zip(optimiser.param_groups, decays, strict=True):
+        group["weight_decay"] = decay
 
 
 def learning_rate(config: OptimiserConfig, step: int, progress: float) -> float:

@@ -81,3 +81,15 @@ def test_muon_resumes_exactly_from_a_checkpoint():
     steps(again, resumed, 3)
     for one, other in zip(net.parameters(), again.parameters(), strict=True):
         torch.testing.assert_close(one, other, rtol=0, atol=0)
+
+
+@pytest.mark.parametrize("name", ["adamw", "muon"])
+def test_weight_decay_and_ema_may_change_on_resuming(tone_corpus, tmp_path, name):
+    before = tone_corpus.config(epochs=1, optimiser={"name": name, "ema": 0.0})
+    tone_corpus.train(tmp_path, before)
+    after = {"name": name, "ema": 0.9, "weight_decay": 0.3}
+    state, _ = tone_corpus.train(tmp_path, tone_corpus.config(optimiser=after))
+    saved = [state.optimiser] if name == "adamw" else state.optimiser.values()
+    decays = {group["weight_decay"] for one in saved for group in one["param_groups"]}
+    assert decays == {0.0, 0.3}
+    assert any(not torch.equal(state.ema[key], state.weights[key]) for key in state.ema)
