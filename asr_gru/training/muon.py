@@ -71,30 +71,37 @@ class Muon(torch.optim.Optimizer):
         loss = None if closure is None else closure()
         for group in self.param_groups:
             matrices = [matrix for matrix in group["params"] if matrix.grad is not None]
-            for matrix in matrices:
-                momentum = self.state[matrix].setdefault("momentum", torch.zeros_like(matrix))
-                momentum.lerp_(matrix.grad, 1.0 - MOMENTUM)
+            momenta = [self._momentum(matrix) for matrix in matrices]
+            directions = self._directions(matrices, momenta)  # fails if a process is gone
             lr = group["lr"]
-            for matrix, direction in zip(matrices, self._directions(matrices), strict=True):
+            for matrix, momentum, direction in zip(matrices, momenta, directions, strict=True):
+                self.state[matrix]["momentum"] = momentum
                 matrix.mul_(1.0 - lr * group["weight_decay"])
                 matrix.add_(direction, alpha=-0.2 * lr * max(matrix.shape) ** 0.5)
         return loss
 
-    def _directions(self, matrices: list[nn.Parameter]) -> list[Tensor]:
-        def direction(matrix: nn.Parameter) -> Tensor:
+    def _momentum(self, matrix: nn.Parameter) -> Tensor:
+        """Return the momentum after this step; that of the state stays as it is."""
+        assert matrix.grad is not None
+        before = self.state.get(matrix, {}).get("momentum")
+        before = torch.zeros_like(matrix) if before is None else before
+        return before.lerp(matrix.grad, 1.0 - MOMENTUM)
+
+    def _directions(self, matrices: list[nn.Parameter], momenta: list[Tensor]) -> list[Tensor]:
+        def direction(matrix: nn.Parameter, momentum: Tensor) -> Tensor:
             assert matrix.grad is not None
             dtype = torch.bfloat16 if bf16_is_fast(matrix.device) else None
-            momentum = self.state[matrix]["momentum"]
             return orthogonalise(matrix.grad.lerp(momentum, MOMENTUM), dtype)
 
         processes = self._processes
+        pairs = list(zip(matrices, momenta, strict=True))
         if processes is None or processes.world_size == 1:
-            return [direction(matrix) for matrix in matrices]
+            return [direction(matrix, momentum) for matrix, momentum in pairs]
         directions = [
-            direction(matrix)
+            direction(matrix, momentum)
             if n % processes.world_size == processes.rank
             else torch.zeros_like(matrix)
-            for n, matrix in enumerate(matrices)
+            for n, (matrix, momentum) in enumerate(pairs)
         ]
         flat = torch.cat([one.reshape(-1) for one in directions])
         processes.all_reduce_(flat)

@@ -1,9 +1,12 @@
 from __future__ import annotations
 
+import copy
+
 import pytest
 import torch
 from torch import nn
 
+from asr_gru.training.distributed import PeerLostError
 from asr_gru.training.muon import Muon, orthogonalise
 
 
@@ -70,3 +73,27 @@ def test_processes_share_the_work_and_have_equal_updates():
     moved(Pair(0, brought))
     assert all(torch.equal(a, b) for a, b in zip(moved(Pair(1, brought)), moved(None), strict=True))
     assert all(0 < part.count_nonzero() < part.numel() for part in brought)
+
+
+class Lost(Pair):
+    """A process whose peer is gone from its second step on."""
+
+    def all_reduce_(self, values: torch.Tensor) -> None:
+        self.brought.append(values)
+        if len(self.brought) > 1:
+            raise PeerLostError("gone")
+
+
+def test_a_step_in_which_a_process_is_lost_changes_nothing():
+    matrices = [nn.Parameter(torch.randn(6, 4)), nn.Parameter(torch.randn(3, 5))]
+    muon = Muon(matrices, 0.1, 0.1, Lost(0, []))
+    for matrix in matrices:
+        matrix.grad = torch.randn_like(matrix)
+    muon.step()
+    before = copy.deepcopy((muon.state_dict(), matrices))
+    with pytest.raises(PeerLostError):
+        muon.step()
+    for one, other in zip(before[1], matrices, strict=True):
+        assert torch.equal(one, other)
+    for index, state in before[0]["state"].items():
+        assert torch.equal(state["momentum"], muon.state_dict()["state"][index]["momentum"])
