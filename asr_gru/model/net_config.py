@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from typing import Annotated, Literal
 
 import msgspec
@@ -42,7 +43,8 @@ class FrontendConfig(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_f
         return round(self.sample_rate * self.hop_ms / 1000)
 
     def __post_init__(self) -> None:
-        if not 0 < self.hop <= self.window <= self.fft_size:
+        times = (self.window_ms, self.hop_ms)
+        if not all(map(math.isfinite, times)) or not 0 < self.hop <= self.window <= self.fft_size:
             raise ConfigError("frontend: need 0 < hop_ms <= window_ms and a window within fft_size")
         if not 0 <= self.low_hz < self.high_hz <= self.sample_rate / 2:
             raise ConfigError("frontend: need 0 <= low_hz < high_hz <= sample_rate / 2")

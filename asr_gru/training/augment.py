@@ -63,7 +63,8 @@ class Augmenter:
         if random.random() < config.babble_prob:
             talkers = [_tile(other_speech(), len(samples), random) for _ in range(4)]
             babble: Samples = np.sum(np.stack(talkers), axis=0, dtype=np.float32)
-            samples = _mix(samples, babble, random.uniform(max(10.0, config.snr_db[0]), 30.0))
+            lowest = max(10.0, config.snr_db[0])
+            samples = _mix(samples, babble, random.uniform(lowest, max(lowest, 30.0)))
         if random.random() < config.bandwidth_prob:
             samples = self._limit_bandwidth(samples, random)
         gain = 10.0 ** (random.uniform(*config.gain_db) / 20.0)

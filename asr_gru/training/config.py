@@ -25,6 +25,7 @@ GruKernel = Literal["auto", "torch", "float32", "bf16"]
 Positive = Annotated[float, Meta(gt=0)]
 NotNegative = Annotated[float, Meta(ge=0)]
 Fraction = Annotated[float, Meta(ge=0, le=1)]
+MAX_DB = 200.0
 
 
 class _Strict(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
@@ -116,6 +117,11 @@ class AugmentConfig(_Strict, frozen=True, kw_only=True, forbid_unknown_fields=Tr
     def __post_init__(self) -> None:
         if (self.noise_prob and not self.noise) or (self.rooms_prob and not self.rooms):
             raise ConfigError("augment: noise_prob and rooms_prob need the folders noise and rooms")
+        for name, (low, high) in (("snr_db", self.snr_db), ("gain_db", self.gain_db)):
+            if not -MAX_DB <= low <= high <= MAX_DB:
+                raise ConfigError(
+                    f"augment.{name} = [{low:g}, {high:g}]: write the lower bound first, in dB"
+                )
 
 
 class PhonesConfig(_Strict, frozen=True, kw_only=True, forbid_unknown_fields=True):
@@ -212,7 +218,7 @@ class TrainConfig(_Strict, frozen=True, kw_only=True, forbid_unknown_fields=True
     cr_ctc_weight: NotNegative = 0.0
     ctc_crf_weight: Fraction = 0.0
     recurrent_init: Literal["orthogonal", "uniform"] = "orthogonal"
-    seed: Count = 1
+    seed: Annotated[int, Meta(ge=0, le=2**63 - 1)] = 1
     gru_kernel: GruKernel = "auto"
     precision: Literal["auto", "float32", "bf16"] = "auto"
 

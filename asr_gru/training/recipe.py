@@ -108,8 +108,8 @@ def load_recipe(
     if STAGES not in base:
         return [Stage("", build_train_config(base, str(path), changes, notice))]
     tables = base.pop(STAGES)
-    if not isinstance(tables, list) or not all(isinstance(table, dict) for table in tables):
-        raise ConfigError(f"{path}: stage is not a list of tables; write [[stage]]")
+    if not (isinstance(tables, list) and tables and all(isinstance(t, dict) for t in tables)):
+        raise ConfigError(f"{path}: stage is no list of tables, or empty; write [[stage]]")
     _upgrade(base, str(path), notice, ())
     reader = _StageReader(path, base, changes, notice)
     for number, table in enumerate(tables, 1):

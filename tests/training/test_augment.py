@@ -62,6 +62,13 @@ def test_without_augmentation_samples_are_unchanged():
     np.testing.assert_array_equal(changed, SPEECH)
 
 
+def test_babble_may_be_quieter_than_thirty_decibels():
+    config = AugmentConfig(babble_prob=1.0, snr_db=(35.0, 40.0))
+    augmenter = Augmenter(config, RATE, None, None)
+    noisy = augmenter(SPEECH, np.random.default_rng(0), lambda: HUM)
+    assert 0 < np.abs(noisy - SPEECH).max() < 0.1
+
+
 def test_noise_has_the_requested_ratio():
     config = AugmentConfig(noise="x", noise_prob=1.0, snr_db=(10.0, 10.0))
     changed = Augmenter(config, RATE, Clips(HUM), None)(

@@ -223,3 +223,10 @@ def test_a_finished_stage_keeps_its_configuration(tmp_path):
     (tmp_path / FINISHED).write_text("[1]")
     with pytest.raises(ConfigError, match="delete it"):
         read_finished(tmp_path)
+
+
+def test_a_recipe_without_a_stage_is_refused(tmp_path):
+    path = tmp_path / "recipe.toml"
+    path.write_text('stage = []\n[data]\ntrain = ["train.tsv"]\n')
+    with pytest.raises(ConfigError, match=r"write \[\[stage\]\]"):
+        load_recipe(path)
