@@ -111,6 +111,8 @@ class Augmenter:
         assert self._rooms is not None
         response = self._rooms.samples(int(random.integers(len(self._rooms))))
         direct = int(np.argmax(np.abs(response)))
+        if not response[direct]:  # a silent recording is no room
+            return samples
         response = response[direct : direct + self.sample_rate] / response[direct]
         wet = fftconvolve(torch.from_numpy(samples), torch.from_numpy(response)).numpy()
         wet = wet[: len(samples)]

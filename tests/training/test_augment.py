@@ -69,6 +69,13 @@ def test_babble_may_be_quieter_than_thirty_decibels():
     assert 0 < np.abs(noisy - SPEECH).max() < 0.1
 
 
+def test_a_silent_recording_is_no_room():
+    config = AugmentConfig(rooms="x", rooms_prob=1.0)
+    augmenter = Augmenter(config, RATE, None, Clips(np.zeros(400, np.float32)))
+    changed = augmenter(SPEECH, np.random.default_rng(0), lambda: HUM)
+    np.testing.assert_array_equal(changed, SPEECH)
+
+
 def test_noise_has_the_requested_ratio():
     config = AugmentConfig(noise="x", noise_prob=1.0, snr_db=(10.0, 10.0))
     changed = Augmenter(config, RATE, Clips(HUM), None)(
