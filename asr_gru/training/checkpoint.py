@@ -51,6 +51,7 @@ class Checkpoint:
         epoch: current epoch, from 0.
         step_in_epoch: steps taken in the current epoch.
         history: metrics of each validation.
+        progress: of a run limited by minutes, the fraction completed; 0 of others, and at the end.
     """
 
     config: TrainConfig
@@ -63,6 +64,7 @@ class Checkpoint:
     epoch: int = 0
     step_in_epoch: int = 0
     history: list[dict[str, float]] = field(default_factory=list)
+    progress: float = 0.0
 
 
 def save_checkpoint(checkpoint: Checkpoint, path: Path) -> None:

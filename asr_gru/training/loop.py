@@ -84,6 +84,7 @@ def _train(
     if teacher is not None:
         teacher.net.to(processes.device)
     state = _load_state(config, run, tokenizer, training_set, report, build_net)
+    schedule.resume(state.progress)
     kernel = choose_kernel(state.config, processes, report.note)
     if state.config.gru_kernel == "auto" and processes.device.type == "cpu":
         state.config = msgspec.structs.replace(state.config, gru_kernel=kernel)
@@ -163,6 +164,7 @@ def _train(
                 raise
             if ema:
                 update_ema(ema, net, config.optimiser.ema, state.global_step)
+            state.progress = 0.0 if run.minutes is None else progress
             state.global_step += 1
             state.step_in_epoch += 1
             report.step(
@@ -189,6 +191,7 @@ def _train(
         run.stop.is_heeded = not validation_sets  # which may take minutes
         if out_of_time:
             epochs_done = state.epoch + state.step_in_epoch / len(steps)
+            state.progress = 0.0
         else:
             state.epoch, state.step_in_epoch = state.epoch + 1, 0
             epochs_done = float(state.epoch)

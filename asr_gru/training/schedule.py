@@ -31,8 +31,13 @@ class Schedule:
         clock: Callable[[], float] = time.monotonic,
     ) -> None:
         self._epochs, self._processes, self._clock = epochs, processes, clock
+        self._resumed = 0.0
         self._deadline = None if minutes is None else clock() + 60.0 * minutes
         self._start: tuple[float, float] | None = None  # time and progress at the first step
+
+    def resume(self, progress: float) -> None:
+        """Go on from the progress of an interrupted run with ``minutes``; 0 goes by its epochs."""
+        self._resumed = progress
 
     def progress(self, done: float) -> float:
         """Return the fraction of the run that is completed after ``done`` epochs, 0 to 1."""
@@ -40,7 +45,7 @@ class Schedule:
         if self._deadline is None:
             return by_epochs
         now = self._clock()
-        start, initial = self._start = self._start or (now, by_epochs)
+        start, initial = self._start = self._start or (now, self._resumed or by_epochs)
         elapsed = 1.0 if now >= self._deadline else (now - start) / (self._deadline - start)
         shared = torch.tensor([elapsed if self._processes.is_main else 0.0], dtype=torch.float64)
         self._processes.all_reduce_(shared)

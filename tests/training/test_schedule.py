@@ -70,3 +70,14 @@ def test_more_minutes_than_the_epochs_take_are_allowed(tone_corpus, tmp_path, mo
     state, _ = tone_corpus.train(tmp_path, minutes=1.0)
     assert state.epoch > tone_corpus.config().epochs
     assert state.global_step >= 38
+
+
+def test_a_resumed_run_with_minutes_goes_on_where_it_was(tone_corpus, tmp_path, monkeypatch):
+    by_ticks(monkeypatch, 60.0 / 40)
+    first, _ = tone_corpus.train(tmp_path, minutes=1.0, stop_after=20)
+    assert first.epoch >= tone_corpus.config().epochs  # epochs do not limit it
+    assert 0.4 < first.progress < 0.6
+    by_ticks(monkeypatch, 60.0 / 40)
+    second, losses = tone_corpus.train(tmp_path, minutes=1.0)
+    assert len(losses) >= 38  # it has the full time again
+    assert second.progress == 0.0
