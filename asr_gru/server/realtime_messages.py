@@ -157,9 +157,9 @@ def decode_event(message: str | bytes) -> ClientEvent:
         return _EVENTS.decode(message)
     except msgspec.ValidationError as error:
         problem = str(error)
+        event = _parsed(message)  # the first problem may stand before a place that is not JSON
     except (msgspec.DecodeError, RecursionError) as error:
-        raise ClientMistakeError("invalid_json", f"not JSON: {error}") from None
-    event = msgspec.json.decode(message)
+        raise _not_json(error) from None
     if not isinstance(event, dict):
         raise ClientMistakeError("invalid_json", "an event is a JSON object")
     kind, event_id = event.get("type"), event.get("event_id")
@@ -169,6 +169,17 @@ def decode_event(message: str | bytes) -> ClientEvent:
         text = f"no event {kind!r} in transcription"
         raise ClientMistakeError("unknown_event", text, "type", event_id)
     raise ClientMistakeError(codes[param], problem, param, event_id)
+
+
+def _parsed(message: str | bytes) -> Any:
+    try:
+        return msgspec.json.decode(message)
+    except (msgspec.DecodeError, RecursionError, UnicodeDecodeError) as error:
+        raise _not_json(error) from None
+
+
+def _not_json(error: Exception) -> ClientMistakeError:
+    return ClientMistakeError("invalid_json", f"not JSON: {error}")
 
 
 def session_settings(event: SessionUpdate | BetaSessionUpdate) -> tuple[Input, list[str]]:

@@ -2,6 +2,7 @@
 
 import asyncio
 import base64
+import json
 from typing import Any
 
 import numpy as np
@@ -183,6 +184,28 @@ def test_an_invalid_event_gets_an_error_and_the_session_continues(server, code):
     assert answer.type == "error"
     assert answer.error.code == code
     assert answer.error.event_id == MISTAKES[code].get("event_id")
+
+
+@pytest.mark.parametrize(
+    "message",
+    [
+        '{"type": "nope", unquoted',
+        '{"type": "input_audio_buffer.append", "audio": 5, unquoted',
+        '{"type": "nope", "deep": ' + "[" * 100_000,
+        b'{"type": "nope", "text": "\xff"}',
+    ],
+    ids=["type", "audio", "depth", "encoding"],
+)
+def test_an_invalid_event_that_is_not_json_gets_an_error_and_the_session_continues(server, message):
+    async def main():
+        async with server.socket("/v1/realtime?intent=transcription") as socket:
+            await socket.recv()
+            await socket.send(message)
+            answer = json.loads(await socket.recv())
+            await socket.send('{"type": "input_audio_buffer.clear"}')
+            return answer["error"]["code"], json.loads(await socket.recv())["type"]
+
+    assert asyncio.run(main()) == ("invalid_json", "input_audio_buffer.cleared")
 
 
 def test_other_intents_are_refused(server):
