@@ -14,6 +14,7 @@ import uvicorn
 from asr_gru.errors import ConfigError
 from asr_gru.server.app import make_app
 from asr_gru.server.context import ServerContext
+from asr_gru.server.http_protocol import http_protocol
 from asr_gru.server.limits import Limits
 from asr_gru.server.registry import Registry
 
@@ -111,6 +112,7 @@ class Server(uvicorn.Server):
                 log_level="warning",
                 access_log=False,
                 server_header=False,
+                http=http_protocol(context.limits.idle_s),
                 ws="websockets-sansio",
                 ws_max_size=context.limits.message_bytes,
                 ws_per_message_deflate=False,

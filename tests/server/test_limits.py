@@ -4,6 +4,7 @@ import asyncio
 import http.client
 import io
 import json
+import socket
 import time
 
 import openai
@@ -60,6 +61,19 @@ def test_an_idle_client_is_refused(serving):
     with serving(idle_s=0.5) as server:
         for messages in asyncio.run(main(server)):
             assert messages[-1]["code"] == "idle"
+
+
+@pytest.mark.parametrize("sent", [b"", b"GET /healthz HTTP/1.1\r\nHost: local"])
+def test_a_connection_without_a_request_is_closed(serving, sent):
+    with serving(idle_s=0.5) as server:
+        with socket.create_connection(("127.0.0.1", server.port), timeout=10) as silent:
+            silent.sendall(sent)
+            assert silent.recv(1) == b""
+        with socket.create_connection(("127.0.0.1", server.port), timeout=10) as second:
+            second.sendall(b"GET /healthz HTTP/1.1\r\nHost: localhost\r\n\r\n")
+            assert second.recv(12) == b"HTTP/1.1 200"
+            while second.recv(1 << 16):
+                second.sendall(b"GET /")
 
 
 def test_a_session_over_its_time_limit_is_finished(serving):
