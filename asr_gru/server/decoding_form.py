@@ -2,20 +2,47 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Coroutine, Sequence
 from typing import Annotated, Any, Literal
 
 import msgspec
-from fastapi import Form, Request
+from fastapi import Form, Request, Response
 from fastapi.exceptions import RequestValidationError
+from fastapi.routing import APIRoute
 
 from asr_gru.results.transcript import MAX_ALTERNATIVES
-from asr_gru.server.decoding_request import DecodingRequest
+from asr_gru.server.decoding_request import MAX_PHRASE_LENGTH, MAX_PHRASES, DecodingRequest
 
-__all__ = ["decoding_form"]
+__all__ = ["FormRoute", "decoding_form"]
 
 LISTS = ("hot_words", "phrases")
 BARE = "The same, without the brackets."
+MAX_FIELDS = MAX_PHRASES + 100
+"""Every phrase may be a field of its own; Starlette takes 1,000 fields."""
+MAX_FIELD_BYTES = 4 * MAX_PHRASES * (MAX_PHRASE_LENGTH + 1)
+"""All phrases may be lines of one field, in UTF-8; Starlette takes 1 MiB."""
+
+
+class _FormRequest(Request):
+    """A request whose form has room for the longest lists."""
+
+    def form(self, **limits: Any) -> Any:
+        """Parse the form."""
+        limits |= {"max_fields": MAX_FIELDS, "max_part_size": MAX_FIELD_BYTES}
+        return super().form(**limits)
+
+
+class FormRoute(APIRoute):
+    """A route whose form may have the fields of ``decoding_form``."""
+
+    def get_route_handler(self) -> Callable[[Request], Coroutine[Any, Any, Response]]:
+        """Return the handler, which gets a request with these limits."""
+        handle = super().get_route_handler()
+
+        async def handle_form(request: Request) -> Response:
+            return await handle(_FormRequest(request.scope, request.receive))
+
+        return handle_form
 
 
 async def decoding_form(

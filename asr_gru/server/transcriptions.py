@@ -16,7 +16,7 @@ from starlette.responses import Response
 from asr_gru.formats import writer
 from asr_gru.results import Alternative, Segment, Transcript, Word
 from asr_gru.server.context import ServerContext
-from asr_gru.server.decoding_form import decoding_form
+from asr_gru.server.decoding_form import FormRoute, decoding_form
 from asr_gru.server.decoding_request import DecodingRequest, FieldError
 from asr_gru.server.limits import INTERNAL, RefusedError
 from asr_gru.server.logprobs import log_probability, token_log_probabilities
@@ -26,7 +26,7 @@ from asr_gru.server.upload_job import UploadJob
 __all__ = ["router"]
 
 log = logging.getLogger("asr_gru.server")
-router = APIRouter()
+router = APIRouter(route_class=FormRoute)
 Format = Literal["json", "text", "srt", "vtt", "verbose_json"]
 Granularity = Literal["word", "segment"]
 Include = Literal["logprobs"]

@@ -67,6 +67,26 @@ def fields_of(options):
     return {name: str(value) for name, value in lines.items()}
 
 
+@pytest.mark.parametrize(
+    ("name", "items"), [("hot_words", ["bob", "cat"] * 500), ("phrases", ["a cat", "tack"] * 1000)]
+)
+def test_the_longest_lists_can_be_fields_of_their_own(served, name, items):
+    with openai.OpenAI(base_url=f"{served.url}/v1", api_key="none", max_retries=0) as client:
+        answers = [
+            client.audio.transcriptions.create(
+                model="tiny", file=("a.flac", flac(SAMPLES)), extra_body={name: value}
+            ).text
+            for value in (items, "\n".join(items), items[:2])
+        ]
+    assert answers[0] == answers[1] == answers[2]
+
+
+def test_the_longest_lists_can_be_one_field_in_any_script(served):
+    lines = "\n".join(f"{'語' * 196}{number:04}" for number in range(2000))
+    status, answer = upload(served, flac(SAMPLES), phrases=lines)
+    assert (status, answer["error"]["param"]) == (400, "phrases"), answer
+
+
 @pytest.mark.parametrize("what", OPTIONS)
 def test_uploads_take_decoding_options(served, word_server, what):
     options = OPTIONS[what]
