@@ -74,7 +74,7 @@ class RealtimeConnection(Connection):
         self._options = StreamOptions()
         self._turn: list[Segment] = []
         self._appended = 0
-        self._offset_s = 0.0
+        self._offset_s = self._turn_start_s = 0.0
         self._first_segment = self._next_segment = 0
         self._dropping = False
         self._completed_before: int | None = None
@@ -102,11 +102,13 @@ class RealtimeConnection(Connection):
         return True
 
     async def finish(self) -> None:
-        """Complete the turn that is open."""
-        if self._appended and not self._dropping:
+        """Complete the turn that is open, and one whose commit was being answered."""
+        if self._completed_before is not None:
             await self._flush()
-        else:
+        elif self._dropping:
             await self.end_stream()
+        else:
+            await self._complete_open_turn()
 
     def send_update(self, update: StreamUpdate) -> None:
         """Queue the events of items; those of a client's turn wait for its commit."""
@@ -117,6 +119,7 @@ class RealtimeConnection(Connection):
             self._next_segment = in_session.segment + 1
             if self._detection is not None:
                 self._items.add(in_session)
+                self._turn_start_s = in_session.end_s
             elif event.kind == "final":
                 self._turn.append(in_session.to_segment())
 
@@ -165,8 +168,7 @@ class RealtimeConnection(Connection):
             or replace(asked, hot_words=None) != replace(self._asked, hot_words=None)
         )
         if restart:
-            if self._appended:
-                await self._flush()
+            await self._complete_open_turn()
             await self._close_stream()
         has_other_hot_words = asked.hot_words != self._asked.hot_words
         self._format, self._detection = form, detection
@@ -234,6 +236,7 @@ class RealtimeConnection(Connection):
     def _open(self) -> None:
         """Start a stream; if the client commits turns, no partials are sent."""
         self._turn = []
+        self._turn_start_s = self._offset_s
         self._first_segment = self._next_segment
         partials = self._detection is not None
         self.open_stream(self._format.rate, self._rules(), self._options, partials=partials)
@@ -249,8 +252,16 @@ class RealtimeConnection(Connection):
             self._completed_before = self._items.completed
         await self.end_stream()
         if self._detection is None or self._items.completed == self._completed_before:
-            self._items.add_turn(self._turn, self._appended / self._format.rate)
+            end_s = self._offset_s + self._appended / self._format.rate
+            self._items.add_turn(self._turn, max(0.0, end_s - self._turn_start_s))
         self._completed_before = None
+
+    async def _complete_open_turn(self) -> None:
+        """End the stream; audio in which no turn has begun makes none if the server finds them."""
+        if self._detection is None and self._appended:
+            await self._flush()
+        else:
+            await self.end_stream()
 
     def _rules(self) -> EndpointRules:
         if self._detection is None:

@@ -8,9 +8,12 @@ from typing import Any
 import numpy as np
 import openai
 import pytest
+import soundfile
+import soxr
 
 from asr_gru.streaming.endpoint import EndpointRules
 from tests.server.clients import expected, speech_like
+from tests.server.page_files import ROOT
 
 RATE = 24_000
 DONE = "conversation.item.input_audio_transcription.completed"
@@ -126,6 +129,45 @@ def test_a_commit_of_silence_is_completed(server):
         return await until(connection, DONE)
 
     assert session(server, conversation)[-1].item_id
+
+
+@pytest.fixture(scope="module")
+def spoken(serving, bundled):
+    """A server with the bundled model, and a sentence with silence after it."""
+    samples, rate = soundfile.read(ROOT / "audio_samples" / "synthetic.wav", dtype="int16")
+    speech = soxr.resample(samples, rate, RATE)
+    with serving(recognizer=bundled, idle_s=3.0) as server:
+        yield server, np.concatenate([speech, np.zeros(3 * RATE, "<i2")])
+
+
+@pytest.mark.parametrize(("ending", "last"), [("options", "session.updated"), ("idle", "error")])
+def test_silence_after_the_last_turn_makes_no_item(spoken, ending, last):
+    server, samples = spoken
+
+    async def conversation(connection):
+        await append(connection, samples)
+        events = await until(connection, DONE)
+        if ending == "options":
+            await update(connection, transcription={"alternatives": 2})
+        return events + await until(connection, last)
+
+    events = session(server, conversation)
+    started = [event.item_id for event in events if event.type.endswith("speech_started")]
+    assert [event.item_id for event in events if event.type == DONE] == started
+
+
+def test_a_commit_counts_only_the_audio_since_the_last_turn(spoken):
+    server, samples = spoken
+
+    async def conversation(connection):
+        await append(connection, samples)
+        found = (await until(connection, DONE))[-1]
+        await connection.input_audio_buffer.commit()
+        return found, (await until(connection, DONE))[-1]
+
+    found, committed = session(server, conversation)
+    assert committed.transcript == ""
+    assert 2.0 < committed.usage.seconds <= len(samples) / RATE - found.usage.seconds
 
 
 def test_times_continue_across_a_change_of_format(server):
