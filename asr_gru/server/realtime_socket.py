@@ -67,6 +67,7 @@ class RealtimeConnection(Connection):
     def __init__(self, socket: WebSocket, context: ServerContext, registry: Registry) -> None:
         super().__init__(socket, context, registry)
         self._id = f"sess_{uuid.uuid4().hex[:24]}"
+        self._expires_at = int(time.time() + context.limits.session_s)
         self._items = ItemWriter(self._id[-8:], self._event)
         self._format = AudioFormat()
         self._detection: TurnDetection | None = TurnDetection()
@@ -276,7 +277,7 @@ class RealtimeConnection(Connection):
             "id": self._id,
             "object": "realtime.transcription_session",
             "type": "transcription",
-            "expires_at": int(time.time() + self.context.limits.session_s),
+            "expires_at": self._expires_at,
             "include": [LOGPROBS] if self._items.logprobs else None,
             "audio": {
                 "input": {

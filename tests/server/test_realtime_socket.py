@@ -104,6 +104,18 @@ def test_the_server_can_detect_turns(server, recognizer):
         assert len({e.item_id for e in events if hasattr(e, "item_id")}) == 1
 
 
+def test_updates_do_not_put_off_the_end_of_the_session(server):
+    async def main():
+        async with server.socket("/v1/realtime?intent=transcription") as socket:
+            created = json.loads(await socket.recv())
+            await asyncio.sleep(1.5)
+            await socket.send('{"type": "session.update", "session": {"type": "transcription"}}')
+            return created, json.loads(await socket.recv())
+
+    created, updated = asyncio.run(main())
+    assert created["session"]["expires_at"] == updated["session"]["expires_at"]
+
+
 def test_clear_discards_the_buffered_audio(server, recognizer):
     samples = speech_like(3.0)
 
