@@ -43,6 +43,7 @@ def make_app(context: ServerContext, registry: Registry) -> FastAPI:
         yield
         registry.stop()
         await context.batcher.stop()
+        context.uploads.close()
 
     app = FastAPIOffline(
         title="asr_gru",

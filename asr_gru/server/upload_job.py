@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-import queue
+import contextlib
 import tempfile
 import threading
 from collections.abc import AsyncGenerator
@@ -43,7 +43,8 @@ class UploadJob:
         self._options = options
         self.transcript: Transcript | None = None
         self._gone = threading.Event()
-        self._found: queue.SimpleQueue[Segment | None] = queue.SimpleQueue()
+        self._loop = asyncio.get_running_loop()
+        self._found: asyncio.Queue[Segment | None] = asyncio.Queue()
 
     async def segments(self) -> AsyncGenerator[Segment, None]:
         """Yield segments as they are found.
@@ -54,15 +55,14 @@ class UploadJob:
         """
         uploads = self.context.uploads
         await uploads.acquire()
-        loop = asyncio.get_running_loop()
         try:
-            work = loop.run_in_executor(None, self._transcribe)
-        except RuntimeError:  # the loop's threads are shut down already
+            work = self._loop.run_in_executor(uploads.threads, self._transcribe)
+        except RuntimeError:  # the threads are shut down already
             uploads.release()
             raise
         work.add_done_callback(self._free)  # needs no await, so no cancellation skips it
         try:
-            while (segment := await loop.run_in_executor(None, self._found.get)) is not None:
+            while (segment := await self._found.get()) is not None:
                 yield segment
             await asyncio.wait([work])
             self.transcript = work.result()
@@ -95,14 +95,18 @@ class UploadJob:
                     return self.context.recognizer.transcribe(
                         path,
                         on_progress=self._check,
-                        on_segment=self._found.put,
+                        on_segment=self._hand_over,
                         **self._options,
                     )
                 except Error as error:  # do not reveal where the upload was stored
                     message = str(error).replace(str(path), "the upload")
                     raise RefusedError("bad_audio", message) from None
         finally:
-            self._found.put(None)
+            self._hand_over(None)
+
+    def _hand_over(self, segment: Segment | None) -> None:
+        with contextlib.suppress(RuntimeError):  # the loop may be closed at a shutdown
+            self._loop.call_soon_threadsafe(self._found.put_nowait, segment)
 
     def _check(self, done_s: float) -> None:
         if self._gone.is_set():

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import time
 from collections import deque
+from concurrent.futures import ThreadPoolExecutor
 
 from asr_gru.server.limits import SHUTTING_DOWN, RefusedError
 
@@ -15,10 +16,12 @@ class UploadQueue:
     """A limit on concurrent and queued recordings; further ones are refused.
 
     Attributes:
+        threads: one for each slot; the event loop's own are few, and live sessions need them.
         abandoned: the server shuts down and waits no longer; work in progress is to stop.
     """
 
     def __init__(self, slots: int, queued: int) -> None:
+        self.threads = ThreadPoolExecutor(slots, "upload")
         self.abandoned = False
         self._slots = self._free = slots
         self._queued = queued
@@ -81,3 +84,7 @@ class UploadQueue:
             await asyncio.sleep(0.02)
             if time.monotonic() > deadline + 1.0:
                 return
+
+    def close(self) -> None:
+        """Take no more recordings; threads end with those that they transcribe."""
+        self.threads.shutdown(wait=False, cancel_futures=True)

@@ -1,4 +1,6 @@
-"""A recogniser that fails at a chosen point."""
+"""Recognisers that fail, or wait, at a chosen point."""
+
+import threading
 
 
 class FaultyRecognizer:
@@ -40,6 +42,23 @@ class FaultyRecognizer:
         if self._armed:
             self._armed = False
             raise self._error("made to fail")
+
+
+class WaitingRecognizer:
+    """As ``recognizer``, but ``transcribe`` waits for ``may_go``; ``waiting`` counts its calls."""
+
+    def __init__(self, recognizer):
+        self._recognizer = recognizer
+        self.may_go = threading.Event()
+        self.waiting = 0
+
+    def __getattr__(self, name):
+        return getattr(self._recognizer, name)
+
+    def transcribe(self, *arguments, **options):
+        self.waiting += 1
+        self.may_go.wait(60)
+        return self._recognizer.transcribe(*arguments, **options)
 
 
 class _FaultyAcoustic:

@@ -3,6 +3,7 @@
 import http.client
 import io
 import json
+import os
 import socket
 import threading
 import time
@@ -11,8 +12,8 @@ import pytest
 import soundfile
 
 from asr_gru.errors import AudioError
-from tests.server.clients import RATE, speech_like
-from tests.server.faults import FaultyRecognizer
+from tests.server.clients import RATE, answer_to_start, speech_like
+from tests.server.faults import FaultyRecognizer, WaitingRecognizer
 
 CAUSES = {
     "a recording that cannot be read": (AudioError, 400, "bad_audio"),
@@ -106,6 +107,27 @@ def test_a_queued_upload_whose_client_leaves_frees_its_place(serving):
             time.sleep(0.2)
         first.close()
         until_served(server, short)
+
+
+def test_many_uploads_at_once_leave_live_sessions_their_threads(serving, recognizer):
+    slow, count = WaitingRecognizer(recognizer), min(32, (os.cpu_count() or 1) + 4)
+    with serving(recognizer=slow, uploads=count) as server:
+        requests = [begin(server, flac(speech_like(1.0))) for _ in range(count)]
+        try:
+            deadline = time.monotonic() + 20
+            while slow.waiting < count and time.monotonic() < deadline:
+                time.sleep(0.02)
+            answers = []
+            session = threading.Thread(target=lambda: answers.append(answer_to_start(server)))
+            session.start()
+            session.join(20)
+            assert [answer["type"] for answer in answers] == ["ready"]
+        finally:
+            slow.may_go.set()
+        for connection in requests:
+            assert connection.getresponse().status == 200
+            connection.close()
+        session.join(20)
 
 
 @pytest.mark.parametrize("stream", ["", "true"])
