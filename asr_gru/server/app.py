@@ -61,14 +61,14 @@ def make_app(context: ServerContext, registry: Registry) -> FastAPI:
     app.add_middleware(SecurityHeaders)
     app.add_middleware(BodyLimit, limits=context.limits)
     app.add_middleware(HeadRequests)
-    if context.access.origins:
+    app.add_middleware(Guard, access=context.access)
+    if context.access.origins:  # outermost, so that pages can read refusals, too
         app.add_middleware(
             CORSMiddleware,
             allow_origins=sorted(context.access.origins),
             allow_methods=["GET", "HEAD", "POST"],
-            allow_headers=["Authorization"],
+            allow_headers=["*"],  # OpenAI's client sends many of its own
         )
-    app.add_middleware(Guard, access=context.access)
     return app
 
 

@@ -117,6 +117,38 @@ def test_an_allowed_origin_can_send_requests_and_read_responses(server_with_key)
         assert answer.headers["access-control-allow-origin"] == "https://friend.example"
 
 
+def test_a_page_of_an_allowed_origin_can_read_that_its_key_is_wrong(server_with_key):
+    headers = {"Origin": "https://friend.example", "Authorization": "Bearer wrong"}
+    request = urllib.request.Request(server_with_key.url + "/v1/models", headers=headers)  # noqa: S310
+    with pytest.raises(urllib.error.HTTPError) as refused, urllib.request.urlopen(request):  # noqa: S310
+        pass
+    with refused.value as error:
+        assert error.code == 401
+        assert error.headers["access-control-allow-origin"] == "https://friend.example"
+
+
+def test_openai_clients_in_a_page_of_an_allowed_origin_may_send_their_headers(server_with_key):
+    asked = {
+        "Origin": "https://friend.example",
+        "Access-Control-Request-Method": "POST",
+        "Access-Control-Request-Headers": "authorization,x-stainless-lang,x-stainless-retry-count",
+    }
+    address = server_with_key.url + "/v1/audio/transcriptions"
+    request = urllib.request.Request(address, headers=asked, method="OPTIONS")  # noqa: S310
+    with urllib.request.urlopen(request) as answer:  # noqa: S310
+        assert "x-stainless-lang" in answer.headers["access-control-allow-headers"]
+
+
+def test_preflight_requests_of_other_origins_are_refused(server_with_key):
+    asked = {"Origin": "https://evil.example", "Access-Control-Request-Method": "GET"}
+    address = server_with_key.url + "/v1/models"
+    request = urllib.request.Request(address, headers=asked, method="OPTIONS")  # noqa: S310
+    with pytest.raises(urllib.error.HTTPError) as refused, urllib.request.urlopen(request):  # noqa: S310
+        pass
+    with refused.value as error:
+        assert "access-control-allow-origin" not in error.headers
+
+
 @pytest.mark.parametrize("headers", [{"Host": "["}, {"Origin": "http://["}])
 def test_malformed_headers_are_refused(server, headers):
     assert get(server, "/v1/models", **headers)[0] == 403
