@@ -121,11 +121,16 @@ def command(
 
 
 def _key(file: Path | None) -> str | None:
-    if file is None:
-        return os.environ.get(KEY_VARIABLE) or None
-    key = file.read_text(encoding="utf-8").strip()
+    name = KEY_VARIABLE if file is None else str(file)
+    try:
+        text = os.environ.get(name, "") if file is None else file.read_text(encoding="utf-8")
+    except UnicodeDecodeError:
+        text = "\0"  # no key either
+    if file is None and not text:
+        return None
+    key = text.strip()
     if not key.isprintable() or not key.isascii():
-        raise ConfigError(f"{file}: not a valid key; write one line of letters and digits")
+        raise ConfigError(f"{name}: not a valid key; write one line of letters and digits")
     return key
 
 

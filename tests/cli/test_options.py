@@ -76,6 +76,11 @@ def test_limits_are_passed_to_the_server(served, option, value):
     assert getattr(served(option, value).limits, name) == value
 
 
+def test_the_key_of_the_variable_is_read_like_that_of_a_file(served, monkeypatch):
+    monkeypatch.setenv("ASR_GRU_API_KEY", "a-key-of-twenty-characters\n")
+    assert served().access.key == "a-key-of-twenty-characters"
+
+
 def test_origins_strict_models_and_decoders_are_passed_to_the_server(served):
     plain, configured = (
         served(),

@@ -68,6 +68,16 @@ def test_a_port_in_use_is_refused(run, model):
     assert f"127.0.0.1:{port}" in result.err
 
 
+def test_an_invalid_key_is_refused_in_one_line(run, tmp_path, monkeypatch):
+    monkeypatch.setenv("ASR_GRU_API_KEY", "schlüssel-mit-zwanzig-zeichen")
+    (file := tmp_path / "key.bin").write_bytes(bytes(range(128, 152)))
+    for options, name in (([], "ASR_GRU_API_KEY"), (["--api-key-file", str(file)], str(file))):
+        result = run("serve", "--port", "0", *options)
+        assert result.status == 2
+        assert f"{name}: not a valid key" in result.err
+        assert len(result.err.strip().splitlines()) == 1
+
+
 def test_serve_answers_requests_and_shuts_down_cleanly(model):
     with serve(model) as (url, _, process):
         with urllib.request.urlopen(f"{url}/healthz", timeout=30) as answer:  # noqa: S310
