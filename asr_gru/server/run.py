@@ -44,7 +44,7 @@ def listen(host: str, port: int, limits: Limits) -> list[socket.socket]:
     patience_ms = min(round(2000 * limits.slow_reader_s), 2**31 - 1)
     try:
         found = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM, flags=socket.AI_PASSIVE)
-    except OSError as error:
+    except (OSError, UnicodeError) as error:  # the latter for names that cannot be in the DNS
         raise _cannot_listen(host, port, error) from None
     for family, kind, protocol, _, address in dict.fromkeys(found):
         at = sockets[0].getsockname()[1] if sockets else address[1]
@@ -136,6 +136,6 @@ class Server(uvicorn.Server):
         await super().shutdown(sockets)
 
 
-def _cannot_listen(host: str, port: int, error: OSError) -> ConfigError:
-    reason = error.strerror or error
+def _cannot_listen(host: str, port: int, error: OSError | UnicodeError) -> ConfigError:
+    reason = "not a host name" if isinstance(error, UnicodeError) else error.strerror or error
     return ConfigError(f"cannot listen on {host}:{port} ({reason}); give another --host or --port")

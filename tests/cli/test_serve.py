@@ -78,6 +78,15 @@ def test_an_invalid_key_is_refused_in_one_line(run, tmp_path, monkeypatch):
         assert len(result.err.strip().splitlines()) == 1
 
 
+@pytest.mark.parametrize("host", ["192..168.1.1", "a" * 64])
+def test_a_host_that_cannot_be_is_refused_in_one_line(run, host, monkeypatch):
+    monkeypatch.setenv("ASR_GRU_API_KEY", "a-key-of-twenty-characters")
+    result = run("serve", "--port", "0", "--host", host)
+    assert result.status == 2
+    assert f"cannot listen on {host}:0 (not a host name); give another --host" in result.err
+    assert len(result.err.strip().splitlines()) == 1
+
+
 def test_serve_answers_requests_and_shuts_down_cleanly(model):
     with serve(model) as (url, _, process):
         with urllib.request.urlopen(f"{url}/healthz", timeout=30) as answer:  # noqa: S310
