@@ -28,8 +28,8 @@ ABSENT = (errno.EADDRNOTAVAIL, errno.EAFNOSUPPORT)
 def listen(host: str, port: int, limits: Limits) -> list[socket.socket]:
     """Return a listening socket for each address of ``host``, all at one port.
 
-    The kernel drops a connection whose peer has read nothing for twice ``limits.slow_reader_s``
-    (RFC 5482), which ends what no message can reach any more.
+    Linux drops a connection whose peer has read nothing for twice ``limits.slow_reader_s``
+    (RFC 5482), which ends what no message can reach any more; other systems wait longer.
 
     Args:
         host: address or name.
@@ -54,7 +54,8 @@ def listen(host: str, port: int, limits: Limits) -> list[socket.socket]:
             listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
             if family == socket.AF_INET6:
                 listener.setsockopt(socket.IPPROTO_IPV6, socket.IPV6_V6ONLY, 1)
-            listener.setsockopt(socket.IPPROTO_TCP, socket.TCP_USER_TIMEOUT, patience_ms)
+            if hasattr(socket, "TCP_USER_TIMEOUT"):
+                listener.setsockopt(socket.IPPROTO_TCP, socket.TCP_USER_TIMEOUT, patience_ms)
             listener.bind((address[0], at, *address[2:]))
             listener.listen(BACKLOG)
         except OSError as error:

@@ -11,6 +11,8 @@ import openai
 import pytest
 import soundfile
 
+from asr_gru.server.limits import Limits
+from asr_gru.server.run import listen
 from tests.server.clients import (
     RATE,
     exchange,
@@ -61,6 +63,14 @@ def test_an_idle_client_is_refused(serving):
     with serving(idle_s=0.5) as server:
         for messages in asyncio.run(main(server)):
             assert messages[-1]["code"] == "idle"
+
+
+def test_systems_without_a_timeout_of_their_own_can_serve(monkeypatch):
+    """macOS and Windows have no TCP_USER_TIMEOUT."""
+    monkeypatch.delattr(socket, "TCP_USER_TIMEOUT", raising=False)
+    for listener in listen("127.0.0.1", 0, Limits()):
+        assert listener.getsockname()[1]
+        listener.close()
 
 
 @pytest.mark.parametrize("sent", [b"", b"GET /healthz HTTP/1.1\r\nHost: local"])
