@@ -8,7 +8,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from datetime import timedelta
-from typing import TypeVar
+from typing import Any, TypeVar
 
 import torch
 import torch.distributed as dist
@@ -24,8 +24,8 @@ T = TypeVar("T")
 MAX_TEXT_BYTES = 2_000
 
 PATIENCE = timedelta(days=7)
-"""How long processes wait for each other. The main process decodes all recordings first, which may
-take hours; torch would give up after 10 or 30 minutes. ``torchrun`` notices processes that end."""
+"""How long processes wait in a barrier, as while the main process decodes all recordings. In other
+exchanges they wait as long as torch does by default, 10 or 30 minutes."""
 
 
 class PeerLostError(Error):
@@ -115,10 +115,12 @@ class Processes:
         return counts.clamp(min=1) * self.world_size / total.clamp(min=1)
 
     def barrier(self) -> None:
-        """Block until all processes have reached this point."""
+        """Block until all processes have reached this point, which may take hours."""
         if self.world_size > 1:
             with _collective():
-                dist.barrier()
+                patient: Any = dist.new_group(timeout=PATIENCE, backend="gloo")
+                dist.barrier(patient)
+                dist.destroy_process_group(patient)
 
     def shutdown(self) -> None:
         """Destroy the process group."""
@@ -142,6 +144,6 @@ def init_processes() -> Processes:
         # import, so it is imported before there is one: what holds the group after shutdown keeps
         # its threads, which abort the process if they release a tensor while Python finalises.
         importlib.import_module("torch.distributed.nn.functional")
-        dist.init_process_group("nccl" if cuda else "gloo", timeout=PATIENCE)
+        dist.init_process_group("nccl" if cuda else "gloo")
         torch.set_num_threads(1)
     return Processes(int(os.environ.get("RANK", "0")), world_size, device)

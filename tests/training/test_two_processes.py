@@ -20,7 +20,7 @@ from asr_gru.training.augment import Augmenter
 from asr_gru.training.checkpoint import load_checkpoint, net_from_checkpoint
 from asr_gru.training.config import AugmentConfig, TrainConfig
 from asr_gru.training.dataset import Batch, TrainingSet, read_utterances
-from asr_gru.training.distributed import Processes, init_processes
+from asr_gru.training.distributed import Processes
 from asr_gru.training.divergence import Attempt, DivergenceGuard
 from asr_gru.training.hypotheses import read_hypotheses
 from asr_gru.training.loop import Run, train
@@ -234,13 +234,10 @@ def test_shutdown_ends_the_threads_of_the_process_group(output):
 
 def test_processes_wait_for_hours_while_recordings_are_decoded(monkeypatch):
     given = {}
-    monkeypatch.setenv("WORLD_SIZE", "2")
-    monkeypatch.setattr(
-        "torch.distributed.init_process_group", lambda _backend, **options: given.update(options)
-    )
-    monkeypatch.setattr("torch.set_num_threads", lambda _count: None)
-    monkeypatch.setattr("torch.cuda.is_available", lambda: False)
-    init_processes()
+    monkeypatch.setattr("torch.distributed.new_group", lambda **options: given.update(options))
+    monkeypatch.setattr("torch.distributed.barrier", lambda _group: None)
+    monkeypatch.setattr("torch.distributed.destroy_process_group", lambda _group: None)
+    Processes(0, 2, torch.device("cpu")).barrier()
     assert given["timeout"] >= timedelta(days=1)
 
 
