@@ -126,8 +126,7 @@ def fast_gru(
     Returns:
         ``(frames, batch, width)`` in float32; the last frame is the final state.
     """
+    function: Any = _Function  # whose apply() has a type in some versions of torch only
     with torch.autocast(x.device.type, enabled=False):  # the loops know the types of their tensors
-        y: Tensor = _Function.apply(  # type: ignore[no-untyped-call]
-            x.float(), w_in, w_h, b_in, b_h, start.float(), dtype
-        )
+        y: Tensor = function.apply(x.float(), w_in, w_h, b_in, b_h, start.float(), dtype)
     return y

@@ -78,7 +78,8 @@ def log_partition(log_probs: Tensor, frames: Tensor, trigram: Tensor) -> Tensor:
         frames: valid frames of each row, ``(batch,)``.
         trigram: as ``trigram_probs`` returns it.
     """
-    total: Tensor = _LogPartition.apply(log_probs, frames, trigram)  # type: ignore[no-untyped-call]
+    function: Any = _LogPartition  # whose apply() has a type in some versions of torch only
+    total: Tensor = function.apply(log_probs, frames, trigram)
     return total
 
 
