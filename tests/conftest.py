@@ -1,6 +1,7 @@
 """Synthetic recordings, invalid inputs and small models."""
 
 import os
+import signal
 from pathlib import Path
 
 import numpy as np
@@ -17,6 +18,11 @@ def pytest_addoption(parser):
     parser.addoption(
         "--manifest", action="append", help="recordings for tests/real/test_recordings.py"
     )
+
+
+if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
+    # As in the background of a shell. Programs that tests start would ignore Ctrl-C as well.
+    signal.signal(signal.SIGINT, signal.default_int_handler)
 
 
 def tone(seconds=1.0, rate=16_000, hz=440.0):
