@@ -50,7 +50,7 @@ class SessionWriter:
     def __init__(self, path: str | Path) -> None:
         self.path = check_new(path, SUFFIXES)
         self._format = SUFFIXES[self.path.suffix.lower()](readable_name(self.path.stem))
-        self._file = None if isinstance(self._format, _Json) else self.path.open("wb", buffering=0)
+        self._file = None if isinstance(self._format, _Json) else self.path.open("ab", buffering=0)
         self._pending = b""
         self._enqueue(self._format.begin())
 
@@ -206,8 +206,8 @@ class AudioWriter:
         """Append a block.
 
         Raises:
-            Error: the file cannot be created or written. Later blocks may still be written;
-                missing audio between them becomes silence.
+            Error: the file cannot be created or written, or exists by now. Later blocks may still
+                be written; missing audio between them becomes silence.
         """
         try:
             self._write(block)
@@ -230,6 +230,8 @@ class AudioWriter:
 
     def _write(self, block: AudioBlock) -> None:
         if self._file is None:
+            if not self._to_rate:  # another program may have created it since
+                check_new(self.path, [".wav"])
             self._to_rate = block.sample_rate
             self._file = WavFile(self.path, self._to_rate)
         if block.sample_rate != self._from_rate:

@@ -81,6 +81,19 @@ def test_existing_files_are_never_overwritten(tmp_path):
         AudioWriter(tmp_path / "a.mp3")
 
 
+def test_files_that_others_began_meanwhile_are_not_overwritten(tmp_path):
+    path = tmp_path / "a.txt"
+    with SessionWriter(path) as first, SessionWriter(path) as second:  # still empty
+        first.write(final(0, "precious", 1.0))
+        second.write(final(0, "b", 1.0))
+    assert path.read_text() == "precious\nb\n"
+    writer = AudioWriter(tmp_path / "a.wav")
+    (tmp_path / "a.wav").write_bytes(b"precious")
+    with pytest.raises(Error, match="already exists"):
+        writer.write(AudioBlock(np.zeros(10, np.float32), 16_000, 0.0))
+    assert (tmp_path / "a.wav").read_bytes() == b"precious"
+
+
 def test_pending_text_is_written_when_the_disk_has_room_again(tmp_path, monkeypatch):
     class FullDisk:
         room = 3
