@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 import pickle
+import struct
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -32,6 +33,7 @@ UNREADABLE = (
     TypeError,
     ValueError,
     pickle.UnpicklingError,
+    struct.error,
 )
 """Errors that torch and the conversion raise for truncated, damaged or foreign files."""
 

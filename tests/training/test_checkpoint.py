@@ -67,7 +67,8 @@ def test_truncated_and_foreign_files_are_refused(tmp_path):
         path.write_bytes(whole[:size])
         with pytest.raises(ModelError, match="not a checkpoint"):
             load_checkpoint(path)
-    for content in (b"RIFF....WAVE", b"\x80\x02}q\x00.", b"hello\n" * 20, bytes(range(256))):
+    pickles = (b"\x80\x02}q\x00.", b"\x80\x02X\x01")
+    for content in (b"RIFF....WAVE", *pickles, b"hello\n" * 20, bytes(range(256))):
         path.write_bytes(content)
         with pytest.raises(ModelError, match="not a checkpoint"):
             load_checkpoint(path)
