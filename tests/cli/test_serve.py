@@ -72,7 +72,7 @@ def test_an_invalid_key_is_refused_in_one_line(run, tmp_path, monkeypatch):
     monkeypatch.setenv("ASR_GRU_API_KEY", "schlüssel-mit-zwanzig-zeichen")
     (file := tmp_path / "key.bin").write_bytes(bytes(range(128, 152)))
     for options, name in (([], "ASR_GRU_API_KEY"), (["--api-key-file", str(file)], str(file))):
-        result = run("serve", "--port", "0", *options)
+        result = run("serve", "--port", "0", "--model", "nowhere", *options)
         assert result.status == 2
         assert f"{name}: not a valid key" in result.err
         assert len(result.err.strip().splitlines()) == 1
