@@ -28,7 +28,7 @@ def find_recordings(paths: Iterable[str | Path]) -> list[Path]:
     are skipped.
 
     Raises:
-        AudioError: a path does not exist, or a folder contains no recordings.
+        AudioError: a path does not exist, or a folder contains no recordings or cannot be read.
     """
     found: list[Path] = []
     for name in paths:
@@ -39,7 +39,8 @@ def find_recordings(paths: Iterable[str | Path]) -> list[Path]:
             found += [path] if path == STDIN else _expand(path)
         except (OSError, ValueError) as error:
             reason = getattr(error, "strerror", None) or error
-            raise AudioError(f"{path}: {reason}; name a recording or a folder of them") from None
+            at = getattr(error, "filename", None) or path
+            raise AudioError(f"{at}: {reason}; name a recording or a folder of them") from None
     return found
 
 
@@ -54,7 +55,11 @@ def _expand(path: Path) -> list[Path]:
 
 def _recordings_in(folder: Path) -> Iterator[Path]:
     seen: set[tuple[int, int]] = set()
-    for root, folders, files in os.walk(folder, followlinks=True):
+
+    def refuse(error: OSError) -> None:
+        raise error
+
+    for root, folders, files in os.walk(folder, onerror=refuse, followlinks=True):
         status = Path(root).stat()
         if (status.st_dev, status.st_ino) in seen:
             folders.clear()

@@ -152,7 +152,10 @@ class Outputs:
     def _text(self, index: int, transcript: Transcript) -> str:
         if self._format == "json" and len(self._paths) > 1:
             return write_json_line(transcript, readable_name(self._paths[index]))
-        return self._formats[self._format](transcript, self._name(index))
+        name = self._name(index)
+        if len(self._paths) > 1:  # lines of CTM are told apart by the name
+            name = readable_name(self._names[index].as_posix())
+        return self._formats[self._format](transcript, name)
 
     def _name(self, index: int) -> str:
         path = self._paths[index]

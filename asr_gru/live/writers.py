@@ -253,7 +253,7 @@ def check_new(path: str | Path, suffixes: Mapping[str, object] | list[str]) -> P
 
     Raises:
         ConfigError: its suffix is not one of ``suffixes``.
-        Error: the file exists and is not empty.
+        Error: the file exists and is not empty, or its folder does not exist.
     """
     path = Path(path)
     suffix = path.suffix.lower()
@@ -264,6 +264,8 @@ def check_new(path: str | Path, suffixes: Mapping[str, object] | list[str]) -> P
         )
     if path.is_dir() or (path.is_file() and path.stat().st_size):
         raise Error(f"{path}: already exists; give another file, or remove it")
+    if not path.parent.is_dir():
+        raise Error(f"{path.parent}: no such folder; create it, or give another file")
     return path
 
 

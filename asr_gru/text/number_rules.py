@@ -236,7 +236,7 @@ def _cardinal(words: Sequence[str], first: int, stop: int) -> list[WrittenWord] 
     if words[stop : stop + 1] and words[stop] in DECADES and first + 1 == stop:
         return _year(words, first, stop)
     before = _before(words, first)
-    if before in BEFORE_YEAR and 2000 < number <= 2009:
+    if (before in BEFORE_YEAR and 2000 < number <= 2009) or (before == "year" and number == 2000):
         return [WrittenWord(str(number), first, stop)]
     if before in {"in", "since"} | MONTHS and 2009 < number < 2100:  # 2010 is read twenty ten
         return []

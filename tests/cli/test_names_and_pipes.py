@@ -1,5 +1,6 @@
 """Names of recordings and transcripts, standard input and pipes."""
 
+import errno
 import json
 import os
 import resource
@@ -138,6 +139,31 @@ def test_invalid_file_names_are_refused(run, model):
     for name in ("x" * 5000 + ".wav", "a/" * 3000):
         result = run("transcribe", "--model", model, name)
         assert (result.status, result.out, result.err.count("\n")) == (1, "", 1)
+
+
+def test_folders_that_cannot_be_read_are_named(tmp_path, monkeypatch):
+    (tmp_path / "secret").mkdir()
+    soundfile.write(tmp_path / "a.wav", np.zeros(100), RATE)
+    scan = os.scandir
+
+    def refuse(path):
+        if Path(path).name == "secret":
+            raise PermissionError(errno.EACCES, "Permission denied", str(path))
+        return scan(path)
+
+    monkeypatch.setattr(os, "scandir", refuse)
+    for folder in (tmp_path, tmp_path / "secret"):
+        with pytest.raises(AudioError, match="secret: Permission denied; name a recording"):
+            find_recordings([folder])
+
+
+def test_recordings_of_equal_names_are_told_apart_in_ctm(run, model, tmp_path, noise):
+    for name in ("x", "y"):
+        (tmp_path / name).mkdir()
+        soundfile.write(tmp_path / name / "s.wav", noise, RATE)
+    result = run("transcribe", "--model", model, "--format", "ctm", tmp_path / "x", tmp_path / "y")
+    assert result.status == 0, result.err
+    assert {line.split()[0] for line in result.out.splitlines()} == {"x/s", "y/s"}
 
 
 def test_linked_folders_are_searched_once(tmp_path):

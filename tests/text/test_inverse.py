@@ -22,6 +22,8 @@ WRITTEN = {
     "in the nineteen nineties": "In the 1990s",
     "in two thousand and five": "In 2005",
     "two thousand and five people": "2,005 people",
+    "the year two thousand": "The year 2000",
+    "in two thousand years": "In 2,000 years",
     "twenty twenty one": "2021",
     "in twenty twenty": "In 2020",
     "nineteen oh five": "1905",
