@@ -30,12 +30,16 @@ Stream = npt.NDArray[np.uint32]
 def blocks_of(path: Path) -> Iterator[str]:
     """Yield blocks of lines of a text, or of all files of a folder in alphabetical order.
 
+    Hidden files of a folder, such as ``.DS_Store``, are skipped.
+
     Raises:
         DataError: as ``read_blocks``, or the folder has no files.
     """
     paths = [path]
     if path.is_dir():
-        paths = sorted(file for file in path.iterdir() if file.is_file())
+        paths = sorted(
+            file for file in path.iterdir() if file.is_file() and not file.name.startswith(".")
+        )
         if not paths:
             raise DataError(f"{path}: no files; give texts with one sentence per line")
     for file in paths:
@@ -143,11 +147,9 @@ class Corpus:
             frequencies = counts.sum(axis=0) / max(1, int(totals.sum()))
         names = list(self._ids)
         if allowed_words:
-            ids = [self._ids.get(word, UNK_ID) for word in dict.fromkeys(allowed_words)]
-            kept = sorted(
-                zip(allowed_words, ids, strict=True), key=lambda pair: -frequencies[pair[1]]
-            )
-            chosen = sorted(word for word, _ in kept[:size])
+            ids = {word: self._ids.get(word, UNK_ID) for word in allowed_words}
+            kept = sorted(ids, key=lambda word: -frequencies[ids[word]])
+            chosen = sorted(kept[:size])
         else:
             order = np.argsort(-frequencies, kind="stable")[:size]
             chosen = sorted(names[place] for place in order if frequencies[place] > 0)

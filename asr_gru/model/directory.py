@@ -199,7 +199,12 @@ def write_model_directory(
             for kept in UNLISTED - {CONFIG}:
                 if (path / kept).is_file():
                     shutil.copy2(path / kept, folder / kept)
-            shutil.move(str(path), str(Path(work) / "replaced"))
-        folder.replace(path)
+            path.replace(Path(work) / "replaced")
+        try:
+            folder.replace(path)
+        except OSError:
+            if not path.exists() and (Path(work) / "replaced").exists():
+                (Path(work) / "replaced").replace(path)
+            raise
         sync_folder(path.parent)
     return ModelDirectory.open(path)

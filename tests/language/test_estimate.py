@@ -10,6 +10,7 @@ import pytest
 
 from asr_gru.errors import ConfigError, DataError
 from asr_gru.language import EstimateConfig, LanguageModel, estimate, packing, perplexity, pruning
+from asr_gru.language.corpus import blocks_of
 from asr_gru.language.kneser_ney import discounts
 from asr_gru.language.mixing import mixture_weights
 from asr_gru.language.ngrams import BOS, EOS
@@ -218,10 +219,18 @@ def test_the_vocabulary_has_the_most_frequent_allowed_words():
     texts = [("a", ["x x x y z\n"]), ("b", ["b c c c c c c c c d\n"])]
     chosen = estimate(texts, EstimateConfig(1, 2)).ngrams.words[3:]
     assert chosen == ("c", "x")
-    config = EstimateConfig(1, 2, allowed_words=("never", "d", "y", "x"))
+    config = EstimateConfig(1, 2, allowed_words=("never", "d", "y", "x", "d"))
     assert estimate(texts, config).ngrams.words[3:] == ("d", "x")
     like_a = estimate(texts, EstimateConfig(1, 2), [["x y y\n"]]).ngrams.words[3:]
     assert like_a == ("x", "y")
+
+
+def test_hidden_files_of_a_folder_are_no_texts(tmp_path):
+    (tmp_path / ".DS_Store").write_bytes(b"\x80\x81")
+    with pytest.raises(DataError, match="no files"):
+        list(blocks_of(tmp_path))
+    (tmp_path / "a.txt").write_text("a b\n")
+    assert list(blocks_of(tmp_path)) == ["a b\n"]
 
 
 def test_sentence_marks_within_a_text_are_unknown_words():

@@ -1,4 +1,5 @@
 import json
+from pathlib import Path
 
 import pytest
 
@@ -157,3 +158,18 @@ def test_an_old_model_is_replaced(folder):
     write_model_directory(folder, CONFIG, {**FILES, "acoustic.onnx": b"another"})
     assert (folder / "acoustic.onnx").read_bytes() == b"another"
     assert (folder / "README.md").read_text() == "kept"
+
+
+def test_an_old_model_stays_if_the_new_one_cannot_take_its_place(folder, monkeypatch):
+    replace = Path.replace
+
+    def refuse(source, target):
+        if source.parent.name.startswith(".tiny-") and source.name == "tiny":
+            raise PermissionError(13, "Permission denied")
+        return replace(source, target)
+
+    monkeypatch.setattr(Path, "replace", refuse)
+    with pytest.raises(PermissionError):
+        write_model_directory(folder, CONFIG, {**FILES, "acoustic.onnx": b"another"})
+    assert (folder / "acoustic.onnx").read_bytes() == FILES["acoustic.onnx"]
+    assert list(folder.parent.iterdir()) == [folder]
