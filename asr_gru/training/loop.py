@@ -5,6 +5,7 @@ from __future__ import annotations
 import time
 from collections.abc import Callable, Generator
 from contextlib import nullcontext
+from pathlib import Path
 
 import msgspec
 import torch
@@ -186,8 +187,7 @@ def _train(
                 report.close()
                 return state
         batches.close()
-        report.unreadable(training_set.damaged)
-        training_set.damaged.clear()
+        report.unreadable(_damaged(training_set, processes))
         run.stop.is_heeded = not validation_sets  # which may take minutes
         if out_of_time:
             epochs_done = state.epoch + state.step_in_epoch / len(steps)
@@ -216,6 +216,14 @@ def _train(
         save(final=out_of_time or not schedule.includes(state.epoch))
     report.close()
     return state
+
+
+def _damaged(training_set: TrainingSet, processes: Processes) -> dict[Path, str]:
+    """Return what each process found to be damaged in this epoch, and forget it."""
+    own = "\n".join(" ".join(reason.split()) for reason in training_set.damaged.values())
+    training_set.damaged.clear()
+    texts = processes.gather_texts(own)
+    return {Path(reason): reason for text in texts for reason in text.splitlines()}
 
 
 def _batches(

@@ -15,6 +15,7 @@ from msgspec.structs import replace
 
 from asr_gru.nn.net import AcousticNet
 from asr_gru.text import build_character_tokenizer, load_tokenizer
+from asr_gru.training import loop
 from asr_gru.training.audio_cache import pack_corpus
 from asr_gru.training.augment import Augmenter
 from asr_gru.training.checkpoint import load_checkpoint, net_from_checkpoint
@@ -230,6 +231,20 @@ def test_shutdown_ends_the_threads_of_the_process_group(output):
         threads = (output / f"threads{rank}.txt").read_text().split()
         assert threads
         assert not [name for name in threads if "gloo" in name]
+
+
+def test_damaged_recordings_of_all_processes_are_listed(root):
+    class Pair:
+        """The first of two processes."""
+
+        def gather_texts(self, text: str) -> list[str]:
+            return [text, "b.flac: is cut off"]
+
+    _, examples = make_step(root, ALONE)
+    examples.damaged[Path("a.flac")] = "a.flac: is damaged"
+    found = loop._damaged(examples, Pair())
+    assert [*found.values()] == ["a.flac: is damaged", "b.flac: is cut off"]
+    assert not examples.damaged
 
 
 def test_processes_wait_for_hours_while_recordings_are_decoded(monkeypatch):
