@@ -87,3 +87,38 @@ def test_stop_while_the_server_is_away_ends_at_once(node):
         SOCKET + "socket.onclose({ code: 1006 }); log.push(await connection.finish());" + SHOW
     )
     assert log[-3:] == ["reconnecting gone", "closed", False]
+
+
+def test_other_options_lose_no_sound_that_waits_for_the_server(node):
+    log = node(
+        SOCKET
+        + """
+const track = { getSettings: () => ({ sampleRate: 100 }), stop: () => {} };
+const devices = { getUserMedia: async () => ({ getAudioTracks: () => [track] }) };
+Object.defineProperty(globalThis, 'navigator', { value: { mediaDevices: devices } });
+globalThis.AudioContext = class {
+  sampleRate = 100; audioWorklet = { addModule: async () => {} };
+  createMediaStreamSource() { return { connect: () => {} }; }
+  async resume() {}
+};
+let port;
+globalThis.AudioWorkletNode = class { port = port = {}; connect() {} };
+const { Session } = await import('./session.js');
+const nothing = () => {};
+const session = new Session({
+  settings: () => ({ device: '', endpoint: 'normal', options: {}, key: null }),
+  on: {
+    state: nothing, say: nothing, sound: nothing, event: nothing, cut: nothing, lag: nothing,
+    opened: nothing,
+  },
+});
+await session.start();
+socket.onclose({ code: 1006 });
+port.onmessage({ data: new Int16Array(100) });
+session.changeOptions();
+"""
+        + BEGUN
+        + "port.onmessage({ data: new Int16Array(50) });"
+        + SHOW
+    )
+    assert log[-3:] == ["start", 100, 50]

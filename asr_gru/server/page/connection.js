@@ -79,6 +79,11 @@ export class Connection {
     this.#pump();
   }
 
+  /** Give up what has not been sent and may never be, as blocks {samples, start_s}. */
+  unsent() {
+    return this.#ready ? [] : this.#waiting.splice(0);
+  }
+
   /** Change the rules for where segments end. */
   change(endpoint) {
     this.#endpoint = endpoint;

@@ -78,6 +78,7 @@ export class Session {
     if (!this.#connection || this.state === 'finishing') return;
     const ending = this.#connection;
     this.#connection = this.#connect();
+    for (const { samples, start_s: startS } of ending.unsent()) this.#connection.offer(samples, startS);
     await ending.finish();
   }
 
