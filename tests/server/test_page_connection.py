@@ -122,3 +122,11 @@ session.changeOptions();
         + SHOW
     )
     assert log[-3:] == ["start", 100, 50]
+
+
+def test_an_endpoint_that_changes_before_the_server_is_ready_is_sent(node):
+    log = node(
+        SOCKET + "socket.send = (text) => log.push(JSON.parse(text)); socket.onopen();"
+        "connection.change('long'); say({ type: 'ready' });" + SHOW
+    )
+    assert log[-1] == {"type": "endpoint", "mode": "long"}

@@ -37,6 +37,7 @@ export class Timeline {
 export class Connection {
   #rate;
   #endpoint;
+  #begunWith; // the endpoint of the start message
   #options;
   #key;
   #on;
@@ -111,7 +112,14 @@ export class Connection {
     this.#problem = null;
     this.#ended = false;
     this.#heard = performance.now();
-    socket.onopen = () => this.#tell({
+    socket.onopen = () => this.#begin();
+    socket.onmessage = ({ data }) => this.#receive(JSON.parse(data));
+    socket.onclose = ({ code }) => this.#lost(code);
+  }
+
+  #begin() {
+    this.#begunWith = this.#endpoint;
+    this.#tell({
       type: 'start',
       sample_rate: this.#rate,
       encoding: 'pcm16',
@@ -120,8 +128,6 @@ export class Connection {
       ...this.#options,
       ...(this.#key ? { key: this.#key } : {}),
     });
-    socket.onmessage = ({ data }) => this.#receive(JSON.parse(data));
-    socket.onclose = ({ code }) => this.#lost(code);
   }
 
   #receive(message) {
@@ -132,6 +138,7 @@ export class Connection {
         this.#ready = true;
         this.#attempts = 0;
         this.#on.state('listening');
+        if (this.#endpoint !== this.#begunWith) this.change(this.#endpoint); // changed meanwhile
         this.#pump();
         if (this.#ending) this.#end();
         break;
