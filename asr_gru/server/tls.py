@@ -33,9 +33,13 @@ def self_signed(folder: Path, names: list[str]) -> tuple[Path, Path, str]:
         raise MissingExtraError("cryptography", "server") from None
     certificate_file, key_file = folder / "certificate.pem", folder / "key.pem"
     if certificate_file.is_file() and key_file.is_file():
-        found = x509.load_pem_x509_certificate(certificate_file.read_bytes())
-        known = found.extensions.get_extension_for_class(x509.SubjectAlternativeName).value
-        fits = list(known) == [_name(n) for n in names]
+        try:
+            found = x509.load_pem_x509_certificate(certificate_file.read_bytes())
+            known = found.extensions.get_extension_for_class(x509.SubjectAlternativeName).value
+            serialization.load_pem_private_key(key_file.read_bytes(), None)
+            fits = list(known) == [_name(n) for n in names]
+        except (ValueError, TypeError, x509.ExtensionNotFound):  # cut, or not one of ours
+            fits = False
         if fits and found.not_valid_after_utc > dt.datetime.now(dt.UTC):
             return certificate_file, key_file, _colons(found.fingerprint(hashes.SHA256()))
     key = ec.generate_private_key(ec.SECP256R1())
@@ -70,7 +74,7 @@ def _name(text: str) -> x509.GeneralName:
     try:
         return x509.IPAddress(ipaddress.ip_address(text))
     except ValueError:
-        return x509.DNSName(text)
+        return x509.DNSName(text if text.isascii() else text.encode("idna").decode())
 
 
 def _colons(digest: bytes) -> str:

@@ -1,0 +1,22 @@
+"""Self-signed certificates that are made again, or for unusual names."""
+
+import ssl
+
+import pytest
+
+from asr_gru.server.tls import self_signed
+
+
+@pytest.mark.parametrize("broken", ["certificate.pem", "key.pem"])
+def test_a_broken_file_is_replaced(tmp_path, broken):
+    first = self_signed(tmp_path, ["localhost"])
+    assert self_signed(tmp_path, ["localhost"]) == first
+    (tmp_path / broken).write_text("")
+    certificate, key, _ = self_signed(tmp_path, ["localhost"])
+    ssl.create_default_context(ssl.Purpose.CLIENT_AUTH).load_cert_chain(certificate, key)
+
+
+def test_a_host_name_may_have_any_letters(tmp_path):
+    certificate, _, fingerprint = self_signed(tmp_path, ["jürgens-rechner", "localhost"])
+    assert self_signed(tmp_path, ["jürgens-rechner", "localhost"])[2] == fingerprint
+    assert b"xn--jrgens-rechner-gsb" in ssl.PEM_cert_to_DER_cert(certificate.read_text())
