@@ -110,3 +110,15 @@ def test_keys_are_asked_for_and_plain_http_is_explained(playwright, expect, micr
         page.click("#key-form button")
         wait_for(page, SAID)
         assert [one for one in page.problems if "401" not in one] == []
+
+
+def test_all_that_waits_for_a_key_goes_on_with_it(playwright, expect, microphone, tmp_path):
+    with opened(playwright, microphone) as page, served(tmp_path, key=KEY) as port:
+        page.goto(f"http://127.0.0.1:{port}/")
+        for name in ("read.flac", "synthetic.wav"):
+            page.set_input_files("#file", ROOT / "audio_samples" / name)
+            expect(page.locator("#key-form")).to_be_visible()
+            expect(page.locator("#work")).to_be_hidden()
+        page.fill("#key", KEY)
+        page.click("#key-form button")
+        expect(page.locator("#log h3")).to_have_text(["read.flac", "synthetic.wav"])

@@ -54,7 +54,7 @@ const session = new Session({
     cut: () => { transcript.cut(); showTools(); },
     lag: (seconds) => { byId('lag').textContent = `${seconds.toFixed(1)} s`; },
     opened: listMicrophones,
-    unauthorized: () => askForKey(() => session.start()),
+    unauthorized: () => askForKey(startAgain),
   },
 });
 
@@ -180,11 +180,12 @@ async function listMicrophones() {
 
 // ---- key
 
-let afterKey = null; // what to do again once there is a key
+const afterKey = new Set(); // what to do again once there is a key
+const startAgain = () => session.start();
 
 function askForKey(then) {
   sessionStorage.removeItem(KEY);
-  afterKey = then;
+  afterKey.add(then);
   byId('key-form').hidden = false;
   byId('key').focus();
 }
@@ -196,7 +197,9 @@ function useKey(submit) {
   byId('key-form').hidden = true;
   toggle.focus();
   say('');
-  afterKey?.();
+  const again = [...afterKey];
+  afterKey.clear();
+  for (const act of again) act();
 }
 
 // ---- saving and clearing
