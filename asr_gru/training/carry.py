@@ -27,8 +27,9 @@ def carried_state(
 ) -> State:
     """Return initial states for a batch: each row's zero, or left by the end of another row.
 
-    The speech before a row is the last ``CARRIED_S`` of the row before it, or all of a shorter one
-    and the silence that it is padded with. The last row is before the first.
+    The speech before a row is the last ``CARRIED_S`` of the row before it, with the silence of the
+    delay behind it, after which all of its tokens have been emitted, or all of a shorter row and
+    the silence that it is padded with. The last row is before the first.
 
     Args:
         net: the network; it is in training mode afterwards.
@@ -41,7 +42,7 @@ def carried_state(
     config = net.config
     size = config.frame_samples
     count = round(CARRIED_S * config.frontend.sample_rate / size) * size
-    ends = (frames.to(samples.device) - config.encoder.delay).clamp(min=0) * size
+    ends = frames.to(samples.device) * size
     first = (ends - count).clamp(min=0)
     place = first[:, None] + torch.arange(min(count, length), device=samples.device)
     before = samples.gather(1, place.clamp(max=length - 1)).roll(1, 0)

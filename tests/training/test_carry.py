@@ -54,7 +54,7 @@ def test_only_the_last_seconds_come_before(net, samples, monkeypatch):
     state = carried_state(net, samples, FRAMES, 1.0, np.random.default_rng(0))
     net.eval()
     for row, before in enumerate((2, 0, 1)):
-        end = (int(FRAMES[before]) - 2) * size
+        end = int(FRAMES[before]) * size  # with the delay
         with torch.no_grad():
             _, expected = net(samples[before, end - 5 * size : end][None])
         for array, wanted in zip(state, expected, strict=True):
