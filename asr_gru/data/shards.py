@@ -7,6 +7,7 @@ The members of a sample follow each other and differ in their extension: ``0001.
 from __future__ import annotations
 
 import json
+import math
 import re
 import tarfile
 from collections.abc import Iterator, Sequence
@@ -20,7 +21,7 @@ from asr_gru.errors import AudioError, DataError, MissingExtraError
 
 __all__ = ["ShardSample", "expand_shards", "is_shard", "read_member", "read_shard", "shard_version"]
 
-RANGE = re.compile(r"\{(\d+)\.\.(\d+)\}")
+RANGE = re.compile(r"\{(\d{1,9})\.\.(\d{1,9})\}")
 MAX_SHARDS = 100_000
 MAX_TEXT_BYTES = 1 << 20
 MAX_AUDIO_BYTES = 1 << 30
@@ -60,6 +61,9 @@ def expand_shards(names: Sequence[str]) -> list[str]:
     Raises:
         DataError: a range runs backwards, or there are more than ``MAX_SHARDS``.
     """
+    ranges = [[int(last) - int(first) + 1 for first, last in RANGE.findall(n)] for n in names]
+    if sum(math.prod(max(1, count) for count in counts) for counts in ranges) > MAX_SHARDS:
+        raise DataError(f"more than {MAX_SHARDS} shards; make them larger")
     done: list[str] = []
     for name in names:
         match = RANGE.search(name)
@@ -67,7 +71,7 @@ def expand_shards(names: Sequence[str]) -> list[str]:
             done.append(name)
             continue
         first, last = int(match[1]), int(match[2])
-        if not 0 <= last - first < MAX_SHARDS:
+        if last < first:
             raise DataError(f"{name}: no range of shards; write such as train-{{000..099}}.tar")
         width = len(match[1])
         done += expand_shards(
@@ -76,8 +80,6 @@ def expand_shards(names: Sequence[str]) -> list[str]:
                 for number in range(first, last + 1)
             ]
         )
-    if len(done) > MAX_SHARDS:
-        raise DataError(f"more than {MAX_SHARDS} shards; make them larger")
     return done
 
 

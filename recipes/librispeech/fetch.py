@@ -87,7 +87,7 @@ def unpack(archive: Path, folder: Path, max_bytes: int) -> None:
         with tarfile.open(archive, "r:*") as tar:
             for member in tar:
                 name = PurePosixPath(member.name)
-                if name.is_absolute() or ".." in name.parts or "\\" in member.name:
+                if name.is_absolute() or ".." in name.parts or set("\\:") & set(member.name):
                     raise DataError(f"{archive}: {member.name!r} leaves the folder; not unpacked")
                 target = folder.joinpath(*name.parts)
                 if member.isdir():

@@ -207,7 +207,13 @@ def test_a_corrupt_archive_is_refused(server, tmp_path):
 
 @pytest.mark.parametrize(
     "members",
-    [{"../out.txt": b"x"}, {"/out.txt": b"x"}, {"link": None}, {"big": b"x" * 2_000}],
+    [
+        {"../out.txt": b"x"},
+        {"/out.txt": b"x"},
+        {"C:out.txt": b"x"},
+        {"link": None},
+        {"big": b"x" * 2_000},
+    ],
 )
 def test_malicious_archives_are_refused(tmp_path, members):
     (tmp_path / "a.tar.gz").write_bytes(archive({"fine.txt": b"ok", **members}))

@@ -111,6 +111,7 @@ def test_damaged_recordings_are_listed_and_left_out(tone_corpus, tmp_path):
     import os
 
     os.utime(shard, ns=(before.st_atime_ns, before.st_mtime_ns))
+    (root / "cache").mkdir(exist_ok=True)
     (tmp_path / corpus.key).rename(root / "cache" / corpus.key)
     from asr_gru.training.loop import Run, train
 
@@ -207,7 +208,8 @@ def test_a_recording_cut_too_short_for_its_text_becomes_noise(tone_corpus, tmp_p
 def test_ranges():
     assert expand_shards(["a-{08..10}.tar"]) == ["a-08.tar", "a-09.tar", "a-10.tar"]
     assert len(expand_shards(["{0..1}/{000..099}.tar"])) == 200
-    for wrong in ("{3..1}.tar", "{0..9999999}.tar", "{000..999}/{000..999}.tar"):
+    many = ("{0..9999999}.tar", "{000..999}/{000..999}.tar", "{0..99999}-{0..99999}.tar")
+    for wrong in ("{3..1}.tar", *many):
         with pytest.raises(DataError):
             expand_shards([wrong])
 
