@@ -137,8 +137,8 @@ class Corpus:
             ]
             if not any(map(len, known_words)):
                 raise DataError(
-                    "the development texts have no word of the other texts; spell both alike, or "
-                    "leave the development texts out"
+                    "the development texts have no words that the other texts have; spell both "
+                    "alike, or leave the development texts out"
                 )
             smooth = (counts + 0.5) / (totals + 0.5 * counts.shape[1])
             weights = mixture_weights([smooth[:, words] for words in known_words if len(words)])

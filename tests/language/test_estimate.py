@@ -297,7 +297,7 @@ def test_the_perplexity_of_a_long_sentence_takes_no_table():
 
 def test_development_texts_without_a_known_word_are_refused():
     texts = [("one", ["the cat sat\n"]), ("other", ["the dog sat\n"])]
-    with pytest.raises(DataError, match="no word of the other texts; spell both alike"):
+    with pytest.raises(DataError, match="no words that the other texts have; spell both alike"):
         estimate(texts, EstimateConfig(order=2), [["THE CAT SAT\n"]])
     found = estimate(texts, EstimateConfig(order=2), [["THE CAT SAT\n"], ["the cat sat\n"]])
     assert found.weights[0] > found.weights[1]
