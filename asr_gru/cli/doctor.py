@@ -30,7 +30,7 @@ EXTRAS = {
     ],
     "server": [
         *("fastapi", "uvicorn", "websockets", "python-multipart", "cryptography"),
-        *("fastapi-offline", "prometheus-client"),
+        *("fastapi-offline", "prometheus-client", "starlette"),
     ],
 }
 SECONDS = 10

@@ -79,6 +79,7 @@ def command(
         from asr_gru.server.context import ServerContext
         from asr_gru.server.limits import Limits
         from asr_gru.server.run import listen, serve
+        from asr_gru.server.tls import check_certificate
         from asr_gru.server.tls import self_signed as make_certificate
     except ModuleNotFoundError as error:
         raise MissingExtraError(error.name or "fastapi", "server") from None
@@ -92,8 +93,7 @@ def command(
         raise ConfigError("give --certfile and --keyfile together, or --self-signed alone")
     certificate = None
     if certfile and keyfile:
-        for file in (certfile, keyfile):
-            file.open("rb").close()
+        check_certificate(certfile, keyfile)
         certificate = (certfile, keyfile)
     if self_signed:
         folder = Path(click.get_app_dir("asr-gru")) / "tls"

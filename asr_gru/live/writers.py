@@ -265,7 +265,7 @@ def check_new(path: str | Path, suffixes: Mapping[str, object] | list[str]) -> P
     if path.is_dir() or (path.is_file() and path.stat().st_size):
         raise Error(f"{path}: already exists; give another file, or remove it")
     if not path.parent.is_dir():
-        raise Error(f"{path.parent}: no such folder; create it, or give another file")
+        raise Error(f"{path}: there is no folder {path.parent}; create it, or give another file")
     return path
 
 

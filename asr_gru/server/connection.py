@@ -120,7 +120,7 @@ class Connection(ABC):
         if not self.admitted and now - self._opened > limits.idle_s:
             self.refuse("idle", f"no session was started within {limits.idle_s:g} s")
         elif silent_s > limits.idle_s:
-            self.refuse("idle", f"no message came for {limits.idle_s:g} s; send audio or end")
+            self.refuse("idle", f"no message came for {limits.idle_s:g} s; send audio")
         elif now - self._opened > limits.session_s:
             self.refuse(
                 "session_too_long", f"a session lasts {limits.session_s:g} s; start another"

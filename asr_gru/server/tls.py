@@ -1,21 +1,40 @@
-"""Self-signed certificates."""
+"""Certificates: those that are given, and self-signed ones."""
 
 from __future__ import annotations
 
 import datetime as dt
 import ipaddress
+import ssl
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from asr_gru.errors import MissingExtraError
+from asr_gru.errors import ConfigError, MissingExtraError
 from asr_gru.files import write_bytes
 
 if TYPE_CHECKING:
     from cryptography import x509
 
-__all__ = ["self_signed"]
+__all__ = ["check_certificate", "self_signed"]
 
 DAYS = 365
+
+
+def check_certificate(certificate: Path, key: Path) -> None:
+    """Check that a server can use a certificate.
+
+    Raises:
+        ConfigError: the files are not a certificate and its key.
+        OSError: one of them cannot be read.
+    """
+    for file in (certificate, key):
+        file.open("rb").close()  # ssl does not say which one
+    try:
+        ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER).load_cert_chain(certificate, key, password="")
+    except ssl.SSLError:
+        raise ConfigError(
+            f"{certificate}, {key}: not a certificate and its key; give both in PEM, the key "
+            "without a password"
+        ) from None
 
 
 def self_signed(folder: Path, names: list[str]) -> tuple[Path, Path, str]:
