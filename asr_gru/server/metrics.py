@@ -24,7 +24,7 @@ class Metrics:
             registry=here,
         )
         self.refusals = Counter(
-            "asr_gru_refusals", "Errors sent to clients, by code", ["code"], registry=here
+            "asr_gru_refusals", "Errors sent over WebSockets, by code", ["code"], registry=here
         )
         self.audio = Counter("asr_gru_audio_seconds", "Audio heard, by way", ["way"], registry=here)
         self.live_audio = self.audio.labels("stream")
