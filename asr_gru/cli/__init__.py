@@ -8,6 +8,7 @@ import io
 import os
 import sys
 from collections.abc import Mapping
+from typing import Literal, TextIO
 
 import click
 
@@ -118,9 +119,16 @@ def main() -> None:
 
 def _open_missing_streams() -> None:
     """Open the null device for standard streams that are closed, for which Python has None."""
-    for name, mode in (("stdin", "r"), ("stdout", "w"), ("stderr", "w")):
-        if getattr(sys, name) is None:
-            setattr(sys, name, open(os.devnull, mode, encoding="utf-8"))  # noqa: PTH123, SIM115
+    if sys.stdin is None:
+        sys.stdin = _null_device("r")
+    if sys.stdout is None:
+        sys.stdout = _null_device("w")
+    if sys.stderr is None:
+        sys.stderr = _null_device("w")
+
+
+def _null_device(mode: Literal["r", "w"]) -> TextIO:
+    return open(os.devnull, mode, encoding="utf-8")  # noqa: PTH123, SIM115
 
 
 def _encode_anyway(error: UnicodeError) -> tuple[str | bytes, int]:
