@@ -128,7 +128,7 @@ def _open_missing_streams() -> None:
 
 
 def _null_device(mode: Literal["r", "w"]) -> TextIO:
-    return open(os.devnull, mode, encoding="utf-8")  # noqa: PTH123, SIM115
+    return open(os.devnull, mode, encoding="utf-8")  # noqa: PTH123
 
 
 def _encode_anyway(error: UnicodeError) -> tuple[str | bytes, int]:
