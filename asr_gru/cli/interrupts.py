@@ -8,8 +8,9 @@ import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from types import FrameType
+from typing import Any
 
-__all__ = ["Interrupted", "interrupt_behind", "interruptible"]
+__all__ = ["Interrupted", "current_handlers", "interrupt_behind", "interruptible"]
 
 NAMES = ("SIGINT", "SIGTERM", "SIGHUP")
 MAX_SIGNALS = 3
@@ -37,6 +38,16 @@ def interrupt_behind(error: BaseException) -> int | None:
             return 128 + signal.SIGINT
         seen = seen.__cause__ or seen.__context__
     return None
+
+
+def current_handlers() -> dict[int, Any]:
+    """Return the handlers of SIGINT, SIGTERM and SIGHUP, without those of ignored signals.
+
+    Signals that the parent ignores, as SIGHUP under nohup, stay ignored.
+    """
+    numbers = [getattr(signal, name) for name in NAMES if hasattr(signal, name)]
+    handlers = {number: signal.getsignal(number) for number in numbers}
+    return {n: handler for n, handler in handlers.items() if handler is not signal.SIG_IGN}
 
 
 @contextmanager
@@ -67,11 +78,9 @@ def interruptible(asked: Callable[[], bool] = lambda: False) -> Iterator[Callabl
         if received:
             raise Interrupted(received[0])
 
-    numbers = [getattr(signal, name) for name in NAMES if hasattr(signal, name)]
-    handlers = {number: signal.getsignal(number) for number in numbers}
-    for number, before in handlers.items():
-        if before is not signal.SIG_IGN:  # as under nohup
-            signal.signal(number, handle)
+    handlers = current_handlers()
+    for number in handlers:
+        signal.signal(number, handle)
     try:
         yield check
     finally:

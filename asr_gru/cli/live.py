@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from asr_gru.cli.interrupts import current_handlers
 from asr_gru.cli.options import (
     alternatives_option,
     check_confidence,
@@ -39,10 +40,6 @@ if TYPE_CHECKING:
     from asr_gru.live.writers import AudioWriter, SessionWriter
 
 __all__ = ["command"]
-
-SIGNALS = [
-    getattr(signal, name) for name in ("SIGINT", "SIGTERM", "SIGHUP") if hasattr(signal, name)
-]
 
 
 @click.command("live")
@@ -260,8 +257,7 @@ def _stop_on_signal(session: LiveSession) -> Iterator[None]:
 
     Signals that are ignored, as SIGHUP is under nohup, stay so.
     """
-    handlers = {number: signal.getsignal(number) for number in SIGNALS}
-    before = {n: handler for n, handler in handlers.items() if handler is not signal.SIG_IGN}
+    before = current_handlers()
 
     def stop(number: int, frame: Any) -> None:  # noqa: ARG001
         session.stop()

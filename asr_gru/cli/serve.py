@@ -121,13 +121,12 @@ def command(
 
 
 def _key(file: Path | None) -> str | None:
-    name = KEY_VARIABLE if file is None else str(file)
-    try:
-        text = os.environ.get(name, "") if file is None else file.read_text(encoding="utf-8")
-    except UnicodeDecodeError:
-        text = "\0"  # no key either
-    if file is None and not text:
-        return None
+    if file is None:
+        name, text = KEY_VARIABLE, os.environ.get(KEY_VARIABLE, "")
+        if not text:
+            return None
+    else:
+        name, text = str(file), file.read_bytes().decode("ascii", "replace")
     key = text.strip()
     if not key.isprintable() or not key.isascii():
         raise ConfigError(f"{name}: not a valid key; write one line of letters and digits")
