@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import time
 from collections.abc import Callable
 from pathlib import Path
@@ -9,7 +10,8 @@ from pathlib import Path
 import numpy as np
 
 from asr_gru.audio.blocks import AudioSource, Block
-from asr_gru.audio.opening import open_recording
+from asr_gru.audio.opening import is_pipe, open_recording
+from asr_gru.audio.read_ahead import ReadAhead
 from asr_gru.audio.samples import Samples
 from asr_gru.errors import DeviceError
 
@@ -20,7 +22,8 @@ class PacedRecording:
     """An ``AudioSource`` that plays a recording in real time.
 
     Playback starts with the first ``read``. A reader that falls behind gets the audio it missed
-    without waiting.
+    without waiting. A pipe is read on a thread of its own, so that ``read`` keeps to its timeout
+    while no data come.
 
     Args:
         path: any recording that ``transcribe`` reads.
@@ -43,9 +46,13 @@ class PacedRecording:
         sleep: Callable[[float], None] = time.sleep,
     ) -> None:
         self._recording = open_recording(path)
-        self._blocks = self._recording.blocks(self.BLOCK_S)
+        self._blocks = self._recording.blocks(self.BLOCK_S, prompt=True)
+        self._ahead: ReadAhead | None = None
+        if is_pipe(self._recording.path):
+            self._ahead = ReadAhead(self._blocks, self._recording.close, clock)
         self._speed, self._clock, self._sleep = speed, clock, sleep
         self._started_s: float | None = None
+        self._came_s = -math.inf
         self._delivered = 0
         self._waiting: list[Samples] = []
         self._at_end = False
@@ -74,12 +81,10 @@ class PacedRecording:
         """
         if self._started_s is None:
             self._started_s = self._clock()
+        until_s = self._clock() + timeout_s
         while sum(map(len, self._waiting)) < min_samples and not self._at_end:
-            samples = next(self._blocks, None)
-            if samples is None:
-                self._at_end = True
-            else:
-                self._waiting.append(samples)
+            if not self._take(until_s):
+                return None
         if not self._waiting:
             raise EOFError
         count = sum(map(len, self._waiting))
@@ -89,16 +94,39 @@ class PacedRecording:
             self._sleep(min(wait_s, timeout_s))
             if wait_s > timeout_s:
                 return None
-        block = Block(np.concatenate(self._waiting), max(due_s, self._started_s))
+        arrived_s = max(due_s, self._started_s, self._came_s)
+        block = Block(np.concatenate(self._waiting), arrived_s)
         self._delivered += count
         self._waiting = []
         return block
+
+    def _take(self, until_s: float) -> bool:
+        """Take the next block or note the end; return False if no data come before ``until_s``."""
+        if self._ahead is None:
+            samples = next(self._blocks, None)
+        else:
+            try:
+                taken = self._ahead.take(until_s - self._clock())
+            except EOFError:
+                samples = None
+            else:
+                if taken is None:
+                    return False
+                samples, self._came_s = taken
+        if samples is None:
+            self._at_end = True
+        else:
+            self._waiting.append(samples)
+        return True
 
     def close(self) -> None:
         """Close the file."""
         self._at_end = True
         self._waiting = []
-        self._recording.close()
+        if self._ahead is None:
+            self._recording.close()
+        else:
+            self._ahead.close()
 
     def reopen(self) -> AudioSource:
         """Raise DeviceError: a recording is never lost."""

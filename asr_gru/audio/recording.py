@@ -19,6 +19,9 @@ from asr_gru.errors import AudioError
 __all__ = ["Recording"]
 
 BLOCK_S = 1.0
+"""Seconds to decode at a time."""
+PROMPT_MIX_S = 0.1
+"""The same of several channels that are to be prompt: enough to tell if they cancel out."""
 MAX_DAMAGED_REGIONS = 50
 """Damaged regions to skip before the rest of the file is abandoned."""
 SKIP_LENGTHS_S = (0.02, 0.04, 0.08, 0.16, 0.32, 0.64, 1.28, 2.56)
@@ -67,6 +70,7 @@ class Recording:
         self._unreadable_links = 0
         self._damage = ""
         self._first_frame = 0
+        self._pcm_s = BLOCK_S
 
     @property
     def duration_s(self) -> float | None:
@@ -99,16 +103,24 @@ class Recording:
         self._first_frame = frame
         return frame
 
-    def blocks(self, seconds: float = BLOCK_S) -> Iterator[Samples]:
+    def blocks(self, seconds: float = BLOCK_S, *, prompt: bool = False) -> Iterator[Samples]:
         """Yield mono float32 blocks of ``seconds``; the last one may be shorter.
 
         The samples do not depend on ``seconds``. A truncated file ends early and damaged regions
         become silence, each with a warning.
 
+        Args:
+            seconds: length of a block.
+            prompt: of a pipe with PCM, decode what a block needs and not a whole second, so that
+                a block comes as soon as its samples have. Whether channels cancel out is then
+                decided for shorter pieces.
+
         Raises:
             AudioError: NaN or infinite samples, or nothing could be decoded.
         """
         size = max(1, round(seconds * self.sample_rate))
+        if prompt:
+            self._pcm_s = min(BLOCK_S, max(seconds, PROMPT_MIX_S * (self.channels > 1)))
         kept: list[Samples] = []
         count = 0
         for block in self._mono():
@@ -160,7 +172,8 @@ class Recording:
         while True:
             reader = self._reader
             try:
-                block = reader.read(max(1, round(BLOCK_S * reader.sample_rate)))
+                seconds = self._pcm_s if isinstance(reader, PcmReader) else BLOCK_S
+                block = reader.read(max(1, round(seconds * reader.sample_rate)))
             except DamagedError as damage:
                 self._damage = str(damage)
                 if self._switch_to_ffmpeg(produced):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 import json
 import re
 import resource
@@ -170,6 +171,26 @@ def test_a_signal_finishes_and_writes_the_open_segment(tmp_path, name):
     assert (process.returncode, err) == (0, "")
     assert out.strip()
     assert path.read_text() == out
+
+
+def test_a_signal_stops_a_session_whose_pipe_has_no_data():
+    samples, rate = soundfile.read(SAMPLES / "long.ogg", dtype="int16", frames=30_000)
+    sound = io.BytesIO()
+    soundfile.write(sound, samples, rate, format="WAV", subtype="PCM_16")
+    header, data = sound.getvalue()[:44], sound.getvalue()[44:]
+    with subprocess.Popen(
+        [sys.executable, "-m", "asr_gru", "live", "--from-file", "-", "--endpoint", "off"],
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+    ) as process:
+        process.stdin.write(header[:40] + b"\xff\xff\xff\xff" + data)
+        process.stdin.flush()
+        assert b"listening" in process.stderr.readline()
+        time.sleep(0.5 + 30_000 / rate)
+        process.send_signal(signal.SIGTERM)
+        assert process.wait(timeout=60) == 0
+        assert process.stdout.read().strip()
 
 
 def test_an_ignored_hangup_does_not_stop_the_session():

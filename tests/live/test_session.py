@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import math
+import os
+import struct
 from dataclasses import replace
 
 import numpy as np
@@ -187,3 +189,37 @@ def test_a_paced_recording_is_played_in_real_time(recording):
     quick.close()
     with pytest.raises(EOFError):
         quick.read(0.0)
+
+
+def streamed_wav_header(channels):
+    """The header of WAV of 16 bits whose length is not known when it begins."""
+    form = struct.pack("<HHIIHH", 1, channels, RATE, 2 * channels * RATE, 2 * channels, 16)
+    return b"RIFF\xff\xff\xff\xffWAVEfmt \x10\0\0\0" + form + b"data\xff\xff\xff\xff"
+
+
+@pytest.fixture
+def pipe(tmp_path):
+    """A named pipe, opened for reading and writing so that neither side waits for the other."""
+    path = tmp_path / "sound.wav"
+    os.mkfifo(path)
+    with os.fdopen(os.open(path, os.O_RDWR), "r+b", buffering=0) as file:
+        yield path, file
+
+
+@pytest.mark.skipif(not hasattr(os, "mkfifo"), reason="needs named pipes")
+@pytest.mark.parametrize("channels", [1, 2])
+def test_what_a_pipe_has_is_read_at_once_and_a_stalled_one_keeps_to_the_timeout(pipe, channels):
+    path, file = pipe
+    samples = np.repeat(np.arange(1600, dtype=np.int16)[:, None], channels, 1)
+    file.write(streamed_wav_header(channels) + samples.tobytes())
+    source = PacedRecording(path, speed=math.inf)
+    blocks = []
+    while sum(len(block.samples) for block in blocks) < 1600:
+        blocks += [block] if (block := source.read(10.0)) else []
+    assert np.array_equal(np.concatenate([b.samples for b in blocks]) * 32768, np.arange(1600))
+    assert source.read(0.01) is None
+    file.write(samples.tobytes())
+    assert source.read(10.0, min_samples=1600) is not None
+    source.close()
+    with pytest.raises(EOFError):
+        source.read(0.01)
