@@ -3,6 +3,9 @@ r"""Cut single words out of longer recordings, so that training hears words with
     python -m recipes.en_small.single_words DATA/speech/train.tsv DATA/speech/words.jsonl \
         --sources commonvoice-13 librispeech-clean-5 --utterances 3000
 
+With ``--words``, only these are cut out, of utterances that have one of them: digits, say, of which
+there are few on their own.
+
 Utterances are drawn at random and aligned with their texts by a model. A word is kept if a pause
 precedes or follows it, since words in the middle of a phrase are run into each other, and if the
 model is sure of it. The manifest that is written names segments of the recordings, which stay as
@@ -38,13 +41,16 @@ SHORTEST_S, LONGEST_S = 0.15, 1.5
 LEAST_CONFIDENCE = 0.5
 
 
-def cut_words(utterance: Utterance, words: Sequence[Word], draw: random.Random) -> list[Utterance]:
+def cut_words(
+    utterance: Utterance, words: Sequence[Word], draw: random.Random, name: str = SOURCE
+) -> list[Utterance]:
     """Return the words of an utterance that can be cut out, as segments of its recording.
 
     Args:
         utterance: the whole utterance, with its duration.
         words: its words with their times, in seconds from its start.
         draw: where the edges fall.
+        name: the source of the segments.
     """
     cuts = []
     for index, word in enumerate(words):
@@ -65,7 +71,7 @@ def cut_words(utterance: Utterance, words: Sequence[Word], draw: random.Random) 
                 utterance,
                 text=word.text,
                 written="",
-                source=SOURCE,
+                source=name,
                 start_s=round((utterance.start_s or 0.0) + start_s, 3),
                 duration_s=round(end_s - start_s, 3),
             )
@@ -79,7 +85,10 @@ def _margin(pause_s: float, draw: random.Random) -> float:
 
 
 def cut_all(
-    recognizer: Recognizer, utterances: Sequence[Utterance], draw: random.Random
+    recognizer: Recognizer,
+    utterances: Sequence[Utterance],
+    draw: random.Random,
+    name: str = SOURCE,
 ) -> Iterator[list[Utterance]]:
     """Yield the single words of each utterance; none of one that cannot be read or aligned."""
     rate = recognizer.acoustic.info.sample_rate
@@ -92,7 +101,7 @@ def cut_all(
             yield []
             continue
         whole = replace(utterance, duration_s=len(samples) / rate)
-        yield [] if found.mismatches else cut_words(whole, found.words, draw)
+        yield [] if found.mismatches else cut_words(whole, found.words, draw, name)
 
 
 @one_line_errors("stopped; nothing was written")
@@ -103,6 +112,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser.add_argument("output", type=Path, help="manifest to write (.jsonl)")
     parser.add_argument("--model", default=DEFAULT_MODEL, help="aligns the texts")
     parser.add_argument("--sources", nargs="+", help="take utterances of these sources [all]")
+    parser.add_argument("--words", nargs="+", default=[], help="cut out only these words [all]")
+    parser.add_argument("--name", default=SOURCE, help=f"source of what is cut out [{SOURCE}]")
     parser.add_argument(
         "--utterances", type=whole_number, default=3000, help="how many are aligned"
     )
@@ -112,19 +123,26 @@ def main(arguments: Sequence[str] | None = None) -> int:
         raise ConfigError(f"{options.output}: segments need a manifest that ends in .jsonl")
     if not options.output.absolute().parent.is_dir():
         raise ConfigError(f"{options.output.parent}: no such folder; create it")
+    wanted = {word.lower() for word in options.words}
     utterances = [
         utterance
         for manifest in options.manifest
         for utterance in read_manifest(manifest)
-        if " " in utterance.text and (not options.sources or utterance.source in options.sources)
+        if " " in utterance.text
+        and (not options.sources or utterance.source in options.sources)
+        and (not wanted or not wanted.isdisjoint(utterance.text.lower().split()))
     ]
     if not utterances:
-        raise ConfigError("no utterance of several words is of these sources; see --sources")
+        raise ConfigError(
+            "no utterance of several words is of these sources and has these words; "
+            "see --sources and --words"
+        )
     draw = random.Random(options.seed)
     chosen = draw.sample(utterances, min(options.utterances, len(utterances)))
     cuts: list[Utterance] = []
-    for done, found in enumerate(cut_all(Recognizer.load(options.model), chosen, draw), start=1):
-        cuts += found
+    recognizer = Recognizer.load(options.model)
+    for done, found in enumerate(cut_all(recognizer, chosen, draw, options.name), start=1):
+        cuts += [one for one in found if not wanted or one.text in wanted]
         if done % 500 == 0 or done == len(chosen):
             log(f"{done} of {len(chosen)} utterances, {len(cuts)} words")
     if not cuts:

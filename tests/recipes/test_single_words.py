@@ -74,6 +74,15 @@ def test_the_manifest_names_segments_of_the_recordings(tmp_path):
         assert 0 <= one.start_s < one.start_s + one.duration_s <= length + 0.001
 
 
+def test_only_the_words_that_are_asked_for_are_cut_out(tmp_path):
+    table, out = tmp_path / "train.tsv", tmp_path / "words.jsonl"
+    rows = [f"{SAMPLES / 'read.flac'}\twhy do i know you", f"{tmp_path / 'none.wav'}\tnot read"]
+    table.write_text("path\ttext\n" + "\n".join(rows) + "\n", encoding="utf-8")
+    more = ["--name", "few", "--words", "why", "I", "of"]
+    assert single_words.main([str(table), str(out), *more]) == 0
+    assert [(one.text, one.source) for one in read_manifest(out)] == [("why", "few"), ("i", "few")]
+
+
 def test_a_manifest_without_words_is_not_written(tmp_path, capsys):
     table = tmp_path / "train.tsv"
     table.write_text(f"path\ttext\n{tmp_path}/none.wav\tone two\n", encoding="utf-8")
@@ -88,6 +97,7 @@ def test_a_manifest_without_words_is_not_written(tmp_path, capsys):
         (["OUT.tsv"], "ends in .jsonl"),
         (["none/OUT.jsonl"], "none: no such folder; create it"),
         (["OUT.jsonl", "--sources", "other"], "no utterance of several words"),
+        (["OUT.jsonl", "--words", "three"], "no utterance of several words"),
     ],
 )
 def test_wrong_arguments_are_one_line(tmp_path, arguments, message, capsys):
