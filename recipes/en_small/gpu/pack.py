@@ -7,6 +7,7 @@ noise, rooms, the trigram for CTC-CRF, the configuration and the weights to star
 
 from __future__ import annotations
 
+import io
 import json
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, replace
@@ -17,6 +18,7 @@ import numpy as np
 import soundfile
 
 from asr_gru.audio import find_recordings
+from asr_gru.data.audio import load_audio
 from asr_gru.data.manifest import Utterance
 from asr_gru.decoding.alignment import frames_needed
 from asr_gru.errors import ConfigError
@@ -34,12 +36,16 @@ __all__ = ["Item", "pack", "read_items", "write_parts"]
 
 @dataclass(frozen=True, slots=True)
 class Item:
-    """A recording: its file, kind, token ids, and how often it is seen per epoch."""
+    """A recording: its file, kind, token ids, and how often it is seen per epoch.
+
+    ``segment`` has the start and the duration of a segment of the file, in seconds; None for all.
+    """
 
     path: Path
     kind: int
     target: list[int]
     weight: float = 1.0
+    segment: tuple[float, float] | None = None
 
 
 def pack(
@@ -78,7 +84,8 @@ def pack(
     (head / "validation.json").write_text(json.dumps(names), encoding="utf-8")
     tokenizer.save(head)
     used = sum(path.stat().st_size for path in head.iterdir())
-    return write_parts([*first, *speech], out, int(part_mib * 2**20), used)
+    rate = config.frontend.sample_rate
+    return write_parts([*first, *speech], out, int(part_mib * 2**20), used, rate)
 
 
 def read_items(config: TrainConfig, root: Path) -> tuple[list[Item], list[Item]]:
@@ -97,7 +104,9 @@ def read_items(config: TrainConfig, root: Path) -> tuple[list[Item], list[Item]]
                 continue
             if config.data.shortest_s <= seconds <= config.data.longest_s:
                 weight = config.data.weights.get(utterance.source, 1.0)
-                yield Item(utterance.path, kind, target, weight)
+                start_s = utterance.start_s
+                segment = None if start_s is None else (start_s, utterance.duration_s)
+                yield Item(utterance.path, kind, target, weight, segment)
 
     folders = ((config.augment.noise, NOISE), (config.augment.rooms, ROOM))
     first = [
@@ -111,13 +120,18 @@ def read_items(config: TrainConfig, root: Path) -> tuple[list[Item], list[Item]]
     return first, list(items(config.data.train, SPEECH))
 
 
-def write_parts(items: Iterable[Item], out: Path, limit: int, used: int) -> list[Path]:
-    """Write ``items`` in parts of at most ``limit`` bytes, the first less ``used`` bytes."""
+def write_parts(
+    items: Iterable[Item], out: Path, limit: int, used: int, sample_rate: int
+) -> list[Path]:
+    """Write ``items`` in parts of at most ``limit`` bytes, the first less ``used`` bytes.
+
+    Files are written as they are, segments of files as FLAC at ``sample_rate``.
+    """
     parts: list[Path] = []
     batch: list[tuple[Item, bytes]] = []
     size = used
     for item in items:
-        data = item.path.read_bytes()
+        data = _data(item, sample_rate)
         if batch and size + len(data) > limit:
             parts.append(_write_part(batch, out / f"part{len(parts)}"))
             batch, size = [], 0
@@ -142,6 +156,17 @@ def _write_part(batch: list[tuple[Item, bytes]], folder: Path) -> Path:
         frames_needed=np.array([frames_needed(target) for target in targets], np.int64),
     )
     return folder
+
+
+def _data(item: Item, sample_rate: int) -> bytes:
+    if item.segment is None:
+        return item.path.read_bytes()
+    start_s, duration_s = item.segment
+    segment = Utterance(item.path, "", start_s=start_s, duration_s=duration_s)
+    data = io.BytesIO()
+    samples = load_audio(segment, sample_rate)
+    soundfile.write(data, samples, sample_rate, format="FLAC", subtype="PCM_16")
+    return data.getvalue()
 
 
 def _copy(item: Item, root: Path, copies: Path) -> Item:

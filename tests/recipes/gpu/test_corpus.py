@@ -1,11 +1,15 @@
 """Parts of recordings: packing, decoding, and the corpus that grows with them."""
 
+import json
+
 import numpy as np
 import soundfile
 import torch
 
+from asr_gru.training.config_file import parse_train_config
 from recipes.en_small.gpu.corpus import NOISE, SPEECH, VALIDATION, Corpus
 from recipes.en_small.gpu.decode import decode, loud_span
+from recipes.en_small.gpu.pack import read_items, write_parts
 
 from .conftest import CPU, RATE
 
@@ -67,3 +71,20 @@ def test_recordings_that_cannot_be_decoded_are_left_out(packed, tmp_path):
     corpus = Corpus(tmp_path, CPU)
     corpus.refresh()
     assert len(corpus.recordings.begins) == len(index["ends"]) - 1
+
+
+def test_segments_are_packed_without_the_rest_of_their_recording(packed, tmp_path):
+    samples = np.random.default_rng(0).integers(-9_000, 9_000, 2 * RATE, np.int16)
+    soundfile.write(tmp_path / "whole.wav", samples, RATE)
+    segments = [("cat", 0.25, 0.5), ("sea", 1.0, 0.75)]
+    lines = [
+        json.dumps({"audio_filepath": "whole.wav", "text": text, "offset": at, "duration": length})
+        for text, at, length in segments
+    ]
+    (tmp_path / "words.jsonl").write_text("\n".join(lines) + "\n", encoding="utf-8")
+    config = parse_train_config({"data": {"train": ["words.jsonl"], "tokens": "phones"}})
+    write_parts(read_items(config, tmp_path)[1], tmp_path / "parts", 2**20, 0, RATE)
+    decode(tmp_path / "parts" / "part0", RATE, processes=1)
+    decoded = np.load(tmp_path / "parts" / "part0" / "samples.npy")
+    expected = [samples[int(at * RATE) :][: int(length * RATE)] for _, at, length in segments]
+    np.testing.assert_array_equal(decoded, np.concatenate(expected))
