@@ -63,10 +63,9 @@ def pack(
             suffix ``.opus``; they are packed instead.
 
     Raises:
-        ConfigError: the configuration has an augmentation that training on a GPU lacks.
+        ConfigError: the configuration has something that training on a GPU lacks.
     """
-    if config.augment.carry_prob:
-        raise ConfigError("augment.carry_prob: not on this path; set it to 0")
+    _check(config)
     first, speech = read_items(config, root)
     order = np.random.default_rng(config.seed).permutation(len(speech))
     speech = [_copy(speech[i], root, copies) for i in order]
@@ -86,6 +85,26 @@ def pack(
     used = sum(path.stat().st_size for path in head.iterdir())
     rate = config.frontend.sample_rate
     return write_parts([*first, *speech], out, int(part_mib * 2**20), used, rate)
+
+
+def _check(config: TrainConfig) -> None:
+    augment, optimiser = config.augment, config.optimiser
+    lacking = {
+        "augment.babble_prob": augment.babble_prob > 0,
+        "augment.carry_prob": augment.carry_prob > 0,
+        "augment.trim_tail_s": augment.trim_tail_s > 0,
+        "cr_ctc_weight": config.cr_ctc_weight > 0,
+        "distillation.teacher": bool(config.distillation.teacher),
+        "encoder.direction": config.encoder.direction != "uni",
+        "optimiser.accumulate": optimiser.accumulate > 1,
+        "optimiser.name": optimiser.name != "muon",
+        "phones.file": bool(config.phones.file),
+    }
+    if used := [key for key, is_used in lacking.items() if is_used]:
+        raise ConfigError(
+            f"{', '.join(used)}: not on this path, which trains CTC or CTC-CRF with Muon; "
+            "change them with --set"
+        )
 
 
 def read_items(config: TrainConfig, root: Path) -> tuple[list[Item], list[Item]]:

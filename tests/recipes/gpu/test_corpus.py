@@ -3,15 +3,17 @@
 import json
 
 import numpy as np
+import pytest
 import soundfile
 import torch
 
+from asr_gru.errors import ConfigError
 from asr_gru.training.config_file import parse_train_config
 from recipes.en_small.gpu.corpus import NOISE, SPEECH, VALIDATION, Corpus
 from recipes.en_small.gpu.decode import decode, loud_span
-from recipes.en_small.gpu.pack import read_items, write_parts
+from recipes.en_small.gpu.pack import pack, read_items, write_parts
 
-from .conftest import CPU, RATE
+from .conftest import CONFIG, CPU, RATE
 
 
 def test_the_corpus_contains_every_recording_and_its_tokens(packed, trainer):
@@ -88,3 +90,25 @@ def test_segments_are_packed_without_the_rest_of_their_recording(packed, tmp_pat
     decoded = np.load(tmp_path / "parts" / "part0" / "samples.npy")
     expected = [samples[int(at * RATE) :][: int(length * RATE)] for _, at, length in segments]
     np.testing.assert_array_equal(decoded, np.concatenate(expected))
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        {"augment": {"babble_prob": 0.1}},
+        {"augment": {"carry_prob": 0.1}},
+        {"augment": {"trim_tail_s": 0.1}},
+        {"cr_ctc_weight": 0.2},
+        {"distillation": {"teacher": "teacher"}},
+        {"encoder": {"direction": "bi"}},
+        {"optimiser": {"accumulate": 2}},
+        {"optimiser": {"name": "adamw"}},
+        {"phones": {"file": "phones.tsv"}},
+    ],
+)
+def test_what_a_gpu_would_not_do_is_refused(change, tmp_path):
+    ((table, value),) = change.items()
+    named = f"{table}.{next(iter(value))}" if isinstance(value, dict) else table
+    config = parse_train_config({"data": CONFIG["data"], "optimiser": {"name": "muon"}, **change})
+    with pytest.raises(ConfigError, match=named):
+        pack(config, tmp_path, tmp_path, start_from=tmp_path, part_mib=1.0, copies=tmp_path)
