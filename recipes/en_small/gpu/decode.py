@@ -6,11 +6,13 @@ import io
 import multiprocessing
 import os
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 import soundfile
+import soxr
+
+from asr_gru.audio.samples import to_int16
 
 __all__ = ["DECODED", "decode", "loud_span"]
 
@@ -28,8 +30,8 @@ Samples = npt.NDArray[np.int16]
 def decode(folder: Path, sample_rate: int, processes: int | None = None) -> None:
     """Write ``samples.npy`` and ``decoded.npz`` beside the recordings of a part.
 
-    For each recording the second holds where its samples end and its ``loud_span``. A recording
-    that cannot be decoded, or has another sample rate, gets no samples.
+    For each recording the second holds where its samples end and its ``loud_span``. Channels are
+    averaged, and other sample rates resampled. A recording that cannot be decoded gets no samples.
     """
     ends = np.load(folder / "index.npz")["ends"].tolist()
     jobs = [
@@ -76,10 +78,10 @@ def _decode_one(job: tuple[str, int, int, int]) -> Samples:
         samples, rate = soundfile.read(io.BytesIO(data), dtype="int16", always_2d=True)
     except soundfile.LibsndfileError:
         return np.zeros(0, np.int16)
-    if rate != sample_rate:
-        return np.zeros(0, np.int16)
-    one: Any = samples[:, 0]
-    return np.ascontiguousarray(one)
+    if rate == sample_rate and samples.shape[1] == 1:
+        return np.ascontiguousarray(samples[:, 0])
+    mono = samples.mean(axis=1, dtype=np.float32) / np.float32(32768.0)
+    return to_int16(soxr.resample(mono, rate, sample_rate))
 
 
 def _span(job: tuple[Samples, int]) -> tuple[int, int, float]:

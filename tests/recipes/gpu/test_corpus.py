@@ -112,3 +112,16 @@ def test_what_a_gpu_would_not_do_is_refused(change, tmp_path):
     config = parse_train_config({"data": CONFIG["data"], "optimiser": {"name": "muon"}, **change})
     with pytest.raises(ConfigError, match=named):
         pack(config, tmp_path, tmp_path, start_from=tmp_path, part_mib=1.0, copies=tmp_path)
+
+
+def test_other_rates_are_resampled_and_channels_averaged(tmp_path):
+    tone = np.sin(2 * np.pi * 440.0 * np.arange(48_000) / 48_000)
+    soundfile.write(tmp_path / "a.wav", 0.5 * tone[:, None] * [1.0, 0.0], 48_000)
+    data = (tmp_path / "a.wav").read_bytes()
+    (tmp_path / "recordings.bin").write_bytes(data)
+    np.savez(tmp_path / "index.npz", ends=np.array([len(data)]))
+    decode(tmp_path, RATE, processes=1)
+    samples = np.load(tmp_path / "samples.npy") / 32768.0
+    expected = 0.25 * np.sin(2 * np.pi * 440.0 * np.arange(RATE) / RATE)
+    assert samples.shape == expected.shape
+    np.testing.assert_allclose(samples[100:-100], expected[100:-100], atol=1e-3)
