@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import contextlib
+import math
 import time
 from pathlib import Path
 
@@ -12,8 +14,9 @@ class Clock:
     """Progress from the start of training to a deadline that may be moved.
 
     Args:
-        file: its text, when there is one, is the deadline in seconds since 1970.
-        deadline: the deadline otherwise.
+        file: its text, when it is a number, is the deadline in seconds since 1970. While the file
+            is being written it may be empty; then the deadline that was known is kept.
+        deadline: the deadline until then.
     """
 
     def __init__(self, file: Path, deadline: float) -> None:
@@ -30,8 +33,9 @@ class Clock:
         now = time.time()
         if now - self._read > 1.0:
             self._read = now
-            if self._file.exists():
-                self._deadline = float(self._file.read_text())
+            with contextlib.suppress(OSError, ValueError):
+                moved = float(self._file.read_text(encoding="utf-8"))
+                self._deadline = moved if math.isfinite(moved) else self._deadline
         if now >= self._deadline:
             return 1.0
         return (now - self._began) / (self._deadline - self._began)

@@ -106,6 +106,13 @@ def test_a_file_changes_the_deadline(tmp_path):
     assert clock.progress() == 1.0
 
 
+@pytest.mark.parametrize("text", ["", "nan", "tomorrow"])
+def test_a_deadline_that_is_not_written_yet_changes_nothing(text, tmp_path):
+    (tmp_path / "deadline").write_text(text)
+    clock = Clock(tmp_path / "deadline", time.time() + 1_000.0)
+    assert 0.0 <= clock.progress() < 0.01
+
+
 @pytest.mark.parametrize(
     ("words", "expected"),
     [
