@@ -125,7 +125,11 @@ def _read_number(number: str) -> list[str]:
     if len(number) in (2, 3, 4) and number[0] != "0":
         head = number[:-2]
         lead = [] if not head else [DIGITS[int(head)] if len(head) == 1 else _two_digits(head)]
-        options.append(" ".join([*lead, _two_digits(number[-2:])]))
+        if number[1:] == "000":
+            options.append(f"{DIGITS[int(number[0])]} thousand")
+        else:
+            end = "hundred" if head and number.endswith("00") else _two_digits(number[-2:])
+            options.append(" ".join([*lead, end]))
     return options
 
 

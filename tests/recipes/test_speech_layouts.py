@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import pytest
+
 from recipes.en_small import speech_layouts
 
 CORE = """\
@@ -69,3 +71,20 @@ def test_prompts_of_a_remote_control_are_in_a_table():
 def test_names_tell_the_speaker():
     (clip,) = speech_layouts.read_librispeech(["training/male/78-368-0019.flac"], str)
     assert (clip.texts, clip.speaker, clip.sure) == ((), "78", False)
+
+
+@pytest.mark.parametrize(
+    ("number", "expected"),
+    [
+        ("25", "twenty five"),
+        ("305", "three oh five"),
+        ("300", "three hundred"),
+        ("1200", "twelve hundred"),
+        ("2000", "two thousand"),
+        ("4905", "forty nine oh five"),
+    ],
+)
+def test_numbers_are_read_by_hundreds_and_tens(number, expected):
+    table = f"Response_ID,file_name,Address\nR1,audio/Addresses/a.wav,{number} Elm Street\n"
+    (clip,) = speech_layouts.read_alphanumeric(["audio/Addresses/a.wav"], lambda _path: table)
+    assert clip.texts[-1] == f"{expected} elm street"
