@@ -163,6 +163,13 @@ def test_punctuation_is_kept(programs):
     assert all("en-gb-x-rp" in command for command in programs)
 
 
+def test_numbers_are_spoken_whole(programs, monkeypatch):
+    said: list[str] = []
+    monkeypatch.setattr(ipa, "_espeak", lambda words, _voice: said.append(words) or "bˈo^ʊt")
+    assert ipa.phonemise("It costs 2,000.50, at 5:30.", "a") == "bˈOt, bˈOt."
+    assert said == ["It costs 2,000.50", " at 5:30"]
+
+
 def test_kokoro_speaks_with_voices_and_blends_of_one_accent(programs, inputs, voices):
     engine = kokoro.Kokoro(Path(__file__), voices)
     drawn = {engine.speak("A boat.", random.Random(seed)).voice for seed in range(60)}

@@ -46,6 +46,9 @@ AMERICAN = {"ɜːɹ": "ɜɹ", "ɜː": "ɜɹ", "ː": "", "ɾ": "T", "o": "ɔ"}
 BRITISH = {"e^ə": "ɛː", "i^ə": "iə", "a": "æ", "o": "ɔ"}
 """What eSpeak NG prints (``^`` ties letters to one sound) and what Kokoro was trained with."""
 
+PIECE = re.compile(r"((?:[^;:,.!?]|(?<=\d)[:,.](?=\d))+)([;:,.!?]*)")
+"""Words and the punctuation after them; that within a number, as in 2,000, belongs to the words."""
+
 VOICES = {"a": "en-us", "b": "en-gb-x-rp"}
 """eSpeak NG's voice for each accent, American and British."""
 
@@ -63,7 +66,7 @@ def phonemise(sentence: str, accent: str) -> str:
     Raises:
         ConfigError: eSpeak NG is not installed, or fails.
     """
-    pieces = re.findall(r"([^;:,.!?]+)([;:,.!?]*)", sentence)
+    pieces = PIECE.findall(sentence)
     spoken = [convert(_espeak(words, VOICES[accent]), accent) + end[:1] for words, end in pieces]
     return " ".join(piece for piece in spoken if piece)
 
