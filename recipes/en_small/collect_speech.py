@@ -145,7 +145,7 @@ def write_clips(git: Path, source: Source, name: str, clips: Sequence[Clip], out
     missing = {clip.blob for clip in clips if not (out / path_of(name, clip.blob)).exists()}
     if not missing:
         return
-    for blob, data in read_files(git, source.pattern, source.commit):
+    for blob, data in read_files(git, source.pattern, source.commit, copies=True):
         if blob not in missing:
             continue
         try:

@@ -111,7 +111,7 @@ def extract(rows: Sequence[Row], out: Path, snapshots: Path) -> list[Row]:
         except FileNotFoundError as error:
             print(f"{source}: {error}", file=sys.stderr)
             continue
-        for path, data in read_files(git, AUDIO):
+        for path, data in read_files(git, AUDIO, copies=True):
             for row in blobs.get(path, ()):
                 try:
                     write_clip(data, out / row["path"])

@@ -84,6 +84,14 @@ def test_words_are_trimmed_to_the_speech_and_listed(tmp_path, repository, monkey
     assert np.abs(samples).max() == pytest.approx(0.3, rel=0.1)
 
 
+def test_words_with_the_same_recording_are_all_listed(tmp_path, repository, monkeypatch):
+    snapshots = repository("a/words", {"one.wav": tone(0.5), "won.wav": tone(0.5)})
+    use(monkeypatch, words=Source("a/words", "HEAD", r"\.wav$", speech_layouts.name_of_file))
+    out = tmp_path / "more2"
+    collect_speech.main([str(out), "--snapshots", str(snapshots)])
+    assert [row["text"] for row in rows_of(out / "more2.tsv")] == ["one", "won"]
+
+
 def test_texts_of_evaluation_lists_are_left_out(tmp_path, repository, monkeypatch, capsys):
     sounds = {"one_two_three_four.wav": tone(1.5), "two.wav": tone(0.5)}
     snapshots = repository("a/words", sounds)

@@ -94,3 +94,18 @@ def test_texts_with_low_teacher_confidence_are_left_out(tmp_path, snapshots, cap
     more.main([str(path), str(out), "--snapshots", str(snapshots), "--above", "-0.25"])
     assert capsys.readouterr().out == "2 of 2 clips, 0.00 hours\n"
     assert sorted(p.name for p in out.glob("*.flac")) == ["a.flac", "c.flac"]
+
+
+def test_clips_with_the_same_content_are_all_written(tmp_path, snapshots, capsys):
+    repository = snapshots / "korliu+whisper" / "repo"
+    (repository / "copy.wav").write_bytes((repository / "a.wav").read_bytes())
+    git = ["git", "-c", "user.name=t", "-c", "user.email=t@example.org", "-C", str(repository)]
+    for command in (["add", "."], ["commit", "-qm", "a copy"]):
+        subprocess.run([*git, *command], check=True)
+    clips = write_list(
+        tmp_path,
+        ("cv/a.flac", "1.0", "commonvoice-13-more", "a tone", "a.wav"),
+        ("cv/b.flac", "1.0", "commonvoice-13-more", "a tone", "copy.wav"),
+    )
+    more.main([str(clips), str(tmp_path / "out"), "--snapshots", str(snapshots)])
+    assert capsys.readouterr().out == "2 of 2 clips, 0.00 hours\n"

@@ -27,10 +27,18 @@ def find_snapshot(folder: Path, repository: str) -> Path:
     raise FileNotFoundError(f"{base}: no git directory of {repository}; clone it there")
 
 
-def read_files(git: Path, pattern: str, revision: str = "HEAD") -> Iterator[tuple[str, bytes]]:
+def read_files(
+    git: Path, pattern: str, revision: str = "HEAD", *, copies: bool = False
+) -> Iterator[tuple[str, bytes]]:
     """Yield path and content of the files whose path matches ``pattern``, each content once.
 
     Files whose objects the snapshot lacks are left out.
+
+    Args:
+        git: the git directory.
+        pattern: regular expression that is searched for in paths.
+        revision: the commit.
+        copies: whether to yield a content with every path that it has, not only with the first.
 
     Raises:
         DataError: the repository does not have the revision.
@@ -43,12 +51,12 @@ def read_files(git: Path, pattern: str, revision: str = "HEAD") -> Iterator[tupl
         reason = result.stderr.decode("utf-8", "replace").strip().partition("\n")[0]
         raise DataError(f"{git}: {revision} cannot be read ({reason}); clone the repository again")
     listed = result.stdout.decode("utf-8", "replace")
-    wanted: dict[str, str] = {}
+    wanted: dict[str, list[str]] = {}
     for entry in filter(None, listed.split("\0")):
         about, path = entry.split("\t", 1)
         mode, _, name = about.split()
         if mode.startswith("100") and re.search(pattern, path):
-            wanted.setdefault(name, path)
+            wanted.setdefault(name, []).append(path)
     if not wanted:
         return
     with subprocess.Popen(
@@ -56,7 +64,7 @@ def read_files(git: Path, pattern: str, revision: str = "HEAD") -> Iterator[tupl
     ) as process:
         assert process.stdin is not None
         assert process.stdout is not None
-        for name, path in wanted.items():
+        for name, paths in wanted.items():
             process.stdin.write(name.encode() + b"\n")
             process.stdin.flush()
             header = process.stdout.readline().split()
@@ -64,5 +72,6 @@ def read_files(git: Path, pattern: str, revision: str = "HEAD") -> Iterator[tupl
                 continue
             content = process.stdout.read(int(header[2]))
             process.stdout.read(1)
-            yield path, content
+            for path in paths if copies else paths[:1]:
+                yield path, content
         process.stdin.close()
