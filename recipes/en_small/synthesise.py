@@ -74,7 +74,10 @@ def speak(task: Task, number: int, sentence: Sentence) -> Spoken | None:
 
 
 def synthesise(task: Task, sentences: Sequence[Sentence]) -> list[Utterance]:
-    """Speak sentences until a limit is reached; return the lines of the manifest."""
+    """Speak sentences until a limit is reached; return the lines of the manifest.
+
+    An engine that could say none of the sentences is not asked for them again.
+    """
     spoken: list[Spoken] = []
     begun = time.monotonic()
     numbered = enumerate(itertools.islice(draw(sentences, task.seed), task.utterances))
@@ -86,6 +89,8 @@ def synthesise(task: Task, sentences: Sequence[Sentence]) -> list[Utterance]:
             write_lists(task.folder, spoken)
             log(f"{len(spoken)} utterances, {seconds / 3600:.2f} hours")
             if seconds > task.hours * 3600 or time.monotonic() - begun > task.minutes * 60:
+                break
+            if not spoken and wave[-1][0] + 1 >= len(sentences):
                 break
     return [utterance for utterance, _ in spoken]
 

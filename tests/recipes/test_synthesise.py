@@ -136,6 +136,20 @@ def test_each_limit_ends_the_work(programs, sentences, tmp_path):
     assert made("--hours", "9", "--minutes", "1e-9") == synthesise.WAVE
 
 
+def test_an_engine_that_can_say_nothing_ends_the_work(monkeypatch, sentences, tmp_path, capsys):
+    class Mute:
+        asked = 0
+
+        def speak(self, _sentence: str, _dice: random.Random) -> speech.Speech:
+            self.asked += 1
+            assert self.asked < 10 * synthesise.WAVE, "it is asked for ever"
+            return speech.Speech(np.zeros(0, np.float32), "mute")
+
+    monkeypatch.setattr(synthesise, "open_engine", lambda _options: Mute())
+    assert synthesise.main([str(sentences), str(tmp_path / "made"), "--hours", "1"]) == 1
+    assert "the engine could say none of it" in capsys.readouterr().err
+
+
 def test_the_seed_decides_voices(programs):
     def voice(seed: int) -> str:
         return flite.Flite().speak("up and away", random.Random(seed)).voice
