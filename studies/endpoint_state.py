@@ -13,7 +13,7 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from asr_gru.audio import read_recording
+from asr_gru.data.audio import load_audio
 from asr_gru.scoring import Score, word_errors
 from benchmarks._common import load, make_parser, read_lists, reference, run
 
@@ -33,7 +33,7 @@ def main(argv: Sequence[str] | None = None) -> None:
         for first in range(0, len(chosen), options.group):
             group = chosen[first : first + options.group]
             text = " ".join(reference(utterance) for utterance in group)
-            recordings = [read_recording(utterance.path, rate) for utterance in group]
+            recordings = [load_audio(utterance, rate) for utterance in group]
             pieces = []
             for recording in recordings:
                 sides = 1e-4 * random.standard_normal((2, half)).astype(np.float32)

@@ -13,7 +13,7 @@ import numpy as np
 import soxr
 
 from asr_gru import EndpointRules
-from asr_gru.audio import read_recording
+from asr_gru.data.audio import load_audio
 from asr_gru.scoring import Score, word_errors
 from asr_gru.text import normalise
 from benchmarks._common import Table, load, make_parser, read_all, reference, run
@@ -42,7 +42,7 @@ def main(argv: Sequence[str] | None = None) -> None:
     references = [reference(utterance) for utterance in utterances]
 
     def transcribed(change):
-        sources = (change(read_recording(u.path, to_rate)) for u in utterances)
+        sources = (change(load_audio(u, to_rate)) for u in utterances)
         results = recognizer.transcribe_batch(sources, to_rate, endpoint=off)
         texts = []
         for _, result in results:
