@@ -246,3 +246,11 @@ def test_spoken_numbers_are_short_reproducible_lines_of_words():
     assert set("".join(lines)) <= set("abcdefghijklmnopqrstuvwxyz' ")
     expected = ("one two three", "twenty first", "five o'clock", "oh ", "percent", "point", "march")
     assert all(any(part in line for line in lines) for part in expected)
+
+
+def test_a_file_of_another_kind_is_named(tmp_path):
+    pointer = "version https://git-lfs.github.com/spec/v1\noid sha256:00\nsize 1\n"
+    make_repository(tmp_path, "owner/name", {"a.json": pointer})
+    source = Source("talk", "CC0", (("owner/name", r"json$", extract.dialogues),))
+    with pytest.raises(DataError, match=r"a\.json is not as expected \(JSONDecodeError\)"):
+        list(collect.documents(source, tmp_path))

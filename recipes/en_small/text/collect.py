@@ -12,6 +12,7 @@ FOLDER/OWNER+NAME/repo or FOLDER/OWNER+NAME/repo/.git (``git clone --bare`` or `
 from __future__ import annotations
 
 import argparse
+import csv
 import sys
 import time
 from collections.abc import Iterable, Iterator, Sequence
@@ -33,6 +34,8 @@ from recipes.en_small.text.sources import SOURCES, Source
 __all__ = ["documents", "main", "texts", "write"]
 
 RECORDINGS = "recordings"
+UNEXPECTED = (ValueError, LookupError, TypeError, AttributeError, OSError, csv.Error)
+"""What the extraction of a file of another kind raises."""
 HEADER = "source\tlicence\twords\tlines\tdropped documents\tdropped lines\tseconds\n"
 
 
@@ -50,7 +53,7 @@ def documents(source: Source, snapshots: Path) -> Iterator[list[str]]:
     """Yield the normalised clauses of each file of ``source``.
 
     Raises:
-        DataError: a repository is not there.
+        DataError: a repository is not there, or a file is not of the kind that is extracted.
     """
     seen: set[str] = set()
     for repository, pattern, extract in source.files:
@@ -59,8 +62,15 @@ def documents(source: Source, snapshots: Path) -> Iterator[list[str]]:
             git = find_snapshot(snapshots, name)
         except FileNotFoundError as error:
             raise DataError(str(error)) from None
-        for _, content in read_files(git, pattern, revision or "HEAD"):
-            clauses = split_clauses(extract(content))
+        for path, content in read_files(git, pattern, revision or "HEAD"):
+            try:
+                text = extract(content)
+            except UNEXPECTED as error:
+                raise DataError(
+                    f"{git}: {path} is not as expected ({type(error).__name__}); if it is a "
+                    "pointer of Git LFS or cut short, clone the repository again"
+                ) from None
+            clauses = split_clauses(text)
             if not source.unique:
                 yield list(clauses)
                 continue
