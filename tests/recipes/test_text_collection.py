@@ -10,6 +10,7 @@ import numpy as np
 import pytest
 
 from asr_gru.errors import DataError
+from asr_gru.language.text_files import create_text
 from recipes.en_small.text import collect, extract, vocabulary
 from recipes.en_small.text.clauses import split_clauses
 from recipes.en_small.text.leaks import LeakFilter
@@ -246,6 +247,18 @@ def test_spoken_numbers_are_short_reproducible_lines_of_words():
     assert set("".join(lines)) <= set("abcdefghijklmnopqrstuvwxyz' ")
     expected = ("one two three", "twenty first", "five o'clock", "oh ", "percent", "point", "march")
     assert all(any(part in line for line in lines) for part in expected)
+
+
+def test_the_vocabulary_of_compressed_texts(tmp_path, capsys):
+    with create_text(tmp_path / "text.txt.xz") as file:
+        file.write("the cat sat\n" * 5)
+    development = manifest(tmp_path / "dev.tsv", "the cat ran")
+    words = [str(tmp_path / name) for name in ("words.txt", "text.txt.xz")]
+    assert vocabulary.main([*words, "--development", str(development)]) == 0
+    assert {"the", "cat", "sat"} < set((tmp_path / "words.txt").read_text().split())
+    (tmp_path / "text.txt.xz").write_bytes(b"no xz")
+    assert vocabulary.main([*words, "--development", str(development)]) == 1
+    assert "text.txt.xz: truncated or damaged" in capsys.readouterr().err
 
 
 def test_a_file_of_another_kind_is_named(tmp_path):

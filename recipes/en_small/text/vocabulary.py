@@ -26,6 +26,7 @@ from asr_gru.files import write_bytes
 from asr_gru.language.english import is_spelled_out
 from asr_gru.language.mixing import mixture_weights
 from asr_gru.language.pronounce import load_english
+from asr_gru.language.text_files import read_blocks
 from recipes.command_line import one_line_errors, whole_number
 from recipes.en_small.text.collect import texts
 
@@ -66,11 +67,14 @@ def choose(
 
 
 def count(path: Path) -> Counter[str]:
-    """Count the words of a text."""
+    """Count the words of a text, which may be compressed.
+
+    Raises:
+        DataError: it cannot be read.
+    """
     counts: Counter[str] = Counter()
-    with path.open(encoding="utf-8") as file:
-        while block := file.readlines(1 << 24):
-            counts.update("".join(block).split())
+    for _, block in read_blocks(path):
+        counts.update(block.split())
     return counts
 
 
