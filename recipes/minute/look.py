@@ -17,6 +17,7 @@ import numpy as np
 import numpy.typing as npt
 
 from asr_gru.audio import read_recording
+from asr_gru.errors import AudioError
 from asr_gru.model.acoustic import AcousticInfo
 from asr_gru.model.directory import ModelDirectory
 from asr_gru.model.net_config import FrontendConfig, NetConfig
@@ -50,12 +51,18 @@ def main(argv: Sequence[str] | None = None) -> int:
 
 
 def look(model: str | Path, recording: Path, picture: Path | None) -> None:
-    """Print the shapes and tokens of a recording, and draw them if ``picture`` is given."""
+    """Print the shapes and tokens of a recording, and draw them if ``picture`` is given.
+
+    Raises:
+        AudioError: the recording cannot be read, or is shorter than a frame.
+    """
     directory = ModelDirectory.open(model)
     acoustic = OnnxAcousticModel(directory.acoustic_path, directory.info)
     info, tokenizer = directory.info, directory.tokenizer()
     samples = read_recording(recording, info.sample_rate)
     config = msgspec.convert(directory.config.network, NetConfig).frontend
+    if len(samples) < config.hop:
+        raise AudioError(f"{recording}: shorter than {config.hop_ms:g} ms; give a longer recording")
     mel = log_mel(samples, config)
     rows = acoustic.finish(samples[None], acoustic.start())[0][info.lookahead_frames :]
     best = rows.argmax(axis=1)

@@ -98,6 +98,13 @@ def test_a_bundled_model_is_shown_by_its_name(tmp_path, capsys):
     assert "did you mean 'en-small'" in capsys.readouterr().err
 
 
+@pytest.mark.parametrize("samples", [0, 100])
+def test_a_recording_shorter_than_a_frame_is_one_line(samples, tmp_path, capsys):
+    soundfile.write(tmp_path / "short.wav", np.zeros(samples), 16_000)
+    assert look.main(["en-small", str(tmp_path / "short.wav")]) == 1
+    assert "short.wav: shorter than 10 ms; give a longer" in capsys.readouterr().err
+
+
 def test_an_interrupted_command_is_one_line(tmp_path, monkeypatch, capsys):
     def stop(*_arguments):
         raise KeyboardInterrupt
