@@ -111,17 +111,11 @@ def _run_end(words: Sequence[str], first: int) -> int:
 
 def _write(words: Sequence[str], first: int, stop: int) -> Iterator[WrittenWord]:
     """Yield the written form of number words; nothing if they are no number, or ambiguous."""
-    written = (
-        _time(words, first, stop)
-        or _date(words, first, stop)
-        or _decimal(words, first, stop)
-        or _cardinal(words, first, stop)
-        or _ordinal(words, first, stop)
-        or _year(words, first, stop)
-    )
-    if written is not None:
-        yield from written
-        return
+    for rule in (_time, _date, _decimal, _cardinal, _ordinal, _year):
+        written = rule(words, first, stop)
+        if written is not None:  # an empty list stands for words that are ambiguous
+            yield from written
+            return
     links = [i for i in range(first, stop) if words[i] == "and"]
     bounds = [first, *(i + 1 for i in links)], [*links, stop]
     parts = list(zip(*bounds, strict=True))

@@ -55,6 +55,8 @@ AMBIGUOUS = [
     "a hundred and twenty five people",
     "second",
     "a twenty second delay",
+    "a one hundred and twenty second delay",
+    "one hundred and ninth time",
     "at one point two men",
     "one hundred and two and three",
     "one hundred one",
