@@ -90,7 +90,8 @@ def write_numbers(words: Sequence[str]) -> Iterator[WrittenWord]:
     first = 0
     while first < len(words):
         stop = _run_end(words, first)
-        found = list(_write(words, first, stop)) if stop > first else []
+        is_number = stop > first and not _follows_point(words, first)
+        found = list(_write(words, first, stop)) if is_number else []
         found = [number for number in found if reads_back([number], words)]
         yield from found
         first = max([first + 1, stop, *(number.stop for number in found)])
@@ -134,6 +135,12 @@ def _is_number(words: Sequence[str]) -> bool:
 
 def _before(words: Sequence[str], first: int) -> str:
     return words[first - 1] if first else ""
+
+
+def _follows_point(words: Sequence[str], first: int) -> bool:
+    """Return whether a number may be the decimals of ``point five`` or ``two point oh five``."""
+    before = _before(words, first)
+    return before == "point" or (before == "oh" and _before(words, first - 1) == "point")
 
 
 def _time(words: Sequence[str], first: int, stop: int) -> list[WrittenWord] | None:
