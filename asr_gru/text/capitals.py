@@ -10,6 +10,13 @@ from asr_gru.text.spoken_numbers import CARDINALS, ORDINALS
 __all__ = ["with_capitals"]
 
 TITLES = {"mister": "Mr.", "missus": "Mrs."}
+FUNCTION_WORDS = """
+    a an and are at but by can could did do does don't for from had has have he how i i'd i'll i'm
+    i've if in is it it's no not of on or our please she should so that the their there they this
+    to was we were what what's when where who why with would yes you you're your
+"""
+NO_NAMES = frozenset(FUNCTION_WORDS.split())
+"""Words after a title that are not the name of a person."""
 BEFORE_MONTH = frozenset({"in", "since", "until", "of", "last", "next", "early", "late", "by"})
 
 
@@ -23,15 +30,27 @@ def with_capitals(words: Sequence[str], numbers: Set[int]) -> list[str]:
             phrase = PHRASES.get(tuple(words[i : i + length]))
             if phrase:
                 cased[i : i + length] = phrase
-        following = words[i + 1] if i + 1 < len(words) and i + 1 not in numbers else ""
         title = TITLES.get(word)
-        if title and following[:1].isalpha() and following not in CARDINALS | ORDINALS:
-            cased[i], cased[i + 1] = title, _capital(following)
-        elif word == "doctor" and following in NAMES:
+        if title and _precedes_name(words, i, numbers):
+            cased[i], cased[i + 1] = title, _capital(words[i + 1])
+        elif title and _precedes_title(words, i, numbers):
+            cased[i] = title
+        elif word == "doctor" and i + 1 < len(words) and words[i + 1] in NAMES:
             cased[i] = "Dr."
     if cased:
         cased[0] = _capital(cased[0])
     return cased
+
+
+def _precedes_name(words: Sequence[str], i: int, numbers: Set[int]) -> bool:
+    following = words[i + 1] if i + 1 < len(words) and i + 1 not in numbers else ""
+    return following[:1].isalpha() and following not in CARDINALS | ORDINALS | NO_NAMES
+
+
+def _precedes_title(words: Sequence[str], i: int, numbers: Set[int]) -> bool:
+    """Return whether a title shares its name with the next one, as in ``Mr. and Mrs. Jones``."""
+    is_pair = len(words) > i + 2 and words[i + 1] == "and" and words[i + 2] in TITLES
+    return is_pair and _precedes_name(words, i + 2, numbers)
 
 
 def _capital(word: str) -> str:

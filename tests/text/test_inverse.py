@@ -44,6 +44,7 @@ WRITTEN = {
         "I'm sure I saw John's car in New York on Sunday"
     ),
     "mister jones and missus white": "Mr. Jones and Mrs. White",
+    "mister and missus jones": "Mr. and Mrs. Jones",
     "doctor john in rio de janeiro": "Dr. John in Rio de Janeiro",
 }
 AMBIGUOUS = [
@@ -61,6 +62,8 @@ AMBIGUOUS = [
     "point five million dollars",
     "two point oh five percent",
     "version three point ten",
+    "hey mister can you help",
+    "mister and nobody else",
     "at one point two men",
     "one hundred and two and three",
     "one hundred one",
