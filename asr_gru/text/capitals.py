@@ -27,9 +27,11 @@ def with_capitals(words: Sequence[str], numbers: Set[int]) -> list[str]:
     ]
     for i, word in enumerate(words):
         for length in (3, 2):
-            phrase = PHRASES.get(tuple(words[i : i + length]))
+            *before, last = words[i : i + length]
+            name = last.removesuffix("'s").removesuffix("'")
+            phrase = PHRASES.get((*before, name))
             if phrase:
-                cased[i : i + length] = phrase
+                cased[i : i + length] = [*phrase[:-1], phrase[-1] + last[len(name) :]]
         title = TITLES.get(word)
         if title and _precedes_name(words, i, numbers):
             cased[i], cased[i + 1] = title, _capital(words[i + 1])

@@ -44,6 +44,8 @@ WRITTEN = {
         "I'm sure I saw John's car in New York on Sunday"
     ),
     "mister jones and missus white": "Mr. Jones and Mrs. White",
+    "in new york's harbor": "In New York's harbor",
+    "the united states' coast": "The United States' coast",
     "mister and missus jones": "Mr. and Mrs. Jones",
     "doctor john in rio de janeiro": "Dr. John in Rio de Janeiro",
 }
