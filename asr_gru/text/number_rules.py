@@ -47,6 +47,7 @@ BEFORE_YEAR = (
     frozenset({"in", "since", "until", "during", "year", "of", "before", "after"}) | MONTHS
 )
 DECADES = {
+    "hundreds": "0",
     "tens": "1",
     "twenties": "2",
     "thirties": "3",
@@ -237,7 +238,8 @@ def _cardinal(words: Sequence[str], first: int, stop: int) -> list[WrittenWord] 
     if words[stop : stop + 1] and words[stop] in DECADES and first + 1 == stop:
         return _year(words, first, stop)
     before = _before(words, first)
-    if (before in BEFORE_YEAR and 2000 < number <= 2009) or (before == "year" and number == 2000):
+    may_be_2000 = before == "year" or before in MONTHS
+    if (before in BEFORE_YEAR and 2000 < number <= 2009) or (may_be_2000 and number == 2000):
         return [WrittenWord(str(number), first, stop)]
     if before in {"in", "since"} | MONTHS and 2009 < number < 2100:  # 2010 is read twenty ten
         return []
