@@ -39,6 +39,7 @@ WITH_HUNDREDTHS = {"dollar": "$", "dollars": "$", "euro": "€", "euros": "€"}
     "pound": "£",  # without pence, it may be a weight
     "pounds": "£",
 }
+UNITS_OF_PRICES = CURRENCIES.keys() | WITH_HUNDREDTHS.keys()
 HUNDREDTHS = frozenset({"cent", "cents", "penny", "pence"})
 ATTRIBUTES = frozenset({"bill", "bills", "note", "notes", "coin", "coins"})
 SCALES = {"celsius": "C", "fahrenheit": "F"}
@@ -91,7 +92,9 @@ def write_numbers(words: Sequence[str]) -> Iterator[WrittenWord]:
     first = 0
     while first < len(words):
         stop = _run_end(words, first)
-        is_number = stop > first and not _follows_point(words, first)
+        is_number = stop > first and not (
+            _follows_point(words, first) or _is_price(words, first, stop)
+        )
         found = list(_write(words, first, stop)) if is_number else []
         found = [number for number in found if reads_back([number], words)]
         yield from found
@@ -142,6 +145,13 @@ def _follows_point(words: Sequence[str], first: int) -> bool:
     """Return whether a number may be the decimals of ``point five`` or ``two point oh five``."""
     before = _before(words, first)
     return before == "point" or (before == "oh" and _before(words, first - 1) == "point")
+
+
+def _is_price(words: Sequence[str], first: int, stop: int) -> bool:
+    """Return whether a number may be part of a price such as ``ten dollars fifty``."""
+    before, after = words[max(0, first - 2) : first], words[stop : stop + 2]
+    follows = len(before) == 2 and before[0] in CARDINALS and before[1] in UNITS_OF_PRICES
+    return follows or (len(after) == 2 and after[0] in UNITS_OF_PRICES and after[1] in CARDINALS)
 
 
 def _time(words: Sequence[str], first: int, stop: int) -> list[WrittenWord] | None:

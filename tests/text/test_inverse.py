@@ -67,6 +67,8 @@ AMBIGUOUS = [
     "point five million dollars",
     "two point oh five percent",
     "version three point ten",
+    "it costs three dollars fifty",
+    "ten pounds twenty",
     "hey mister can you help",
     "mister and nobody else",
     "at one point two men",
