@@ -93,7 +93,9 @@ def write_numbers(words: Sequence[str]) -> Iterator[WrittenWord]:
     while first < len(words):
         stop = _run_end(words, first)
         is_number = stop > first and not (
-            _follows_point(words, first) or _is_price(words, first, stop)
+            _follows_point(words, first)
+            or _is_price(words, first, stop)
+            or _is_possessive(words, stop)
         )
         found = list(_write(words, first, stop)) if is_number else []
         found = [number for number in found if reads_back([number], words)]
@@ -152,6 +154,13 @@ def _is_price(words: Sequence[str], first: int, stop: int) -> bool:
     before, after = words[max(0, first - 2) : first], words[stop : stop + 2]
     follows = len(before) == 2 and before[0] in CARDINALS and before[1] in UNITS_OF_PRICES
     return follows or (len(after) == 2 and after[0] in UNITS_OF_PRICES and after[1] in CARDINALS)
+
+
+def _is_possessive(words: Sequence[str], stop: int) -> bool:
+    """Return whether a number goes on with a possessive, as in ``nineteen eighty four's``."""
+    rest = [word for word in words[stop : stop + 2] if word != "and"]
+    following = rest[0] if rest else ""
+    return following.endswith("'s") and following.removesuffix("'s") in CARDINALS | ORDINALS
 
 
 def _time(words: Sequence[str], first: int, stop: int) -> list[WrittenWord] | None:

@@ -69,6 +69,8 @@ AMBIGUOUS = [
     "version three point ten",
     "it costs three dollars fifty",
     "ten pounds twenty",
+    "nineteen eighty four's best film",
+    "two thousand and five's best film",
     "hey mister can you help",
     "mister and nobody else",
     "at one point two men",
