@@ -38,6 +38,7 @@ FRACTION = re.compile(
     rf"(?<![0-9/.,])(?:({INTEGER})(?:\s|-))?([0-9]{{1,2}})[/⁄]([0-9]{{1,4}})(?![0-9/⁄]|[.,][0-9])"
 )
 PLURAL = re.compile(rf"(?:(?<![a-z0-9])')?({INTEGER})'?s\b")
+ROUND = re.compile("100|1,?000|1,?000,?000")
 ORDINAL = re.compile(rf"({INTEGER})(?:st|nd|rd|th)\b")
 SHORT_YEAR = re.compile(r"(?<![a-z0-9])'([0-9]{2})(?![0-9])")
 DEGREES = re.compile(rf"({INTEGER})\s?°\s?([cf]\b)?")
@@ -139,8 +140,13 @@ def _fraction(match: re.Match[str]) -> str:
 
 def _plural(match: re.Match[str]) -> str:
     number = match[1]
+    if ROUND.fullmatch(number):  # hundreds of people
+        return f" {plural(_integer(number)).removeprefix('one ')} "
     if re.fullmatch("1[0-9]{2}0|20[1-9]0", number):
         return f" {plural(year(int(number)))} "
+    if match[0].endswith("'s") and re.fullmatch("(1[1-9]|20)[0-9][1-9]", number):  # 1984's hits
+        spelled = _integer(number) if number.startswith("200") else year(int(number))
+        return f" {spelled}'s "
     return f" {plural(_integer(number))} "
 
 

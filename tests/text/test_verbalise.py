@@ -67,6 +67,8 @@ YEARS = {
     "1990s, 1990's, 1900s": "nineteen nineties nineteen nineties nineteen hundreds",
     "the '90s, ’90s and 20s": "the nineties nineties and twenties",
     "class of '05 or '99": "class of oh five or ninety nine",
+    "1984's hits and 2005's": "nineteen eighty four's hits and two thousand and five's",
+    "100s or 1000s of people": "hundreds or thousands of people",
     "2000s and 2010s": "two thousands and twenty tens",
 }
 TIMES = {
