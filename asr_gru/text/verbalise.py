@@ -33,6 +33,7 @@ TIME = re.compile(
     r"(?<![0-9:.,])([0-9]{1,2}):([0-5][0-9])(?::([0-5][0-9]))?(?![0-9:])(?:\s?([ap])\.?\s?m\b\.?)?"
     r"|(?<![0-9:.,$£€])([0-9]{1,2})(?:[.]([0-5][0-9]))?\s?([ap])\.?m\b\.?"
 )
+SIGN_BEHIND_CURRENCY = re.compile(r"(?<![^\s(\[])([$£€¥₹])([+−-])(?=\.?[0-9])")
 RATIO = re.compile(r"(?<=[0-9]):(?=[0-9])")
 FRACTION = re.compile(
     rf"(?<![0-9/.,])(?:({INTEGER})(?:\s|-))?([0-9]{{1,2}})[/⁄]([0-9]{{1,4}})(?![0-9/⁄]|[.,][0-9])"
@@ -175,6 +176,7 @@ def _number(match: re.Match[str]) -> str:
 RULES: list[tuple[str, re.Pattern[str], str | Callable[[re.Match[str]], str]]] = [
     ("-", CODE, _code),
     ("-–", RANGE, _range),
+    ("$£€¥₹", SIGN_BEHIND_CURRENCY, r"\2\1"),
     ("$£€¥₹¢", MONEY, spell_money),
     ("+-±", SIGN, lambda match: f" {SIGNS[match[1].strip()]} "),
     (":m", TIME, _time),

@@ -44,6 +44,7 @@ MONEY = {
     "£1.50 or €2": "one pound and fifty pence or two euros",
     "$1.00, $1.01, $0.50, $.5": "one dollar one dollar and one cent fifty cents point five dollars",
     "50¢ 20€ 5 £": "fifty cents twenty euros five pounds",
+    "$-20, ($-1.50)": "minus twenty dollars minus one dollar and fifty cents",
     "-$20 and $10-20": "minus twenty dollars and ten to twenty dollars",
     "¥500": "five hundred yen",
     "a $20 bill, £5 notes": "a twenty dollar bill five pound notes",
