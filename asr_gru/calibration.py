@@ -54,7 +54,10 @@ class RecognizedWords:
 
 
 def recognized_words(
-    decoder: TreeSearch, utterances: Sequence[EncodedUtterance], speakers: Sequence[str]
+    decoder: TreeSearch,
+    utterances: Sequence[EncodedUtterance],
+    speakers: Sequence[str],
+    numbers: dict[str, int] | None = None,
 ) -> RecognizedWords:
     """Decode utterances and mark which words are correct.
 
@@ -62,19 +65,21 @@ def recognized_words(
         decoder: the word search.
         utterances: utterances.
         speakers: speaker of each utterance; each unnamed one counts as a separate speaker.
+        numbers: indices of the speakers so far, which is extended; share it between lists, so that
+            a speaker has the same index in all of them.
     """
+    numbers = {} if numbers is None else numbers
     features: list[tuple[float, ...]] = []
     right: list[bool] = []
     owners: list[int] = []
-    numbers: dict[str, int] = {}
-    for place, (one, speaker) in enumerate(zip(utterances, speakers, strict=True)):
+    for one, speaker in zip(utterances, speakers, strict=True):
         (state,) = decoder.advance([decoder.start()], [one.log_probs])
         best = decoder.best(decoder.finish(state))[0]
         words = best.words or ()
         pairs = align(one.text.split(), [word.text for word in words])
         features += [word_features(best, index) for index in range(len(words))]
         right += [said == word for said, word in pairs if word is not None]
-        number = numbers.setdefault(speaker or f"\0{place}", len(numbers))
+        number = numbers.setdefault(speaker or f"\0{len(numbers)}", len(numbers))
         owners += [number] * len(words)
     return RecognizedWords(
         np.array(features, np.float64).reshape(-1, len(WORD_FEATURES)),

@@ -14,6 +14,7 @@ from asr_gru.calibration import (
     cross_entropy,
     cross_validated,
     fit_confidence,
+    recognized_words,
 )
 from asr_gru.decoding import Hypothesis, WordScore, WordTimes, words_of
 from asr_gru.decoding.confidence import WORD_FEATURES, weighted_confidence, word_features
@@ -21,6 +22,7 @@ from asr_gru.errors import DataError, ModelError
 from asr_gru.model.config import ConfidenceWeights, parse_config
 from asr_gru.recognizer import Recognizer
 from asr_gru.results import Match
+from asr_gru.tuning import EncodedUtterance
 
 TRUE = ConfidenceWeights(bias=0.5, weakest=0.4, mean=0.3, language=0.2, tokens=0.6, posterior=0.3)
 
@@ -101,6 +103,31 @@ def test_cross_validation_leaves_out_the_speaker():
     after = cross_validated({"one": RecognizedWords(one.features, changed, one.speakers)})["one"]
     assert np.array_equal(before[one.speakers == 7], after[one.speakers == 7])
     assert not np.array_equal(before, after)
+
+
+class SaysTwoWords:
+    """A decoder that finds the same words in all utterances."""
+
+    def start(self):
+        return None
+
+    def advance(self, states, log_probs):
+        return states
+
+    def finish(self, state):
+        return state
+
+    def best(self, state):
+        return [hypothesis()]
+
+
+def test_a_speaker_has_the_same_index_in_all_lists():
+    heard = [EncodedUtterance("a b", np.zeros((20, 6), np.float32))] * 3
+    numbers: dict[str, int] = {}
+    lists = (("ann", "bob", ""), ("bob", "", "ann"))
+    one, other = (recognized_words(SaysTwoWords(), heard, names, numbers) for names in lists)
+    assert one.speakers.tolist() == [0, 0, 1, 1, 2, 2]
+    assert other.speakers.tolist() == [1, 1, 3, 3, 0, 0]
 
 
 def test_calibration_error_of_a_known_case():

@@ -153,8 +153,10 @@ def _fit_confidence(
     from asr_gru.model.config import ConfidenceWeights
     from asr_gru.model.directory import write_model_directory
 
+    numbers: dict[str, int] = {}
     words = {
-        name: recognized_words(decoder, heard, speakers[name]) for name, heard in lists.items()
+        name: recognized_words(decoder, heard, speakers[name], numbers)
+        for name, heard in lists.items()
     }
     weights = fit_confidence(list(words.values()))
     held_out = cross_validated(words)
