@@ -127,10 +127,19 @@ def confidences(weights: ConfidenceWeights, words: RecognizedWords) -> Floats:
 
 
 def cross_validated(lists: Mapping[str, RecognizedWords]) -> dict[str, Floats]:
-    """Return confidences of each list's words, each from weights fitted on other speakers."""
+    """Return confidences of each list's words, each from weights fitted on other speakers.
+
+    Raises:
+        DataError: there is one speaker only, or as ``fit_confidence``.
+    """
     results = {name: np.zeros(len(one.right)) for name, one in lists.items()}
     for fold in range(FOLDS):
         kept = [_where(one, one.speakers % FOLDS != fold) for one in lists.values()]
+        if not any(len(one.right) for one in kept):
+            raise DataError(
+                "all recognised words are of one speaker; give lists of several, named in the "
+                "column speaker"
+            )
         weights = fit_confidence(kept)
         for name, one in lists.items():
             held_out = one.speakers % FOLDS == fold

@@ -105,6 +105,11 @@ def test_cross_validation_leaves_out_the_speaker():
     assert not np.array_equal(before, after)
 
 
+def test_words_of_one_speaker_are_refused():
+    with pytest.raises(DataError, match="one speaker"):
+        cross_validated({"one": words(100, 5, speakers=1)})
+
+
 class SaysTwoWords:
     """A decoder that finds the same words in all utterances."""
 
