@@ -29,6 +29,7 @@ from asr_gru.audio import Samples
 from asr_gru.data.audio import load_audio
 from asr_gru.data.manifest import Utterance, name_manifests, read_manifest
 from asr_gru.decoding import AnyDecoder
+from asr_gru.errors import DataError
 from asr_gru.model.info import DEFAULT_MODEL
 from asr_gru.text import normalise
 from asr_gru.tuning import EncodedUtterance
@@ -45,6 +46,7 @@ __all__ = [
     "positive",
     "print_environment",
     "read_all",
+    "read_list",
     "read_lists",
     "read_samples",
     "reference",
@@ -134,9 +136,17 @@ def _processor() -> str:
 def read_lists(options: argparse.Namespace) -> dict[str, list[Utterance]]:
     """Return every ``--every``-th utterance of each manifest, by a name that is its own."""
     return {
-        name: read_manifest(path)[:: options.every]
+        name: read_list(path, options.every)
         for name, path in zip(name_manifests(options.manifests), options.manifests, strict=True)
     }
+
+
+def read_list(path: Path, every: int = 1) -> list[Utterance]:
+    """Return every ``every``-th utterance of a manifest; DataError if it lists none."""
+    utterances = read_manifest(path)[::every]
+    if not utterances:
+        raise DataError(f"{path}: lists no recordings; give another manifest")
+    return utterances
 
 
 def read_all(options: argparse.Namespace) -> list[Utterance]:

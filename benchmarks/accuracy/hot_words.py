@@ -63,9 +63,9 @@ def measure(
     """Measure a search with hot words.
 
     Returns:
-        recall and error rate of the rest in percent (nan if there is no rest), distractors that
-        were recognised, rare words that were recognised in place of others, and processor seconds
-        of the search.
+        recall and error rate of the rest in percent (nan if there are no such words), distractors
+        that were recognised, rare words that were recognised in place of others, and processor
+        seconds of the search.
     """
     places = found = words = errors = alarms = misheard = 0
     began = time.process_time()
@@ -83,8 +83,9 @@ def measure(
                 errors += 1
             alarms += recognised in others
             misheard += recognised in rare and said != recognised
+    recall = 100 * found / places if places else math.nan
     rest = 100 * errors / words if words else math.nan
-    return 100 * found / places, rest, alarms, misheard, spent
+    return recall, rest, alarms, misheard, spent
 
 
 def main(argv: Sequence[str] | None = None) -> None:

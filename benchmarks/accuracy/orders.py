@@ -26,11 +26,10 @@ import numpy.typing as npt
 from asr_gru import Recognizer, Transcript
 from asr_gru.audio import find_recordings, read_recording
 from asr_gru.data.audio import load_audio
-from asr_gru.data.manifest import read_manifest
 from asr_gru.decoding import AnyDecoder
 from asr_gru.errors import ConfigError
 from asr_gru.language import Grammar, read_grammar
-from benchmarks._common import AUDIO_SAMPLES, Table, load, make_parser, run, whole_number
+from benchmarks._common import AUDIO_SAMPLES, Table, load, make_parser, read_list, run, whole_number
 
 GRAMMAR = Path(__file__).parents[1] / "grammars" / "coffee.jsgf"
 VOICES = ("slt", "rms", "awb", "kal16")
@@ -53,6 +52,7 @@ def main(argv: Sequence[str] | None = None) -> None:
     flite = shutil.which("flite")
     if flite is None:
         raise ConfigError("flite is not installed; install it (apt-get install flite)")
+    open_speech = read_list(options.open)
     recognizer = load(options)
     grammar = Grammar(*read_grammar(options.grammar))
     decoder = recognizer.grammar_decoder(options.grammar, rejection=options.rejection)
@@ -81,7 +81,7 @@ def main(argv: Sequence[str] | None = None) -> None:
             own = results if voice == "all" else results[place :: len(voices)]
             if own:
                 table.row(snr, voice, *(100 * np.mean(own, axis=0)))
-    others = [load_audio(utterance, RATE) for utterance in read_manifest(options.open)]
+    others = [load_audio(utterance, RATE) for utterance in open_speech]
     accepted = sum(bool(heard.segments) for heard in _hear(recognizer, others, decoder))
     print(f"\nopen speech: {100 * accepted / len(others):.1f} % of {len(others)} accepted")
 

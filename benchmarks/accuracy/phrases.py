@@ -18,7 +18,6 @@ from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
 
-from asr_gru.data.manifest import read_manifest
 from asr_gru.decoding import AnyDecoder, GraphSearch
 from asr_gru.scoring import Score, word_errors
 from asr_gru.tuning import EncodedUtterance, run_acoustic_model
@@ -28,6 +27,7 @@ from benchmarks._common import (
     fastest,
     load,
     make_parser,
+    read_list,
     read_lists,
     run,
     text_of,
@@ -56,9 +56,7 @@ def main(argv: Sequence[str] | None = None) -> None:
         for name, utterances in read_lists(options).items()
     }
     open_list = options.open or AUDIO_SAMPLES / "samples.tsv"
-    open_speech = run_acoustic_model(
-        recognizer.acoustic, read_manifest(open_list)[:: options.every]
-    )
+    open_speech = run_acoustic_model(recognizer.acoustic, read_list(open_list, options.every))
     table = Table(
         ("list", "<14"),
         ("rejection", "9.2f"),

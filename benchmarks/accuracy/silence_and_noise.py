@@ -10,7 +10,7 @@ import numpy as np
 
 from asr_gru import Recognizer
 from asr_gru.audio import find_recordings, read_recording
-from benchmarks._common import Table, load, make_parser, run
+from benchmarks._common import Table, load, make_parser, positive, run
 
 
 def words(recognizer: Recognizer, blocks, rate: int) -> tuple[float, list[str]]:
@@ -26,15 +26,16 @@ def words(recognizer: Recognizer, blocks, rate: int) -> tuple[float, list[str]]:
 def main(argv: Sequence[str] | None = None) -> None:
     parser = make_parser(__doc__)
     parser.add_argument("--noise", type=Path, help="folder of recordings without speech")
-    parser.add_argument("--minutes", type=float, default=60.0)
+    parser.add_argument("--minutes", type=positive, default=60.0)
     options = parser.parse_args(argv)
+    paths = find_recordings([options.noise]) if options.noise else []
     recognizer = load(options)
     rate = recognizer.info.sample_rate
     seconds = round(options.minutes * 60)
     random = np.random.default_rng(0)
 
     def noises():
-        total, paths, index = 0.0, find_recordings([options.noise]), 0
+        total, index = 0.0, 0
         while total < seconds:
             clip = read_recording(paths[index % len(paths)], rate)
             index += 1
@@ -47,7 +48,7 @@ def main(argv: Sequence[str] | None = None) -> None:
             (random.standard_normal(rate) * 1e-3).astype(np.float32) for _ in range(seconds)
         ),
     }
-    if options.noise:
+    if paths:
         sources["recorded noise"] = noises()
     table = Table(("", "<24"), ("minutes", "8.1f"), ("words", "6"), ("", "<2"))
     for name, blocks in sources.items():

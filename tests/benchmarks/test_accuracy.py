@@ -17,6 +17,7 @@ from benchmarks.accuracy import (
     int8,
     orders,
     peers,
+    silence_and_noise,
     speech_detector,
     word_times,
 )
@@ -98,6 +99,27 @@ def test_rare_words_and_distractors():
 def test_hot_words_are_measured_if_all_words_are_rare(manifest, capsys):
     hot_words.main([manifest("why do i know you"), "--weights"])
     assert "nan" in capsys.readouterr().out
+
+
+def test_hot_words_are_measured_without_any_word(manifest, capsys):
+    hot_words.main([manifest("..."), "--weights"])
+    assert "nan" in capsys.readouterr().out
+
+
+def test_a_manifest_without_recordings_is_refused(tmp_path):
+    path = tmp_path / "list.tsv"
+    path.write_text("path\ttext\n", encoding="utf-8")
+    options = make_parser("", manifests=True).parse_args([str(path)])
+    with pytest.raises(DataError, match=r"list\.tsv: lists no recordings"):
+        read_lists(options)
+
+
+def test_a_folder_of_noise_is_looked_for_before_the_silence(tmp_path, capsys):
+    with pytest.raises(AudioError, match="No such file"):
+        silence_and_noise.main(["--noise", str(tmp_path / "none"), "--minutes", "0.001"])
+    assert not capsys.readouterr().out
+    with pytest.raises(SystemExit):
+        silence_and_noise.main(["--minutes", "nan"])
 
 
 def test_each_product_is_of_one_kind():
