@@ -64,7 +64,8 @@ class ModelDirectory:
             verify: compare the SHA-256 of each file with ``config.json``, not only its size.
 
         Raises:
-            ModelError: there is no such model, or a file is missing, truncated, altered or unknown.
+            ModelError: there is no such model, or a file is missing, unreadable, truncated, altered
+                or unknown.
         """
         path = _find(model)
         try:
@@ -81,7 +82,13 @@ class ModelDirectory:
             config = parse_config(data)
         except ModelError as error:
             raise ModelError(f"{path / CONFIG}: {error}") from None
-        _check_files(path, config, verify=verify)
+        try:
+            _check_files(path, config, verify=verify)
+        except OSError as error:
+            raise ModelError(
+                f"{str(error.filename or path)[:200]}: {error.strerror}; copy the whole model "
+                "directory again, to where it can be read"
+            ) from None
         return cls(path, config)
 
     @property

@@ -30,6 +30,10 @@ def change(folder, **values):
     (folder / "config.json").write_text(json.dumps(config))
 
 
+def files_of(folder):
+    return json.loads((folder / "config.json").read_text())["files"]
+
+
 def refused(folder):
     with pytest.raises(ModelError) as refusal:
         ModelDirectory.open(folder)
@@ -60,6 +64,11 @@ def test_an_altered_file_is_refused_by_name(folder):
     (folder / "acoustic.onnx").write_bytes(b"not a grapH")
     assert "acoustic.onnx: altered" in refused(folder)
     ModelDirectory.open(folder, verify=False)
+
+
+def test_a_file_that_cannot_be_read_is_refused_by_name(folder):
+    change(folder, files={"a" * 300: {"sha256": "", "bytes": 1}, **files_of(folder)})
+    assert "File name too long" in refused(folder)
 
 
 def test_an_additional_file_is_refused_by_name(folder):
