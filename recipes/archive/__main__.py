@@ -7,6 +7,7 @@ import os
 import sys
 import time
 from collections.abc import Sequence
+from pathlib import Path
 
 from asr_gru.errors import MissingExtraError
 from recipes.command_line import one_line_errors, whole_number
@@ -54,8 +55,11 @@ def _run(options: argparse.Namespace) -> int:
             raise
         raise MissingExtraError(error.name, "archive") from None
     from asr_gru import Recognizer
+    from asr_gru.model.directory import bundled_models
 
     Recognizer.load(options.model)  # a wrong name fails here, not on every worker
+    is_bundled = options.model in bundled_models()
+    model = options.model if is_bundled else str(Path(options.model).absolute())
     output = OutputFolder(options.output, options.format)
     recordings = list_recordings(options.source)
     finished = output.finished()
@@ -67,7 +71,7 @@ def _run(options: argparse.Namespace) -> int:
         return 0
     cpus = connect(options.address)
     began = time.monotonic()
-    settings = Settings(output.url, options.format, options.model, options.batch_size)
+    settings = Settings(output.url, options.format, model, options.batch_size)
     actors = options.actors or cpus
     audio_s, busy_s, unreadable = 0.0, 0.0, 0
     unreachable: list[str] = []

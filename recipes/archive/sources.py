@@ -98,12 +98,14 @@ def _in_bucket(url: str) -> Iterator[str]:
     except Exception as error:  # noqa: BLE001 - see reason_of
         raise DataError(f"{url}: {reason_of(error)}") from None
     for name in names:
-        if PurePosixPath(name).suffix.lower() in SUFFIXES:
+        inside = PurePosixPath(name.removeprefix(folder) or PurePosixPath(name).name)
+        is_hidden = any(part.startswith(".") for part in inside.parts)
+        if not is_hidden and inside.suffix.lower() in SUFFIXES:
             yield files.unstrip_protocol(name)
 
 
 def _in_list(path: Path) -> Iterator[str]:
-    for line in read_text(path, "give a list of recordings, one per line").splitlines():
+    for line in read_text(path, "give a list of recordings, one per line").split("\n"):
         name = line.strip()
         if name:
             yield name if is_url(name) else str((path.parent / name).absolute())

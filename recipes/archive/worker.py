@@ -10,10 +10,12 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
 from typing import Any
+from urllib.parse import urlsplit
 
 import fsspec
 
 from asr_gru import Recognizer, Transcript
+from asr_gru.audio.discovery import SUFFIXES
 from asr_gru.data.audio import load_audio
 from asr_gru.data.utterance import Utterance
 from asr_gru.errors import AudioError, Error
@@ -121,7 +123,8 @@ def _fetch(recording: ArchiveRecording, stem: Path) -> Path | Exception:
     """Return a local path of the recording, copied from a bucket, or why it cannot be fetched."""
     if not is_url(recording.path):
         return Path(recording.path)
-    local = stem.with_name(stem.name + PurePosixPath(recording.path).suffix)
+    suffix = PurePosixPath(urlsplit(recording.path).path).suffix  # without a signature behind it
+    local = stem.with_name(stem.name + suffix * (suffix.lower() in SUFFIXES))
     for number in range(TRIES):
         try:
             files, name = fsspec.core.url_to_fs(recording.path)

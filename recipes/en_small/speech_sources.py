@@ -19,7 +19,7 @@ class Source:
         commit: the commit the list was made from.
         pattern: matches the paths of the recordings.
         layout: finds their texts and speakers.
-        limit: number of clips to take of each text, spread over the repository; 0 takes all.
+        limit: number of clips to take of each text, the first by path; 0 takes all.
     """
 
     repository: str

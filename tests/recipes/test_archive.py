@@ -10,6 +10,7 @@ import subprocess
 import sys
 from dataclasses import replace
 from pathlib import Path
+from types import SimpleNamespace
 
 import fsspec
 import pytest
@@ -26,6 +27,7 @@ from recipes.archive.sources import ArchiveRecording, list_recordings
 from recipes.archive.worker import PartTranscriber, Settings
 
 SAMPLES = Path(__file__).parents[2] / "audio_samples"
+SAMPLE = SAMPLES / "read.flac"
 NAMES = ("accent.opus", "read.flac", "stereo.flac", "synthetic.wav", "telephone.wav")
 pytestmark = pytest.mark.filterwarnings("ignore")  # Ray's own
 
@@ -202,6 +204,29 @@ def test_a_ray_that_does_not_start_is_one_line(monkeypatch):
         cluster_module.connect(None)
     with pytest.raises(Error, match=r"^--address auto: The current node timed out; start one"):
         cluster_module.connect("auto")
+
+
+def test_a_bucket_has_no_hidden_recordings_either():
+    files = fsspec.filesystem("memory")
+    for name in ("a.wav", "._a.wav", ".trash/old.wav", "b/c.FLAC", "b/notes.txt"):
+        files.pipe(f"/.hidden/{name}", b"")
+    found = [one.path for one in list_recordings("memory://.hidden")]
+    assert found == ["memory:///.hidden/a.wav", "memory:///.hidden/b/c.FLAC"]
+    assert [one.path for one in list_recordings(found[0])] == found[:1]
+
+
+def test_a_name_in_a_list_may_have_any_letter_but_the_end_of_its_line(tmp_path):
+    table = tmp_path / "list.txt"
+    table.write_text("a\u2028b.wav\r\nc.wav\n", encoding="utf-8", newline="")
+    assert [Path(one.path).name for one in list_recordings(str(table))] == ["a\u2028b.wav", "c.wav"]
+
+
+def test_a_signed_address_is_fetched_under_a_short_name(tmp_path, monkeypatch):
+    monkeypatch.setattr(
+        worker.fsspec.core, "url_to_fs", lambda url: (SimpleNamespace(get_file=shutil.copy), SAMPLE)
+    )
+    signed = ArchiveRecording(f"https://host/a.flac?signature={'x.y' * 200}")
+    assert worker._fetch(signed, tmp_path / "0") == tmp_path / "0.flac"
 
 
 @pytest.mark.parametrize("option", ["--actors", "--batch-size", "--part-size"])
