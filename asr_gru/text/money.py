@@ -45,7 +45,7 @@ AMOUNT = (
     r"|[0-9]+,[0-9]{2}(?![0-9,])"  # 20,50
     r"|[0-9]*\.[0-9]+|[0-9]+"
 )
-MAGNITUDE = r"(?:(?:\s|-)?(hundred|thousand|million|billion|trillion)\b|(k|mn?|bn?|tn)\b)?"
+MAGNITUDE = r"(?:(?:\s|-)?(hundred|thousand|million|billion|trillion)\b|(\s?(?:[mb]n|tn)|[kmb])\b)?"
 MONEY = re.compile(
     rf"(?P<sign>(?<![^\s(\[])[+−-])?(?:([$£€¥₹])\s?({AMOUNT}){MAGNITUDE}"
     rf"|(?<![0-9.,])({AMOUNT}){MAGNITUDE}"
@@ -59,7 +59,7 @@ def spell_money(match: re.Match[str]) -> str:
     if symbol is None:
         amount, *magnitude, symbol = match.group(6, 7, 8, 9)
     symbol = symbol.strip()
-    scale = MAGNITUDES.get(magnitude[0] or magnitude[1] or "", "")
+    scale = MAGNITUDES.get((magnitude[0] or magnitude[1] or "").strip(), "")
     sign = {"+": "plus ", "-": "minus ", "−": "minus "}.get(match["sign"] or "", "")
     currency = CURRENCIES[symbol]
     if match["attribute"] is not None:  # a twenty dollar bill

@@ -174,7 +174,8 @@ def _time(words: Sequence[str], first: int, stop: int) -> list[WrittenWord] | No
         return [WrittenWord(f"{digits} {after[0]}.m.", first, stop + 2)]
     if after[:1] == ["o'clock"] and not minute:
         return [WrittenWord(f"{digits} o'clock", first, stop + 1)]
-    is_amount = after[:1] and after[0] in {"percent", "degrees", *CURRENCIES, *HUNDREDTHS}
+    units = {"percent", "degrees", "pounds", *CURRENCIES, *HUNDREDTHS}
+    is_amount = after[:1] and after[0] in units
     if minute and _before(words, first) in BEFORE_TIME and not is_amount:
         return [WrittenWord(digits, first, stop)]
     return None

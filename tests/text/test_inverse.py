@@ -67,6 +67,7 @@ AMBIGUOUS = [
     "point five million dollars",
     "two point oh five percent",
     "version three point ten",
+    "by seven twenty pounds",
     "it costs three dollars fifty",
     "ten pounds twenty",
     "nineteen eighty four's best film",

@@ -38,6 +38,8 @@ MONEY = {
     "$3.5 million": "three point five million dollars",
     "$3.5m": "three point five million dollars",
     "$1 billion": "one billion dollars",
+    "$3 bn": "three billion dollars",
+    "$3 b": "three dollars b",
     "€20,50": "twenty euros and fifty cents",
     "€1.234,56": "one thousand two hundred and thirty four euros and fifty six cents",
     "$1,000.50": "one thousand dollars and fifty cents",
