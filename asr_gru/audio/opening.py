@@ -146,30 +146,51 @@ def _open_pipe(path: Path, source: str | Path | RawAudio) -> Recording:
 
 def _open_object(file: IO[bytes], name: Path) -> Recording:
     """Open the caller's file object, which is read from its current position and left open."""
-    head = file.read(COPY_BLOCK)
-    if not isinstance(head, bytes):
-        raise AudioError(f"{name}: opened in text mode; open it with mode 'rb'")
+    head = _read_object(file, name)
     if not head:
         raise AudioError(f"{name}: no data at the current position; rewind it with seek(0)")
     return _open_copy(file, name, head)
 
 
+def _read_object(file: IO[bytes], name: Path) -> bytes:
+    """Read from the caller's file object, which may be of any kind and in any state."""
+    try:
+        data: bytes | str = file.read(COPY_BLOCK)
+    except UnicodeDecodeError:
+        data = ""
+    except (OSError, ValueError) as error:
+        reason = getattr(error, "strerror", None) or error
+        raise AudioError(
+            f"{name}: cannot be read ({reason}); open it again, with mode 'rb'"
+        ) from None
+    if not isinstance(data, bytes):
+        raise AudioError(f"{name}: opened in text mode; open it with mode 'rb'")
+    return data
+
+
 def _open_copy(file: IO[bytes], name: Path, head: bytes) -> Recording:
     """Copy a stream that cannot seek to a temporary file, and open that."""
-    copy = tempfile.NamedTemporaryFile(prefix="asr-gru-", suffix=name.suffix)  # noqa: SIM115
     try:
-        copy.write(head)
-        while data := file.read(COPY_BLOCK):
-            copy.write(data)
-        copy.flush()
+        copy = tempfile.NamedTemporaryFile(prefix="asr-gru-", suffix=name.suffix)  # noqa: SIM115
     except OSError as error:
-        with suppress(OSError):
-            copy.close()
-        raise AudioError(f"{copy.name}: {error.strerror or error}; free some space there") from None
+        raise AudioError(
+            f"{name}: needs a temporary file ({error.strerror or error}); "
+            "set TMPDIR to a folder that can be written to"
+        ) from None
     try:
+        data = head
+        while data:
+            try:
+                copy.write(data)
+                copy.flush()
+            except OSError as error:
+                reason = error.strerror or error
+                raise AudioError(f"{copy.name}: {reason}; free some space there") from None
+            data = _read_object(file, name)
         return _open_file(Path(copy.name), name, copy)
     except BaseException:
-        copy.close()
+        with suppress(OSError):
+            copy.close()
         raise
 
 

@@ -1,3 +1,6 @@
+import io
+import tempfile
+
 import numpy as np
 import pytest
 import soundfile
@@ -83,3 +86,40 @@ def test_folders_are_searched_for_recordings(tmp_path):
     (tmp_path / "a" / "notes.txt").write_text("x")
     found = find_recordings([tmp_path])
     assert [path.name for path in found] == ["one.wav", "two.flac"]
+
+
+class Failing(io.RawIOBase):
+    """The body of a reply that breaks off after some bytes."""
+
+    name = "reply"
+
+    def __init__(self, good):
+        self.good = good
+
+    def read(self, size=-1):
+        data, self.good = self.good, b""
+        if not data:
+            raise ConnectionResetError(104, "Connection reset by peer")
+        return data
+
+
+def test_file_objects_that_cannot_be_read_are_refused_with_the_remedy(tmp_path):
+    path = tmp_path / "a.wav"
+    soundfile.write(path, tone(), RATE)
+    with path.open(encoding="utf-8") as file, pytest.raises(AudioError, match="mode 'rb'"):
+        open_recording(file)
+    with path.open("rb") as closed:
+        pass
+    with pytest.raises(AudioError, match=r"a\.wav: cannot be read \(read of closed file\)"):
+        open_recording(closed)
+    with (tmp_path / "b.wav").open("wb") as file, pytest.raises(AudioError, match="cannot be read"):
+        open_recording(file)
+    for good in (b"", path.read_bytes()[:2000]):
+        with pytest.raises(AudioError, match=r"^reply: cannot be read \(Connection reset by peer"):
+            open_recording(Failing(good))
+
+
+def test_bytes_need_a_temporary_folder(tmp_path, monkeypatch):
+    monkeypatch.setattr(tempfile, "tempdir", str(tmp_path / "missing"))
+    with pytest.raises(AudioError, match=r"^the recording: needs a temporary file .* TMPDIR"):
+        open_recording(b"RIFF" * 10)
