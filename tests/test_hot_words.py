@@ -152,6 +152,17 @@ def test_a_state_without_the_hot_words_of_its_decoder_can_be_resumed(recognizer)
     assert resumed.engine.pipeline.decoder.hot is None
 
 
+def test_the_hot_words_of_a_decoder_can_be_read_and_extended(recognizer):
+    decoder = recognizer.hot_word_decoder({"dadda": None, "cab": 5.0})
+    stream = recognizer.stream(RATE, decoder=decoder)
+    assert stream.hot_words == {"dadda": None, "cab": 5.0}
+    stream.hot_words = [*stream.hot_words, "acd"]
+    events = stream.feed(spoken("dadda", pause=20))
+    assert [event.text for event in events if event.kind == "final"] == ["dadda"]
+    stream.hot_words = None
+    assert stream.hot_words == {}
+
+
 def test_a_list_is_compiled_once_and_shared(recognizer):
     first = recognizer.hot_word_decoder(["dadda"])
     assert recognizer.hot_word_decoder(("dadda",)) is first

@@ -81,7 +81,9 @@ def hot_word_search(
         if weight:
             weighted.append((word_numbers, weight))
     return search.with_hot_words(
-        HotWords(tuple(weighted), len(search.words), by_number, tuple(extra), CAUTION)
+        HotWords(
+            tuple(weighted), len(search.words), by_number, tuple(extra), CAUTION, tuple(hot_words)
+        )
     )
 
 

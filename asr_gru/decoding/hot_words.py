@@ -17,10 +17,14 @@ from __future__ import annotations
 from collections import deque
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
 
 import numpy as np
 
 from asr_gru.decoding.tree_state import Floats, Ints
+
+if TYPE_CHECKING:
+    from asr_gru.language import HotWord
 
 __all__ = ["HotWords", "Phrase"]
 
@@ -40,6 +44,7 @@ class HotWords:
         first: number of the first word that the lexicon lacks.
         extra: spellings of these words.
         caution: fraction of a phrase's acoustic shortfall that is subtracted from its bonus.
+        listed: the list that was compiled, for those who want to read it.
         states: number of states; 1 if all phrases are single words.
         pending: ``(states,)`` bonus that each state has got in advance.
     """
@@ -49,6 +54,7 @@ class HotWords:
     pronunciations: Mapping[int, tuple[tuple[int, ...], ...]] = field(default_factory=dict)
     extra: tuple[str, ...] = ()
     caution: float = 0.0
+    listed: tuple[HotWord, ...] = ()
     states: int = field(init=False)
     pending: Floats = field(init=False)
     _failure: Ints = field(init=False)

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any, NoReturn
 import numpy as np
 import numpy.typing as npt
 
+from asr_gru.decoding import TreeSearch
 from asr_gru.errors import AudioError, ConfigError, ModelError
 from asr_gru.streaming.batching import step_engines
 from asr_gru.streaming.endpoint import EndpointRules
@@ -108,7 +109,10 @@ class Stream:
         applies from the next frame on. Recognised words stay, and so does a partly recognised word
         that is in both lists; one that is only in the old list is dropped or completed.
         """
-        return {one.line: one.weight for one in self._hot_words or ()}
+        listed, decoder = self._hot_words, self.engine.pipeline.decoder
+        if listed is None and isinstance(decoder, TreeSearch) and decoder.hot is not None:
+            listed = decoder.hot.listed
+        return {one.line: one.weight for one in listed or ()}
 
     @hot_words.setter
     def hot_words(self, hot_words: HotWordsLike | None) -> None:
