@@ -174,6 +174,24 @@ def test_batches_equal_single_recordings_and_keep_their_order(recognizer, tmp_pa
                 assert result == recognizer.transcribe(source, RATE)
 
 
+def test_few_results_wait_for_an_earlier_recording(tmp_path):
+    """Those of short or missing recordings after a long one hold their sources in memory."""
+    recognizer, drawn = Recognizer(FakeModel(), TOKENS, endpoint=QUICK), []
+
+    def sources(first):
+        yield first
+        for number in range(1000):
+            drawn.append(number)
+            yield tmp_path / f"{number}.wav"
+
+    for first in (random_sound(1, 20_000), tmp_path / "first.wav"):
+        drawn.clear()
+        results = recognizer.transcribe_batch(sources(first), RATE, batch_size=2)
+        assert next(results)[0] is first
+        assert len(drawn) < 100
+        assert len(list(results)) == 1000
+
+
 def test_files_at_other_rates_and_with_warnings(tmp_path):
     recognizer = Recognizer(FakeModel(), TOKENS)
     path = tmp_path / "talk.wav"

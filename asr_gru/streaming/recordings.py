@@ -34,6 +34,9 @@ __all__ = ["AudioInput", "Update", "iterate_segments", "transcribe_recordings"]
 AudioInput = str | Path | RawAudio | IO[bytes] | bytes | npt.NDArray[np.generic]
 """A path, raw PCM in a file, a binary file object, the contents of a file, or samples."""
 BLOCK_S = 1.0
+WAITING_PER_SLOT = 32
+"""Results that may wait for an earlier recording, per recording that is open at the same time.
+They hold their sources, which may be samples, so all that follow a long one would be too many."""
 SIZES = (32, 16, 8, 4, 2, 1)
 """Steps per call of the model; the smaller sizes are for the end of a recording."""
 WINDOW_S, QUIET_S, PAUSE_S = 40.0, 10.0, 0.3
@@ -105,9 +108,10 @@ def transcribe_recordings(
     results: dict[int, tuple[AudioInput, Transcript | Error]] = {}
     yielded, more, finished_s = 0, True, 0.0
     wanted = _samples_per_call(pipeline.acoustic)
+    max_waiting = WAITING_PER_SLOT * batch_size
     try:
         while more or running:
-            while more and len(running) < batch_size:
+            while more and len(running) < batch_size and len(results) < max_waiting:
                 index, source = next(numbered, (-1, ""))
                 more = index >= 0
                 if more:
