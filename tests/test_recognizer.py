@@ -192,6 +192,17 @@ def test_few_results_wait_for_an_earlier_recording(tmp_path):
         assert len(list(results)) == 1000
 
 
+def test_updates_contain_every_segment(recognizer):
+    updates = []
+    sounds = [random_sound(seed, frames) for seed, frames in enumerate((30, 700, 120))]
+    results = recognizer.transcribe_batch(sounds, RATE, batch_size=2, on_update=updates.append)
+    for index, (_, transcript) in enumerate(results):
+        own = [update for update in updates if update.index == index]
+        found = [segment for update in own for segment in update.segments]
+        assert tuple(found) == transcript.segments != ()
+        assert own[-1].audio_s == transcript.duration_s
+
+
 def test_files_at_other_rates_and_with_warnings(tmp_path):
     recognizer = Recognizer(FakeModel(), TOKENS)
     path = tmp_path / "talk.wav"

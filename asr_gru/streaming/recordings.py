@@ -125,12 +125,14 @@ def transcribe_recordings(
                     results[index] = (run.source, failed)
                     running.pop(index).close()
             _step(pipeline.acoustic, list(running.values()))
+            for run in running.values():
+                if run.ended:
+                    run.finish()
             if on_update is not None:
                 for index, run in running.items():
                     on_update(run.update(index))
             for index, run in list(running.items()):
                 if run.ended:
-                    run.finish()
                     results[index] = (run.source, run.transcript())
                     finished_s += running.pop(index).engine.audio_s
                 if on_segment is not None:
