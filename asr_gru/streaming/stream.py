@@ -153,8 +153,8 @@ class Stream:
         """Recognise a block of samples.
 
         Args:
-            block: ``(n,)`` or ``(n, channels)``, floats in [-1, 1] or integers of 8, 16 or 32
-                bits; or bytes, which are read as mono 16-bit little-endian PCM.
+            block: ``(n,)`` or ``(n, channels)``, floats in [-1, 1] or integers of 8 (unsigned), 16
+                or 32 bits; or bytes, which are read as mono 16-bit little-endian PCM.
 
         Returns:
             events caused by the block, often none.
@@ -264,8 +264,15 @@ class Stream:
 
 
 def _samples(block: npt.ArrayLike | bytes) -> npt.ArrayLike:
-    if not isinstance(block, bytes | bytearray | memoryview):
+    """Return samples; buffers of bytes, such as those of sound libraries, are 16-bit PCM."""
+    if isinstance(block, np.ndarray):
         return block
-    if len(block) % 2:
-        raise AudioError(f"an odd number of bytes ({len(block)}); give whole 16-bit samples")
-    return np.frombuffer(block, "<i2")
+    try:
+        view = memoryview(block)  # type: ignore[arg-type]
+    except TypeError:
+        return block
+    if view.format != "B":
+        return np.asarray(view)
+    if view.nbytes % 2:
+        raise AudioError(f"an odd number of bytes ({view.nbytes}); give whole 16-bit samples")
+    return np.frombuffer(view.tobytes(), "<i2")

@@ -1,6 +1,7 @@
 """The interface of a stream; test_recognizer checks that chunking does not matter."""
 
 import copy
+import mmap
 import pickle
 import subprocess
 import sys
@@ -170,6 +171,27 @@ def test_bytes_are_read_as_16_bit_samples(bundled, speech):
     assert first.finish() == second.finish()
     with pytest.raises(AudioError, match="odd number of bytes"):
         bundled.stream(RATE).feed(b"\0\0\0")
+
+
+@pytest.mark.parametrize("dtype", ["float32", "int16"])
+def test_memory_views_are_read_as_the_type_that_they_declare(bundled, speech, dtype):
+    block = speech[:40_001] if dtype == "float32" else (speech[:40_001] * 32767).astype(dtype)
+    expected = bundled.stream(RATE)
+    events = expected.feed(block) + expected.finish()
+    for view in (memoryview(block), memoryview(np.repeat(block, 2))[::2]):
+        stream = bundled.stream(RATE)
+        assert stream.feed(view) + stream.finish() == events
+        assert stream.audio_s == expected.audio_s
+
+
+def test_any_buffer_of_bytes_is_read_as_16_bit_samples(bundled, speech):
+    """Such as those that sounddevice gives to callbacks that do without numpy."""
+    pcm = (speech * 32767).astype("<i2")
+    with mmap.mmap(-1, pcm.nbytes) as buffer:
+        buffer.write(pcm.tobytes())
+        first, second = bundled.stream(RATE), bundled.stream(RATE)
+        assert first.feed(buffer) == second.feed(pcm)
+    assert first.finish() == second.finish()
 
 
 @pytest.mark.parametrize(
