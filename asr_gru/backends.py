@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from asr_gru.errors import ConfigError, MissingExtraError, ModelError, did_you_mean
+from asr_gru.errors import ConfigError, MissingExtraError, ModelError, did_you_mean, is_integer
 from asr_gru.model.acoustic import AcousticModel
 from asr_gru.model.directory import WEIGHTS, ModelDirectory
 
@@ -14,8 +14,10 @@ MAX_THREADS = 256
 
 def check_threads(threads: int) -> int:
     """Return ``threads``, or raise ``ConfigError`` unless it is from 1 to ``MAX_THREADS``."""
-    if not 1 <= threads <= MAX_THREADS:
-        raise ConfigError(f"{threads} threads; give 1 to {MAX_THREADS}, at most one per core")
+    if not (is_integer(threads) and 1 <= threads <= MAX_THREADS):
+        raise ConfigError(
+            f"{str(threads)[:40]} threads; give 1 to {MAX_THREADS}, at most one per core"
+        )
     return threads
 
 

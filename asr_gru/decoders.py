@@ -19,7 +19,7 @@ from asr_gru.decoding import (
     hot_word_search,
     word_search,
 )
-from asr_gru.errors import ConfigError, ModelError, did_you_mean, one_of
+from asr_gru.errors import ConfigError, ModelError, did_you_mean, is_integer, one_of
 
 if TYPE_CHECKING:
     from asr_gru.closed_vocabulary import ClosedVocabulary
@@ -77,8 +77,8 @@ class Decoders:
             if beam is not None:
                 raise ConfigError("a beam cannot be set for a decoder object; leave it out")
             return decoder
-        if beam is not None and not 1 <= beam <= MAX_BEAM:
-            raise ConfigError(f"a beam of {beam}; give 1 to {MAX_BEAM}")
+        if beam is not None and not (is_integer(beam) and 1 <= beam <= MAX_BEAM):
+            raise ConfigError(f"a beam of {str(beam)[:40]}; give a whole number, 1 to {MAX_BEAM}")
         kind = self._kind(decoder, beam)
         key = (kind, beam if kind != "greedy" else None)
         if key not in self._decoders:

@@ -16,7 +16,7 @@ from __future__ import annotations
 
 import difflib
 from collections.abc import Iterable
-from numbers import Real
+from numbers import Integral, Real
 from typing import TypeGuard
 
 __all__ = [
@@ -29,6 +29,7 @@ __all__ = [
     "ModelError",
     "did_you_mean",
     "install_command",
+    "is_integer",
     "is_real",
     "one_of",
 ]
@@ -85,6 +86,11 @@ def did_you_mean(word: str, known: Iterable[str]) -> str:
     """Return ``" (did you mean 'x'?)"`` for the known name nearest to ``word``, or ``""``."""
     found = difflib.get_close_matches(word, list(known), n=1, cutoff=0.5)
     return f" (did you mean {found[0]!r}?)" if found else ""
+
+
+def is_integer(value: object) -> TypeGuard[int]:
+    """Return whether a value is an integer; a ``bool`` is none."""
+    return isinstance(value, Integral) and not isinstance(value, bool)
 
 
 def is_real(value: object) -> TypeGuard[float]:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from asr_gru.decoding_options import DecoderChoice, DecodingOptions
-from asr_gru.errors import ConfigError, Error
+from asr_gru.errors import ConfigError, Error, is_integer
 from asr_gru.loaded_model import LoadedModel
 from asr_gru.streaming.endpoint import EndpointRules
 from asr_gru.streaming.recordings import (
@@ -164,8 +164,8 @@ class Transcriber(LoadedModel):
             ConfigError: the batch size is below 1, an option is invalid, or options exclude each
                 other.
         """
-        if batch_size < 1:
-            raise ConfigError(f"a batch size of {batch_size}; give 1 or more")
+        if not is_integer(batch_size) or batch_size < 1:
+            raise ConfigError(f"a batch size of {str(batch_size)[:40]}; give 1 or more")
         return transcribe_recordings(
             self._pipeline_for(
                 DecodingOptions.parse(

@@ -265,10 +265,21 @@ def test_invalid_input_is_refused(recognizer):
         recognizer.transcribe(np.float32(1.0), RATE)
     with pytest.raises(AudioError, match="sample_rate"):
         recognizer.stream(0)
-    with pytest.raises(ConfigError, match="batch size"):
-        recognizer.transcribe_batch([], batch_size=0)
-    with pytest.raises(ConfigError, match="beam"):
-        Recognizer.load(beam=0)
+    for size in (0, "8", 2.5, True):
+        with pytest.raises(ConfigError, match="batch size"):
+            recognizer.transcribe_batch([], batch_size=size)
+    for beam in (0, "8", 2.5, True):
+        with pytest.raises(ConfigError, match="beam"):
+            Recognizer.load(beam=beam)
+    for threads in (0, "2", 1.5):
+        with pytest.raises(ConfigError, match="threads; give 1 to"):
+            Recognizer.load(threads=threads)
+    for rate in (str(RATE), None, [RATE], "a" * 1000):
+        with pytest.raises(AudioError, match=r"sample_rate is .{1,40}; give an integer in Hz"):
+            recognizer.stream(rate)
+    for seconds in ("1", True, [1]):
+        with pytest.raises(ConfigError, match="give seconds above 0"):
+            EndpointRules(trailing_s=seconds)
     with pytest.raises(ConfigError, match="decoder 3; choose greedy, beam, words or phones"):
         recognizer.stream(RATE, decoder=3)
     with pytest.raises(ModelError, match="tokens"):

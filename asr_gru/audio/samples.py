@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from asr_gru.errors import AudioError
+from asr_gru.errors import AudioError, is_real
 
 __all__ = ["MAX_AMPLITUDE", "Samples", "check_rate", "check_samples", "check_shape", "to_int16"]
 
@@ -20,9 +20,13 @@ MAX_AMPLITUDE = 16.0
 
 def check_rate(sample_rate: float) -> int:
     """Return ``sample_rate`` in Hz as an integer; AudioError if it is no usable rate."""
-    if not MIN_SAMPLE_RATE <= sample_rate <= MAX_SAMPLE_RATE or sample_rate != int(sample_rate):
+    if (
+        not is_real(sample_rate)
+        or not MIN_SAMPLE_RATE <= sample_rate <= MAX_SAMPLE_RATE
+        or sample_rate != int(sample_rate)
+    ):
         raise AudioError(
-            f"sample_rate is {sample_rate!r}; "
+            f"sample_rate is {repr(sample_rate)[:40]}; "
             f"give an integer in Hz from {MIN_SAMPLE_RATE} to {MAX_SAMPLE_RATE}"
         )
     return int(sample_rate)

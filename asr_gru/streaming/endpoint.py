@@ -21,7 +21,7 @@ from dataclasses import dataclass, replace
 from functools import lru_cache
 from typing import TYPE_CHECKING, Literal
 
-from asr_gru.errors import ConfigError, did_you_mean, one_of
+from asr_gru.errors import ConfigError, did_you_mean, is_real, one_of
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -59,8 +59,8 @@ class EndpointRules:
     def __post_init__(self) -> None:
         rules = (self.trailing_s, self.incomplete_s, self.longest_s, self.leading_s, self.pause_s)
         for value in rules:
-            if value is not None and not 0 < value < math.inf:
-                raise ConfigError(f"an endpoint rule of {value} s; give seconds above 0")
+            if value is not None and not (is_real(value) and 0 < value < math.inf):
+                raise ConfigError(f"an endpoint rule of {str(value)[:40]} s; give seconds above 0")
 
     @classmethod
     def named(cls, mode: str) -> EndpointRules:
