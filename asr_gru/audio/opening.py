@@ -47,6 +47,8 @@ def open_recording(source: str | Path | RawAudio | IO[bytes] | bytes) -> Recordi
     if not isinstance(source, str | Path | RawAudio):
         return _open_object(source, Path(str(getattr(source, "name", "the recording"))))
     path = source.path if isinstance(source, RawAudio) else Path(source)
+    if "\0" in str(path):
+        raise AudioError(f"{str(path)[:200]!r}: is no name of a file; name a recording")
     try:
         if path.is_dir():
             raise AudioError(f"{path}: is a folder; name a recording in it")

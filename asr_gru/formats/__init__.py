@@ -101,12 +101,13 @@ def save(result: Transcript | Alignment, path: Path, name: str | None) -> None:
             f"{path}: unknown suffix{did_you_mean(suffix, suffixes)}; "
             f"the name must end in {', '.join(f'.{known}' for known in WRITERS)}"
         )
-    name = readable_name(path.stem) if name is None else name
+    name = readable_name(path.stem if name is None else name)
     if isinstance(result, Alignment):
         text = format_alignment(result, suffixes[suffix], name)
     else:
         text = WRITERS[suffixes[suffix]](result, name)
     try:
         write_bytes(path, text.encode())
-    except OSError as error:
-        raise Error(f"{path}: {error.strerror or error}; name another file") from None
+    except (OSError, ValueError) as error:
+        reason = getattr(error, "strerror", None) or error
+        raise Error(f"{path}: {reason}; name another file") from None

@@ -123,3 +123,8 @@ def test_bytes_need_a_temporary_folder(tmp_path, monkeypatch):
     monkeypatch.setattr(tempfile, "tempdir", str(tmp_path / "missing"))
     with pytest.raises(AudioError, match=r"^the recording: needs a temporary file .* TMPDIR"):
         open_recording(b"RIFF" * 10)
+
+
+def test_a_name_that_no_file_can_have_is_refused():
+    with pytest.raises(AudioError, match=r"^'a\\x00b.wav': is no name of a file"):
+        open_recording("a\0b.wav")

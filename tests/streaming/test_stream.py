@@ -12,7 +12,15 @@ import numpy as np
 import pytest
 
 import asr_gru
-from asr_gru import AudioError, ConfigError, EndpointRules, Error, ModelError, Recognizer
+from asr_gru import (
+    AudioError,
+    ConfigError,
+    EndpointRules,
+    Error,
+    ModelError,
+    Recognizer,
+    Transcript,
+)
 from asr_gru.audio import Resampler, read_recording
 from asr_gru.decoding import BeamDecoder
 from asr_gru.formats import writer
@@ -285,6 +293,15 @@ def test_a_transcript_can_be_saved(bundled, speech, tmp_path, suffix):
         transcript.save(tmp_path / "talk.strt")
     with pytest.raises(Error, match="No such file"):
         transcript.save(tmp_path / "no" / f"talk.{suffix}")
+
+
+def test_a_transcript_can_be_saved_under_any_name_of_a_recording(tmp_path):
+    """Names in a folder need not be UTF-8."""
+    transcript = Transcript((), 0.0)
+    transcript.save(tmp_path / "a.json", name="caf\udce9")
+    assert '"name": "caf\N{REPLACEMENT CHARACTER}"' in (tmp_path / "a.json").read_text("utf-8")
+    with pytest.raises(Error, match="name another file"):
+        transcript.save(tmp_path / "a\0.json")
 
 
 def test_results_convert_to_dictionaries(bundled, speech):
