@@ -2,6 +2,8 @@
 
 import re
 import shlex
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
@@ -19,6 +21,7 @@ ALIGNMENT = (ROOT / "docs" / "alignment.md").read_text(encoding="utf-8")
 ADAPTATION = (ROOT / "docs" / "adaptation.md").read_text(encoding="utf-8")
 PYTHON = (ROOT / "docs" / "python.md").read_text(encoding="utf-8")
 OWN_DATA = (ROOT / "docs" / "own-data.md").read_text(encoding="utf-8")
+EXAMPLES = (ROOT / "docs" / "examples.md").read_text(encoding="utf-8")
 DOCUMENTS = (
     README
     + LIVE
@@ -43,6 +46,16 @@ def _in_the_project(monkeypatch):
 def test_python_examples_run(number, capsys):
     exec(compile(BLOCKS[number], f"example {number}", "exec"), {})  # noqa: S102
     assert capsys.readouterr().out.strip()
+
+
+@pytest.mark.slow
+def test_python_examples_pass_strict_type_checks(tmp_path):
+    examples = [*BLOCKS, *re.findall(r"```python\n(.*?)```", EXAMPLES, re.DOTALL)]
+    for number, example in enumerate(examples):
+        (tmp_path / f"example_{number}.py").write_text(example, encoding="utf-8")
+    command = [sys.executable, "-m", "mypy", "--strict", f"--config-file={ROOT / 'pyproject.toml'}"]
+    result = subprocess.run([*command, tmp_path], capture_output=True, text=True, check=False)
+    assert result.returncode == 0, result.stdout
 
 
 def test_the_readme_has_python_examples():
