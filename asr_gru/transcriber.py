@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 from asr_gru.decoding_options import DecoderChoice, DecodingOptions
@@ -16,8 +18,7 @@ from asr_gru.streaming.recordings import (
 )
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Iterator
-    from pathlib import Path
+    from collections.abc import Callable, Iterator
 
     from asr_gru.language import HotWordsLike
     from asr_gru.results import Segment, Transcript
@@ -161,9 +162,11 @@ class Transcriber(LoadedModel):
             identical to those of ``transcribe``.
 
         Raises:
-            ConfigError: the batch size is below 1, an option is invalid, or options exclude each
-                other.
+            ConfigError: the sources are not a list, the batch size is below 1, an option is
+                invalid, or options exclude each other.
         """
+        if isinstance(sources, str | Path) or not isinstance(sources, Iterable):
+            raise ConfigError(f"sources is {str(sources)[:40]!r}; give a list of recordings")
         if not is_integer(batch_size) or batch_size < 1:
             raise ConfigError(f"a batch size of {str(batch_size)[:40]}; give 1 or more")
         return transcribe_recordings(

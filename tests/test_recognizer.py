@@ -1,5 +1,7 @@
 from __future__ import annotations
 
+from pathlib import Path
+
 import numpy as np
 import pytest
 import soundfile
@@ -265,6 +267,9 @@ def test_invalid_input_is_refused(recognizer):
         recognizer.transcribe(np.float32(1.0), RATE)
     with pytest.raises(AudioError, match="sample_rate"):
         recognizer.stream(0)
+    for sources in ("talk.wav", Path("talk.wav"), None):
+        with pytest.raises(ConfigError, match=r"^sources is .*; give a list of recordings"):
+            recognizer.transcribe_batch(sources)
     for size in (0, "8", 2.5, True):
         with pytest.raises(ConfigError, match="batch size"):
             recognizer.transcribe_batch([], batch_size=size)
