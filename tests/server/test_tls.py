@@ -17,6 +17,15 @@ def test_a_broken_file_is_replaced(tmp_path, broken):
     ssl.create_default_context(ssl.Purpose.CLIENT_AUTH).load_cert_chain(certificate, key)
 
 
+def test_a_certificate_beside_another_key_is_replaced(tmp_path):
+    """Two servers that begin at once may each write one of the files."""
+    self_signed(tmp_path, ["localhost"])
+    other = self_signed(tmp_path / "other", ["localhost"])[1]
+    (tmp_path / "key.pem").write_bytes(other.read_bytes())
+    certificate, key, _ = self_signed(tmp_path, ["localhost"])
+    check_certificate(certificate, key)
+
+
 def test_a_host_name_may_have_any_letters(tmp_path):
     certificate, _, fingerprint = self_signed(tmp_path, ["jürgens-rechner", "localhost"])
     assert self_signed(tmp_path, ["jürgens-rechner", "localhost"])[2] == fingerprint
