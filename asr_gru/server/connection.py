@@ -215,6 +215,7 @@ class Connection(ABC):
         while await self.receive(await self.next_message()):
             if self.stream is not None:
                 await self.stream.has_room.wait()
+            await self.outbox.has_room.wait()
         discarding = asyncio.create_task(self._discard_messages())
         ending = asyncio.create_task(self.finish())
         try:

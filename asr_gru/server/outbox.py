@@ -9,18 +9,28 @@ from collections.abc import Awaitable, Callable
 
 __all__ = ["Outbox"]
 
+MAX_LENGTH = 4_000_000
+"""Characters that may wait; an hour of finals with their words takes about one million."""
+
 
 class Outbox:
     """Messages in order; an unsent message can be replaced by a newer one.
 
     Args:
         send: sends one text, waiting while the client does not read.
+
+    Attributes:
+        has_room: set unless more than ``MAX_LENGTH`` characters wait; then a client's further
+            requests have to wait, too.
     """
 
     def __init__(self, send: Callable[[str], Awaitable[None]]) -> None:
         self._send = send
         self._sending_since: float | None = None
         self._messages: deque[tuple[str | None, str, float]] = deque()
+        self._length = 0
+        self.has_room = asyncio.Event()
+        self.has_room.set()
         self._news = asyncio.Event()
         self._closed = False
 
@@ -29,13 +39,15 @@ class Outbox:
         if self._closed:
             return
         for index in range(len(self._messages) - 1, -1, -1):
-            key, _, since = self._messages[index]
+            key, replaced, since = self._messages[index]
             if replaces is None or key is None:
                 break
             if key == replaces:
                 self._messages[index] = (key, text, since)
+                self._grow(len(text) - len(replaced))
                 return
         self._messages.append((replaces, text, time.monotonic()))
+        self._grow(len(text))
         self._news.set()
 
     def close(self) -> None:
@@ -55,8 +67,16 @@ class Outbox:
             self._news.clear()
             while self._messages:
                 _, text, _ = self._messages.popleft()
+                self._grow(-len(text))
                 self._sending_since = time.monotonic()
                 await self._send(text)
                 self._sending_since = None
             if self._closed:
                 return
+
+    def _grow(self, length: int) -> None:
+        self._length += length
+        if self._length > MAX_LENGTH:
+            self.has_room.clear()
+        else:
+            self.has_room.set()

@@ -154,6 +154,36 @@ def test_a_client_that_never_reads_does_not_affect_others(serving, recognizer):
         asyncio.run(main(server))
 
 
+def test_answers_that_are_not_read_do_not_pile_up(serving):
+    """A short request may have a long answer, so a client that reads none must not go on asking."""
+    event = b'{"type": "' + b"x" * 900_000 + b'"}'  # the error repeats it
+    frame = bytes([0x81, 0xFF]) + len(event).to_bytes(8, "big") + bytes(4) + event
+
+    async def ask(server):
+        reader, writer = await asyncio.open_connection("127.0.0.1", server.port, limit=1024)
+        writer.write(
+            b"GET /v1/realtime?intent=transcription HTTP/1.1\r\nHost: 127.0.0.1\r\n"
+            b"Upgrade: websocket\r\nConnection: Upgrade\r\nSec-WebSocket-Version: 13\r\n"
+            b"Sec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\n\r\n"
+        )
+        await reader.readuntil(b"\r\n\r\n")
+        assert isinstance(writer.transport, asyncio.Transport)
+        writer.transport.pause_reading()
+        try:
+            for number in range(60):
+                writer.write(frame)
+                try:
+                    await asyncio.wait_for(writer.drain(), 5)
+                except TimeoutError:
+                    return number
+            return 60
+        finally:
+            writer.transport.abort()
+
+    with serving(slow_reader_s=60.0) as server:
+        assert asyncio.run(ask(server)) < 60
+
+
 @pytest.mark.parametrize("stream", ["true", "false"])
 def test_an_upload_whose_client_has_left_frees_its_slot(serving, stream):
     data = io.BytesIO()
