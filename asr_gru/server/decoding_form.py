@@ -11,7 +11,10 @@ from fastapi.exceptions import RequestValidationError
 from fastapi.routing import APIRoute
 
 from asr_gru.results.transcript import MAX_ALTERNATIVES
+from asr_gru.server.context import ServerContext
 from asr_gru.server.decoding_request import MAX_PHRASE_LENGTH, MAX_PHRASES, DecodingRequest
+from asr_gru.server.limits import RefusedError
+from asr_gru.server.problems import refused
 
 __all__ = ["FormRoute", "decoding_form"]
 
@@ -36,10 +39,18 @@ class FormRoute(APIRoute):
     """A route whose form may have the fields of ``decoding_form``."""
 
     def get_route_handler(self) -> Callable[[Request], Coroutine[Any, Any, Response]]:
-        """Return the handler, which gets a request with these limits."""
+        """Return the handler, which gets a request with these limits.
+
+        A recording that would be refused for want of a slot is so before its body is read.
+        """
         handle = super().get_route_handler()
 
         async def handle_form(request: Request) -> Response:
+            context: ServerContext = request.app.state.context
+            try:
+                context.uploads.check()
+            except RefusedError as error:
+                return refused(error)
             return await handle(_FormRequest(request.scope, request.receive))
 
         return handle_form

@@ -168,3 +168,29 @@ def test_a_stalled_upload_is_refused(serving):
             answer += data
     assert answer.startswith(b"HTTP/1.1 408 ")
     assert json.loads(answer.partition(b"\r\n\r\n")[2])["error"]["code"] == "idle"
+
+
+def test_a_full_queue_refuses_an_upload_before_its_body_is_sent(serving, recognizer):
+    slow = WaitingRecognizer(recognizer)
+    short = flac(speech_like(1.0))
+    with serving(recognizer=slow, uploads=1, queued_uploads=0, idle_s=5.0) as server:
+        first = begin(server, short)
+        try:
+            while not slow.waiting:
+                time.sleep(0.01)
+            with socket.create_connection(("127.0.0.1", server.port), timeout=30) as raw:
+                raw.sendall(
+                    f"POST {PATH} HTTP/1.1\r\nHost: 127.0.0.1\r\nContent-Length: 90000000\r\n"
+                    "Content-Type: multipart/form-data; boundary=x\r\n\r\n".encode()
+                )
+                answer = b""
+                while not answer.endswith(b"}}"):
+                    data = raw.recv(65536)
+                    assert data, answer
+                    answer += data
+        finally:
+            slow.may_go.set()
+        assert answer.startswith(b"HTTP/1.1 503 ")
+        assert json.loads(answer.partition(b"\r\n\r\n")[2])["error"]["code"] == "too_many_uploads"
+        assert first.getresponse().status == 200
+        first.close()
