@@ -56,6 +56,18 @@ def test_saved_formats_agree_with_the_package(node):
         assert json.loads(files["json"]) == json.loads(writer("json")(transcript, "talk"))
 
 
+def test_subtitles_hold_a_segment_whose_words_have_no_times(node):
+    """The server sends long partials without words, and a lost one has no final."""
+    text = " ".join(f"word{number}" for number in range(201))
+    segment = {"id": 0, "start_s": 10, "end_s": 110.5, "text": text, "words": []}
+    found = node(
+        READ + "import { cues } from './formats.js'; console.log(JSON.stringify(cues(given)))",
+        {"name": "Microphone", "duration_s": 110.5, "segments": [segment]},
+    )
+    assert " ".join(line for cue in found for line in cue["lines"]) == text
+    assert (found[0]["start_s"], found[-1]["end_s"]) == (10, pytest.approx(110.5))
+
+
 def test_the_clock_is_human_readable(node):
     seconds = [0, 59.9, 60, 3599, 3600, 36_061]
     shown = node(

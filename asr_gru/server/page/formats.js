@@ -76,7 +76,7 @@ const wordFields = (word) => ({
 
 /** Cut a part into cues {start_s, end_s, lines} that never overlap and hold every word. */
 export function cues(part) {
-  const groups = part.segments.flatMap((segment) => grouped(shownWords(segment)));
+  const groups = part.segments.flatMap((segment) => grouped(timedWords(segment)));
   return groups.map((group, index) => {
     const startS = group[0].start_s;
     const spokenS = group.at(-1).end_s;
@@ -86,6 +86,17 @@ export function cues(part) {
     const endS = isLast ? Math.max(spokenS, shownS) : shownS;
     return { start_s: startS, end_s: Math.max(startS, endS), lines: evenLines(texts(group)) };
   });
+}
+
+/** The words of a segment; a long one that was cut off has none, and its time is divided among its text's. */
+function timedWords(segment) {
+  const words = shownWords(segment);
+  if (words.length) return words;
+  const found = shownText(segment).split(' ').filter(Boolean);
+  const wordS = (segment.end_s - segment.start_s) / found.length;
+  return found.map((text, index) => (
+    { text, start_s: segment.start_s + index * wordS, end_s: segment.start_s + (index + 1) * wordS }
+  ));
 }
 
 function grouped(words) {
