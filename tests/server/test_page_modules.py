@@ -158,6 +158,16 @@ def test_optional_fields_are_assigned_to_the_segments_of_an_upload(node):
     assert segment["parse"] == {"intent": "set", "slots": {"to": 5}}
 
 
+def test_a_key_that_no_header_can_hold_is_a_wrong_key(node):
+    error = node(
+        "import { transcribe } from './uploads.js';"
+        "globalThis.fetch = async (address, { headers }) => new Response(null, { headers });"
+        "const failed = transcribe({ name: 'a.wav' }, {}, 'ключ', null);"
+        "console.log(JSON.stringify(await failed.catch(({ code }) => code)))"
+    )
+    assert error == "unauthorized"
+
+
 NOTHING = {
     "written": False,
     "alternatives": False,

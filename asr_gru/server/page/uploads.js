@@ -64,6 +64,9 @@ export class UploadError extends Error {
 
 /** Transcribe a File; returns a part (see formats.js). */
 export async function transcribe(file, options, key, signal) {
+  if (key && /[^ -~]/.test(key)) { // as from another keyboard; no header can hold it
+    throw new UploadError('unauthorized', 'a key consists of ASCII characters');
+  }
   const headers = key ? { Authorization: `Bearer ${key}` } : {};
   const models = await ask('/v1/models', { headers, signal });
   const form = new FormData();
