@@ -13,7 +13,7 @@ from asr_gru.audio.blocks import AudioSource, Block
 from asr_gru.audio.opening import is_pipe, open_recording
 from asr_gru.audio.read_ahead import ReadAhead
 from asr_gru.audio.samples import Samples
-from asr_gru.errors import DeviceError
+from asr_gru.errors import ConfigError, DeviceError, is_real
 
 __all__ = ["PacedRecording"]
 
@@ -33,6 +33,7 @@ class PacedRecording:
 
     Raises:
         AudioError: the recording cannot be decoded.
+        ConfigError: the speed is not above 0.
     """
 
     BLOCK_S = 0.02
@@ -45,6 +46,8 @@ class PacedRecording:
         clock: Callable[[], float] = time.monotonic,
         sleep: Callable[[float], None] = time.sleep,
     ) -> None:
+        if not (is_real(speed) and speed > 0):
+            raise ConfigError(f"a speed of {str(speed)[:40]}; give a number above 0")
         self._recording = open_recording(path)
         self._blocks = self._recording.blocks(self.BLOCK_S, prompt=True)
         self._ahead: ReadAhead | None = None

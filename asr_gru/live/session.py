@@ -90,6 +90,7 @@ class LiveSession:
         self._retry_s = retry_s
         self._clock = clock
         self._stopping = False
+        self._has_run = False
         self._stream_start_s = 0.0
         self._next_id = 0
         self._stream = self._new_stream(endpoint)
@@ -122,11 +123,15 @@ class LiveSession:
         self._stopping = True
 
     def __iter__(self) -> Iterator[Record]:
-        """Run the session.
+        """Run the session, once.
 
         Raises:
             AudioError: the source cannot be decoded; all results so far were yielded.
+            Error: the session has run already.
         """
+        if self._has_run:
+            raise Error("this session has ended; create another LiveSession")
+        self._has_run = True
         try:
             yield from self._run()
         finally:

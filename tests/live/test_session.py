@@ -11,7 +11,7 @@ import numpy as np
 import pytest
 
 from asr_gru.audio.paced import PacedRecording
-from asr_gru.errors import AudioError, DeviceError
+from asr_gru.errors import AudioError, ConfigError, DeviceError, Error
 from asr_gru.live import AudioDropped, LiveSession, SourceLost, SourceRestored, Status
 from asr_gru.results import Event
 from asr_gru.streaming.endpoint import EndpointRules
@@ -166,6 +166,19 @@ def test_status_has_level_and_lag_at_most_ten_times_per_second(bundled):
     assert all(status.lag_s == 0 for status in seen)
 
 
+def test_a_session_runs_once(bundled):
+    session = LiveSession(bundled, ScriptedSource(Clock(), np.zeros(RATE, np.float32)))
+    list(session)
+    with pytest.raises(Error, match="this session has ended; create another"):
+        list(session)
+
+
+@pytest.mark.parametrize("speed", [0.0, -1.0, math.nan, "2"])
+def test_a_speed_that_plays_nothing_is_refused(recording, speed):
+    with pytest.raises(ConfigError, match=r"a speed of .*; give a number above 0"):
+        PacedRecording(recording, speed=speed)
+
+
 def test_a_paced_recording_is_played_in_real_time(recording):
     clock = Clock()
 
@@ -213,10 +226,11 @@ def test_what_a_pipe_has_is_read_at_once_and_a_stalled_one_keeps_to_the_timeout(
     samples = np.repeat(np.arange(1600, dtype=np.int16)[:, None], channels, 1)
     file.write(streamed_wav_header(channels) + samples.tobytes())
     source = PacedRecording(path, speed=math.inf)
-    blocks = []
-    while sum(len(block.samples) for block in blocks) < 1600:
-        blocks += [block] if (block := source.read(10.0)) else []
-    assert np.array_equal(np.concatenate([b.samples for b in blocks]) * 32768, np.arange(1600))
+    heard = np.zeros(0)
+    while len(heard) < 1600:
+        block = source.read(10.0)
+        heard = np.concatenate([heard, block.samples if block else []])
+    assert np.array_equal(heard * 32768, np.arange(1600))
     assert source.read(0.01) is None
     file.write(samples.tobytes())
     assert source.read(10.0, min_samples=1600) is not None

@@ -179,7 +179,12 @@ def test_punctuation_is_kept(programs):
 
 def test_numbers_are_spoken_whole(programs, monkeypatch):
     said: list[str] = []
-    monkeypatch.setattr(ipa, "_espeak", lambda words, _voice: said.append(words) or "bˈo^ʊt")
+
+    def speak(words, _voice):
+        said.append(words)
+        return "bˈo^ʊt"
+
+    monkeypatch.setattr(ipa, "_espeak", speak)
     assert ipa.phonemise("It costs 2,000.50, at 5:30.", "a") == "bˈOt, bˈOt."
     assert said == ["It costs 2,000.50", " at 5:30"]
 
