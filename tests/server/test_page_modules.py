@@ -168,6 +168,24 @@ def test_a_key_that_no_header_can_hold_is_a_wrong_key(node):
     assert error == "unauthorized"
 
 
+def test_a_file_that_cannot_be_read_is_not_taken_for_a_server_that_is_away(node):
+    error = node(
+        "import { transcribe } from './uploads.js';"
+        "globalThis.fetch = async (address, { method }) => {"
+        "  if (method === 'POST') throw new TypeError('Failed to fetch');"
+        "  return new Response('{\"data\": []}');"
+        "};"
+        "const gone = new DOMException('', 'NotFoundError');"
+        "class Moved extends Blob {"
+        "  slice() { return { arrayBuffer: () => Promise.reject(gone) }; }"
+        "}"
+        "const failed = transcribe(new Moved([]), {}, null, null);"
+        "console.log(JSON.stringify(await failed.catch(({ code, message }) => [code, message])))"
+    )
+    assert error[0] == "unreadable"
+    assert "cannot read it" in error[1]
+
+
 NOTHING = {
     "written": False,
     "alternatives": False,

@@ -75,9 +75,19 @@ export async function transcribe(file, options, key, signal) {
   form.append('timestamp_granularities[]', 'word');
   form.append('timestamp_granularities[]', 'segment');
   appendOptions(form, options);
+  await readable(file);
   form.append('file', file);
   const answer = await ask('/v1/audio/transcriptions', { method: 'POST', headers, body: form, signal });
   return toPart(file.name, answer);
+}
+
+/** Say so if the browser cannot read a file, which looks like a server that is away otherwise. */
+async function readable(file) {
+  try {
+    await file.slice(0, 1).arrayBuffer();
+  } catch {
+    throw new UploadError('unreadable', 'the browser cannot read it; is it a folder, or was it moved or changed?');
+  }
 }
 
 async function ask(address, options) {
