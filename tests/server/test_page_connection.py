@@ -23,6 +23,29 @@ const connection = new Connection({ rate: 100, endpoint: 'normal', key: null, on
   lag: () => {}, cut: () => log.push('cut'), dropped: (seconds) => log.push(`dropped ${seconds}`),
 } });
 """
+SESSION = """
+const track = { getSettings: () => ({ sampleRate: 100 }), stop: () => {} };
+const devices = { getUserMedia: async () => ({ getAudioTracks: () => [track] }) };
+Object.defineProperty(globalThis, 'navigator', { value: { mediaDevices: devices } });
+globalThis.AudioContext = class {
+  sampleRate = 100; audioWorklet = { addModule: async () => {} };
+  createMediaStreamSource() { return { connect: () => {} }; }
+  async resume() {}
+};
+let port;
+globalThis.AudioWorkletNode = class { port = port = {}; connect() {} };
+const { Session } = await import('./session.js');
+const nothing = () => {}; const said = []; const heard = [];
+const session = new Session({
+  settings: () => ({ device: '', endpoint: 'normal', options: {}, key: null }),
+  on: {
+    state: nothing, sound: nothing, lag: nothing, opened: nothing,
+    say: (sentence) => said.push(sentence),
+    event: ({ type, text }) => heard.push(`${type} ${text}`), cut: () => heard.push('cut'),
+  },
+});
+await session.start();
+"""
 BEGUN = "socket.onopen(); say({ type: 'ready' });"
 SHOW = "console.log(JSON.stringify(log))"
 
@@ -92,36 +115,24 @@ def test_stop_while_the_server_is_away_ends_at_once(node):
 def test_other_options_lose_no_sound_that_waits_for_the_server(node):
     log = node(
         SOCKET
-        + """
-const track = { getSettings: () => ({ sampleRate: 100 }), stop: () => {} };
-const devices = { getUserMedia: async () => ({ getAudioTracks: () => [track] }) };
-Object.defineProperty(globalThis, 'navigator', { value: { mediaDevices: devices } });
-globalThis.AudioContext = class {
-  sampleRate = 100; audioWorklet = { addModule: async () => {} };
-  createMediaStreamSource() { return { connect: () => {} }; }
-  async resume() {}
-};
-let port;
-globalThis.AudioWorkletNode = class { port = port = {}; connect() {} };
-const { Session } = await import('./session.js');
-const nothing = () => {};
-const session = new Session({
-  settings: () => ({ device: '', endpoint: 'normal', options: {}, key: null }),
-  on: {
-    state: nothing, say: nothing, sound: nothing, event: nothing, cut: nothing, lag: nothing,
-    opened: nothing,
-  },
-});
-await session.start();
-socket.onclose({ code: 1006 });
-port.onmessage({ data: new Int16Array(100) });
-session.changeOptions();
-"""
+        + SESSION
+        + "socket.onclose({ code: 1006 }); port.onmessage({ data: new Int16Array(100) });"
+        + "session.changeOptions();"
         + BEGUN
         + "port.onmessage({ data: new Int16Array(50) });"
         + SHOW
     )
     assert log[-3:] == ["start", 100, 50]
+
+
+def test_lost_sound_is_still_reported_when_the_server_is_back(node):
+    said = node(
+        SOCKET + SESSION + "for (let second = 0; second < 33; second += 1)"
+        "  port.onmessage({ data: new Int16Array(100) });"
+        + BEGUN
+        + "console.log(JSON.stringify(said))"
+    )
+    assert "3 s of it are lost" in said[-1]
 
 
 def test_an_endpoint_that_changes_before_the_server_is_ready_is_sent(node):

@@ -9,7 +9,7 @@ import { ofMicrophone, ofServer } from './sentences.js';
  *
  * `state` is one of idle, opening, connecting, listening, reconnecting, finishing, and waiting
  * (for a microphone that was pulled out). `settings()` returns {device, endpoint, options, key}. `on` holds:
- * `state(name)`; `say(sentence)`, empty when all is well again; `sound(samples, seconds)` for each
+ * `state(name)`; `say(sentence)`, empty when all is well again and nothing is lost; `sound(samples, seconds)` for each
  * block; `event(message)`, `cut()` and `lag(seconds)` of the connection; `opened()`;
  * `unauthorized()`.
  */
@@ -21,6 +21,7 @@ export class Session {
   #microphone = null;
   #connection = null;
   #dropped = 0;
+  #loss = ''; // what of this session is lost, in a sentence
   #wakeLock = null;
 
   constructor({ settings, on }) {
@@ -32,6 +33,7 @@ export class Session {
     this.#on.say('');
     this.#set('opening');
     this.#dropped = 0;
+    this.#loss = '';
     const { device } = this.#settings();
     let opened;
     try {
@@ -143,7 +145,7 @@ export class Session {
     }
     if (this.state !== 'finishing') this.#set(name);
     if (problem) this.#on.say(ofServer(problem));
-    else if (name === 'listening') this.#on.say('');
+    else if (name === 'listening') this.#on.say(this.#loss);
   }
 
   /** The server will not have us; trying again would not help. */
@@ -157,7 +159,8 @@ export class Session {
 
   #lost(seconds) {
     this.#dropped += seconds;
-    this.#on.say(`The server has not taken the sound for too long; ${Math.ceil(this.#dropped)} s of it are lost.`);
+    this.#loss = `The server has not taken the sound for too long; ${Math.ceil(this.#dropped)} s of it are lost.`;
+    this.#on.say(this.#loss);
   }
 
   async #release() {
