@@ -135,6 +135,21 @@ def test_lost_sound_is_still_reported_when_the_server_is_back(node):
     assert "3 s of it are lost" in said[-1]
 
 
+def test_words_before_other_options_are_kept_when_the_server_goes_away(node):
+    heard, said = node(
+        SOCKET
+        + SESSION
+        + BEGUN
+        + "say({ type: 'partial', text: 'so far', stable: '', start_s: 0, end_s: 1 });"
+        "const before = socket; const changing = session.changeOptions();"
+        + BEGUN
+        + "before.onclose({ code: 1006 }); await changing;"
+        "console.log(JSON.stringify([heard, said]))"
+    )
+    assert heard == ["partial so far", "final so far"]
+    assert said[-1].startswith("The server went away")
+
+
 def test_an_endpoint_that_changes_before_the_server_is_ready_is_sent(node):
     log = node(
         SOCKET + "socket.send = (text) => log.push(JSON.parse(text)); socket.onopen();"

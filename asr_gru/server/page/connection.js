@@ -68,6 +68,11 @@ export class Connection {
     this.#open();
   }
 
+  /** Whether the server takes sound. */
+  get ready() {
+    return this.#ready;
+  }
+
   /** Take a block that was heard at `startS`. */
   offer(samples, startS) {
     this.#waiting.push({ samples, start_s: startS });

@@ -2,6 +2,8 @@
 
 const AGAIN = 'Trying again; the text so far stays.';
 
+export const UNFINISHED = 'The server went away before it had finished; the last words may be missing.';
+
 const OF_SERVER = {
   unauthorized: () => 'The server asks for a key, or the key was wrong. Enter it below.',
   bad_message: (message) => `The server refuses what this page asks for; check the options, or reload the page. (${message})`,

@@ -2,7 +2,7 @@
 
 import { Connection } from './connection.js';
 import { microphones, openMicrophone } from './microphone.js';
-import { ofMicrophone, ofServer } from './sentences.js';
+import { UNFINISHED, ofMicrophone, ofServer } from './sentences.js';
 
 /**
  * Listens, from `start` to `stop`.
@@ -67,7 +67,7 @@ export class Session {
     if (this.#connection !== ending) return; // refused meanwhile, which was said
     this.#connection = null;
     this.#set('idle');
-    if (!confirmed) this.#on.say('The server went away before it had finished; the last words may be missing.');
+    if (!confirmed) this.#on.say(UNFINISHED);
   }
 
   /** Take up the settings: at once, or by listening anew where that is needed. */
@@ -79,9 +79,12 @@ export class Session {
   async changeOptions() {
     if (!this.#connection || this.state === 'finishing') return;
     const ending = this.#connection;
+    const wasServed = ending.ready; // otherwise all that it has goes to the next one
     this.#connection = this.#connect();
     for (const { samples, start_s: startS } of ending.unsent()) this.#connection.offer(samples, startS);
-    await ending.finish();
+    if ((await ending.finish()) || !wasServed) return;
+    this.#loss ||= UNFINISHED;
+    this.#on.say(this.#loss);
   }
 
   async changeDevice() {
@@ -98,6 +101,7 @@ export class Session {
   #connect() {
     const { endpoint, options, key } = this.#settings();
     let made = null;
+    let open = null; // the last partial, while it has no final
     const isCurrent = () => this.#connection === made;
     made = new Connection({
       rate: this.#microphone.rate,
@@ -107,9 +111,15 @@ export class Session {
       on: {
         ...this.#on,
         // one that others have followed still has finals, and nothing else to say
-        event: (message) => { if (isCurrent() || message.type === 'final') this.#on.event(message); },
+        event: (message) => {
+          open = message.type === 'partial' ? message : null;
+          if (isCurrent() || !open) this.#on.event(message);
+        },
         lag: (seconds) => { if (isCurrent()) this.#on.lag(seconds); },
-        cut: () => { if (isCurrent()) this.#on.cut(); },
+        cut: () => {
+          if (isCurrent()) this.#on.cut();
+          else if (open?.text) this.#on.event({ ...open, type: 'final' });
+        },
         state: (name, problem) => { if (isCurrent()) this.#connected(name, problem); },
         dropped: (seconds) => this.#lost(seconds),
       },
