@@ -112,6 +112,14 @@ def test_stop_while_the_server_is_away_ends_at_once(node):
     assert log[-3:] == ["reconnecting gone", "closed", False]
 
 
+def test_what_a_slow_server_has_not_finished_is_cut(node):
+    log = node(
+        SOCKET + BEGUN + "say({ type: 'partial', start_s: 0, end_s: 1 });"
+        "const done = connection.finish(); wake(); log.push(await done);" + SHOW
+    )
+    assert log[-5:] == ["end", 30_000, "cut", "closed", False]
+
+
 def test_other_options_lose_no_sound_that_waits_for_the_server(node):
     log = node(
         SOCKET

@@ -101,7 +101,7 @@ export class Connection {
     this.#ending = true;
     if (this.#socket === null) this.#close(); // between two attempts: no more of them
     else if (this.#ready) this.#end();
-    const late = setTimeout(() => this.#close(), FINISH_S * 1000);
+    const late = setTimeout(() => this.#lost(1006), FINISH_S * 1000);
     await this.#closed;
     clearTimeout(late);
     return this.#ended;
