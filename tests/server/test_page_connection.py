@@ -158,6 +158,19 @@ def test_words_before_other_options_are_kept_when_the_server_goes_away(node):
     assert said[-1].startswith("The server went away")
 
 
+def test_a_server_that_is_away_at_the_start_is_not_taken_for_a_bad_microphone(node):
+    said = node(
+        SOCKET + SESSION + "const { openMicrophone } = await import('./microphone.js');"
+        "const { ofMicrophone } = await import('./sentences.js');"
+        "const failed = new DOMException('', 'AbortError'); const Context = AudioContext;"
+        "globalThis.AudioContext = class extends Context {"
+        "  audioWorklet = { addModule: () => Promise.reject(failed) }; async close() {}"
+        "};"
+        "console.log(JSON.stringify(await openMicrophone('').catch(ofMicrophone)))"
+    )
+    assert said.startswith("The server does not answer. Press Start again")
+
+
 def test_an_endpoint_that_changes_before_the_server_is_ready_is_sent(node):
     log = node(
         SOCKET + "socket.send = (text) => log.push(JSON.parse(text)); socket.onopen();"

@@ -58,7 +58,7 @@ async function openContext(media, sampleRate) {
     try {
       context = new AudioContext({ ...options, latencyHint: 'interactive' });
       const source = context.createMediaStreamSource(media);
-      await context.audioWorklet.addModule('/page/worklet.js');
+      await context.audioWorklet.addModule('/page/worklet.js').catch(serverAway);
       await context.resume();
       return { context, source };
     } catch (error) {
@@ -67,6 +67,11 @@ async function openContext(media, sampleRate) {
     }
   }
   throw new Error('unreachable');
+}
+
+/** The code that runs beside the audio is fetched from the server, which the microphone is not to blame for. */
+function serverAway(cause) {
+  throw Object.assign(new Error('the server does not answer', { cause }), { name: 'ServerAway' });
 }
 
 class Microphone {

@@ -30,6 +30,7 @@ const OF_MICROPHONE = {
   NotFoundError: 'No microphone was found. Connect one, then press Start again.',
   NotReadableError: 'The microphone cannot be opened; perhaps another program holds it. Close that '
     + 'program or choose another microphone, then press Start again.',
+  ServerAway: 'The server does not answer. Press Start again when it is back; the text so far stays.',
 };
 
 /** A sentence for what getUserMedia or the AudioContext threw. */
