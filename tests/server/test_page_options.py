@@ -53,6 +53,29 @@ def test_uncertain_words_are_marked(page, address):
     assert "Dotted" in page.inner_text("#legend")
 
 
+@pytest.mark.parametrize("width", [1280, 320])
+def test_times_after_hours_stay_in_one_line(page, address, width):
+    page.set_viewport_size({"width": width, "height": 700})
+    page.goto(address)
+    lines = page.evaluate(
+        """async () => {
+          const { Transcript } = await import('/page/transcript.js');
+          const ids = ['paper', 'log', 'empty', 'partial', 'stable', 'unstable', 'legend'];
+          const nodes = Object.fromEntries(ids.map((id) => [id, document.getElementById(id)]));
+          const shown = new Transcript(nodes);
+          for (const start of [0, 3600, 36000]) {
+            shown.final({ text: 'so', start_s: start, end_s: start + 1, words: [] });
+          }
+          return [...document.querySelectorAll('.segment time')].map((time) => {
+            const range = document.createRange();
+            range.selectNodeContents(time);
+            return range.getClientRects().length;
+          });
+        }"""
+    )
+    assert lines == [1, 1, 1]
+
+
 def test_alternatives_that_are_as_good_as_impossible_are_left_out(page, address):
     page.goto(address)
     page.evaluate(
