@@ -80,6 +80,26 @@ def test_the_page_transcribes_files_on_a_phone(page, expect, address, tmp_path):
     assert [one for one in page.problems if "400" not in one] == []
 
 
+def test_nobody_loses_unsaved_text_without_being_asked(page, address):
+    asked = []
+    page.on("dialog", lambda dialog: (asked.append(dialog.type), dialog.accept()))
+    page.goto(address)
+    page.click("#transcript-title")  # browsers ask only who has used the page
+    page.reload()
+    assert asked == []
+    page.set_input_files("#file", ROOT / "audio_samples" / "read.flac")
+    wait_for(page, SAID)
+    page.click("footer a")
+    page.wait_for_url("**/docs")
+    assert asked == ["beforeunload"]
+    page.go_back()
+    page.set_input_files("#file", ROOT / "audio_samples" / "read.flac")
+    wait_for(page, SAID)
+    saved(page, "txt")
+    page.reload()
+    assert asked == ["beforeunload"]
+
+
 def test_the_documentation_page_shows_every_route(page, expect, address):
     page.goto(f"{address}docs")
     for path in ("/v1/audio/transcriptions", "/v1/models", "/healthz", "/metrics"):

@@ -51,7 +51,7 @@ const session = new Session({
     say,
     sound: showSound,
     event: showEvent,
-    cut: () => { transcript.cut(); showTools(); },
+    cut: () => { unsaved = transcript.cut() || unsaved; showTools(); },
     lag: (seconds) => { byId('lag').textContent = `${seconds.toFixed(1)} s`; },
     opened: listMicrophones,
     unauthorized: () => askForKey(startAgain),
@@ -64,7 +64,7 @@ const uploads = new Uploads({
   on: {
     begun: (name) => showWork(`Transcribing ${name}…`),
     idle: () => showWork(''),
-    part: (part) => { transcript.add(part, session.state !== 'idle'); showTools(); },
+    part: (part) => { transcript.add(part, session.state !== 'idle'); unsaved = true; showTools(); },
     problem: showFailure,
     unauthorized: (error, again) => { say(ofServer(error)); askForKey(again); },
   },
@@ -139,6 +139,7 @@ function showEvent(event) {
     transcript.partial(event);
   } else {
     transcript.final(event);
+    unsaved = true;
     showTools();
   }
 }
@@ -204,6 +205,8 @@ function useKey(submit) {
 
 // ---- saving and clearing
 
+let unsaved = false; // text has come since the last save
+
 function save(format) {
   const part = transcript.parts[Number(byId('part').value)];
   const { write, type, file } = FORMATS[format];
@@ -212,11 +215,13 @@ function save(format) {
   link.href = address;
   link.download = file;
   link.click();
+  unsaved = false;
   setTimeout(() => URL.revokeObjectURL(address), 10_000);
 }
 
 function clear() {
   transcript.clear();
+  unsaved = false;
   if (session.state === 'idle') {
     session.clock_s = 0;
     byId('clock').textContent = clock(0);
@@ -267,6 +272,7 @@ function begin() {
   for (const button of document.querySelectorAll('[data-format]')) {
     button.onclick = () => save(button.dataset.format);
   }
+  window.onbeforeunload = (event) => { if (unsaved) event.preventDefault(); }; // the browser asks
   acceptDrops();
   showState('idle');
   showWhatApplies(); // browsers fill in what was there before a reload

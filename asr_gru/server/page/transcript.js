@@ -67,9 +67,11 @@ export class Transcript {
     });
   }
 
-  /** Keep what was being said, since nobody will finish it. */
+  /** Keep what was being said, since nobody will finish it; false when nothing was. */
   cut() {
-    if (this.#open?.text) this.final(this.#open);
+    if (!this.#open?.text) return false;
+    this.final(this.#open);
+    return true;
   }
 
   clear() {
