@@ -100,6 +100,18 @@ def test_nobody_loses_unsaved_text_without_being_asked(page, address):
     assert asked == ["beforeunload"]
 
 
+def test_the_transcript_that_is_chosen_stays_so_when_others_come(page, expect, address):
+    samples = ROOT / "audio_samples"
+    page.goto(address)
+    page.set_input_files("#file", [samples / "synthetic.wav", samples / "read.flac"])
+    expect(page.locator("#log .part")).to_have_count(2)
+    assert json.loads(saved(page, "json"))["name"] == "read.flac"
+    page.select_option("#part", label="synthetic.wav")
+    page.set_input_files("#file", samples / "accent.opus")
+    expect(page.locator("#log .part")).to_have_count(3)
+    assert json.loads(saved(page, "json"))["name"] == "synthetic.wav"
+
+
 def test_the_documentation_page_shows_every_route(page, expect, address):
     page.goto(f"{address}docs")
     for path in ("/v1/audio/transcriptions", "/v1/models", "/healthz", "/metrics"):

@@ -149,8 +149,10 @@ function showTools() {
   const select = byId('part');
   byId('tools').hidden = !parts.some(({ segments }) => segments.length);
   if (select.options.length === parts.length) return;
+  const chosen = select.selectedIndex;
+  const isNewest = chosen === select.options.length - 1; // then the next one is chosen as it comes
   select.replaceChildren(...parts.map(({ name }, index) => new Option(name, String(index))));
-  select.value = String(parts.length - 1);
+  select.value = String(isNewest ? parts.length - 1 : chosen);
   select.hidden = parts.length < 2;
 }
 
