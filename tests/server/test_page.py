@@ -82,7 +82,12 @@ def test_the_page_transcribes_files_on_a_phone(page, expect, address, tmp_path):
 
 def test_nobody_loses_unsaved_text_without_being_asked(page, address):
     asked = []
-    page.on("dialog", lambda dialog: (asked.append(dialog.type), dialog.accept()))
+
+    def leave(dialog):
+        asked.append(dialog.type)
+        dialog.accept()
+
+    page.on("dialog", leave)
     page.goto(address)
     page.click("#transcript-title")  # browsers ask only who has used the page
     page.reload()

@@ -158,6 +158,23 @@ def test_words_before_other_options_are_kept_when_the_server_goes_away(node):
     assert said[-1].startswith("The server went away")
 
 
+def test_words_that_were_cut_before_options_changed_are_not_repeated(node):
+    heard = node(
+        SOCKET
+        + SESSION
+        + BEGUN
+        + "say({ type: 'partial', text: 'so far', stable: '', start_s: 0, end_s: 1 });"
+        "socket.onclose({ code: 1006 }); wake();"
+        + BEGUN
+        + "const before = socket; const changing = session.changeOptions();"
+        + BEGUN
+        + 'before.onmessage({ data: \'{"type": "end"}\' });'
+        "before.onclose({ code: 1000 }); await changing;"
+        "console.log(JSON.stringify(heard))"
+    )
+    assert heard == ["partial so far", "cut"]
+
+
 def test_a_server_that_is_away_at_the_start_is_not_taken_for_a_bad_microphone(node):
     said = node(
         SOCKET + SESSION + "const { openMicrophone } = await import('./microphone.js');"

@@ -186,6 +186,15 @@ def test_a_file_that_cannot_be_read_is_not_taken_for_a_server_that_is_away(node)
     assert "cannot read it" in error[1]
 
 
+def test_comments_alone_leave_every_word_to_be_recognised(node):
+    chosen = ["", "# none", "# one\na cat", "#JSGF V1.0;"]
+    printed = node(
+        "import { isClosed } from './options.js';"
+        f"console.log(JSON.stringify({json.dumps(chosen)}.map(isClosed)))"
+    )
+    assert printed == [False, False, True, True]
+
+
 NOTHING = {
     "written": False,
     "alternatives": False,

@@ -8,6 +8,11 @@ export function lines(text) {
   return text.split('\n').map((line) => line.trim()).filter((line) => line && !line.startsWith('#'));
 }
 
+/** Whether `only` holds a grammar or phrases. */
+export function isClosed(only) {
+  return only.trimStart().startsWith('#JSGF') || lines(only).length > 0;
+}
+
 /**
  * The fields of a start message for what was chosen.
  *

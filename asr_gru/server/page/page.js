@@ -1,7 +1,7 @@
 // The page: its elements, and what happens when they are used.
 
 import { FORMATS, clock } from './formats.js';
-import { decodingOptions } from './options.js';
+import { decodingOptions, isClosed } from './options.js';
 import { microphoneAllowed, microphones } from './microphone.js';
 import { insecure, ofServer } from './sentences.js';
 import { Session } from './session.js';
@@ -84,7 +84,7 @@ function options() {
 
 /** Words to favour and uncertain words have no meaning where only some phrases are recognised. */
 function showWhatApplies() {
-  hotWords.disabled = Boolean(only.value.trim());
+  hotWords.disabled = isClosed(only.value);
   omitUncertain.disabled = hotWords.disabled;
 }
 

@@ -119,6 +119,7 @@ export class Session {
         cut: () => {
           if (isCurrent()) this.#on.cut();
           else if (open?.text) this.#on.event({ ...open, type: 'final' });
+          open = null;
         },
         state: (name, problem) => { if (isCurrent()) this.#connected(name, problem); },
         dropped: (seconds) => this.#lost(seconds),
