@@ -41,16 +41,13 @@ SHORTEST_S, LONGEST_S = 0.15, 1.5
 LEAST_CONFIDENCE = 0.5
 
 
-def cut_words(
-    utterance: Utterance, words: Sequence[Word], draw: random.Random, name: str = SOURCE
-) -> list[Utterance]:
+def cut_words(utterance: Utterance, words: Sequence[Word], draw: random.Random) -> list[Utterance]:
     """Return the words of an utterance that can be cut out, as segments of its recording.
 
     Args:
         utterance: the whole utterance, with its duration.
         words: its words with their times, in seconds from its start.
         draw: where the edges fall.
-        name: the source of the segments.
     """
     cuts = []
     for index, word in enumerate(words):
@@ -71,7 +68,7 @@ def cut_words(
                 utterance,
                 text=word.text,
                 written="",
-                source=name,
+                source=SOURCE,
                 start_s=round((utterance.start_s or 0.0) + start_s, 3),
                 duration_s=round(end_s - start_s, 3),
             )
@@ -85,10 +82,7 @@ def _margin(pause_s: float, draw: random.Random) -> float:
 
 
 def cut_all(
-    recognizer: Recognizer,
-    utterances: Sequence[Utterance],
-    draw: random.Random,
-    name: str = SOURCE,
+    recognizer: Recognizer, utterances: Sequence[Utterance], draw: random.Random
 ) -> Iterator[list[Utterance]]:
     """Yield the single words of each utterance; none of one that cannot be read or aligned."""
     rate = recognizer.acoustic.info.sample_rate
@@ -101,7 +95,7 @@ def cut_all(
             yield []
             continue
         whole = replace(utterance, duration_s=len(samples) / rate)
-        yield [] if found.mismatches else cut_words(whole, found.words, draw, name)
+        yield [] if found.mismatches else cut_words(whole, found.words, draw)
 
 
 @one_line_errors("stopped; nothing was written")
@@ -140,9 +134,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
     draw = random.Random(options.seed)
     chosen = draw.sample(utterances, min(options.utterances, len(utterances)))
     cuts: list[Utterance] = []
-    recognizer = Recognizer.load(options.model)
-    for done, found in enumerate(cut_all(recognizer, chosen, draw, options.name), start=1):
-        cuts += [one for one in found if not wanted or one.text in wanted]
+    for done, found in enumerate(cut_all(Recognizer.load(options.model), chosen, draw), start=1):
+        kept = [one for one in found if not wanted or one.text in wanted]
+        cuts += [replace(one, source=options.name) for one in kept]
         if done % 500 == 0 or done == len(chosen):
             log(f"{done} of {len(chosen)} utterances, {len(cuts)} words")
     if not cuts:

@@ -115,19 +115,25 @@ def test_an_oversized_message_is_refused(serving):
         assert asyncio.run(main(server)) == ([], 1009)
 
 
+async def unread_socket(server, path):
+    """Open a WebSocket of which nothing is read after its beginning; return its writer."""
+    reader, writer = await asyncio.open_connection("127.0.0.1", server.port, limit=1024)
+    writer.write(
+        f"GET {path} HTTP/1.1\r\nHost: 127.0.0.1\r\nUpgrade: websocket\r\n"
+        "Connection: Upgrade\r\nSec-WebSocket-Version: 13\r\n"
+        "Sec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\n\r\n".encode()
+    )
+    await reader.readuntil(b"\r\n\r\n")
+    assert isinstance(writer.transport, asyncio.Transport)
+    writer.transport.pause_reading()
+    return writer
+
+
 def test_a_client_that_never_reads_does_not_affect_others(serving, recognizer):
     samples = speech_like(4.0)
 
     async def never_read(server):
-        reader, writer = await asyncio.open_connection("127.0.0.1", server.port, limit=1024)
-        writer.write(
-            b"GET /v1/stream HTTP/1.1\r\nHost: 127.0.0.1\r\nUpgrade: websocket\r\n"
-            b"Connection: Upgrade\r\nSec-WebSocket-Version: 13\r\n"
-            b"Sec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\n\r\n"
-        )
-        await reader.readuntil(b"\r\n\r\n")
-        assert isinstance(writer.transport, asyncio.Transport)
-        writer.transport.pause_reading()
+        writer = await unread_socket(server, "/v1/stream")
         frame = b'{"type":"start","sample_rate":16000,"endpoint":"off"}'
         writer.write(bytes([0x81, 0x80 | len(frame), 0, 0, 0, 0]) + frame)
         block = speech_like(1.0, seed=3).tobytes()
@@ -160,15 +166,7 @@ def test_answers_that_are_not_read_do_not_pile_up(serving):
     frame = bytes([0x81, 0xFF]) + len(event).to_bytes(8, "big") + bytes(4) + event
 
     async def ask(server):
-        reader, writer = await asyncio.open_connection("127.0.0.1", server.port, limit=1024)
-        writer.write(
-            b"GET /v1/realtime?intent=transcription HTTP/1.1\r\nHost: 127.0.0.1\r\n"
-            b"Upgrade: websocket\r\nConnection: Upgrade\r\nSec-WebSocket-Version: 13\r\n"
-            b"Sec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\n\r\n"
-        )
-        await reader.readuntil(b"\r\n\r\n")
-        assert isinstance(writer.transport, asyncio.Transport)
-        writer.transport.pause_reading()
+        writer = await unread_socket(server, "/v1/realtime?intent=transcription")
         try:
             for number in range(60):
                 writer.write(frame)
