@@ -23,6 +23,10 @@ TYPOGRAPHIC = str.maketrans(
     | dict.fromkeys("“”„«»", '"')
     | {"—": " - ", "…": "...", "\xa0": " ", "\xad": "", "\ufeff": ""}
 )
+# Thousands between spaces that do not break lines (SI Brochure, 2019, 5.4.4).
+GROUPS = re.compile(
+    "(?<![0-9.,])[1-9][0-9]{0,2}(?:[\u00a0\u2009\u202f][0-9]{3})+(?![0-9]|[\u00a0\u2009\u202f][0-9])"
+)
 DETACHED_ACCENT = re.compile(r"(?<=[^\W_]) [\u0300\u0301\u0313\u0314](?=[^\W_])")
 LATIN = str.maketrans(
     {"æ": "ae", "œ": "oe", "ø": "o", "ß": "ss", "ł": "l", "đ": "d", "ð": "d", "þ": "th", "ı": "i"}
@@ -65,6 +69,7 @@ def normalise(text: str, how: Literal["none", "basic", "english"]) -> str:
         return " ".join(unicodedata.normalize("NFC", text).split())
     if how == "english":
         if "`" in text or not text.isascii():
+            text = GROUPS.sub(lambda match: ",".join(match[0].split()), text)
             text = text.translate(TYPOGRAPHIC)
         if text.isascii() and not text.encode().translate(None, SIMPLE):
             return _simple_english(text.lower())

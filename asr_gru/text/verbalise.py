@@ -17,6 +17,12 @@ __all__ = ["verbalise"]
 # Commas separate thousands only in groups of three; elsewhere they separate numbers. A match begins
 # with the first digit of a run only, as searching from each would take quadratic time.
 INTEGER = r"(?<![0-9])(?:(?<![0-9],)[0-9]{1,3}(?:,[0-9]{3})+(?![0-9]|,[0-9])|[0-9]+)"
+# Thousands between apostrophes (10'000), or between spaces if a group is 000, which no number
+# begins with.
+GROUPS = re.compile(
+    r"(?<![0-9.,:/'])(?<![0-9] )[1-9][0-9]{0,2}(?:(?:'[0-9]{3})+|(?: [0-9]{3})* 000)"
+    r"(?!'?[0-9]| [0-9]|[,:/][0-9])"
+)
 DENOMINATORS = frozenset([*range(2, 11), 12, 16, 20, 25, 32, 50, 64, 100, 1000])
 MAX_CARDINAL_DIGITS = 12  # more digits without commas are read one by one
 
@@ -72,6 +78,8 @@ OPERATORS = {
 def verbalise(text: str) -> str:
     """Replace numbers and the signs ``%``, ``&`` and ``@`` in lower-case ``text`` by words."""
     if DIGIT.search(text):
+        if " 000" in text or "'" in text:
+            text = GROUPS.sub(lambda match: re.sub("[ ']", ",", match[0]), text)
         for needed, pattern, spell in RULES if NOT_PLAIN.search(text) else RULES[-2:]:
             if not needed or any(character in text for character in needed):
                 text = pattern.sub(spell, text)

@@ -173,6 +173,27 @@ def test_long_runs_of_digits_are_read_one_by_one(text):
     assert spoken.split().count("one") >= count - 1
 
 
+@pytest.mark.parametrize(
+    ("text", "spoken"),
+    [
+        ("10\u202f000 people", "ten thousand people"),
+        ("1\u2009234\u2009567", plain(num2words(1_234_567))),
+        ("12\xa0500.5", "twelve thousand five hundred point five"),
+        ("2019\xa0000", "twenty nineteen zero zero zero"),
+        ("10 000 people", "ten thousand people"),
+        ("$1 234 000", f"{plain(num2words(1_234_000))} dollars"),
+        ("1 000-2 000", "one thousand to two thousand"),
+        ("call 800 000 1234", "call eight hundred zero zero zero twelve thirty four"),
+        ("agent 7 007", "agent seven zero zero seven"),
+        ("10'000 francs", "ten thousand francs"),
+        ("1’234’567", plain(num2words(1_234_567))),
+        ("3'11", "three eleven"),
+    ],
+)
+def test_thousands_between_spaces_and_apostrophes(text, spoken):
+    assert normalise(text, "english") == spoken
+
+
 def test_numbers_are_searched_from_the_first_digit_of_a_run_only():
     """Searching from each takes quadratic time: 20 s for 20,000 digits."""
     integer = re.compile(INTEGER)
