@@ -97,6 +97,7 @@ def test_documented_paths_exist():
     [
         (PYTHON, "[^`]*written=True.*?"),
         (PYTHON, "[^`]*alternatives=5.*?"),
+        (PYTHON, "[^`]*minimum_confidence=.*?"),
         (GRAMMARS, ".*?"),
     ],
 )
