@@ -107,7 +107,7 @@ def command(
     for form in formats:
         writer(form)
     if phones and formats != ("ctm",):
-        raise ConfigError("--phones is of ctm; TextGrid and json have phones beside the words")
+        raise ConfigError("--phones is for ctm only; TextGrid and json always contain the phones")
     if output_dir is None and (len(formats) > 1 or manifests):
         raise ConfigError("several formats or recordings need --output-dir")
     jobs = _jobs(text, audio, manifests)
