@@ -60,6 +60,7 @@ def test_dictation_with_added_names(folder):
     text, *doubts = python(section, folder).splitlines()
     assert "Australia" in text
     assert len(doubts) == text.count("?]")
+    assert not any(line.endswith("?") for line in doubts)
     live = commands(section, folder)
     assert (folder / "letter.txt").read_text() == live
     assert "Australia" in live
