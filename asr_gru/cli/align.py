@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, NamedTuple
 import click
 
 from asr_gru.cli.interrupts import interruptible
+from asr_gru.cli.options import THREADS_HELP
 from asr_gru.cli.outputs import check_folder, name_outputs
 from asr_gru.cli.progress import AudioProgress
 from asr_gru.cli.quiet import quiet_libraries
@@ -83,7 +84,7 @@ class _Job(NamedTuple):
 @click.option(
     "--model", default=DEFAULT_MODEL, show_default=True, help="Bundled model, or a folder."
 )
-@click.option("--threads", type=click.IntRange(1), default=1, show_default=True)
+@click.option("--threads", type=click.IntRange(1), default=1, show_default=True, help=THREADS_HELP)
 @click.pass_context
 def command(
     context: click.Context,
