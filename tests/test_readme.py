@@ -82,6 +82,11 @@ def test_ci_runs_the_test_command_of_the_readme():
     assert found == ["python -m pytest"]
 
 
+def test_the_readme_links_every_page():
+    pages = {f"docs/{page.name}" for page in (ROOT / "docs").glob("*.md")}
+    assert pages <= set(re.findall(r"\]\((docs/[\w.-]+)", README))
+
+
 def test_the_readme_describes_every_command():
     rows = re.findall(r"^\| `asr-gru ([\w-]+)", README, re.MULTILINE)
     assert set(rows) == set(COMMANDS)
