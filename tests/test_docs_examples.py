@@ -60,6 +60,7 @@ def test_dictation_with_added_names(folder):
     text, *doubts = python(section, folder).splitlines()
     assert "Australia" in text
     assert len(doubts) == text.count("?]")
+    assert not any(line.endswith("?") for line in doubts)
     live = commands(section, folder)
     assert (folder / "letter.txt").read_text() == live
     assert "Australia" in live
@@ -84,7 +85,7 @@ def test_aligning_an_audio_book(folder):
     section = "Aligning an audio book"
     *sentences, rest = python(section, folder).splitlines()
     assert [line.split()[2] for line in sentences] == ["Mister", "Nor"]
-    assert "audio:" in rest
+    assert len(rest.partition("audio:")[2].split()) > 5
     assert float(rest.split()[1]) == pytest.approx(191.2, abs=1.0)
     listed = read_manifest(folder / "sentences" / "list.tsv")
     assert len(listed) == 2

@@ -4,11 +4,14 @@ import re
 import shlex
 import subprocess
 import sys
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
+from asr_gru import Alignment, Alternative, Match, Phone, Segment, Transcript, Word, WordAlternative
 from asr_gru.cli import COMMANDS, main
+from asr_gru.formats import WRITERS
 
 ROOT = Path(__file__).parent.parent
 README = (ROOT / "README.md").read_text(encoding="utf-8")
@@ -35,6 +38,7 @@ DOCUMENTS = (
     + OWN_DATA
 )
 BLOCKS = re.findall(r"```python\n(.*?)```", DOCUMENTS, re.DOTALL)
+NUMBER = r"-?\d+\.\d+"
 
 
 @pytest.fixture(autouse=True)
@@ -78,6 +82,16 @@ def test_ci_runs_the_test_command_of_the_readme():
     assert found == ["python -m pytest"]
 
 
+def test_the_readme_links_every_page():
+    pages = {f"docs/{page.name}" for page in (ROOT / "docs").glob("*.md")}
+    assert pages <= set(re.findall(r"\]\((docs/[\w.-]+)", README))
+
+
+def test_the_readme_describes_every_command():
+    rows = re.findall(r"^\| `asr-gru ([\w-]+)", README, re.MULTILINE)
+    assert set(rows) == set(COMMANDS)
+
+
 def test_documented_commands_exist():
     assert set(re.findall(r"`asr-gru ([\w-]+)", DOCUMENTS)) <= set(COMMANDS)
 
@@ -91,12 +105,49 @@ def test_documented_paths_exist():
             assert (ROOT / name).exists(), f"{document.name}: {name}"
 
 
-@pytest.mark.parametrize(("page", "example"), [(PYTHON, "[^`]*written=True.*?"), (GRAMMARS, ".*?")])
+@pytest.mark.parametrize(
+    ("page", "example"),
+    [
+        (PYTHON, "[^`]*written=True.*?"),
+        (PYTHON, "[^`]*alternatives=5.*?"),
+        (PYTHON, "[^`]*minimum_confidence=.*?"),
+        (GRAMMARS, ".*?"),
+    ],
+)
 def test_an_example_prints_what_its_page_says(page, example, capsys):
     pattern = rf"```python\n({example})```\n\nprints\n\n```\n(.*?)```"
     program, printed = re.search(pattern, page, re.DOTALL).groups()
     exec(compile(program, "example", "exec"), {})  # noqa: S102
-    assert capsys.readouterr().out == printed
+    shown = capsys.readouterr().out
+    assert re.sub(NUMBER, "#", shown) == re.sub(NUMBER, "#", printed)
+    assert [*map(float, re.findall(NUMBER, shown))] == pytest.approx(
+        [*map(float, re.findall(NUMBER, printed))], abs=0.1
+    )
+
+
+def _keys(document):
+    """Yield the names of all fields of a JSON document."""
+    if isinstance(document, dict):
+        yield from document
+    for one in document.values() if isinstance(document, dict) else document:
+        if isinstance(one, dict | list):
+            yield from _keys(one)
+
+
+def test_every_format_and_every_field_of_json_is_described():
+    described = PYTHON.partition("\n## Files\n")[2].partition("\n## Types\n")[0]
+    phone = Phone("AH", 0.0, 1.0, 1.0)
+    word = Word(
+        "a", 0.0, 1.0, 1.0, (phone,), uncertain=True, alternatives=(WordAlternative("a", 1),)
+    )
+    segments = []
+    for match in (Match(phrase="a", index=0), Match(intent="a")):
+        plain = Segment.from_words(0, (word,), match)
+        found = Alternative("a", (word,), -1.0, 1.0, match)
+        segments.append(replace(plain, written_words=(word,), alternatives=(found,)))
+    keys = set(_keys(Alignment(Transcript(tuple(segments), 1.0)).to_dict()))
+    assert {"phones", "uncertain", "log_prob", "parse", "written_words", "mismatches"} <= keys
+    assert {name for name in [*keys, *WRITERS] if f"`{name}`" not in described} == set()
 
 
 def _anchors(path):

@@ -91,7 +91,9 @@ def _open_file(path: Path, name: Path, copy: IO[bytes] | None = None) -> Recordi
         )
     except soundfile.LibsndfileError:
         program = find_ffmpeg()
-    raw = ", or give --raw-rate for raw PCM" * (path.suffix.lower() in RAW_SUFFIXES)
+    raw = ", or give raw PCM to asr-gru transcribe --raw-rate" * (
+        path.suffix.lower() in RAW_SUFFIXES
+    )
     if program is None:
         raise AudioError(
             f"{name}: not in a supported format (wav, flac, mp3, ogg, opus, aiff); "

@@ -62,6 +62,10 @@ class _Commands(click.Group):
         if args and args[0] not in COMMANDS and not args[0].startswith("-"):
             from asr_gru.errors import did_you_mean
 
+            if os.path.exists(args[0]):  # noqa: PTH110  as no name makes it raise
+                raise click.UsageError(
+                    f"{args[0]!r} is not a command; run: asr-gru transcribe {args[0]}"
+                )
             raise click.UsageError(
                 f"unknown command {args[0]!r}{did_you_mean(args[0], COMMANDS)}; "
                 f"use one of {', '.join(COMMANDS)}"
@@ -98,6 +102,8 @@ def main() -> None:
     except click.exceptions.NoArgsIsHelpError as error:
         click.echo(error.ctx.get_help() if error.ctx else error.format_message(), err=True)
         sys.exit(2)
+    except click.UsageError as error:
+        _fail(_with_remedy(error), error.exit_code, debug=debug)
     except click.ClickException as error:
         _fail(error.format_message(), error.exit_code, debug=debug)
     except Interrupted as error:
@@ -115,6 +121,14 @@ def main() -> None:
         if interrupt is None:
             raise
         sys.exit(interrupt)
+
+
+def _with_remedy(error: click.UsageError) -> str:
+    """Return the message of an error; where it names no remedy, it names the help to read."""
+    message = error.format_message()
+    if error.ctx is None or message.endswith("?") or "; " in message:
+        return message
+    return f"{message.rstrip('.')}; see {error.ctx.command_path} --help"
 
 
 def _open_missing_streams() -> None:

@@ -23,13 +23,13 @@ SHOWN_UNKNOWN = 8
 
 @click.command("adapt")
 @click.argument("model")
-@click.option("--words", type=FILE, help="Words to add, one a line: WORD, or WORD: PH ON ES.")
+@click.option("--words", type=FILE, help="Words to add, one per line: WORD, or WORD: PH ON ES.")
 @click.option(
     "--text",
     "texts",
     type=FILE,
     multiple=True,
-    help="Text to adapt to, a sentence or paragraph a line: a file (.txt, .gz, .xz) or a folder.",
+    help="Text, one sentence or paragraph per line: a file (.txt, .gz, .xz) or a folder.",
 )
 @click.option("--out", required=True, type=FILE, help="Model directory to write.")
 @click.option(

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, NamedTuple
 import click
 
 from asr_gru.cli.interrupts import interruptible
+from asr_gru.cli.options import THREADS_HELP
 from asr_gru.cli.outputs import check_folder, name_outputs
 from asr_gru.cli.progress import AudioProgress
 from asr_gru.cli.quiet import quiet_libraries
@@ -83,7 +84,7 @@ class _Job(NamedTuple):
 @click.option(
     "--model", default=DEFAULT_MODEL, show_default=True, help="Bundled model, or a folder."
 )
-@click.option("--threads", type=click.IntRange(1), default=1, show_default=True)
+@click.option("--threads", type=click.IntRange(1), default=1, show_default=True, help=THREADS_HELP)
 @click.pass_context
 def command(
     context: click.Context,
@@ -107,7 +108,7 @@ def command(
     for form in formats:
         writer(form)
     if phones and formats != ("ctm",):
-        raise ConfigError("--phones is of ctm; TextGrid and json have phones beside the words")
+        raise ConfigError("--phones is for ctm only; TextGrid and json always contain the phones")
     if output_dir is None and (len(formats) > 1 or manifests):
         raise ConfigError("several formats or recordings need --output-dir")
     jobs = _jobs(text, audio, manifests)

@@ -17,6 +17,9 @@ from asr_gru.scoring import Comparison, compare
 
 __all__ = ["command"]
 
+LINE_LENGTH = 100
+"""Columns; longer utterances are printed in several pairs of lines."""
+
 
 @click.command("evaluate")
 @click.argument("manifests", nargs=-1, required=True, type=click.Path(path_type=Path))
@@ -164,13 +167,19 @@ def _details(name: str, result: Evaluation, worst: int) -> None:
 
 
 def _aligned(one: UtteranceResult) -> str:
-    columns = [(reference or "*", hypothesis or "*") for reference, hypothesis in one.aligned]
-    widths = [max(len(reference), len(hypothesis)) for reference, hypothesis in columns]
-    lines = []
-    for label, row in (("ref", 0), ("hyp", 1)):
-        cells = (pair[row].ljust(width) for pair, width in zip(columns, widths, strict=True))
-        lines.append(f"  {label}  {' '.join(cells).rstrip()}")
-    return "\n".join(lines)
+    """Return the reference above the hypothesis, word by word, in as many pairs of lines."""
+    lines: list[list[str]] = []
+    width = LINE_LENGTH
+    for pair in one.aligned:
+        reference, hypothesis = (word or "*" for word in pair)
+        longest = max(len(reference), len(hypothesis))
+        if width + 1 + longest > LINE_LENGTH:
+            lines += [["  ref "], ["  hyp "]]
+            width = len("  ref ")
+        lines[-2].append(reference.ljust(longest))
+        lines[-1].append(hypothesis.ljust(longest))
+        width += 1 + longest
+    return "\n".join(" ".join(words).rstrip() for words in lines)
 
 
 def _document(result: Evaluation, worst: int) -> dict[str, Any]:

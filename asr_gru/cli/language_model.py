@@ -36,7 +36,7 @@ def command() -> None:
     """Train, evaluate and convert n-gram language models."""
 
 
-@command.command("train")
+@command.command("train", short_help="Train a model on texts.")
 @click.argument("texts", nargs=-1, required=True, type=TEXTS)
 @click.option("--out", required=True, type=TEXTS, help="File to write: .bin, .arpa, .arpa.gz/.xz.")
 @click.option("--order", default=3, show_default=True, help="Order of the model, 1 to 5.")
@@ -87,7 +87,7 @@ def _train(
         _report(model, path, blocks)
 
 
-@command.command("perplexity")
+@command.command("perplexity", short_help="Print the perplexity of a model on texts.")
 @click.argument("model", type=TEXTS)
 @click.argument("texts", nargs=-1, required=True, type=TEXTS)
 def _perplexity(model: Path, texts: tuple[Path, ...]) -> None:
@@ -105,7 +105,7 @@ def _info(model: Path) -> None:
     click.echo(f"{model}: {_summary(loaded)}, {model.stat().st_size / 1e6:.2f} MB")
 
 
-@command.command("convert")
+@command.command("convert", short_help="Convert a model to or from ARPA.")
 @click.argument("source", type=TEXTS)
 @click.argument("target", type=TEXTS)
 @click.option("--exact", is_flag=True, help="Write float32 values to .bin, not 8-bit codes.")

@@ -29,12 +29,13 @@ def command() -> None:
     """Build pronunciation lexicons and train grapheme-to-phoneme models."""
 
 
-@command.command("build")
+@command.command("build", short_help="Write the lexicon of lists of words.")
 @click.argument("words", nargs=-1, required=True, type=FILE)
 @click.option("--out", required=True, type=FILE, help=".bin for recognition, or .txt (.gz, .xz).")
 @click.option("--dictionary", type=FILE, help="Your own entries, which take precedence.")
 @click.option(
     "--n",
+    type=click.IntRange(1),
     default=1,
     show_default=True,
     help="Pronunciations per word from the grapheme-to-phoneme model.",
@@ -49,7 +50,7 @@ def _build(words: tuple[Path, ...], out: Path, dictionary: Path | None, n: int) 
         click.echo(f"{count:7}  {kind}")
 
 
-@command.command("count")
+@command.command("count", short_help="Count how often each pronunciation was spoken.")
 @click.argument("lexicon", type=FILE)
 @click.argument("manifests", nargs=-1, required=True, type=FILE)
 @click.option(
@@ -92,7 +93,7 @@ def _count(lexicon: Path, manifests: tuple[Path, ...], pronunciations: Path, out
     )
 
 
-@command.command("train")
+@command.command("train", short_help="Train a grapheme-to-phoneme model.")
 @click.argument("dictionary", type=FILE)
 @click.option("--out", required=True, type=FILE, help="File to write: .bin or .bin.xz.")
 @click.option("--order", default=6, show_default=True, help="Order of the graphone n-gram.")

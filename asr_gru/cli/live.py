@@ -43,6 +43,7 @@ __all__ = ["command"]
 
 
 @click.command("live")
+@click.argument("recordings", nargs=-1, metavar="")
 @click.option("--device", help="Microphone: its number or part of its name.")
 @click.option("--list-devices", is_flag=True, help="List the microphones and exit.")
 @click.option(
@@ -69,6 +70,7 @@ __all__ = ["command"]
 @click.pass_context
 def command(
     context: click.Context,
+    recordings: tuple[str, ...],
     device: str | None,
     list_devices: bool,
     from_file: Path | None,
@@ -89,6 +91,10 @@ def command(
     alternatives: int | None,
 ) -> int:
     """Transcribe a microphone until Ctrl-C; words of low confidence are underlined."""
+    if recordings:
+        raise ConfigError(
+            f"live listens to a microphone; give --from-file {recordings[0]}, or use transcribe"
+        )
     if from_file is not None and device is not None:
         raise ConfigError("--device and --from-file exclude each other; give one")
     if len(set(outputs)) < len(outputs):

@@ -16,6 +16,7 @@ from asr_gru.results.transcript import MAX_ALTERNATIVES
 from asr_gru.streaming.endpoint import EndpointRules
 
 __all__ = [
+    "THREADS_HELP",
     "alternatives_option",
     "cache_option",
     "check_confidence",
@@ -37,6 +38,7 @@ if TYPE_CHECKING:
 
 F = TypeVar("F", bound=Callable[..., Any])
 
+THREADS_HELP = "Threads of the acoustic model."
 MODEL = click.option(
     "--model", default=DEFAULT_MODEL, show_default=True, help="Bundled model, or a folder."
 )
@@ -53,10 +55,22 @@ BEAM = click.option(
 OPTIONS = (
     MODEL,
     click.option(
-        "--backend", type=click.Choice(["onnx", "torch"]), default="onnx", show_default=True
+        "--backend",
+        type=click.Choice(["onnx", "torch"]),
+        default="onnx",
+        show_default=True,
+        help="Runtime of the acoustic model: int8 in ONNX Runtime, or float32 in torch.",
     ),
-    click.option("--device", type=click.Choice(["cpu", "cuda"]), default="cpu", show_default=True),
-    click.option("--threads", type=click.IntRange(1), default=1, show_default=True),
+    click.option(
+        "--device",
+        type=click.Choice(["cpu", "cuda"]),
+        default="cpu",
+        show_default=True,
+        help="Device of the acoustic model.",
+    ),
+    click.option(
+        "--threads", type=click.IntRange(1), default=1, show_default=True, help=THREADS_HELP
+    ),
     DECODER,
     BEAM,
 )
@@ -99,7 +113,7 @@ def endpoint_option(
     return click.option("--endpoint", default=default, show_default=True, help=text)
 
 
-def stream_options(threads: int, threads_help: str | None = None) -> Callable[[F], F]:
+def stream_options(threads: int, threads_help: str = THREADS_HELP) -> Callable[[F], F]:
     """Add the options of streaming commands; ``threads`` is the default of ``--threads``."""
 
     def add(function: F) -> F:

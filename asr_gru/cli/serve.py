@@ -23,14 +23,25 @@ KEY_VARIABLE = "ASR_GRU_API_KEY"
 
 @click.command("serve")
 @click.option("--host", default="127.0.0.1", show_default=True, help="Address to listen on.")
-@click.option("--port", type=click.IntRange(0, 65535), default=8000, show_default=True)
-@stream_options(threads=2, threads_help="Threads that recognise, each its share of the streams.")
+@click.option(
+    "--port",
+    type=click.IntRange(0, 65535),
+    default=8000,
+    show_default=True,
+    help="Port to listen on; 0 takes a free one.",
+)
+@stream_options(threads=2, threads_help="Threads of recognition; each has a share of the streams.")
 @click.option(
     "--api-key-file",
     type=click.Path(path_type=Path),
     help=f"File with the key that clients must send (or the variable {KEY_VARIABLE}).",
 )
-@click.option("--origin", "origins", multiple=True, help="Additional web origin that may connect.")
+@click.option(
+    "--origin",
+    "origins",
+    multiple=True,
+    help="Additional web origin that may connect; may be repeated.",
+)
 @click.option("--certfile", type=click.Path(path_type=Path), help="TLS certificate, for https.")
 @click.option("--keyfile", type=click.Path(path_type=Path), help="Private key of --certfile.")
 @click.option("--self-signed", is_flag=True, help="Create a self-signed certificate, for https.")

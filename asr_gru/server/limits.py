@@ -43,9 +43,11 @@ class Limits:
     def __post_init__(self) -> None:
         for field in fields(self):
             value = getattr(self, field.name)
-            least = 0 if field.name == "queued_uploads" else 1e-3
-            if not least <= value < math.inf:
-                raise ConfigError(f"a limit {field.name} of {value}; give a number above 0")
+            may_be_zero = field.name == "queued_uploads"
+            if not (0 if may_be_zero else 1e-3) <= value < math.inf:
+                option = f"--{field.name.replace('_', '-')}"
+                remedy = "0 or a number above" if may_be_zero else "a number above 0"
+                raise ConfigError(f"{option} {value}: not a limit; give {remedy}")
 
 
 CLOSE_CODES = {

@@ -72,6 +72,9 @@ async def _invalid(_: Request, error: Exception) -> JSONResponse:
         message = "is missing; add this field"
     elif "UploadFile" in message:
         message = "is text; send a file, as curl does with file=@RECORDING"
+    elif first.get("type") == "string_type":  # fields are text or files
+        where = str(first["loc"][1])
+        message = f"is a file; send its text, as curl does with '{where}=<FILE'"
     return problem(400, "invalid_request", f"{where}: {message}", param=where or None)
 
 

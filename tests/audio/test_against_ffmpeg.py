@@ -210,7 +210,7 @@ def test_messages_about_undecodable_files_name_them_once(tmp_path):
         with pytest.raises(AudioError) as refused:
             open_recording(path)
         said = str(refused.value).removeprefix(f"{path}: ")
-        raw = ", or give --raw-rate for raw PCM" * (path.suffix == ".raw")
+        raw = ", or give raw PCM to asr-gru transcribe --raw-rate" * (path.suffix == ".raw")
         assert re.fullmatch(f"{reason}; convert it to WAV{raw}", said)
 
 

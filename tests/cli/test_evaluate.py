@@ -43,6 +43,18 @@ def test_the_word_error_rate_is_correct(run, model, manifest):
     assert ".wav" not in run("evaluate", "--model", model, "--worst", "0", manifest).out
 
 
+def test_errors_of_long_utterances_are_printed_in_lines_of_a_screen(run, model, manifest):
+    words = ["extraordinary"] * 60
+    with manifest.open("a") as file:
+        file.write(f"0.wav\t{' '.join(words)}\n")
+    lines = run("evaluate", "--model", model, "--worst", "1", manifest).out.splitlines()
+    references = [line.split()[1:] for line in lines if line.startswith("  ref  ")]
+    hypotheses = [line for line in lines if line.startswith("  hyp  ")]
+    assert max(len(line) for line in lines if line.startswith("  ")) <= 100
+    assert [word for line in references for word in line if word != "*"] == words
+    assert len(hypotheses) == len(references) > 4
+
+
 @pytest.mark.parametrize(("limit", "count"), [(1, 1), (2, 2), (3, 3), (9, 5)])
 def test_limit_evaluates_that_many_utterances(run, model, manifest, limit, count):
     assert document(run, model, manifest, "--limit", limit)["utterances"] == count

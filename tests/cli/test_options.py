@@ -30,6 +30,20 @@ def options():
                 yield name, max(parameter.opts, key=len)
 
 
+@pytest.mark.parametrize("group", ["language-model", "lexicon"])
+def test_lists_of_commands_are_not_cut(run, group):
+    assert "..." not in run(group, "--help").out.partition("Commands:")[2]
+
+
+def test_every_option_of_recognition_has_a_help_text():
+    for name in ("transcribe", "live", "serve", "align", "evaluate"):
+        command = importlib.import_module(f"asr_gru.cli.{name}").command
+        bare = [
+            one.name for one in command.params if isinstance(one, click.Option) and not one.help
+        ]
+        assert bare == [], name
+
+
 def test_every_option_is_used_in_a_test():
     texts = "".join(path.read_text(encoding="utf-8") for path in TESTS.rglob("*.py"))
     found = set(options())

@@ -31,6 +31,10 @@ def test_unreadable_recordings_are_refused_in_one_line(
         (["transcrib", "x"], "'transcribe'"),
         (["transcribe", "--modle", "x", "y.wav"], "--model"),
         (["transcribe"], "RECORDINGS"),
+        (["RECORDING"], "asr-gru transcribe"),
+        (["live", "y.wav"], "--from-file y.wav"),
+        (["pronounce", "--n", "0", "zorblax"], "--n"),
+        (["lexicon", "build", "--n", "-1", "--out", "l.bin", "w.txt"], "--n"),
         (["transcribe", "--format", "srtt", "y.wav"], "'srt'"),
         (["transcribe", "--format", "srt", "--format", "txt", "y.wav"], "--output-dir"),
         (["transcribe", "--endpoint", "shrt", "y.wav"], "'short'"),
@@ -50,6 +54,19 @@ def test_unreadable_recordings_are_refused_in_one_line(
 def test_wrong_arguments_are_refused_in_one_line(run, arguments, named, recording, model):
     known = {"RECORDING": str(recording), "MODEL": str(model)}
     refuse(run(*(known.get(argument, argument) for argument in arguments)), named)
+
+
+@pytest.mark.parametrize(
+    ("arguments", "command"),
+    [
+        (["transcribe"], "transcribe"),
+        (["transcribe", "--language", "en", "y.wav"], "transcribe"),
+        (["live", "--minimum-confidence", "50%"], "live"),
+        (["language-model", "train"], "language-model train"),
+    ],
+)
+def test_wrong_usage_names_the_help_to_read(run, arguments, command):
+    refuse(run(*arguments), f"; see asr-gru {command} --help")
 
 
 def test_tracebacks_are_printed_only_with_debug(run):

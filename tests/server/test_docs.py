@@ -13,11 +13,13 @@ import soxr
 
 from asr_gru.cli.serve import command
 from asr_gru.server.limits import CLOSE_CODES
+from asr_gru.server.metrics import Metrics
 
 ROOT = Path(__file__).parents[2]
 TEXT = (ROOT / "docs" / "server.md").read_text(encoding="utf-8")
 HERE = "127.0.0.1:8000"
 PYTHON = re.findall(r"```python\n(.*?)```", TEXT, re.DOTALL)
+OWN = Metrics().text().decode()
 
 
 @pytest.fixture(scope="module")
@@ -88,6 +90,13 @@ def test_every_limit_and_code_is_described():
     limits = {f"--{name.replace('_', '-')}" for name in ("clients", "session_s", "idle_s")}
     assert limits <= named
     assert all(f"`{code}`" in TEXT for code in CLOSE_CODES)
+
+
+def test_every_metric_is_described():
+    metrics = set(re.findall(r"^# TYPE (\S+) (?:counter|gauge|histogram)$", OWN, re.MULTILINE))
+    timestamps = {name for name in metrics if name.endswith("_created")}
+    assert len(metrics) > len(timestamps)
+    assert set(re.findall(r"^\| `(asr_gru_\w+)`", TEXT, re.MULTILINE)) == metrics - timestamps
 
 
 def test_no_document_installs_the_unpublished_package_from_an_index():

@@ -102,6 +102,16 @@ FIELDS: dict[str, tuple[dict[str, str | None], str, str]] = {
         "file: is text; send a file, as curl does with file=@RECORDING",
         "file",
     ),
+    "a file for a text": (
+        {"model": "tiny", "file": None, "grammar": None},
+        "grammar: is a file; send its text, as curl does with 'grammar=<FILE'",
+        "grammar",
+    ),
+    "a file for a list": (
+        {"model": "tiny", "file": None, "hot_words": None},
+        "hot_words: is a file; send its text, as curl does with 'hot_words=<FILE'",
+        "hot_words",
+    ),
     "no number": (
         {"model": "tiny", "file": None, "temperature": "hot"},
         "temperature: Input should be a valid number, unable to parse string as a number",
