@@ -47,6 +47,15 @@ def test_a_second_run_in_a_folder_is_refused_until_the_first_ends(tone_corpus, t
         pass
 
 
+def test_a_model_directory_is_no_folder_of_a_run(tone_corpus, tmp_path):
+    for name in ("config.json", "tokens.txt"):
+        (tmp_path / name).write_text("of a model")
+    with pytest.raises(ConfigError, match=r"is a model.*--run-dir"):
+        tone_corpus.train(tmp_path)
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["config.json", "tokens.txt"]
+    assert (tmp_path / "tokens.txt").read_text() == "of a model"
+
+
 def test_tokens_of_a_failed_start_are_not_taken(tone_corpus, tmp_path):
     nothing = {"weights": {"first": 0.0, "second": 0.0}}
     with pytest.raises(DataError, match=r"data\.weights"):
