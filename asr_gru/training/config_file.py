@@ -54,6 +54,7 @@ def build_train_config(
     renamed = upgrade_keys(values, name)
     for change in changes:
         key, equals, value = change.partition("=")
+        key, value = key.strip(), value.strip()
         renamed += [(key, RENAMED[key])] if key in RENAMED else []
         _apply(values, f"{RENAMED.get(key, key)}{equals}{value}")
     if renamed:
@@ -91,7 +92,7 @@ def parse_train_config(values: dict[str, Any], name: str = "configuration") -> T
 
 
 def _explain(message: str) -> str:
-    unknown = re.search(r"unknown field `(\w+)`(?: - at `\$\.?(.*)`)?", message)
+    unknown = re.search(r"unknown field `([^`]*)`(?: - at `\$\.?(.*)`)?", message)
     if not unknown:
         return message.replace("`$.", "`")
     key, table = unknown[1], unknown[2] or ""

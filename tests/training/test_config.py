@@ -30,6 +30,7 @@ def test_a_minimal_file_has_defaults(tmp_path):
     [
         ("epohs = 3\n" + MINIMAL, "unknown key 'epohs' (did you mean 'epochs'?)"),
         (MINIMAL + "batch_sec = 3\n", "unknown key 'data.batch_sec' (did you mean 'batch_s'?)"),
+        (MINIMAL + "batch-s = 3\n", "unknown key 'data.batch-s' (did you mean 'batch_s'?)"),
         (MINIMAL + "[encoder]\nwidht = 3\n", "'encoder.widht' (did you mean 'width'?)"),
         (MINIMAL + "[optimizer]\nlearning_rate = 1\n", "'optimizer' (did you mean 'optimiser'?)"),
         (MINIMAL + "[augment]\nqqqq = 1\n", "unknown key 'augment.qqqq'"),
@@ -82,6 +83,7 @@ def test_values_can_be_set_on_the_command_line(tmp_path):
         'data.train=["a.tsv", "b.tsv"]',
         "data.weights.here=0.5",
         "level.follow=false",
+        "encoder.width = 64",
     ]
     config = load_train_config(path, changes)
     assert config.epochs == 7
@@ -91,6 +93,7 @@ def test_values_can_be_set_on_the_command_line(tmp_path):
     assert config.data.train == ("a.tsv", "b.tsv")
     assert config.data.weights == {"here": 0.5}
     assert config.level.follow is False
+    assert config.encoder.width == 64
 
 
 @pytest.mark.parametrize(
