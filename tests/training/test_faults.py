@@ -67,6 +67,15 @@ def test_tokens_of_a_failed_start_are_not_taken(tone_corpus, tmp_path):
     assert load_tokenizer(tokens).kind == "pieces"
 
 
+def test_a_run_is_not_resumed_with_other_tokens(tone_corpus, tmp_path):
+    tone_corpus.train(tmp_path, tone_corpus.config(epochs=1))
+    pieces = tone_corpus.config(data={"tokens": "pieces", "vocab_size": 9})
+    with pytest.raises(ConfigError, match=r"has characters; .* give another --run-dir"):
+        tone_corpus.train(tmp_path, pieces)
+    with pytest.raises(ConfigError, match=r"has characters; .* give --new-head"):
+        tone_corpus.train(tmp_path / "next", pieces, start_from=tmp_path)
+
+
 def test_one_unreadable_recording_does_not_end_a_run(tone_corpus, tmp_path):
     utterances = read_manifest(tone_corpus.root / "train.tsv")[:6]
     (tmp_path / "broken.wav").write_bytes(b"RIFF")
