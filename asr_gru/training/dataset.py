@@ -155,7 +155,8 @@ class TrainingSet:
             )
         self.with_phones = 0
         if phones is not None:
-            self.with_phones = sum(corpus.utterances[i].key in phones.times for i in self.kept)
+            keys = (corpus.utterances[i].key.absolute() for i in self.kept)
+            self.with_phones = sum(key in phones.times for key in keys)
             if not self.with_phones:
                 raise DataError(
                     "phones.file: contains none of the training recordings; "
@@ -222,7 +223,7 @@ class TrainingSet:
     ) -> npt.NDArray[np.int64] | None:
         if self.phones is None:
             return None
-        times = self.phones.times.get(self.corpus.utterances[self.kept[index]].key)
+        times = self.phones.times.get(self.corpus.utterances[self.kept[index]].key.absolute())
         if times is None:
             return None
         net = self.net
