@@ -13,7 +13,7 @@ import torch
 from asr_gru.data.manifest import read_manifest, write_manifest
 from asr_gru.errors import ConfigError, DataError
 from asr_gru.text import find_tokens, load_tokenizer
-from asr_gru.training import divergence, loop
+from asr_gru.training import divergence, loop, overfit
 from asr_gru.training.checkpoint import NAME, load_checkpoint, save_checkpoint
 from asr_gru.training.loop import Run, train
 from asr_gru.training.report import Report
@@ -74,6 +74,13 @@ def test_a_run_is_not_resumed_with_other_tokens(tone_corpus, tmp_path):
         tone_corpus.train(tmp_path, pieces)
     with pytest.raises(ConfigError, match=r"has characters; .* give --new-head"):
         tone_corpus.train(tmp_path / "next", pieces, start_from=tmp_path)
+
+
+def test_one_batch_can_be_learned_of_sources_with_small_weights(tone_corpus, monkeypatch):
+    monkeypatch.setattr(overfit, "MAX_STEPS", 1)
+    config = tone_corpus.config(data={"weights": {"first": 0.001, "second": 0.001}})
+    run = Run(tone_corpus.root / "none", tone_corpus.root, tone_corpus.root / "cache")
+    assert overfit.overfit_one_batch(config, run, ALONE, lambda _line: None).steps == 1
 
 
 def test_one_unreadable_recording_does_not_end_a_run(tone_corpus, tmp_path):
