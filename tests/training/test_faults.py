@@ -83,6 +83,15 @@ def test_one_batch_can_be_learned_of_sources_with_small_weights(tone_corpus, mon
     assert overfit.overfit_one_batch(config, run, ALONE, lambda _line: None).steps == 1
 
 
+def test_a_weight_for_no_source_is_named(tone_corpus, tmp_path):
+    lines: list[str] = []
+    run = Run(tmp_path, tone_corpus.root, tone_corpus.root / "cache", stop_after=1)
+    config = tone_corpus.config(data={"weights": {"frist": 0.0, "second": 0.5}})
+    train(config, run, ALONE, lines.append)
+    found = [line for line in lines if "data.weights" in line]
+    assert found == ["data.weights: no recording has the source 'frist' (did you mean 'first'?)"]
+
+
 def test_one_unreadable_recording_does_not_end_a_run(tone_corpus, tmp_path):
     utterances = read_manifest(tone_corpus.root / "train.tsv")[:6]
     (tmp_path / "broken.wav").write_bytes(b"RIFF")
