@@ -153,7 +153,7 @@ def frame_errors(net, head, corpus, phones: PhoneTimes):
     asked: dict[str, int] = {}
     frame_s = net.config.frame_samples / RATE
     for index, utterance in enumerate(corpus.utterances):
-        spoken = phones.times.get(utterance.path)
+        spoken = phones.times.get(utterance.path.absolute())
         if spoken is None:
             continue
         for level, samples in levels(corpus.samples(index)):
@@ -191,7 +191,7 @@ def main(argv: Sequence[str] | None = None) -> None:
     tokens = build_character_tokenizer([u.text for u in utterances])
     examples = TrainingSet(corpus, tokens, config, Augmenter(augment, RATE, None, None), phones)
     paths = [corpus.utterances[i].path for i in examples.kept]
-    examples.weights = np.array([float(path in phones.times) for path in paths])
+    examples.weights = np.array([float(path.absolute() in phones.times) for path in paths])
     checked = read_utterances([options.check.name], options.check.parent, config.data)
     check = pack_corpus(checked, options.cache, RATE)
     check_phones = read_phone_times(options.check_phones, [options.check.parent])

@@ -95,9 +95,10 @@ def command(
 
     checkpoint = load_checkpoint(run_dir, lambda line: click.echo(line, err=True))
     net = net_from_checkpoint(checkpoint)
-    normaliser = "english" if lexicon else checkpoint.config.data.normaliser
     rate = net.config.frontend.sample_rate
     tokens = load_tokenizer(run_dir / TOKENS)
+    spells = tokens.kind != "phones"  # words as the training texts have them
+    normaliser = checkpoint.config.data.normaliser if spells or not lexicon else "english"
     words, model = _words(lexicon, language_model, tokens)
     saved = run_dir / TRIGRAM
     trigram = TokenTrigram.load(saved, tokens.symbols) if saved.is_file() else None

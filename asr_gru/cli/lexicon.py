@@ -76,9 +76,9 @@ def _count(lexicon: Path, manifests: tuple[Path, ...], pronunciations: Path, out
     found = count_variants(
         plain,
         (
-            (normalise(utterance.text, "english").split(), spoken[utterance.key])
+            (normalise(utterance.text, "english").split(), spoken[utterance.key.absolute()])
             for utterance in utterances
-            if utterance.key in spoken
+            if utterance.key.absolute() in spoken
         ),
     )
     if not found.utterances:

@@ -9,7 +9,7 @@ from typing import Any
 import msgspec
 
 from asr_gru.data.lines import numbered_lines
-from asr_gru.data.utterance import Utterance, recording_path, seconds
+from asr_gru.data.utterance import Utterance, recording_path, seconds, written_path
 from asr_gru.errors import DataError
 
 __all__ = ["json_lines", "read_json_lines"]
@@ -178,10 +178,8 @@ def json_lines(utterances: Sequence[Utterance], folder: Path) -> list[str]:
     """Return lines in NeMo's form; paths under the folder become relative to it."""
     lines = []
     for u in utterances:
-        recording = u.path.absolute()
-        inside = recording.is_relative_to(folder)
         entry: dict[str, object] = {
-            "audio_filepath": (recording.relative_to(folder) if inside else recording).as_posix(),
+            "audio_filepath": written_path(u.path, folder),
             "duration": round(u.duration_s, 6),
             "text": u.text,
         }

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from pathlib import Path
 
-from asr_gru.data.utterance import Utterance, recording_path, seconds
+from asr_gru.data.utterance import Utterance, recording_path, seconds, written_path
 from asr_gru.errors import DataError
 
 __all__ = ["read_table", "table_lines"]
@@ -96,10 +96,8 @@ def table_lines(utterances: Sequence[Utterance], folder: Path) -> list[str]:
     has_segments = any(u.start_s is not None for u in utterances)
     lines = ["\t".join((*COLUMNS, START) if has_segments else COLUMNS)]
     for u in utterances:
-        recording = u.path.absolute()
-        inside = recording.is_relative_to(folder)
-        name = recording.relative_to(folder) if inside else recording
-        fields = [name.as_posix(), f"{u.duration_s:g}", u.speaker, u.source, u.text, u.written]
+        name = written_path(u.path, folder)
+        fields = [name, f"{u.duration_s:g}", u.speaker, u.source, u.text, u.written]
         if has_segments:
             fields[1] = f"{u.duration_s:.6g}"
             fields.append("" if u.start_s is None else f"{u.start_s:.10g}")

@@ -10,7 +10,15 @@ from pathlib import Path
 
 from asr_gru.errors import DataError
 
-__all__ = ["MAX_LISTED", "Utterance", "check_files", "listing", "recording_path", "seconds"]
+__all__ = [
+    "MAX_LISTED",
+    "Utterance",
+    "check_files",
+    "listing",
+    "recording_path",
+    "seconds",
+    "written_path",
+]
 
 MAX_LISTED = 5
 """Maximum number of names in an error message; the others are counted."""
@@ -72,6 +80,20 @@ def recording_path(name: str, base: Path, where: str, *, absolute: bool = True) 
         remedy = "write an absolute path" if absolute else "name a file of the folder"
         raise DataError(f"{where}: {name[:80]!r} is outside {base}; {remedy}")
     return base / path
+
+
+def written_path(path: Path, folder: Path) -> str:
+    """Return the name of a recording for a manifest in ``folder``, which is absolute.
+
+    It is relative to the folder if the recording is in it, and absolute otherwise, also for a path
+    such as ``folder/../a.wav``, because ``recording_path`` refuses names that leave the folder.
+    """
+    recording = path.absolute()
+    if recording.is_relative_to(folder):
+        inside = recording.relative_to(folder)
+        if os.pardir not in inside.parts:
+            return inside.as_posix()
+    return recording.as_posix()
 
 
 def seconds(value: float | str | None, name: str, where: str) -> float:

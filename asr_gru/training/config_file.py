@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import math
 import re
 import tomllib
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -54,12 +55,29 @@ def build_train_config(
     renamed = upgrade_keys(values, name)
     for change in changes:
         key, equals, value = change.partition("=")
+        key, value = key.strip(), value.strip()
         renamed += [(key, RENAMED[key])] if key in RENAMED else []
         _apply(values, f"{RENAMED.get(key, key)}{equals}{value}")
     if renamed:
         now = ", ".join(f"{old} is now {new}" for old, new in renamed)
         notice(f"{name}: keys of an earlier version: {now}")
-    return parse_train_config(values, name)
+    config = parse_train_config(values, name)
+    for key, number in _numbers(msgspec.to_builtins(config), ""):
+        if not math.isfinite(number):
+            raise ConfigError(f"{name}: {key} = {number}: write a finite number")
+    return config
+
+
+def _numbers(value: Any, key: str) -> Iterator[tuple[str, float]]:
+    """Yield the numbers in plain values, each with its key."""
+    if isinstance(value, dict):
+        for name, inner in value.items():
+            yield from _numbers(inner, f"{key}.{name}" if key else name)
+    elif isinstance(value, list | tuple):
+        for inner in value:
+            yield from _numbers(inner, key)
+    elif isinstance(value, float):
+        yield key, value
 
 
 def _apply(values: dict[str, Any], change: str) -> None:
@@ -91,7 +109,7 @@ def parse_train_config(values: dict[str, Any], name: str = "configuration") -> T
 
 
 def _explain(message: str) -> str:
-    unknown = re.search(r"unknown field `(\w+)`(?: - at `\$\.?(.*)`)?", message)
+    unknown = re.search(r"unknown field `([^`]*)`(?: - at `\$\.?(.*)`)?", message)
     if not unknown:
         return message.replace("`$.", "`")
     key, table = unknown[1], unknown[2] or ""

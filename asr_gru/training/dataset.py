@@ -14,7 +14,7 @@ from torch import Tensor
 from asr_gru.audio import find_recordings
 from asr_gru.data.manifest import Utterance, check_files, read_manifest
 from asr_gru.decoding.alignment import frames_needed
-from asr_gru.errors import AudioError, DataError
+from asr_gru.errors import AudioError, DataError, did_you_mean
 from asr_gru.language.dictionary import ENGLISH_PHONES
 from asr_gru.model.net_config import NetConfig
 from asr_gru.text import (
@@ -30,7 +30,7 @@ from asr_gru.training.config import DataConfig, TrainConfig
 from asr_gru.training.phone_times import PhoneTimes, frame_targets
 from asr_gru.training.phones import pad_targets
 from asr_gru.training.sampler import NOISE, NOISE_SECONDS
-from asr_gru.training.shard_corpus import source_weights
+from asr_gru.training.shard_corpus import source_names, source_weights
 from asr_gru.training.targets import UNPRONOUNCED, Targets
 
 __all__ = ["Batch", "TrainingSet", "build_tokenizer", "folder_corpus", "read_utterances"]
@@ -98,6 +98,8 @@ class TrainingSet:
         left_out: number of utterances left out, by reason.
         left_out_example: name of one of them, by reason.
         with_phones: how many of those kept have frame-wise phones.
+        unknown_sources: sources that have a weight and no utterance, with the name that may be
+            meant.
         damaged: recordings that turned out to be unreadable during training, by path.
     """
 
@@ -119,6 +121,7 @@ class TrainingSet:
         self._noise_only = config.data.noise_only
         self.left_out: dict[str, int] = {}
         self.left_out_example: dict[str, str] = {}
+        self.unknown_sources: list[str] = []
         self.damaged: dict[Path, str] = {}
         data = config.data
         count = len(corpus.utterances)
@@ -155,7 +158,8 @@ class TrainingSet:
             )
         self.with_phones = 0
         if phones is not None:
-            self.with_phones = sum(corpus.utterances[i].key in phones.times for i in self.kept)
+            keys = (corpus.utterances[i].key.absolute() for i in self.kept)
+            self.with_phones = sum(key in phones.times for key in keys)
             if not self.with_phones:
                 raise DataError(
                     "phones.file: contains none of the training recordings; "
@@ -165,6 +169,9 @@ class TrainingSet:
         self.weights = np.ones(len(self.kept))
         if data.weights:
             self.weights = source_weights(corpus, data.weights)[left]
+            names = source_names(corpus)
+            unknown = [name for name in data.weights if name not in names]
+            self.unknown_sources = [f"{name!r}{did_you_mean(name, names)}" for name in unknown]
         if not self.weights.any():
             raise DataError("data.weights is 0 for every source; give one of them a weight")
 
@@ -222,7 +229,7 @@ class TrainingSet:
     ) -> npt.NDArray[np.int64] | None:
         if self.phones is None:
             return None
-        times = self.phones.times.get(self.corpus.utterances[self.kept[index]].key)
+        times = self.phones.times.get(self.corpus.utterances[self.kept[index]].key.absolute())
         if times is None:
             return None
         net = self.net

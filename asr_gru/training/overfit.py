@@ -93,7 +93,7 @@ def overfit_one_batch(
     train_step = TrainStep(net, None, build_optimiser(net, config.optimiser), config, processes)
     (indices,), *_ = plan_epoch(
         training_set.durations_s,
-        training_set.weights,
+        training_set.weights > 0,  # small weights may leave an epoch empty
         batch_s=config.data.batch_s,
         processes=1,
         noise_only=0.0,

@@ -26,7 +26,8 @@ class PhoneTimes:
 
     Attributes:
         names: the phone inventory; phone ids are indices into it.
-        times: phone ids and their end times in seconds, by recording.
+        times: phone ids and their end times in seconds, by recording, with absolute paths: a
+            manifest may name a recording by either kind of path.
     """
 
     names: tuple[str, ...]
@@ -63,7 +64,7 @@ def read_phone_times(path: Path, folders: Iterable[Path]) -> PhoneTimes:
         raise DataError(f"{path}: no phones in it; align the training set first")
     ids = {name: index for index, name in enumerate(names)}
     times = {
-        folder / name: (np.array([ids[phone] for phone in phones], np.int64), ends)
+        (folder / name).absolute(): (np.array([ids[phone] for phone in phones], np.int64), ends)
         for folder in folders
         for name, (phones, ends) in parsed.items()
     }

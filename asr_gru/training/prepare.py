@@ -80,10 +80,13 @@ def prepare(
         if isinstance(corpus, ShardCorpus) and config.data.tokens != "phones":
             utterances = normalised(corpus, config.data)
         tokenizer = build_tokenizer(utterances, config.data)
-    if (tokenizer.kind == "phones") != (config.data.tokens == "phones"):
+    if tokenizer.kind != config.data.tokens:
+        resumed = (run.folder / NAME).exists()
+        whose = f"the run in {run.folder}" if resumed else "the model to start from"
+        other = "another --run-dir" if resumed else "--new-head"
         raise ConfigError(
-            f"data.tokens = {config.data.tokens!r}, but the model to start from has "
-            f"{tokenizer.kind}; set data.tokens = {tokenizer.kind!r}, or give --new-head"
+            f"data.tokens = {config.data.tokens!r}, but {whose} has {tokenizer.kind}; "
+            f"set data.tokens = {tokenizer.kind!r}, or give {other}"
         )
     if saved is None and processes.is_main:
         tokenizer.save(run.folder)

@@ -62,6 +62,8 @@ class Report:
         self._log(f"training set: {len(training_set.kept)} utterances, {hours:.2f} hours")
         if training_set.phones is not None:
             self._log(f"frame-wise phones: {training_set.with_phones} utterances")
+        for source in training_set.unknown_sources:
+            self._log(f"data.weights: no recording has the source {source}")
         self.unreadable(training_set.corpus.unreadable)
         for reason, count in training_set.left_out.items():
             example = training_set.left_out_example[reason]

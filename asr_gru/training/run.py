@@ -10,6 +10,7 @@ from pathlib import Path
 from filelock import FileLock, Timeout
 
 from asr_gru.errors import ConfigError
+from asr_gru.model.directory import CONFIG
 
 __all__ = ["Run", "StopRequest", "find_model", "locked"]
 
@@ -76,9 +77,12 @@ def locked(folder: Path, option: str = "--run-dir") -> Iterator[None]:
         option: the option that gives another folder.
 
     Raises:
-        ConfigError: another process trains in this folder.
+        ConfigError: another process trains in this folder, or it is a model directory, whose
+            tokens a run would replace.
         OSError: the folder cannot be written; names it.
     """
+    if (folder / CONFIG).is_file():
+        raise ConfigError(f"{folder}: is a model, which a run would damage; give another {option}")
     folder.mkdir(parents=True, exist_ok=True)
     try:
         with FileLock(folder / LOCK, blocking=False):

@@ -23,7 +23,7 @@ from asr_gru.errors import DataError
 from asr_gru.files import replace_file, write_bytes
 from asr_gru.training.audio_cache import Corpus, Samples
 
-__all__ = ["IndexBuilder", "ShardCorpus", "index_shards", "source_weights"]
+__all__ = ["IndexBuilder", "ShardCorpus", "index_shards", "source_names", "source_weights"]
 
 INDEX_VERSION = 1
 NAME_ERRORS = "surrogateescape"
@@ -107,6 +107,13 @@ class ShardCorpus(Corpus):
     def duration_s(self, index: int) -> float:
         """Return the length of utterance ``index`` in seconds, as its header says."""
         return float(self.durations_s[index])
+
+
+def source_names(corpus: Corpus) -> set[str]:
+    """Return the names of all sources."""
+    if isinstance(corpus, ShardCorpus):
+        return set(corpus.source_names)
+    return {utterance.source for utterance in corpus.utterances}
 
 
 def source_weights(corpus: Corpus, weights: Mapping[str, float]) -> npt.NDArray[np.float64]:

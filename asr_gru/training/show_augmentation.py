@@ -99,6 +99,7 @@ def _alone(config: AugmentConfig, *, everything: bool) -> dict[str, AugmentConfi
     """Return a configuration for each augmentation of ``config``, which draws it and no other."""
     nothing = msgspec.structs.replace(
         config,
+        pause_prob=0.0,
         noise_prob=0.0,
         babble_prob=0.0,
         rooms_prob=0.0,
@@ -108,6 +109,7 @@ def _alone(config: AugmentConfig, *, everything: bool) -> dict[str, AugmentConfi
     )
     found = {}
     for name, key in (
+        ("pauses", "pause_prob"),
         ("speed", "speed_prob"),
         ("room", "rooms_prob"),
         ("noise", "noise_prob"),

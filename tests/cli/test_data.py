@@ -78,7 +78,8 @@ def test_distributions_and_augmentations_are_drawn(run, lists):
     assert result.status == 0, result.err
     assert (lists / "all.png").read_bytes()[:4] == b"\x89PNG"
     written = {path.name for path in (lists / "show").iterdir()}
-    plain = {"original.wav", "speed.wav", "babble.wav", "bandwidth.wav", "gain.wav"}
+    names = ("original", "pauses", "speed", "babble", "bandwidth", "gain")
+    plain = {f"{name}.wav" for name in names}
     assert written == {*plain, "spectrograms.png"}
     original, _ = soundfile.read(lists / "show" / "original.wav")
     for name in sorted(plain - {"original.wav"}):
@@ -96,6 +97,17 @@ def test_distributions_and_augmentations_are_drawn(run, lists):
     }  # fmt: skip
 
 
+def test_pauses_are_shown_on_their_own_and_in_no_other_augmentation(run, lists):
+    config = lists / "tiny.toml"
+    config.write_text(config.read_text() + "[augment]\npause_prob = 1.0\nbandwidth_prob = 0.5\n")
+    result = run("data", lists / "list.tsv", "--show", lists / "show", "--augment", config)
+    assert result.status == 0, result.err
+    samples = {path.stem: len(soundfile.read(path)[0]) for path in lists.glob("show/*.wav")}
+    assert set(samples) == {"original", "pauses", "bandwidth"}
+    assert samples["bandwidth"] == samples["original"]
+    assert samples["pauses"] != samples["original"]
+
+
 def test_playing_without_a_device_is_refused_in_one_line(run, lists, monkeypatch):
     class PortAudioError(Exception):
         pass
@@ -108,7 +120,7 @@ def test_playing_without_a_device_is_refused_in_one_line(run, lists, monkeypatch
     monkeypatch.setitem(sys.modules, "sounddevice", device)
     result = run("data", lists / "list.tsv", "--show", lists / "show", "--play")
     assert result.status == 0, result.err
-    assert len(played) == 5
+    assert len(played) == 6
     assert played[0] == (RATE // 3 * 3, RATE)
 
     def fail(samples, rate, *, blocking):

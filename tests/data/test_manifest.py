@@ -87,6 +87,18 @@ def test_relative_paths_are_rewritten_for_a_manifest_elsewhere(tmp_path, monkeyp
     assert "\nclips/a.wav\t" in (tmp_path / "m.tsv").read_text()
 
 
+@pytest.mark.parametrize("name", ["here.tsv", "here.jsonl"])
+def test_a_manifest_of_a_neighbouring_folder_can_be_read_back(tmp_path, monkeypatch, name):
+    for folder in ("data", "work"):
+        (tmp_path / folder).mkdir()
+    (tmp_path / "data" / "a.wav").touch()
+    (tmp_path / "data" / "list.tsv").write_text("path\ttext\na.wav\thi\n")
+    monkeypatch.chdir(tmp_path / "work")
+    write_manifest(name, read_manifest("../data/list.tsv"))
+    (found,) = read_manifest(name)
+    assert found.path.samefile(tmp_path / "data" / "a.wav")
+
+
 def test_a_tab_in_a_text_is_refused(tmp_path):
     with pytest.raises(DataError, match="tab"):
         write_manifest(tmp_path / "list.tsv", [Utterance(tmp_path / "a.wav", "a\tb")])

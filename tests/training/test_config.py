@@ -30,6 +30,7 @@ def test_a_minimal_file_has_defaults(tmp_path):
     [
         ("epohs = 3\n" + MINIMAL, "unknown key 'epohs' (did you mean 'epochs'?)"),
         (MINIMAL + "batch_sec = 3\n", "unknown key 'data.batch_sec' (did you mean 'batch_s'?)"),
+        (MINIMAL + "batch-s = 3\n", "unknown key 'data.batch-s' (did you mean 'batch_s'?)"),
         (MINIMAL + "[encoder]\nwidht = 3\n", "'encoder.widht' (did you mean 'width'?)"),
         (MINIMAL + "[optimizer]\nlearning_rate = 1\n", "'optimizer' (did you mean 'optimiser'?)"),
         (MINIMAL + "[augment]\nqqqq = 1\n", "unknown key 'augment.qqqq'"),
@@ -46,6 +47,10 @@ def test_a_minimal_file_has_defaults(tmp_path):
         (MINIMAL + "[augment]\ngain_db = [6.0, -20.0]\n", "augment.gain_db = [6, -20]: write"),
         (MINIMAL + "[augment]\nsnr_db = [30.0, 5.0]\n", "augment.snr_db = [30, 5]: write"),
         (MINIMAL + "[augment]\nsnr_db = [nan, 5.0]\n", "augment.snr_db"),
+        (MINIMAL + "longest_s = inf\n", "data.longest_s = inf: write a finite number"),
+        (MINIMAL + "weights = { a = inf }\n", "data.weights.a = inf: write a finite number"),
+        (MINIMAL + "[optimiser]\nclip = inf\n", "optimiser.clip = inf: write a finite number"),
+        (MINIMAL + "[level]\nprior_db = nan\n", "level.prior_db = nan: write a finite number"),
         (MINIMAL + "[frontend]\nwindow_ms = inf\n", "hop_ms <= window_ms"),
         ("seed = 99999999999999999999\n" + MINIMAL, "seed"),
         (MINIMAL + "[level]\nstart_s = 0\n", "level.start_s"),
@@ -82,6 +87,7 @@ def test_values_can_be_set_on_the_command_line(tmp_path):
         'data.train=["a.tsv", "b.tsv"]',
         "data.weights.here=0.5",
         "level.follow=false",
+        "encoder.width = 64",
     ]
     config = load_train_config(path, changes)
     assert config.epochs == 7
@@ -91,6 +97,7 @@ def test_values_can_be_set_on_the_command_line(tmp_path):
     assert config.data.train == ("a.tsv", "b.tsv")
     assert config.data.weights == {"here": 0.5}
     assert config.level.follow is False
+    assert config.encoder.width == 64
 
 
 @pytest.mark.parametrize(

@@ -13,7 +13,7 @@ import torch
 from asr_gru.data.manifest import read_manifest, write_manifest
 from asr_gru.errors import ConfigError, DataError
 from asr_gru.text import find_tokens, load_tokenizer
-from asr_gru.training import divergence, loop
+from asr_gru.training import divergence, loop, overfit
 from asr_gru.training.checkpoint import NAME, load_checkpoint, save_checkpoint
 from asr_gru.training.loop import Run, train
 from asr_gru.training.report import Report
@@ -47,6 +47,15 @@ def test_a_second_run_in_a_folder_is_refused_until_the_first_ends(tone_corpus, t
         pass
 
 
+def test_a_model_directory_is_no_folder_of_a_run(tone_corpus, tmp_path):
+    for name in ("config.json", "tokens.txt"):
+        (tmp_path / name).write_text("of a model")
+    with pytest.raises(ConfigError, match=r"is a model.*--run-dir"):
+        tone_corpus.train(tmp_path)
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["config.json", "tokens.txt"]
+    assert (tmp_path / "tokens.txt").read_text() == "of a model"
+
+
 def test_tokens_of_a_failed_start_are_not_taken(tone_corpus, tmp_path):
     nothing = {"weights": {"first": 0.0, "second": 0.0}}
     with pytest.raises(DataError, match=r"data\.weights"):
@@ -56,6 +65,31 @@ def test_tokens_of_a_failed_start_are_not_taken(tone_corpus, tmp_path):
     tokens = find_tokens(tmp_path)
     assert tokens is not None
     assert load_tokenizer(tokens).kind == "pieces"
+
+
+def test_a_run_is_not_resumed_with_other_tokens(tone_corpus, tmp_path):
+    tone_corpus.train(tmp_path, tone_corpus.config(epochs=1))
+    pieces = tone_corpus.config(data={"tokens": "pieces", "vocab_size": 9})
+    with pytest.raises(ConfigError, match=r"has characters; .* give another --run-dir"):
+        tone_corpus.train(tmp_path, pieces)
+    with pytest.raises(ConfigError, match=r"has characters; .* give --new-head"):
+        tone_corpus.train(tmp_path / "next", pieces, start_from=tmp_path)
+
+
+def test_one_batch_can_be_learned_of_sources_with_small_weights(tone_corpus, monkeypatch):
+    monkeypatch.setattr(overfit, "MAX_STEPS", 1)
+    config = tone_corpus.config(data={"weights": {"first": 0.001, "second": 0.001}})
+    run = Run(tone_corpus.root / "none", tone_corpus.root, tone_corpus.root / "cache")
+    assert overfit.overfit_one_batch(config, run, ALONE, lambda _line: None).steps == 1
+
+
+def test_a_weight_for_no_source_is_named(tone_corpus, tmp_path):
+    lines: list[str] = []
+    run = Run(tmp_path, tone_corpus.root, tone_corpus.root / "cache", stop_after=1)
+    config = tone_corpus.config(data={"weights": {"frist": 0.0, "second": 0.5}})
+    train(config, run, ALONE, lines.append)
+    found = [line for line in lines if "data.weights" in line]
+    assert found == ["data.weights: no recording has the source 'frist' (did you mean 'first'?)"]
 
 
 def test_one_unreadable_recording_does_not_end_a_run(tone_corpus, tmp_path):

@@ -114,6 +114,15 @@ def test_a_run_of_letters_cannot_resume_with_phones(root):
     train_run(root, "phones", start_from=root / "letters", new_head=True)
 
 
+def test_alignments_are_found_for_manifests_with_absolute_paths(root, monkeypatch):
+    monkeypatch.chdir(root)
+    Path("list.tsv").write_text(f"path\ttext\n{root / '1.wav'}\ttomato\n")
+    Path("phones.tsv").write_text("path\tphones\n1.wav\tT 0.1 AH 0.2 M 0.3 AA 0.4 T 0.5 OW 0.6\n")
+    data = config(pronunciations="phones.tsv").data
+    texts = load_pronunciations(data, Path()).to_phones(read_utterances(["list.tsv"], Path(), data))
+    assert [u.text for u in texts.utterances] == ["T AH M AA T OW"]
+
+
 def test_training_uses_the_aligned_pronunciations(root):
     train_run(root)
     data = config().data
