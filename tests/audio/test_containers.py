@@ -271,22 +271,44 @@ def test_later_parts_with_unreadable_headers_are_left_out_with_a_warning(tmp_pat
     assert warning.startswith(f"{path}: 1 of 2 concatenated parts cannot be decoded")
 
 
-def test_damage_between_all_frames_is_skipped_without_reading_far(tmp_path, monkeypatch):
+@pytest.fixture
+def counted(monkeypatch):
+    """Return a function that parses an mp3 and also returns how many bytes were read."""
+
+    def parse(path):
+        read = 0
+
+        class Counted(io.BytesIO):
+            def read(self, size=-1):
+                nonlocal read
+                data = super().read(size)
+                read += len(data)
+                return data
+
+        file = Counted(path.read_bytes())
+        with monkeypatch.context() as patch:
+            patch.setattr(type(path), "open", lambda *_, **__: file)
+            return mpeg_layout(path), read
+
+    return parse
+
+
+def test_damage_between_all_frames_is_skipped_without_reading_far(tmp_path, counted):
     """Bytes read are counted, not timed."""
     frame = bytes([0xFF, 0xF3, 0x14, 0xC4]) + bytes(20)
     path = tmp_path / "a.mp3"
     path.write_bytes((2 * frame + b"\0") * 500)
-    read = 0
-
-    class Counted(io.BytesIO):
-        def read(self, size=-1):
-            nonlocal read
-            data = super().read(size)
-            read += len(data)
-            return data
-
-    file = Counted(path.read_bytes())
-    monkeypatch.setattr(type(path), "open", lambda *_, **__: file)
-    ((_, *extents),) = mpeg_layout(path).links
+    layout, read = counted(path)
+    ((_, *extents),) = layout.links
     assert len(extents) == 500
     assert read < 500 * 10_000
+
+
+@pytest.mark.parametrize("junk", [b"ID3" + bytes([128] * 7), b"ID3\x04" + bytes(6) + b"x"])
+def test_tags_without_frames_are_passed_without_reading_far(tmp_path, counted, junk):
+    """Neither what only begins like a tag nor many short tags make parsing quadratic."""
+    path = tmp_path / "a.mp3"
+    path.write_bytes(junk * 1500)
+    layout, read = counted(path)
+    assert not layout.links
+    assert read < 1500 * 5_000
