@@ -119,6 +119,7 @@ def _open_pipe(path: Path, source: str | Path | RawAudio) -> Recording:
     else:
         file = path.open("rb", buffering=0)
     try:
+        _make_blocking(file)
         head, reader = b"", None
         if isinstance(source, RawAudio):
             head = file.read(1)
@@ -146,6 +147,13 @@ def _open_pipe(path: Path, source: str | Path | RawAudio) -> Recording:
     return opened
 
 
+def _make_blocking(file: IO[bytes]) -> None:
+    """Make reads wait for data, as other programs may share a pipe that does not."""
+    if hasattr(os, "set_blocking"):  # from Python 3.12 on in Windows, and for pipes only
+        with suppress(OSError):
+            os.set_blocking(file.fileno(), True)
+
+
 def _open_object(file: IO[bytes], name: Path) -> Recording:
     """Open the caller's file object, which is read from its current position and left open."""
     head = _read_object(file, name)
@@ -157,7 +165,7 @@ def _open_object(file: IO[bytes], name: Path) -> Recording:
 def _read_object(file: IO[bytes], name: Path) -> bytes:
     """Read from the caller's file object, which may be of any kind and in any state."""
     try:
-        data: bytes | str = file.read(COPY_BLOCK)
+        data: bytes | str | None = file.read(COPY_BLOCK)
     except UnicodeDecodeError:
         data = ""
     except (OSError, ValueError) as error:
@@ -165,6 +173,8 @@ def _read_object(file: IO[bytes], name: Path) -> bytes:
         raise AudioError(
             f"{name}: cannot be read ({reason}); open it again, with mode 'rb'"
         ) from None
+    if data is None:
+        raise AudioError(f"{name}: has no data yet; open it in blocking mode")
     if not isinstance(data, bytes):
         raise AudioError(f"{name}: opened in text mode; open it with mode 'rb'")
     return data

@@ -4,6 +4,8 @@ import io
 import os
 import struct
 import threading
+from contextlib import suppress
+from time import sleep
 
 import numpy as np
 import pytest
@@ -11,6 +13,7 @@ import soundfile
 
 from asr_gru.audio import RawAudio, open_recording, read_recording
 from asr_gru.audio.containers.mpeg import mpeg_layout
+from asr_gru.audio.opening import STDIN
 from asr_gru.audio.pcm import ENCODINGS
 from asr_gru.errors import AudioError, ConfigError
 
@@ -242,6 +245,29 @@ def test_pipes_can_be_read(tmp_path, form):
     thread.join()
     assert len(read) == 6 * RATE
     assert np.std(read[5 * RATE :]) > 0.1
+
+
+@pytest.mark.parametrize("form", ["WAV", "FLAC", "raw"])
+def test_standard_input_that_does_not_block_is_read_to_its_end(monkeypatch, form):
+    reading, writing = os.pipe()
+    os.set_blocking(reading, False)
+    duplicate = os.dup
+    monkeypatch.setattr(os, "dup", lambda number: duplicate(reading if number == 0 else number))
+    monkeypatch.setattr("asr_gru.audio.opening.is_pipe", lambda path: path == STDIN)
+    data = encoded(format="WAV" if form == "raw" else form)[44 if form == "raw" else 0 :]
+
+    def write():
+        with suppress(BrokenPipeError), os.fdopen(writing, "wb", buffering=0) as file:
+            for part in (data[:50_000], data[50_000:]):
+                sleep(0.1)
+                file.write(part)
+
+    threading.Thread(target=write, daemon=True).start()
+    try:
+        read = read_recording(RawAudio(STDIN, RATE) if form == "raw" else STDIN, RATE)
+    finally:
+        os.close(reading)
+    assert len(read) == 6 * RATE
 
 
 def test_pipes_that_are_empty_or_contain_text_are_refused(tmp_path):

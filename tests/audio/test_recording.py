@@ -119,6 +119,15 @@ def test_file_objects_that_cannot_be_read_are_refused_with_the_remedy(tmp_path):
             open_recording(Failing(good))
 
 
+def test_a_file_object_without_data_yet_is_refused_with_the_remedy():
+    class Waiting(io.RawIOBase):
+        def read(self, size=-1):
+            return None
+
+    with pytest.raises(AudioError, match="no data yet; open it in blocking mode"):
+        open_recording(Waiting())
+
+
 def test_bytes_need_a_temporary_folder(tmp_path, monkeypatch):
     monkeypatch.setattr(tempfile, "tempdir", str(tmp_path / "missing"))
     with pytest.raises(AudioError, match=r"^the recording: needs a temporary file .* TMPDIR"):
