@@ -116,7 +116,7 @@ class Recording:
                 decided for shorter pieces.
 
         Raises:
-            AudioError: NaN or infinite samples, or nothing could be decoded.
+            AudioError: NaN or infinite samples, nothing could be decoded, or reading failed.
         """
         size = max(1, round(seconds * self.sample_rate))
         if prompt:
@@ -174,6 +174,11 @@ class Recording:
             try:
                 seconds = self._pcm_s if isinstance(reader, PcmReader) else BLOCK_S
                 block = reader.read(max(1, round(seconds * reader.sample_rate)))
+            except OSError as error:
+                raise AudioError(
+                    f"{self.path}: cannot be read any further ({error.strerror or error}); check "
+                    "the device or the program that it comes from"
+                ) from None
             except DamagedError as damage:
                 self._damage = str(damage)
                 if self._switch_to_ffmpeg(produced):
