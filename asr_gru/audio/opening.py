@@ -5,7 +5,6 @@ from __future__ import annotations
 import io
 import os
 import stat
-import tempfile
 from collections.abc import Callable, Sequence
 from contextlib import closing, suppress
 from pathlib import Path
@@ -20,6 +19,7 @@ from asr_gru.audio.readers import DamagedError, Reader, SoundFileReader
 from asr_gru.audio.recording import Recording
 from asr_gru.audio.resampler import Resampler
 from asr_gru.audio.samples import Samples
+from asr_gru.audio.temporary import TemporaryCopy
 from asr_gru.errors import AudioError
 
 __all__ = ["STDIN", "is_pipe", "open_recording", "read_recording"]
@@ -71,7 +71,7 @@ def is_pipe(path: Path) -> bool:
     return not stat.S_ISREG(mode) and not stat.S_ISDIR(mode)
 
 
-def _open_file(path: Path, name: Path, copy: IO[bytes] | None = None) -> Recording:
+def _open_file(path: Path, name: Path, copy: TemporaryCopy | None = None) -> Recording:
     """Open a seekable file; ``name`` stands for it in messages."""
     import soundfile
 
@@ -183,7 +183,7 @@ def _read_object(file: IO[bytes], name: Path) -> bytes:
 def _open_copy(file: IO[bytes], name: Path, head: bytes) -> Recording:
     """Copy a stream that cannot seek to a temporary file, and open that."""
     try:
-        copy = tempfile.NamedTemporaryFile(prefix="asr-gru-", suffix=name.suffix)  # noqa: SIM115
+        copy = TemporaryCopy(name.suffix)
     except OSError as error:
         raise AudioError(
             f"{name}: needs a temporary file ({error.strerror or error}); "
@@ -193,16 +193,16 @@ def _open_copy(file: IO[bytes], name: Path, head: bytes) -> Recording:
         data = head
         while data:
             try:
-                copy.write(data)
-                copy.flush()
+                copy.file.write(data)
+                copy.file.flush()
             except OSError as error:
                 reason = error.strerror or error
-                raise AudioError(f"{copy.name}: {reason}; free some space there") from None
+                raise AudioError(f"{copy.path}: {reason}; free some space there") from None
             data = _read_object(file, name)
-        return _open_file(Path(copy.name), name, copy)
+        copy.file.close()
+        return _open_file(copy.path, name, copy)
     except BaseException:
-        with suppress(OSError):
-            copy.close()
+        copy.close()
         raise
 
 
