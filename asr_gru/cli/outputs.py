@@ -255,6 +255,11 @@ def name_outputs(paths: Sequence[Path]) -> list[Path]:
                 names[index] = named[index]
             continue
         folders = {index: Path(os.path.abspath(paths[index])).parent for index in group}  # noqa: PTH100
+        anchors = {Path(folder.anchor) for folder in folders.values()}
+        if len(anchors) > 1:  # drives of Windows have no folder in common
+            for index in group:
+                names[index] = named[index]
+            continue
         common = os.path.commonpath([*folders.values()])
         beside = Counter((folders[index], _key(plain[index])) for index in group)
         for index in group:

@@ -2,11 +2,13 @@
 
 import errno
 import json
+import ntpath
 import os
 import resource
 import subprocess
 import sys
-from pathlib import Path
+from pathlib import Path, PureWindowsPath
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
@@ -198,6 +200,13 @@ def test_linked_folders_are_searched_once(tmp_path):
 )
 def test_transcripts_have_unique_names(paths, names):
     assert [str(name) for name in name_outputs(list(map(Path, paths)))] == names
+
+
+def test_recordings_of_equal_names_may_be_on_several_drives(monkeypatch):
+    monkeypatch.setattr(outputs, "os", SimpleNamespace(path=ntpath))
+    monkeypatch.setattr(outputs, "Path", PureWindowsPath)
+    paths = [PureWindowsPath(name) for name in (r"C:\x\a.wav", r"D:\x\a.wav", r"D:\b.wav")]
+    assert [str(name) for name in name_outputs(paths)] == ["a.wav", "a.wav-2", "b"]  # type: ignore[arg-type]
 
 
 def test_recordings_of_equal_names_get_separate_files(run, model, tmp_path, noise):
