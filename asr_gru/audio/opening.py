@@ -5,7 +5,6 @@ from __future__ import annotations
 import io
 import os
 import stat
-import tempfile
 from collections.abc import Callable, Sequence
 from contextlib import closing, suppress
 from pathlib import Path
@@ -20,6 +19,7 @@ from asr_gru.audio.readers import DamagedError, Reader, SoundFileReader
 from asr_gru.audio.recording import Recording
 from asr_gru.audio.resampler import Resampler
 from asr_gru.audio.samples import Samples
+from asr_gru.audio.temporary import TemporaryCopy
 from asr_gru.errors import AudioError
 
 __all__ = ["STDIN", "is_pipe", "open_recording", "read_recording"]
@@ -71,7 +71,7 @@ def is_pipe(path: Path) -> bool:
     return not stat.S_ISREG(mode) and not stat.S_ISDIR(mode)
 
 
-def _open_file(path: Path, name: Path, copy: IO[bytes] | None = None) -> Recording:
+def _open_file(path: Path, name: Path, copy: TemporaryCopy | None = None) -> Recording:
     """Open a seekable file; ``name`` stands for it in messages."""
     import soundfile
 
@@ -121,6 +121,7 @@ def _open_pipe(path: Path, source: str | Path | RawAudio) -> Recording:
     else:
         file = path.open("rb", buffering=0)
     try:
+        _make_blocking(file)
         head, reader = b"", None
         if isinstance(source, RawAudio):
             head = file.read(1)
@@ -148,6 +149,13 @@ def _open_pipe(path: Path, source: str | Path | RawAudio) -> Recording:
     return opened
 
 
+def _make_blocking(file: IO[bytes]) -> None:
+    """Make reads wait for data, as other programs may share a pipe that does not."""
+    if hasattr(os, "set_blocking"):  # from Python 3.12 on in Windows, and for pipes only
+        with suppress(OSError):
+            os.set_blocking(file.fileno(), True)
+
+
 def _open_object(file: IO[bytes], name: Path) -> Recording:
     """Open the caller's file object, which is read from its current position and left open."""
     head = _read_object(file, name)
@@ -159,7 +167,7 @@ def _open_object(file: IO[bytes], name: Path) -> Recording:
 def _read_object(file: IO[bytes], name: Path) -> bytes:
     """Read from the caller's file object, which may be of any kind and in any state."""
     try:
-        data: bytes | str = file.read(COPY_BLOCK)
+        data: bytes | str | None = file.read(COPY_BLOCK)
     except UnicodeDecodeError:
         data = ""
     except (OSError, ValueError) as error:
@@ -167,6 +175,8 @@ def _read_object(file: IO[bytes], name: Path) -> bytes:
         raise AudioError(
             f"{name}: cannot be read ({reason}); open it again, with mode 'rb'"
         ) from None
+    if data is None:
+        raise AudioError(f"{name}: has no data yet; open it in blocking mode")
     if not isinstance(data, bytes):
         raise AudioError(f"{name}: opened in text mode; open it with mode 'rb'")
     return data
@@ -175,7 +185,7 @@ def _read_object(file: IO[bytes], name: Path) -> bytes:
 def _open_copy(file: IO[bytes], name: Path, head: bytes) -> Recording:
     """Copy a stream that cannot seek to a temporary file, and open that."""
     try:
-        copy = tempfile.NamedTemporaryFile(prefix="asr-gru-", suffix=name.suffix)  # noqa: SIM115
+        copy = TemporaryCopy(name.suffix)
     except OSError as error:
         raise AudioError(
             f"{name}: needs a temporary file ({error.strerror or error}); "
@@ -185,16 +195,16 @@ def _open_copy(file: IO[bytes], name: Path, head: bytes) -> Recording:
         data = head
         while data:
             try:
-                copy.write(data)
-                copy.flush()
+                copy.file.write(data)
+                copy.file.flush()
             except OSError as error:
                 reason = error.strerror or error
-                raise AudioError(f"{copy.name}: {reason}; free some space there") from None
+                raise AudioError(f"{copy.path}: {reason}; free some space there") from None
             data = _read_object(file, name)
-        return _open_file(Path(copy.name), name, copy)
+        copy.file.close()
+        return _open_file(copy.path, name, copy)
     except BaseException:
-        with suppress(OSError):
-            copy.close()
+        copy.close()
         raise
 
 

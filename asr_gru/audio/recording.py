@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
-from typing import IO
 
 import numpy as np
 
@@ -14,6 +13,7 @@ from asr_gru.audio.pcm import PcmReader
 from asr_gru.audio.readers import DamagedError, Reader, SoundFileReader
 from asr_gru.audio.resampler import Resampler
 from asr_gru.audio.samples import MAX_CHANNELS, MAX_SAMPLE_RATE, MIN_SAMPLE_RATE, Samples
+from asr_gru.audio.temporary import TemporaryCopy
 from asr_gru.errors import AudioError
 
 __all__ = ["Recording"]
@@ -52,7 +52,7 @@ class Recording:
         *,
         is_truncated: bool = False,
         can_fall_back: bool = False,
-        copy: IO[bytes] | None = None,
+        copy: TemporaryCopy | None = None,
     ) -> None:
         self.path = path
         self.warnings: list[str] = []
@@ -64,7 +64,7 @@ class Recording:
         self.channels = self._reader.channels
         self._mixdown = Mixdown()
         self._copy = copy
-        self._file_path = path if copy is None else Path(copy.name)
+        self._file_path = path if copy is None else copy.path
         self._produced = 0
         self._skipped_s = 0.0
         self._unreadable_links = 0
@@ -85,9 +85,11 @@ class Recording:
 
     def close(self) -> None:
         """Close the file."""
-        self._reader.close()
-        if self._copy is not None:
-            self._copy.close()
+        try:
+            self._reader.close()
+        finally:
+            if self._copy is not None:
+                self._copy.close()
 
     def seek(self, frame: int) -> int:
         """Go on from ``frame`` before the first block, if the decoder can.
@@ -116,7 +118,7 @@ class Recording:
                 decided for shorter pieces.
 
         Raises:
-            AudioError: NaN or infinite samples, or nothing could be decoded.
+            AudioError: NaN or infinite samples, nothing could be decoded, or reading failed.
         """
         size = max(1, round(seconds * self.sample_rate))
         if prompt:
@@ -174,6 +176,11 @@ class Recording:
             try:
                 seconds = self._pcm_s if isinstance(reader, PcmReader) else BLOCK_S
                 block = reader.read(max(1, round(seconds * reader.sample_rate)))
+            except OSError as error:
+                raise AudioError(
+                    f"{self.path}: cannot be read any further ({error.strerror or error}); check "
+                    "the device or the program that it comes from"
+                ) from None
             except DamagedError as damage:
                 self._damage = str(damage)
                 if self._switch_to_ffmpeg(produced):

@@ -9,7 +9,15 @@ import numpy.typing as npt
 
 from asr_gru.errors import AudioError, is_real
 
-__all__ = ["MAX_AMPLITUDE", "Samples", "check_rate", "check_samples", "check_shape", "to_int16"]
+__all__ = [
+    "MAX_AMPLITUDE",
+    "Samples",
+    "as_array",
+    "check_rate",
+    "check_samples",
+    "check_shape",
+    "to_int16",
+]
 
 Samples = npt.NDArray[np.float32]
 MAX_CHANNELS = 64
@@ -43,8 +51,7 @@ def check_samples(samples: npt.ArrayLike) -> Samples:
     Raises:
         AudioError: unsupported dtype or shape, or NaN or infinite samples.
     """
-    array = np.asarray(samples)
-    check_shape(array.shape)
+    array = as_array(samples)
     if array.dtype == np.int16:  # the common case of streams: avoid needless copies
         scaled: Samples = np.multiply(array, np.float32(2.0**-15), dtype=np.float32)
         if scaled.ndim == 1:
@@ -62,6 +69,18 @@ def check_samples(samples: npt.ArrayLike) -> Samples:
     if array.ndim == 2:
         array = array.mean(axis=1, dtype=np.float32)
     return np.ascontiguousarray(array, np.float32)
+
+
+def as_array(samples: npt.ArrayLike) -> npt.NDArray[Any]:
+    """Return samples as an array ``(n,)`` or ``(n, channels)``; AudioError if they are none."""
+    try:
+        array = np.asarray(samples)
+    except ValueError:
+        raise AudioError(
+            "samples are lists of unequal lengths; give (n,) or (n, channels)"
+        ) from None
+    check_shape(array.shape)
+    return array
 
 
 def to_int16(samples: Samples) -> npt.NDArray[np.int16]:

@@ -114,6 +114,8 @@ def command(
     jobs = _jobs(text, audio, manifests)
     if output_dir is not None:
         check_folder(output_dir)
+    if report is not None:
+        _check_report(report)
     with interruptible() as check, quiet_libraries(context):
         from asr_gru.recognizer import Recognizer
 
@@ -156,6 +158,15 @@ def command(
         if report is not None:
             write_bytes(report, ("\n".join(lines) + "\n").encode())
     return int(failed)
+
+
+def _check_report(path: Path) -> None:
+    """Raise an error before an hour is recognised, unless a report can be written to ``path``."""
+    if path.is_dir():
+        raise ConfigError(f"{path}: is a folder; name a file in it")
+    if not path.parent.is_dir():
+        raise ConfigError(f"{path.parent}: no such folder; make it first")
+    check_folder(path.parent)
 
 
 def _jobs(text: Path | None, audio: Path | None, manifests: Sequence[Path]) -> list[_Job]:

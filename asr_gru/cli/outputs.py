@@ -107,7 +107,8 @@ class Outputs:
         message_text = f"interrupted; {self._count} of {len(self._paths)} recordings are done"
         for index in begun if self._folder is not None else []:
             files = " and ".join(str(path) for path in self._save_partial(index))
-            message_text += f"; {self._describe_partial(index)} is in {files}"
+            if files:
+                message_text += f"; {self._describe_partial(index)} is in {files}"
         if self._folder is None and self._next_to_print in begun:
             message_text += f"; {self._describe_partial(self._next_to_print)} was printed"
             if self._format != "txt":
@@ -173,9 +174,10 @@ class Outputs:
             self._report(warning)
 
     def _save(self, index: int, transcript: Transcript) -> None:
-        self._write_files(index, transcript, "")
-        for path in self._files(index, PARTIAL):
-            path.unlink(missing_ok=True)
+        written = self._write_files(index, transcript, "")
+        for path, partial in zip(self._files(index, ""), self._files(index, PARTIAL), strict=True):
+            if path in written:  # otherwise that is all there is of the transcript
+                partial.unlink(missing_ok=True)
 
     def _save_partial(self, index: int) -> list[Path]:
         return self._write_files(index, self._partial_transcript(index), PARTIAL)
@@ -188,11 +190,13 @@ class Outputs:
         ]
 
     def _write_files(self, index: int, transcript: Transcript, mark: str) -> list[Path]:
-        files = self._files(index, mark)
-        for path, write in zip(files, self._formats.values(), strict=True):
+        """Write a file in each format; return those that could be written."""
+        files = []
+        for path, write in zip(self._files(index, mark), self._formats.values(), strict=True):
             try:
                 path.parent.mkdir(parents=True, exist_ok=True)
                 write_bytes(path, write(transcript, self._name(index)).encode())
+                files.append(path)
             except OSError as error:
                 problem = Error(f"{error.filename or path}: {error.strerror or error}")
                 if error.errno in FATAL_ERRORS:
@@ -251,6 +255,11 @@ def name_outputs(paths: Sequence[Path]) -> list[Path]:
                 names[index] = named[index]
             continue
         folders = {index: Path(os.path.abspath(paths[index])).parent for index in group}  # noqa: PTH100
+        anchors = {Path(folder.anchor) for folder in folders.values()}
+        if len(anchors) > 1:  # drives of Windows have no folder in common
+            for index in group:
+                names[index] = named[index]
+            continue
         common = os.path.commonpath([*folders.values()])
         beside = Counter((folders[index], _key(plain[index])) for index in group)
         for index in group:

@@ -14,9 +14,9 @@ from asr_gru.audio import (
     Samples,
     check_rate,
     check_samples,
-    check_shape,
     open_recording,
 )
+from asr_gru.audio.samples import as_array
 from asr_gru.errors import AudioError, Error
 from asr_gru.results import Event, Segment, Transcript
 from asr_gru.streaming.batching import step_engines
@@ -170,8 +170,7 @@ class _RecordingRun:
             if sample_rate is None:
                 raise AudioError("samples come without a rate; give sample_rate= in Hz")
             rate = check_rate(sample_rate)
-            samples = np.asarray(source)
-            check_shape(samples.shape)
+            samples = as_array(source)  # type: ignore[arg-type]
             check_samples(samples[:0])
             size = round(BLOCK_S * rate)
             self._blocks = (

@@ -4,6 +4,8 @@ import io
 import os
 import struct
 import threading
+from contextlib import suppress
+from time import sleep
 
 import numpy as np
 import pytest
@@ -11,6 +13,7 @@ import soundfile
 
 from asr_gru.audio import RawAudio, open_recording, read_recording
 from asr_gru.audio.containers.mpeg import mpeg_layout
+from asr_gru.audio.opening import STDIN
 from asr_gru.audio.pcm import ENCODINGS
 from asr_gru.errors import AudioError, ConfigError
 
@@ -244,6 +247,29 @@ def test_pipes_can_be_read(tmp_path, form):
     assert np.std(read[5 * RATE :]) > 0.1
 
 
+@pytest.mark.parametrize("form", ["WAV", "FLAC", "raw"])
+def test_standard_input_that_does_not_block_is_read_to_its_end(monkeypatch, form):
+    reading, writing = os.pipe()
+    os.set_blocking(reading, False)
+    duplicate = os.dup
+    monkeypatch.setattr(os, "dup", lambda number: duplicate(reading if number == 0 else number))
+    monkeypatch.setattr("asr_gru.audio.opening.is_pipe", lambda path: path == STDIN)
+    data = encoded(format="WAV" if form == "raw" else form)[44 if form == "raw" else 0 :]
+
+    def write():
+        with suppress(BrokenPipeError), os.fdopen(writing, "wb", buffering=0) as file:
+            for part in (data[:50_000], data[50_000:]):
+                sleep(0.1)
+                file.write(part)
+
+    threading.Thread(target=write, daemon=True).start()
+    try:
+        read = read_recording(RawAudio(STDIN, RATE) if form == "raw" else STDIN, RATE)
+    finally:
+        os.close(reading)
+    assert len(read) == 6 * RATE
+
+
 def test_pipes_that_are_empty_or_contain_text_are_refused(tmp_path):
     for data in (b"", b"this is not audio " * 9):
         path = tmp_path / f"pipe{len(data)}"
@@ -271,22 +297,44 @@ def test_later_parts_with_unreadable_headers_are_left_out_with_a_warning(tmp_pat
     assert warning.startswith(f"{path}: 1 of 2 concatenated parts cannot be decoded")
 
 
-def test_damage_between_all_frames_is_skipped_without_reading_far(tmp_path, monkeypatch):
+@pytest.fixture
+def counted(monkeypatch):
+    """Return a function that parses an mp3 and also returns how many bytes were read."""
+
+    def parse(path):
+        read = 0
+
+        class Counted(io.BytesIO):
+            def read(self, size=-1):
+                nonlocal read
+                data = super().read(size)
+                read += len(data)
+                return data
+
+        file = Counted(path.read_bytes())
+        with monkeypatch.context() as patch:
+            patch.setattr(type(path), "open", lambda *_, **__: file)
+            return mpeg_layout(path), read
+
+    return parse
+
+
+def test_damage_between_all_frames_is_skipped_without_reading_far(tmp_path, counted):
     """Bytes read are counted, not timed."""
     frame = bytes([0xFF, 0xF3, 0x14, 0xC4]) + bytes(20)
     path = tmp_path / "a.mp3"
     path.write_bytes((2 * frame + b"\0") * 500)
-    read = 0
-
-    class Counted(io.BytesIO):
-        def read(self, size=-1):
-            nonlocal read
-            data = super().read(size)
-            read += len(data)
-            return data
-
-    file = Counted(path.read_bytes())
-    monkeypatch.setattr(type(path), "open", lambda *_, **__: file)
-    ((_, *extents),) = mpeg_layout(path).links
+    layout, read = counted(path)
+    ((_, *extents),) = layout.links
     assert len(extents) == 500
     assert read < 500 * 10_000
+
+
+@pytest.mark.parametrize("junk", [b"ID3" + bytes([128] * 7), b"ID3\x04" + bytes(6) + b"x"])
+def test_tags_without_frames_are_passed_without_reading_far(tmp_path, counted, junk):
+    """Neither what only begins like a tag nor many short tags make parsing quadratic."""
+    path = tmp_path / "a.mp3"
+    path.write_bytes(junk * 1500)
+    layout, read = counted(path)
+    assert not layout.links
+    assert read < 1500 * 5_000

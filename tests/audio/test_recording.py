@@ -1,11 +1,15 @@
+import gc
 import io
+import sys
 import tempfile
+from pathlib import Path
 
 import numpy as np
 import pytest
 import soundfile
 
-from asr_gru.audio import find_recordings, open_recording, read_recording
+from asr_gru.audio import find_recordings, open_recording, opening, read_recording
+from asr_gru.audio.containers import read_layout
 from asr_gru.errors import AudioError
 
 RATE = 16_000
@@ -117,6 +121,45 @@ def test_file_objects_that_cannot_be_read_are_refused_with_the_remedy(tmp_path):
     for good in (b"", path.read_bytes()[:2000]):
         with pytest.raises(AudioError, match=r"^reply: cannot be read \(Connection reset by peer"):
             open_recording(Failing(good))
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="reads the open files from /proc")
+def test_a_temporary_copy_is_open_only_once_and_always_removed(tmp_path, monkeypatch):
+    """Windows opens a temporary file only once, and removes none that is open."""
+    folder = tmp_path / "temporary"
+    folder.mkdir()
+    monkeypatch.setattr(tempfile, "tempdir", str(folder))
+    copies = []
+
+    def layout(path):
+        copies.append(path)
+        assert path not in [one.resolve() for one in Path("/proc/self/fd").iterdir()]
+        return read_layout(path)
+
+    monkeypatch.setattr(opening, "read_layout", layout)
+    soundfile.write(tmp_path / "a.flac", tone(), RATE)
+    data = (tmp_path / "a.flac").read_bytes()
+    with open_recording(data) as recording:
+        assert list(folder.iterdir()) == copies
+        assert sum(map(len, recording.blocks())) == RATE
+    assert not list(folder.iterdir())
+    with pytest.raises(AudioError):
+        open_recording(b"no sound " * 99)
+    assert not list(folder.iterdir())
+    recording = open_recording(data)
+    assert list(folder.iterdir()) == copies[2:]
+    del recording
+    gc.collect()
+    assert not list(folder.iterdir())
+
+
+def test_a_file_object_without_data_yet_is_refused_with_the_remedy():
+    class Waiting(io.RawIOBase):
+        def read(self, size=-1):
+            return None
+
+    with pytest.raises(AudioError, match="no data yet; open it in blocking mode"):
+        open_recording(Waiting())
 
 
 def test_bytes_need_a_temporary_folder(tmp_path, monkeypatch):

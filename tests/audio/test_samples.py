@@ -42,6 +42,11 @@ def test_arrays_that_are_not_audio_are_refused(samples):
         check_samples(samples)
 
 
+def test_lists_of_unequal_lengths_are_refused():
+    with pytest.raises(AudioError, match="unequal lengths"):
+        check_samples([[0.5, 0.5], [0.5]])
+
+
 def test_16_bit_samples_come_back_bit_identical():
     samples = np.arange(-(2**15), 2**15, dtype=np.int16)
     np.testing.assert_array_equal(to_int16(check_samples(samples)), samples)

@@ -83,6 +83,8 @@ def test_a_lexicon_can_be_given(run, tmp_path, text):
         (["TEXT", AUDIO, "--manifest", "x.tsv", "--output-dir", "FOLDER"], "--manifest"),
         (["TEXT", AUDIO, "--lexicon", "none.dict"], "none.dict"),
         (["TEXT", AUDIO, "--model", "en-smol"], "en-smol"),
+        (["TEXT", "none.wav", "--report", "no/places.tsv"], "no: no such folder"),
+        (["TEXT", "none.wav", "--report", "FOLDER"], "is a folder"),
     ],
 )
 def test_wrong_arguments_are_refused(run, text, tmp_path, arguments, named):

@@ -83,6 +83,8 @@ def test_grapheme_to_phoneme_models_are_trained(run, tmp_path):
     [
         (["pronounce"], "WORDS"),
         (["pronounce", "漢"], "'漢' cannot be pronounced"),
+        (["pronounce", "--n", "0", "cat"], "'--n': 0"),
+        (["lexicon", "build", "bad.txt", "--out", "l.bin", "--n", "0"], "'--n': 0"),
         (["pronounce", "--dictionary", "none.txt", "cat"], "none.txt: No such file"),
         (["pronounce", "--dictionary", "bad.txt", "cat"], "bad.txt: line 1: 'QQ'"),
         (["lexicon", "build", "none.txt", "--out", "l.bin"], "none.txt: No such file"),

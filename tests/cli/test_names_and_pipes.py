@@ -2,17 +2,20 @@
 
 import errno
 import json
+import ntpath
 import os
 import resource
 import subprocess
 import sys
-from pathlib import Path
+from pathlib import Path, PureWindowsPath
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
 import soundfile
 
 from asr_gru.audio import find_recordings
+from asr_gru.cli import outputs
 from asr_gru.cli.outputs import name_outputs
 from asr_gru.errors import AudioError
 
@@ -199,6 +202,13 @@ def test_transcripts_have_unique_names(paths, names):
     assert [str(name) for name in name_outputs(list(map(Path, paths)))] == names
 
 
+def test_recordings_of_equal_names_may_be_on_several_drives(monkeypatch):
+    monkeypatch.setattr(outputs, "os", SimpleNamespace(path=ntpath))
+    monkeypatch.setattr(outputs, "Path", PureWindowsPath)
+    paths = [PureWindowsPath(name) for name in (r"C:\x\a.wav", r"D:\x\a.wav", r"D:\b.wav")]
+    assert [str(name) for name in name_outputs(paths)] == ["a.wav", "a.wav-2", "b"]  # type: ignore[arg-type]
+
+
 def test_recordings_of_equal_names_get_separate_files(run, model, tmp_path, noise):
     for name in ("x", "y"):
         (tmp_path / name).mkdir()
@@ -218,6 +228,20 @@ def test_a_recording_named_like_an_unfinished_transcript_keeps_its_own(run, mode
     result = run("transcribe", "--model", model, "--output-dir", out, tmp_path)
     assert result.status == 0, result.err
     assert sorted(path.name for path in out.iterdir()) == ["talk.partial-2.txt", "talk.txt"]
+
+
+def test_what_was_saved_is_kept_if_the_transcript_cannot_be_written(
+    run, model, tmp_path, noise, monkeypatch
+):
+    monkeypatch.setattr(outputs, "SAVE_INTERVAL_S", 0.0)
+    soundfile.write(tmp_path / "a.wav", noise, RATE)
+    out = tmp_path / "out"
+    (out / "a.txt").mkdir(parents=True)
+    forms = ["--format", "txt", "--format", "json"]
+    result = run("transcribe", "--model", model, *forms, "--output-dir", out, tmp_path / "a.wav")
+    assert (result.status, result.err.count("\n")) == (1, 1)
+    assert sorted(path.name for path in out.iterdir()) == ["a.json", "a.partial.txt", "a.txt"]
+    assert (out / "a.partial.txt").read_text(encoding="utf-8").strip()
 
 
 def test_output_names_are_made_in_linear_time():

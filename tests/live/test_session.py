@@ -2,15 +2,20 @@
 
 from __future__ import annotations
 
+import errno
+import io
 import math
 import os
 import struct
 from dataclasses import replace
+from pathlib import Path
 
 import numpy as np
 import pytest
 
+from asr_gru.audio import RawAudio
 from asr_gru.audio.paced import PacedRecording
+from asr_gru.audio.samples import to_int16
 from asr_gru.errors import AudioError, ConfigError, DeviceError, Error
 from asr_gru.live import AudioDropped, LiveSession, SourceLost, SourceRestored, Status
 from asr_gru.results import Event
@@ -133,6 +138,27 @@ def test_an_unreadable_source_yields_its_words_before_the_error(bundled, speech)
     with pytest.raises(AudioError, match="scratched"):
         records.extend(LiveSession(bundled, source, clock=clock))
     # list.extend keeps what came before the error
+    assert words(finals(records)) == words(bundled.transcribe(speech, RATE).segments)
+
+
+def test_a_source_that_fails_yields_its_words_before_the_error(
+    bundled, tmp_path, speech, monkeypatch
+):
+    """The open segment is finished, as the text would be lost otherwise."""
+    path, records = tmp_path / "sound.raw", []
+    to_int16(np.append(speech, speech)).tofile(path)
+
+    class Reset(io.FileIO):
+        def read(self, size=-1):
+            left = 2 * len(speech) - self.tell()
+            if not left:
+                raise ConnectionResetError(errno.ECONNRESET, "Connection reset by peer")
+            return super().read(min(size, left))
+
+    monkeypatch.setattr(Path, "open", lambda path, *_, **__: Reset(path))
+    source = PacedRecording(RawAudio(path, RATE), speed=math.inf)
+    with pytest.raises(AudioError, match=r"sound\.raw: .*\(Connection reset by peer\); check"):
+        records.extend(LiveSession(bundled, source))
     assert words(finals(records)) == words(bundled.transcribe(speech, RATE).segments)
 
 

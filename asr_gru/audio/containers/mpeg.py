@@ -8,6 +8,7 @@ it; without one they estimate the length from the bit rate of the first frame.
 from __future__ import annotations
 
 import functools
+import re
 import struct
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -29,6 +30,9 @@ NEAR_BYTES = 1 << 12
 MAX_FRAME_BYTES = 1 << 11
 """More than the longest frame and the next header have."""
 PEEK_BYTES = 48
+TAG = re.compile(rb"ID3.{3}[\x00-\x7f]{4}", re.DOTALL)
+"""Header of an ID3v2 tag; its size has seven bits in each byte."""
+TAG_BYTES = 10
 XING_FRAMES, XING_BYTES = 1, 2
 
 
@@ -133,11 +137,11 @@ def _skip_tags(file: BinaryIO, position: int) -> int:
     """Return the offset behind the ID3v2 tags at ``position``."""
     while True:
         file.seek(position)
-        head = file.read(10)
-        if len(head) < 10 or head[:3] != b"ID3" or any(byte & 0x80 for byte in head[6:]):
+        head = file.read(TAG_BYTES)
+        if TAG.match(head) is None:
             return position
         length = head[6] << 21 | head[7] << 14 | head[8] << 7 | head[9]
-        position += 10 + length + (10 if head[5] & 0x10 else 0)
+        position += TAG_BYTES + length + (TAG_BYTES if head[5] & 0x10 else 0)
 
 
 def _id3v1_size(file: BinaryIO, size: int) -> int:
@@ -146,7 +150,7 @@ def _id3v1_size(file: BinaryIO, size: int) -> int:
 
 
 def _resync(file: BinaryIO, position: int, stop: int) -> int | None:
-    """Return the next offset after ``position`` with two consecutive frames of one stream."""
+    """Return the next offset after ``position`` of a tag or of two frames of one stream."""
     tagged = _skip_tags(file, position)
     if tagged > position:
         return tagged if tagged < stop else None
@@ -155,14 +159,16 @@ def _resync(file: BinaryIO, position: int, stop: int) -> int | None:
         file.seek(position)
         data = file.read(min(size, stop - position))
         is_last = len(data) < size or size == SEARCH_BYTES
-        offset = _find_frames(data, len(data) if is_last else size - MAX_FRAME_BYTES)
+        searched = len(data) if is_last else size - MAX_FRAME_BYTES
+        offset = _find_frames(data, searched)
+        before = searched if offset is None else offset
+        tag = TAG.search(data, 1, before + TAG_BYTES - 1)
+        if tag is not None:
+            return position + tag.start()
         if offset is not None:
-            tag = data.find(b"ID3", 1, offset)
-            is_tag = tag > 0 and _skip_tags(file, position + tag) > position + tag
-            return position + (tag if is_tag else offset)
+            return position + offset
         if is_last:
-            tag = data.find(b"ID3", 1)
-            return position + tag if tag > 0 else None
+            return None
         size *= 4
 
 
