@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import io
 import os
+import re
 import stat
+import sys
 from collections.abc import Callable, Sequence
 from contextlib import closing, suppress
 from pathlib import Path
@@ -26,6 +28,8 @@ __all__ = ["STDIN", "is_pipe", "open_recording", "read_recording"]
 
 STDIN = Path("-")
 """Name of the standard input."""
+SUFFIX = re.compile(r"\.\w{1,16}", re.ASCII)
+"""Suffixes that the name of a temporary file can have, whatever a file object is called."""
 RAW_SUFFIXES = {".raw", ".pcm"}
 COPY_BLOCK = 1 << 20
 
@@ -52,9 +56,9 @@ def open_recording(source: str | Path | RawAudio | IO[bytes] | bytes) -> Recordi
     try:
         if path.is_dir():
             raise AudioError(f"{path}: is a folder; name a recording in it")
-        if is_pipe(path):
+        if is_pipe(path) or (path == STDIN and sys.platform != "linux"):
             return _open_pipe(path, source)
-        if path == STDIN:
+        if path == STDIN:  # in Linux, this opens the file once more, from its first byte
             path = Path("/dev/stdin")
         if path.stat().st_size == 0:
             raise AudioError(f"{path}: is empty (0 bytes); record it again")
@@ -185,7 +189,7 @@ def _read_object(file: IO[bytes], name: Path) -> bytes:
 def _open_copy(file: IO[bytes], name: Path, head: bytes) -> Recording:
     """Copy a stream that cannot seek to a temporary file, and open that."""
     try:
-        copy = TemporaryCopy(name.suffix)
+        copy = TemporaryCopy(name.suffix if SUFFIX.fullmatch(name.suffix) else "")
     except OSError as error:
         raise AudioError(
             f"{name}: needs a temporary file ({error.strerror or error}); "

@@ -107,8 +107,8 @@ class RawAudio:
                 f"unknown encoding {self.encoding!r}{did_you_mean(self.encoding, ENCODINGS)}; "
                 f"use one of {', '.join(ENCODINGS)}"
             )
-        if not 1 <= self.channels <= MAX_CHANNELS:
-            raise ConfigError(f"{self.channels} channels; give 1 to {MAX_CHANNELS}")
+        if not isinstance(self.channels, int) or not 1 <= self.channels <= MAX_CHANNELS:
+            raise ConfigError(f"{self.channels!r} channels; give 1 to {MAX_CHANNELS}")
 
     def __str__(self) -> str:
         return str(self.path)

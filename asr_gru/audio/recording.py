@@ -259,7 +259,8 @@ class Recording:
             )
         if self._is_truncated:
             self.warnings.append(
-                f"{self.path}: ends early, after {self._produced / self.sample_rate:.1f} s; "
+                f"{self.path}: ends early, after "
+                f"{(self._first_frame + self._produced) / self.sample_rate:.1f} s; "
                 "only this much was transcribed"
             )
 

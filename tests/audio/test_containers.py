@@ -3,6 +3,8 @@
 import io
 import os
 import struct
+import subprocess
+import sys
 import threading
 from contextlib import suppress
 from time import sleep
@@ -228,6 +230,9 @@ def test_raw_pcm_without_a_rate_is_refused_with_the_remedy(tmp_path):
         RawAudio(tmp_path / "a.raw", RATE, "s16l")
     with pytest.raises(AudioError, match="Hz"):
         RawAudio(tmp_path / "a.raw", 3)
+    for channels in (0, 65, "2", 2.0):
+        with pytest.raises(ConfigError, match="channels; give 1 to 64"):
+            RawAudio(tmp_path / "a.raw", RATE, channels=channels)
     with pytest.raises(ConfigError, match="give the path of a file"):
         RawAudio(io.BytesIO(bytes(998)), RATE)
     assert RawAudio(str(tmp_path / "a.raw"), RATE) == RawAudio(tmp_path / "a.raw", RATE)
@@ -268,6 +273,33 @@ def test_standard_input_that_does_not_block_is_read_to_its_end(monkeypatch, form
     finally:
         os.close(reading)
     assert len(read) == 6 * RATE
+
+
+@pytest.mark.parametrize("form", ["WAV", "FLAC"])
+def test_a_file_on_standard_input_is_read_where_dev_stdin_shares_its_position(tmp_path, form):
+    (tmp_path / "a").write_bytes(encoded(format=form))
+    code = (
+        "import sys, soundfile, soxr; from asr_gru.audio import read_recording; "
+        f"sys.platform = 'darwin'; print(len(read_recording('-', {RATE})))"
+    )
+    with (tmp_path / "a").open("rb") as file:
+        printed = subprocess.check_output([sys.executable, "-c", code], stdin=file, text=True)
+    assert int(printed) == 6 * RATE
+
+
+def test_file_objects_may_have_any_name():
+    for name in ("a\0b.wav", "a." + "x" * 300, "a./b"):
+        file = io.BytesIO(encoded(1.0, format="WAV"))
+        file.name = name
+        assert len(read_recording(file, RATE)) == RATE
+
+
+def test_a_warning_about_a_truncated_file_counts_from_its_start(tmp_path):
+    (tmp_path / "a.wav").write_bytes(encoded(format="WAV")[: 44 + 2 * 3 * RATE])
+    warnings: list[str] = []
+    read = read_recording(tmp_path / "a.wav", RATE, start_s=2.0, warnings=warnings)
+    assert len(read) == RATE
+    assert "ends early, after 3.0 s" in warnings[0]
 
 
 def test_pipes_that_are_empty_or_contain_text_are_refused(tmp_path):
