@@ -9,6 +9,7 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 
 import msgspec
+import numpy as np
 import torch
 
 from asr_gru.decoding.alignment import collapse
@@ -93,7 +94,7 @@ def overfit_one_batch(
     train_step = TrainStep(net, None, build_optimiser(net, config.optimiser), config, processes)
     (indices,), *_ = plan_epoch(
         training_set.durations_s,
-        training_set.weights > 0,  # small weights may leave an epoch empty
+        np.sign(training_set.weights),  # small weights may leave an epoch empty
         batch_s=config.data.batch_s,
         processes=1,
         noise_only=0.0,

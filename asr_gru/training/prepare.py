@@ -83,10 +83,10 @@ def prepare(
     if tokenizer.kind != config.data.tokens:
         resumed = (run.folder / NAME).exists()
         whose = f"the run in {run.folder}" if resumed else "the model to start from"
-        other = "another --run-dir" if resumed else "--new-head"
+        remedy = "another --run-dir" if resumed else "--new-head"
         raise ConfigError(
             f"data.tokens = {config.data.tokens!r}, but {whose} has {tokenizer.kind}; "
-            f"set data.tokens = {tokenizer.kind!r}, or give {other}"
+            f"set data.tokens = {tokenizer.kind!r}, or give {remedy}"
         )
     if saved is None and processes.is_main:
         tokenizer.save(run.folder)
