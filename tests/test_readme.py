@@ -12,6 +12,7 @@ import pytest
 from asr_gru import Alignment, Alternative, Match, Phone, Segment, Transcript, Word, WordAlternative
 from asr_gru.cli import COMMANDS, main
 from asr_gru.formats import WRITERS
+from asr_gru.model.directory import ModelDirectory
 
 ROOT = Path(__file__).parent.parent
 README = (ROOT / "README.md").read_text(encoding="utf-8")
@@ -172,3 +173,9 @@ def test_links_point_to_files_and_headings():
             assert not anchor or anchor in _anchors(path), f"{page.name}: {target}"
             links += 1
     assert links > 20
+
+
+def test_the_bundled_model_has_the_rates_of_the_table():
+    row = re.compile(r"^\| `([a-z0-9-]+)` \|.*\| ([0-9.]+) \([0-9.-]+\) \|", re.MULTILINE)
+    rates = ModelDirectory.open("en-small").config.word_error_rates
+    assert rates == {name: float(rate) for name, rate in row.findall(README)}

@@ -7,11 +7,14 @@ from pathlib import Path
 from typing import Any, Literal
 
 import click
+import msgspec
 
 from asr_gru.cli.options import endpoint_option, endpoint_rules, model_options, normaliser_option
 from asr_gru.cli.terminal import count_progress, left_out
 from asr_gru.data.manifest import check_files, evenly_spread, name_manifests, read_manifest
+from asr_gru.errors import ConfigError
 from asr_gru.evaluation import Evaluation, UtteranceResult, evaluate
+from asr_gru.model.directory import ModelDirectory, write_model_config
 from asr_gru.recognizer import Recognizer
 from asr_gru.scoring import Comparison, compare
 
@@ -42,6 +45,11 @@ LINE_LENGTH = 100
     metavar="MODEL",
     help="Evaluate this model as well, and say whether the difference is significant.",
 )
+@click.option(
+    "--record",
+    is_flag=True,
+    help="Write the word error rates to the model, for asr-gru models.",
+)
 @click.option("--json", "as_json", is_flag=True, help="Print JSON.")
 def command(
     manifests: tuple[Path, ...],
@@ -56,9 +64,15 @@ def command(
     other_model: str | None,
     limit: int | None,
     worst: int,
+    record: bool,
     as_json: bool,
 ) -> int:
     """Print word and character error rates on MANIFESTS (docs/own-data.md)."""
+    if record and (backend, decoder, beam, limit, endpoint) != ("onnx", None, None, None, "off"):
+        raise ConfigError(
+            "--record writes the rates of the model as it is, on whole lists; "
+            "leave out --backend, --decoder, --beam, --limit and --endpoint"
+        )
     rules = endpoint_rules(endpoint)
     lists = {}
     for name, manifest in zip(name_manifests(manifests), manifests, strict=True):
@@ -89,6 +103,12 @@ def command(
     unreadable = [problem for result in results.values() for problem in result.unreadable]
     for problem in unreadable:
         left_out(problem)
+    if record and not unreadable:
+        directory = ModelDirectory.open(model)
+        rates = {name: round(result.words.rate, 2) for name, result in results.items()}
+        write_model_config(
+            directory, msgspec.structs.replace(directory.config, word_error_rates=rates)
+        )
     others = [evaluate_with(recognizer) for recognizer in recognizers[1:]]
     comparisons = {
         name: compare(

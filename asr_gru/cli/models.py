@@ -21,4 +21,4 @@ def command() -> None:
         click.echo(f"{name}{default}: {config.language}, {megabytes:.1f} MB, {config.licence}")
         click.echo(f"    {directory.path}")
         for listed, rate in config.word_error_rates.items():
-            click.echo(f"    {listed}: WER {rate:.1f} %")
+            click.echo(f"    {listed}: WER {rate:.2f} %")

@@ -67,7 +67,7 @@ def command(
     from asr_gru.data.manifest import evenly_spread, name_manifests, read_manifest
     from asr_gru.decoders import Decoders, with_search_parameters
     from asr_gru.decoding import TreeSearch
-    from asr_gru.model.directory import ModelDirectory, write_model_directory
+    from asr_gru.model.directory import ModelDirectory, write_model_config
     from asr_gru.tuning import STEPS, Trial, coordinate_search, run_acoustic_model
 
     directory = ModelDirectory.open(str(model))
@@ -105,10 +105,7 @@ def command(
     click.echo(f"best, WER {first[0].mean - best.mean:.2f} points below the first:")
     show(best)
     if not dry_run and best.parameters != original:
-        files = {name: (directory.path / name).read_bytes() for name in directory.config.files}
-        write_model_directory(
-            directory.path, with_search_parameters(directory.config, best.parameters), files
-        )
+        write_model_config(directory, with_search_parameters(directory.config, best.parameters))
         click.echo(f"written to {directory.path}")
 
 
@@ -151,7 +148,7 @@ def _fit_confidence(
         recognized_words,
     )
     from asr_gru.model.config import ConfidenceWeights
-    from asr_gru.model.directory import write_model_directory
+    from asr_gru.model.directory import write_model_config
 
     numbers: dict[str, int] = {}
     words = {
@@ -176,7 +173,5 @@ def _fit_confidence(
     own = msgspec.structs.asdict(weights)
     click.echo(" ".join(f"{name} {value:g}" for name, value in own.items()))
     if not dry_run:
-        files = {name: (directory.path / name).read_bytes() for name in directory.config.files}
-        config = msgspec.structs.replace(config, confidence=weights)
-        write_model_directory(directory.path, config, files)
+        write_model_config(directory, msgspec.structs.replace(config, confidence=weights))
         click.echo(f"written to {directory.path}")

@@ -161,7 +161,8 @@ class ModelConfig(_Part, frozen=True, kw_only=True, forbid_unknown_fields=True):
         licence: licence of the weights.
         sources: corpora that the model was trained on.
         training: summary of the training run.
-        word_error_rates: word error rates measured at export, in percent, by list.
+        word_error_rates: word error rates in percent, by list, from the export or from
+            ``asr-gru evaluate --record``.
         files: all files of the directory except ``config.json``.
     """
 

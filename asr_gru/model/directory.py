@@ -24,6 +24,7 @@ __all__ = [
     "TRIGRAM",
     "ModelDirectory",
     "bundled_models",
+    "write_model_config",
     "write_model_directory",
 ]
 
@@ -171,6 +172,12 @@ def _sha256(path: Path) -> str:
         while block := file.read(1 << 20):
             digest.update(block)
     return digest.hexdigest()
+
+
+def write_model_config(directory: ModelDirectory, config: ModelConfig) -> None:
+    """Replace the configuration of a model directory; its other files stay as they are."""
+    files = {name: (directory.path / name).read_bytes() for name in directory.config.files}
+    write_model_directory(directory.path, config, files)
 
 
 def write_model_directory(

@@ -22,6 +22,7 @@ from asr_gru.errors import DataError
 from asr_gru.model.acoustic import AcousticModel
 from asr_gru.model.directory import ModelDirectory
 from asr_gru.scoring import Score, word_errors
+from asr_gru.streaming.engine import FINAL_SILENCE_S
 from asr_gru.streaming.segmenter import Segmenter, advance_segmenters
 from asr_gru.streaming.speech import SpeechThresholds, speech_thresholds
 from benchmarks._common import Table, load, make_parser, read_lists, reference, run, whole_number
@@ -31,7 +32,11 @@ PIECE_S = 30
 
 
 def log_probs(acoustic: AcousticModel, samples: np.ndarray) -> np.ndarray:
-    """Return the rows of a recording, computed in pieces, so that an hour needs little memory."""
+    """Return the rows of a recording, as a stream has them.
+
+    They are computed in pieces, so that an hour needs little memory.
+    """
+    samples = np.pad(samples, (0, round(FINAL_SILENCE_S * acoustic.info.sample_rate)))
     piece = round(PIECE_S * acoustic.info.sample_rate / acoustic.info.step_samples)
     length = piece * acoustic.info.step_samples
     state, rows = acoustic.start(1), []

@@ -1,10 +1,14 @@
 """``asr-gru evaluate`` on texts with known errors."""
 
 import json
+import shutil
 
 import numpy as np
 import pytest
 import soundfile
+
+from asr_gru import Recognizer
+from asr_gru.model.directory import ModelDirectory
 
 RATE = 16_000
 
@@ -107,3 +111,19 @@ def test_a_missing_model_to_compare_with_is_named(run, model, manifest):
     result = run("evaluate", "--model", model, "--compare", "no-such-model", manifest)
     assert result.status == 1
     assert "no-such-model" in result.err
+
+
+def test_rates_are_recorded_in_the_model(run, model, manifest, tmp_path):
+    copy = tmp_path / "copy"
+    shutil.copytree(model, copy)
+    found = document(run, copy, manifest, "--record")
+    rates = ModelDirectory.open(copy).config.word_error_rates
+    assert rates == {"list": pytest.approx(found["word_error_rate"], abs=0.01)}
+    Recognizer.load(copy)
+
+
+@pytest.mark.parametrize("option", [["--limit", "2"], ["--beam", "4"], ["--endpoint", "normal"]])
+def test_rates_of_other_conditions_are_not_recorded(run, model, manifest, option):
+    result = run("evaluate", "--model", model, "--record", *option, manifest)
+    assert (result.status, result.out, result.err.count("\n")) == (2, "", 1)
+    assert "leave out --backend, --decoder, --beam, --limit and --endpoint" in result.err
