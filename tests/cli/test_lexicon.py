@@ -22,6 +22,18 @@ def test_pronounce_prints_phones_and_sources(run, tmp_path):
     assert len(run("pronounce", "--n", 3, "zorblax").out.splitlines()) == 3
 
 
+def test_own_entries_are_found_in_any_spelling(run, tmp_path):
+    own = tmp_path / "own.txt"
+    own.write_text("ZORBLAX  Z AO R B\nÖztürk  EH Z T ER K\nRead  R EH1 D\n", encoding="utf-8")
+    found = run("pronounce", "--dictionary", own, "zorblax", "ZORBLAX", "öztürk", "read")
+    assert found.out.splitlines() == [
+        "zorblax  Z AO R B  (dictionary)",
+        "ZORBLAX  Z AO R B  (dictionary)",
+        "öztürk  EH Z T ER K  (dictionary)",
+        "read  R EH D  (dictionary)",
+    ]
+
+
 def test_lexicons_are_built_from_word_lists(run, tmp_path):
     words = tmp_path / "words.txt"
     words.write_text("cat\nread\nzorblaxes\n\ncat\n")
