@@ -184,6 +184,8 @@ class TreeSearch(FrameSearch[TreeState]):
         """
         hypotheses = state.hypotheses
         node = map_nodes(hypotheses.ints[NODE], other._tree, self._tree, len(self._base))
+        # No word of the new search goes on from a leaf, so nothing could follow there.
+        node[np.isneginf(self._net.below.take(node))] = -1
         if node.max() < 0:  # all hypotheses are within words that the new search lacks
             hypotheses = other._completed(*hypotheses)
             node = hypotheses.ints[NODE]
