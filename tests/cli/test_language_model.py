@@ -59,6 +59,9 @@ def test_words_limits_the_vocabulary(run, texts, tmp_path):
     words = tmp_path / "lexicon.txt"
     assert run("language-model", "train", texts[0], "--out", out, "--words", words).status == 0
     assert "ngram 1=5\n" in out.read_text()
+    words.write_text(";;; a dictionary\nw1  W AH N\nw1(2)  W AA N\n# numbers\nw2  T UW # two\n")
+    assert run("language-model", "train", texts[0], "--out", out, "--words", words).status == 0
+    assert "ngram 1=5\n" in out.read_text()
 
 
 @pytest.mark.parametrize(

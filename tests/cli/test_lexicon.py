@@ -36,7 +36,7 @@ def test_own_entries_are_found_in_any_spelling(run, tmp_path):
 
 def test_lexicons_are_built_from_word_lists(run, tmp_path):
     words = tmp_path / "words.txt"
-    words.write_text("cat\nread\nzorblaxes\n\ncat\n")
+    words.write_text("# a list\ncat\nread\nzorblaxes\n\ncat\n")
     built = run("lexicon", "build", words, "--out", tmp_path / "lexicon.bin")
     assert built.status == 0, built.err
     assert "3 words, " in built.out
