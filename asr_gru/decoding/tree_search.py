@@ -25,7 +25,7 @@ from asr_gru.decoding.pronunciation_tree import PronunciationTree, best_words, l
 from asr_gru.decoding.protocol import Hypothesis, PartialHypothesis, checksum
 from asr_gru.decoding.tree_adopt import map_nodes, transfer
 from asr_gru.decoding.tree_batch import TreeBatch
-from asr_gru.decoding.tree_hot import RARE, extended
+from asr_gru.decoding.tree_hot import extended, rare_log_prob
 from asr_gru.decoding.tree_merge import mix
 from asr_gru.decoding.tree_network import Network
 from asr_gru.decoding.tree_parameters import TreeSearchParameters
@@ -104,8 +104,8 @@ class TreeSearch(FrameSearch[TreeState]):
         self._model = model
         unigrams = model.unigram_log_probs if model else np.zeros(len(words), np.float32)
         if hot is not None:
+            rare = np.full(len(hot.extra), rare_log_prob(unigrams, tree.words), np.float32)
             tree = extended(tree, hot)
-            rare = np.full(len(hot.extra), np.percentile(unigrams, RARE), np.float32)
             unigrams = np.concatenate((unigrams[: len(words)], rare))
         self._tree = tree
         self._unigrams = unigrams
