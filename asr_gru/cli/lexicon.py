@@ -35,6 +35,7 @@ def command() -> None:
 @click.option("--dictionary", type=FILE, help="Your own entries, which take precedence.")
 @click.option(
     "--n",
+    type=click.IntRange(1),
     default=1,
     show_default=True,
     help="Pronunciations per word from the grapheme-to-phoneme model.",

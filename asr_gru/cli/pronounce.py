@@ -15,6 +15,7 @@ __all__ = ["command"]
 @click.argument("words", nargs=-1, required=True)
 @click.option(
     "--n",
+    type=click.IntRange(1),
     default=1,
     show_default=True,
     help="Pronunciations per word from the grapheme-to-phoneme model.",
