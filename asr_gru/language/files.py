@@ -11,7 +11,7 @@ from asr_gru.language.corpus import MARKS
 from asr_gru.language.lexicon import Lexicon
 from asr_gru.language.ngram import LanguageModel
 
-__all__ = ["open_language_model", "open_lexicon", "restrict_lexicon"]
+__all__ = ["BINARY", "open_language_model", "open_lexicon", "restrict_lexicon"]
 
 BINARY = ".bin"
 
