@@ -68,7 +68,8 @@ class Decoders:
                 default is a word search.
 
         Raises:
-            ConfigError: the name is unknown, or the beam is out of range.
+            ConfigError: the name is unknown, the beam is out of range, or greedy decoding is given
+                a beam of more than 1.
             ModelError: a word search is requested from a model without a lexicon.
         """
         if decoder is not None and not isinstance(decoder, str):
@@ -80,6 +81,10 @@ class Decoders:
         if beam is not None and not (is_integer(beam) and 1 <= beam <= MAX_BEAM):
             raise ConfigError(f"a beam of {str(beam)[:40]}; give a whole number, 1 to {MAX_BEAM}")
         kind = self._kind(decoder, beam)
+        if kind == "greedy" and beam is not None and beam > 1:
+            raise ConfigError(
+                "greedy decoding has no beam; leave it out, or choose another decoder"
+            )
         key = (kind, beam if kind != "greedy" else None)
         if key not in self._decoders:
             self._decoders[key] = self._create(kind, beam)

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
+from typing import Literal
 
 import numpy as np
 import numpy.typing as npt
@@ -33,6 +34,8 @@ __all__ = [
 STEPS: Mapping[str, float] = {"language_weight": 0.2, "blank_bias": 0.5, "word_bonus": 0.5}
 """Parameters that can be tuned, and the initial step of each."""
 BATCH_SIZE = 32
+REFERENCES: Literal["english"] = "english"
+"""Normaliser of the references."""
 LogProbs = npt.NDArray[np.float32]
 
 
@@ -95,7 +98,7 @@ def run_acoustic_model(
         samples = np.pad(samples, (0, silence))  # as streams end, so that their settings are tuned
         rows = acoustic.finish(samples[None], acoustic.start(1))[0]
         encoded.append(
-            EncodedUtterance(normalise(utterance.text, "english"), rows, utterance.speaker)
+            EncodedUtterance(normalise(utterance.text, REFERENCES), rows, utterance.speaker)
         )
     if not encoded:
         raise DataError(f"no recording of the manifest can be read ({problem})")
@@ -105,7 +108,10 @@ def run_acoustic_model(
 def word_error_rates(
     decoder: TreeSearch, lists: Mapping[str, Sequence[EncodedUtterance]]
 ) -> dict[str, float]:
-    """Decode lists of utterances; return the word error rate of each in percent."""
+    """Decode lists of utterances; return the word error rate of each in percent.
+
+    What is recognised is normalised like the references, as words can have capitals or accents.
+    """
     rates = {}
     for name, utterances in lists.items():
         errors = Score()
@@ -116,7 +122,8 @@ def word_error_rates(
                 batch, decoder.advance(states, [one.log_probs for one in batch]), strict=True
             ):
                 words = decoder.best(decoder.finish(state))[0].words or ()
-                errors += word_errors(one.text, " ".join(word.text for word in words))
+                text = normalise(" ".join(word.text for word in words), REFERENCES)
+                errors += word_errors(one.text, text)
         rates[name] = errors.rate
     return rates
 

@@ -129,6 +129,9 @@ def test_invalid_decoders_are_refused(recognizer, model):
         recognizer.stream(RATE, decoder="word")
     with pytest.raises(ConfigError, match="beam of 0"):
         Recognizer.load(model, beam=0)
+    with pytest.raises(ConfigError, match="greedy decoding has no beam; leave it out"):
+        Recognizer.load(model, decoder="greedy", beam=5)
+    assert isinstance(Recognizer.load(model, decoder="greedy", beam=1).decoder, GreedyDecoder)
     with pytest.raises(ConfigError, match="cannot be set for a decoder object"):
         Recognizer.load(model, decoder=GreedyDecoder(), beam=3)
     with pytest.raises(ModelError, match=r"no lexicon .* --lexicon"):

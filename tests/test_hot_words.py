@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 
 from asr_gru import ConfigError, EndpointRules, Recognizer
 from asr_gru.decoding import TreeSearch, TreeSearchParameters, own_pronunciations, word_search
-from asr_gru.language import Lexicon
+from asr_gru.language import EstimateConfig, LanguageModel, Lexicon, estimate
 from tests.fake_model import RATE, TOKENS, FakeModel, blocks_of, random_sound, sound_of
 from tests.test_phrases import path_of
 
@@ -40,6 +40,18 @@ def test_words_outside_the_lexicon_are_recognised(recognizer):
     assert transcribe(recognizer, sound) != "dadda abba ba dab"
     assert transcribe(recognizer, sound, ["Dadda!", "Ba Dab"]) == "dadda abba ba dab"
     assert transcribe(recognizer, sound, ["dadda = 0", "ba = 0", "dab = 0"]) == "dadda abba ba dab"
+
+
+def test_words_outside_a_small_language_model_are_recognised():
+    """Its marks of sentences are impossible words, of which a few percent are rare words."""
+    lexicon = Lexicon.of_letters(["abba", "cab"], TOKENS.symbols[1:])
+    text = "abba cab\ncab\n"
+    model = LanguageModel.build(estimate([("a text", [text])], EstimateConfig(order=2)).ngrams)
+    decoder = word_search(TOKENS.symbols, lexicon, model, spaced=True)
+    recognizer = Recognizer(FakeModel(), TOKENS, decoder=decoder, endpoint=RULES)
+    sound = spoken("dadda")
+    assert transcribe(recognizer, sound) != "dadda"
+    assert transcribe(recognizer, sound, ["dadda"]) == "dadda"
 
 
 def test_a_weight_decides_between_words_that_sound_alike(recognizer):

@@ -1,10 +1,13 @@
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 
 from asr_gru.decoding import TreeSearchParameters
 from asr_gru.errors import ConfigError
+from asr_gru.text import normalise
 from asr_gru.tuning import EncodedUtterance, coordinate_search, word_error_rates
 from tests.decoding.words import Bigrams, tree_search
 
@@ -40,6 +43,16 @@ def test_the_search_recovers_the_setting_that_produced_the_texts(lists):
     assert len({trial.parameters for trial in trials}) == len(trials)
     assert word_error_rates(decoder.tuned(best.parameters), lists) == best.rates
     assert best.mean == pytest.approx(np.mean(list(best.rates.values())))
+
+
+def test_capitals_and_accents_of_words_are_no_errors():
+    decoder = tree_search(Bigrams())
+    decoder.words = ("Äa", "ab", "B", "bc", "bee", "a", "cab")
+    lists = {"a": synthetic_set(decoder, range(12))}
+    texts = {word for one in lists["a"] for word in one.text.split()}
+    assert texts & {"Äa", "B"}
+    spoken = [replace(one, text=normalise(one.text, "english")) for one in lists["a"]]
+    assert word_error_rates(decoder, {"a": spoken}) == {"a": 0.0}
 
 
 def test_only_the_given_parameters_change(lists):

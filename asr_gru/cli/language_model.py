@@ -22,6 +22,7 @@ from asr_gru.language import (
     write_arpa,
 )
 from asr_gru.language.corpus import blocks_of, read_words
+from asr_gru.language.files import BINARY
 
 __all__ = ["command"]
 
@@ -110,7 +111,10 @@ def _info(model: Path) -> None:
 @click.argument("target", type=TEXTS)
 @click.option("--exact", is_flag=True, help="Write float32 values to .bin, not 8-bit codes.")
 def _convert(source: Path, target: Path, exact: bool) -> None:
-    """Convert SOURCE to TARGET: .arpa, .arpa.gz, .arpa.xz, or .bin for recognition."""
+    """Convert SOURCE to TARGET: .arpa, .arpa.gz, .arpa.xz, or .bin for recognition.
+
+    SOURCE is ARPA with any name that does not end in .bin.
+    """
     _check_writable(target)
     _write(_ngrams(source), target, quantise=not exact)
     click.echo(f"{target}: {target.stat().st_size / 1e6:.2f} MB")
@@ -123,17 +127,17 @@ def _blocks(path: Path) -> Iterable[str]:
 
 
 def _ngrams(path: Path) -> NGrams:
-    return read_arpa(path) if ARPA.search(path.name) else LanguageModel.load(path).ngrams()
+    return LanguageModel.load(path).ngrams() if path.suffix == BINARY else read_arpa(path)
 
 
 def _load(path: Path) -> LanguageModel:
-    if ARPA.search(path.name):
-        return LanguageModel.build(read_arpa(path), quantise=False)
-    return LanguageModel.load(path)
+    if path.suffix == BINARY:
+        return LanguageModel.load(path)
+    return LanguageModel.build(read_arpa(path), quantise=False)
 
 
 def _check_writable(path: Path) -> None:
-    if not ARPA.search(path.name) and path.suffix != ".bin":
+    if not ARPA.search(path.name) and path.suffix != BINARY:
         raise ConfigError(f"{path}: write .bin for recognition, or .arpa, .arpa.gz, .arpa.xz")
     if not path.parent.is_dir():
         raise DataError(f"{path.parent}: no such folder; make it first")

@@ -15,7 +15,7 @@ from asr_gru.language.dictionary import ENGLISH_PHONES, read_dictionary
 from asr_gru.language.files import open_lexicon
 from asr_gru.language.g2p import train_g2p
 from asr_gru.language.lexicon import Lexicon
-from asr_gru.language.pronounce import Pronouncer, load_english
+from asr_gru.language.pronounce import Pronouncer, load_english, plain_spelling
 from asr_gru.language.variants import count_variants, weighted
 from asr_gru.text import normalise
 
@@ -134,10 +134,17 @@ def pronouncer(dictionary: Path | None) -> Pronouncer:
     english = load_english()
     if dictionary is None:
         return english
-    own = Lexicon.read_text(dictionary, ENGLISH_PHONES)
+    own = _plainly_spelled(Lexicon.read_text(dictionary, ENGLISH_PHONES))
     others = (entry for entry in english.dictionary.entries() if entry[0] not in own)
     both = Lexicon.build([*own.entries(), *others], ENGLISH_PHONES, own.entry_log_probs())
     return Pronouncer(both, english.g2p)
+
+
+def _plainly_spelled(lexicon: Lexicon) -> Lexicon:
+    """Return a lexicon with words in lower case and without accents, as they are looked up."""
+    entries = [(plain_spelling(word), phones) for word, phones in lexicon.entries()]
+    log_probs = zip(entries, lexicon.log_probs.tolist(), strict=True)
+    return Lexicon.build(entries, lexicon.phones, dict(log_probs))
 
 
 def _check_folder(path: Path) -> None:

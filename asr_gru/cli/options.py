@@ -50,7 +50,7 @@ DECODER = click.option(
 BEAM = click.option(
     "--beam",
     type=click.IntRange(1, 100_000),
-    help="Beam width; 1 is greedy.  [default: from the model]",
+    help="Beam width; 1 is greedy in models without a word search.  [default: from the model]",
 )
 OPTIONS = (
     MODEL,

@@ -6,15 +6,26 @@ from dataclasses import dataclass
 from itertools import chain
 
 import numpy as np
+import numpy.typing as npt
 
 from asr_gru.decoding.hot_words import HotWords
 from asr_gru.decoding.pronunciation_tree import PronunciationTree, build_tree
 from asr_gru.decoding.tree_state import Floats, Ints
 
-__all__ = ["RARE", "HotLook", "extended"]
+__all__ = ["HotLook", "extended", "rare_log_prob"]
 
 RARE = 5.0
 """Words unknown to the language model get the probability of this percentile of its words."""
+
+
+def rare_log_prob(unigrams: npt.NDArray[np.float32], words: Ints) -> float:
+    """Return the log-probability of rare words, for words that the language model lacks.
+
+    Args:
+        unigrams: log-probability of each word number.
+        words: the words of the lexicon; the marks of sentences are none, and can be impossible.
+    """
+    return float(np.percentile(unigrams[np.unique(words)], RARE))
 
 
 def extended(tree: PronunciationTree, hot: HotWords) -> PronunciationTree:

@@ -9,7 +9,7 @@ import numpy as np
 import numpy.typing as npt
 
 from asr_gru.decoding.pronunciation_tree import shares_below
-from asr_gru.decoding.tree_hot import RARE, HotLook
+from asr_gru.decoding.tree_hot import HotLook, rare_log_prob
 from asr_gru.decoding.tree_state import LM_STATE, NODE, SCORE, Floats, Hypotheses, Ints
 
 if TYPE_CHECKING:
@@ -80,14 +80,14 @@ class Network:
             self._states = hot.states
             word_look = parameters.language_weight * (unigrams - unigrams[tree.words].max())
             self._hot_look = HotLook(tree, hot, look, self.below, word_look)
-            self._set_extra()
+            self._set_extra(hot)
 
-    def _set_extra(self) -> None:
+    def _set_extra(self, hot: HotWords) -> None:
         """Find how much likelier the language model takes all unknown words than a rare one."""
         self._discount = 0.0
         if self.model is not None:
-            unigrams = self.model.unigram_log_probs
-            rare = float(np.percentile(unigrams, RARE))
+            unigrams, words = self.model.unigram_log_probs, self.tree.words
+            rare = rare_log_prob(unigrams, words[words < hot.first])
             self._discount = min(0.0, rare - float(unigrams[self.model.unk]))
 
     def look_at(self, node: Ints, lm_state: Ints, shortfall: Floats) -> Floats:

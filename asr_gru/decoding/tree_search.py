@@ -25,7 +25,7 @@ from asr_gru.decoding.pronunciation_tree import PronunciationTree, best_words, l
 from asr_gru.decoding.protocol import Hypothesis, PartialHypothesis, checksum
 from asr_gru.decoding.tree_adopt import map_nodes, transfer
 from asr_gru.decoding.tree_batch import TreeBatch
-from asr_gru.decoding.tree_hot import RARE, extended
+from asr_gru.decoding.tree_hot import extended, rare_log_prob
 from asr_gru.decoding.tree_merge import mix
 from asr_gru.decoding.tree_network import Network
 from asr_gru.decoding.tree_parameters import TreeSearchParameters
@@ -104,8 +104,8 @@ class TreeSearch(FrameSearch[TreeState]):
         self._model = model
         unigrams = model.unigram_log_probs if model else np.zeros(len(words), np.float32)
         if hot is not None:
+            rare = np.full(len(hot.extra), rare_log_prob(unigrams, tree.words), np.float32)
             tree = extended(tree, hot)
-            rare = np.full(len(hot.extra), np.percentile(unigrams, RARE), np.float32)
             unigrams = np.concatenate((unigrams[: len(words)], rare))
         self._tree = tree
         self._unigrams = unigrams
@@ -184,6 +184,8 @@ class TreeSearch(FrameSearch[TreeState]):
         """
         hypotheses = state.hypotheses
         node = map_nodes(hypotheses.ints[NODE], other._tree, self._tree, len(self._base))
+        # No word of the new search goes on from a leaf, so nothing could follow there.
+        node[np.isneginf(self._net.below.take(node))] = -1
         if node.max() < 0:  # all hypotheses are within words that the new search lacks
             hypotheses = other._completed(*hypotheses)
             node = hypotheses.ints[NODE]

@@ -9,12 +9,12 @@ import numpy as np
 from asr_gru.language.backoff import Doubles, normalise, to_ngrams
 from asr_gru.language.corpus import BOS_ID, EOS_ID, UNK_ID, Stream
 from asr_gru.language.encoded_text import EncodedText
-from asr_gru.language.estimate import bytes_for_ngrams
+from asr_gru.language.estimate import bytes_for_ngrams, prune_to_size
 from asr_gru.language.interpolation import interpolate, word_probs
 from asr_gru.language.kneser_ney import Estimate, kneser_ney
 from asr_gru.language.mixing import mixture_weights
 from asr_gru.language.ngrams import NGrams
-from asr_gru.language.pruning import limit_endings, prune
+from asr_gru.language.pruning import limit_endings
 
 __all__ = ["AdaptedNGrams", "PerplexityChange", "adapt_ngrams"]
 
@@ -92,7 +92,8 @@ def adapt_ngrams(
         ConfigError: the size is too small for the words alone.
     """
     order, bits = background.model.order, background.model.bits
-    left = None if size is None else bytes_for_ngrams(size, order, vocabulary)
+    if size is not None:
+        bytes_for_ngrams(size, order, vocabulary)  # refuse it before the estimation
     model, contexts = background.model, [counts for _, counts in background.contexts]
     held_out = developed = None
     if text is None:
@@ -116,12 +117,15 @@ def adapt_ngrams(
         model, contexts = interpolate(
             [whole, background], np.array([weight, 1 - weight]), float("inf")
         )
-    if text is not None or left is not None:
+    ngrams = None
+    if text is not None or size is not None:
         model, contexts = limit_endings(model, contexts)
         margins = normalise(model)
-        if left is not None:
-            model = prune(model, margins, contexts, left)
-    return AdaptedNGrams(to_ngrams(model, vocabulary), weight, held_out, developed)
+        if size is not None:
+            ngrams = prune_to_size(model, margins, contexts, vocabulary, size)
+    if ngrams is None:
+        ngrams = to_ngrams(model, vocabulary)
+    return AdaptedNGrams(ngrams, weight, held_out, developed)
 
 
 def _both(text: Estimate, background: Estimate, stream: Stream) -> Doubles:

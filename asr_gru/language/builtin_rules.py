@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from calendar import isleap
 from collections.abc import Callable, Sequence
 from functools import lru_cache
 from typing import Any
@@ -22,6 +23,7 @@ MONTHS = [
     *("october", "november", "december"),
 ]
 DAYS = (31, 29, 31, 30, 31, 30, 31, 31, 30, 31, 30, 31)
+LEAP_DAY = "02-29"
 WEEKDAYS = ["monday", "tuesday", "wednesday", "thursday", "friday", "saturday", "sunday"]
 RELATIVE = ("today", "tomorrow", "yesterday")
 YEARS = range(1900, 2100)
@@ -127,11 +129,13 @@ def _time() -> Node:
 @lru_cache(maxsize=1)
 def _date() -> Node:
     days: Entries = []
+    leap_days: Entries = []
     for number, (month, length) in enumerate(zip(MONTHS, DAYS, strict=True), 1):
         for day in range(1, length + 1):
             value = f"{number:02}-{day:02}"
             nth, count = ordinal(day).split(), cardinal(day).split()
-            days += [
+            entries = leap_days if value == LEAP_DAY else days
+            entries += [
                 ((month, *nth), value),
                 ((month, "the", *nth), value),
                 ((month, *count), value),
@@ -145,8 +149,12 @@ def _date() -> Node:
             ways |= {cardinal(number), cardinal(number).replace(" and ", " ")}
         years += [(tuple(way.split()), number) for way in sorted(ways)]
     named: Entries = [((name,), name) for name in (*RELATIVE, *WEEKDAYS)]
-    full = Series((Listed(days), Repeat(Listed(years), 0, again=False)))
-    return _either(Computed(full, "date"), Listed(named))
+    leap_years = [(words, number) for words, number in years if isleap(number)]
+    dates = [
+        Series((Listed(some), Repeat(Listed(own_years), 0, again=False)))
+        for some, own_years in ((days, years), (leap_days, leap_years))
+    ]
+    return _either(Computed(_either(*dates), "date"), Listed(named))
 
 
 RULES: dict[str, Callable[[], Node]] = {

@@ -10,6 +10,7 @@ import numpy as np
 import numpy.typing as npt
 
 from asr_gru.errors import DataError
+from asr_gru.language.dictionary import word_of
 from asr_gru.language.mixing import mixture_weights
 from asr_gru.language.ngrams import BOS, EOS, UNK
 from asr_gru.language.text_files import read_blocks, read_lines
@@ -50,11 +51,13 @@ def blocks_of(path: Path) -> Iterator[str]:
 def read_words(path: Path) -> list[str]:
     """Return the distinct first words of all lines of a file: a list of words, or a lexicon.
 
+    Comments, lines that begin with ``#`` or ``;;;``, are skipped.
+
     Raises:
         DataError: as ``read_lines``, or there are no words.
     """
     first = (line.split(maxsplit=1) for _, line in read_lines(path, MAX_WORD_LIST_BYTES))
-    words = dict.fromkeys(fields[0] for fields in first if fields)
+    words = dict.fromkeys(word for fields in first if fields and (word := word_of(fields[0])))
     for mark in MARKS:
         words.pop(mark, None)
     if not words:

@@ -16,7 +16,14 @@ from pathlib import Path
 from asr_gru.errors import DataError
 from asr_gru.language.text_files import read_lines
 
-__all__ = ["ENGLISH_PHONES", "Entry", "parse_dictionary", "read_dictionary", "read_weighted"]
+__all__ = [
+    "ENGLISH_PHONES",
+    "Entry",
+    "parse_dictionary",
+    "read_dictionary",
+    "read_weighted",
+    "word_of",
+]
 
 Entry = tuple[str, tuple[str, ...]]
 """A word and one pronunciation of it."""
@@ -50,6 +57,14 @@ def read_weighted(
         DataError: as ``read_dictionary``, or a probability that is not above 0 and at most 1.
     """
     return _parse(read_lines(path, MAX_DICTIONARY_BYTES), phones, str(path))
+
+
+def word_of(field: str) -> str | None:
+    """Return the word of the first field of a line; None if a comment begins there.
+
+    ``READ(2)``, a further pronunciation, is the word ``READ``.
+    """
+    return None if field.startswith(("#", ";;;")) else VARIANT.sub("", field)
 
 
 def parse_dictionary(

@@ -8,16 +8,24 @@ from dataclasses import dataclass
 import numpy as np
 
 from asr_gru.errors import ConfigError
-from asr_gru.language.backoff import key_bits, normalise, to_ngrams
+from asr_gru.language.backoff import (
+    BackoffModel,
+    Doubles,
+    Margins,
+    key_bits,
+    normalise,
+    to_ngrams,
+)
 from asr_gru.language.corpus import BOS_ID, EOS_ID, MARKS, Corpus, Stream
 from asr_gru.language.interpolation import interpolate, word_probs
 from asr_gru.language.kneser_ney import kneser_ney
 from asr_gru.language.mixing import mixture_weights
+from asr_gru.language.ngram import LanguageModel
 from asr_gru.language.ngrams import MAX_ORDER, NGrams
 from asr_gru.language.packing import packed_bytes
 from asr_gru.language.pruning import limit_endings, prune
 
-__all__ = ["EstimateConfig", "EstimatedModel", "bytes_for_ngrams", "estimate"]
+__all__ = ["EstimateConfig", "EstimatedModel", "bytes_for_ngrams", "estimate", "prune_to_size"]
 
 FIXED_BYTES = 300
 BYTES_PER_ORDER = 2700
@@ -98,9 +106,10 @@ def estimate(
     vocabulary = corpus.choose(config.vocabulary, development, config.allowed_words)
     on_progress(f"vocabulary: {len(vocabulary) - len(MARKS)} words")
     bits = key_bits(len(vocabulary), config.order)
-    size = None
+    max_candidates = np.inf
     if config.size is not None:
-        size = bytes_for_ngrams(config.size, config.order, vocabulary)
+        left = bytes_for_ngrams(config.size, config.order, vocabulary)
+        max_candidates = CANDIDATES * left / SMALLEST_NGRAM
     streams = corpus.texts
     if not development:
         streams = [np.concatenate(streams)]
@@ -113,17 +122,49 @@ def estimate(
     weights = mixture_weights(
         [np.stack([word_probs(one.model, stream) for one in estimates]) for stream in held_out]
     )
-    max_candidates = np.inf if size is None else CANDIDATES * size / SMALLEST_NGRAM
     model, contexts = interpolate(estimates, weights, max_candidates)
     del estimates
-    if size is not None:
+    if config.size is not None:
         model, contexts = limit_endings(model, contexts)
     margins = normalise(model)
     candidates = (len(vocabulary), *map(len, model.keys))
     on_progress(f"interpolated: {' + '.join(map(str, candidates))} n-grams")
-    if size is not None:
-        model = prune(model, margins, contexts, size)
-    return EstimatedModel(to_ngrams(model, vocabulary), words, tuple(weights.tolist()), candidates)
+    if config.size is None:
+        ngrams = to_ngrams(model, vocabulary)
+    else:
+        ngrams = prune_to_size(model, margins, contexts, vocabulary, config.size)
+    return EstimatedModel(ngrams, words, tuple(weights.tolist()), candidates)
+
+
+def prune_to_size(
+    model: BackoffModel,
+    margins: Sequence[Margins],
+    contexts: Sequence[Doubles],
+    vocabulary: tuple[str, ...],
+    size: int,
+) -> NGrams:
+    """Return the n-grams of a model, pruned until its packed file has at most ``size`` bytes.
+
+    Pruning estimates the bytes. Where neighbours in the vocabulary begin more than 65,536 n-grams,
+    their offsets take more, so the model is pruned again by the excess.
+
+    Args:
+        model: a normalised model.
+        margins: margins of orders 2, 3, ..., from ``normalise``.
+        contexts: probabilities of contexts of 1, 2, ... words.
+        vocabulary: its words.
+        size: maximum bytes of the file.
+
+    Raises:
+        ConfigError: the size is too small for the words alone.
+    """
+    left = bytes_for_ngrams(size, model.order, vocabulary)
+    while True:
+        ngrams = to_ngrams(prune(model, margins, contexts, left), vocabulary)
+        excess = len(LanguageModel.build(ngrams).to_bytes()) - size
+        if excess <= 0 or not any(ngrams.counts[1:]):
+            return ngrams
+        left -= excess
 
 
 def bytes_for_ngrams(size: int, order: int, vocabulary: Sequence[str]) -> int:

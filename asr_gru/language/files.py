@@ -7,10 +7,11 @@ from pathlib import Path
 
 from asr_gru.errors import DataError
 from asr_gru.language.arpa import read_arpa
+from asr_gru.language.corpus import MARKS
 from asr_gru.language.lexicon import Lexicon
 from asr_gru.language.ngram import LanguageModel
 
-__all__ = ["open_language_model", "open_lexicon", "restrict_lexicon"]
+__all__ = ["BINARY", "open_language_model", "open_lexicon", "restrict_lexicon"]
 
 BINARY = ".bin"
 
@@ -49,9 +50,10 @@ def restrict_lexicon(lexicon: Lexicon, model: LanguageModel) -> Lexicon:
     """
     kept = [entry for entry in lexicon.entries() if entry[0] in model]
     words = len({word for word, _ in kept})
-    if words * 2 < len(model.words):
+    known = sum(word not in MARKS for word in model.words)
+    if not words or words * 2 < known:
         raise DataError(
-            f"the lexicon has {words} of the language model's {len(model.words)} words; "
+            f"the lexicon has {words} of the language model's {known} words; "
             "both must be made for one vocabulary"
         )
     return (

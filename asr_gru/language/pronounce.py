@@ -22,7 +22,7 @@ from asr_gru.language.g2p import GraphemeToPhoneme
 from asr_gru.language.lexicon import Lexicon
 from asr_gru.text.normaliser import normalise
 
-__all__ = ["Pronouncer", "Pronunciation", "load_english"]
+__all__ = ["Pronouncer", "Pronunciation", "load_english", "plain_spelling"]
 
 Phones = tuple[str, ...]
 
@@ -58,6 +58,10 @@ class Pronouncer:
     Tries in turn the dictionary, endings, British spellings, abbreviations, compounds with hyphens,
     and grapheme-to-phoneme conversion. Case and accents are ignored, except that a short word in
     capitals that is not in the dictionary is spelled out.
+
+    Args:
+        dictionary: pronunciations by ``plain_spelling``.
+        g2p: the model for other words; None if there is none.
     """
 
     def __init__(self, dictionary: Lexicon, g2p: GraphemeToPhoneme | None = None) -> None:
@@ -83,7 +87,7 @@ class Pronouncer:
         for first in range(0, len(rest), BATCH):
             batch = {}
             for index in rest[first : first + BATCH]:
-                plain = _plain(words[index])
+                plain = plain_spelling(words[index])
                 unknown = sorted(set(plain) - (self.g2p.letters if self.g2p else frozenset()))
                 if unknown or not plain:
                     refused[words[index]] = " ".join(map(repr, unknown)) or "no letters"
@@ -107,7 +111,7 @@ class Pronouncer:
 
     def by_rule(self, word: str) -> list[Pronunciation]:
         """Return pronunciations from the dictionary and rules only; may be empty."""
-        plain = _plain(word)
+        plain = plain_spelling(word)
         if found := self._by_rule(plain, MAX_DEPTH):
             return found
         letters = plain.replace(".", "")
@@ -183,7 +187,7 @@ def load_english() -> Pronouncer:
     return Pronouncer(dictionary, GraphemeToPhoneme.load(DATA / "g2p.bin.xz"))
 
 
-def _plain(word: str) -> str:
+def plain_spelling(word: str) -> str:
     """Return a word in lower case, without accents, with ASCII apostrophes."""
     decomposed = unicodedata.normalize("NFKD", word.lower().replace("’", "'"))
     return "".join(c for c in decomposed if not unicodedata.combining(c))

@@ -155,15 +155,18 @@ class WordPronunciations:
         return PronunciationTable(first, np.concatenate(([0], np.cumsum(lengths))), ids[units])
 
     def token_ids(self, phones: Sequence[str], word: str) -> tuple[int, ...]:
-        """Return the token ids of the phones of a word.
+        """Return the token ids of the phones of a word, without stress if the model has none.
 
         Raises:
             ConfigError: the model lacks a phone.
         """
+        found = []
         for phone in phones:
-            if phone not in self._ids:
+            plain = phone if phone in self._ids else phone.rstrip("012")
+            if plain not in self._ids:
                 raise _lacks(word, phone)
-        return tuple([self._ids[phone] for phone in phones])
+            found.append(self._ids[plain])
+        return tuple(found)
 
     def _predict(self, words: Sequence[str]) -> PronunciationTable:
         if self._pronouncer is None:

@@ -53,10 +53,26 @@ def test_models_are_trained_evaluated_and_converted(run, texts, tmp_path):
     assert LanguageModel.load(back).counts == model.counts
 
 
+def test_arpa_files_may_have_other_names(run, texts, tmp_path):
+    arpa, other = tmp_path / "language.arpa", tmp_path / "language.lm"
+    assert run("language-model", "train", texts[0], "--out", arpa).status == 0
+    other.write_bytes(arpa.read_bytes())
+    for arguments in (["info"], ["perplexity", texts[0]]):
+        printed = [
+            run("language-model", arguments[0], path, *arguments[1:]) for path in (arpa, other)
+        ]
+        assert printed[1].status == 0, printed[1].err
+        assert printed[1].out.replace(str(other), str(arpa)) == printed[0].out
+    assert run("language-model", "convert", other, tmp_path / "language.bin").status == 0
+
+
 def test_words_limits_the_vocabulary(run, texts, tmp_path):
     (tmp_path / "lexicon.txt").write_text("w1  W AH N\nw1  W AA N\nw2  T UW\n<s> X\n")
     out = tmp_path / "language.arpa"
     words = tmp_path / "lexicon.txt"
+    assert run("language-model", "train", texts[0], "--out", out, "--words", words).status == 0
+    assert "ngram 1=5\n" in out.read_text()
+    words.write_text(";;; a dictionary\nw1  W AH N\nw1(2)  W AA N\n# numbers\nw2  T UW # two\n")
     assert run("language-model", "train", texts[0], "--out", out, "--words", words).status == 0
     assert "ngram 1=5\n" in out.read_text()
 
@@ -74,9 +90,9 @@ def test_words_limits_the_vocabulary(run, texts, tmp_path):
         (["train", "LATIN", "--out", "l.bin"], "latin.txt: line 3: not UTF-8"),
         (["train", "ONE", "--out", "l.bin", "--development", "BLANK"], "no words"),
         (["train", "ONE", "--out", "l.bin", "--words", "BLANK"], "no words"),
-        (["perplexity", "ONE", "ONE"], "not a binary file of asr-gru"),
+        (["perplexity", "ONE", "ONE"], "no \\data\\ in the file"),
         (["info", "NONE"], "none.txt: No such file"),
-        (["convert", "ONE", "x.arpa"], "not a binary file of asr-gru"),
+        (["convert", "ONE", "x.arpa"], "no \\data\\ in the file"),
         (["convert", "ARPA", "x.bin"], "no \\data\\ in the file"),
         (["tran"], "tran"),
     ],

@@ -22,9 +22,21 @@ def test_pronounce_prints_phones_and_sources(run, tmp_path):
     assert len(run("pronounce", "--n", 3, "zorblax").out.splitlines()) == 3
 
 
+def test_own_entries_are_found_in_any_spelling(run, tmp_path):
+    own = tmp_path / "own.txt"
+    own.write_text("ZORBLAX  Z AO R B\nÖztürk  EH Z T ER K\nRead  R EH1 D\n", encoding="utf-8")
+    found = run("pronounce", "--dictionary", own, "zorblax", "ZORBLAX", "öztürk", "read")
+    assert found.out.splitlines() == [
+        "zorblax  Z AO R B  (dictionary)",
+        "ZORBLAX  Z AO R B  (dictionary)",
+        "öztürk  EH Z T ER K  (dictionary)",
+        "read  R EH D  (dictionary)",
+    ]
+
+
 def test_lexicons_are_built_from_word_lists(run, tmp_path):
     words = tmp_path / "words.txt"
-    words.write_text("cat\nread\nzorblaxes\n\ncat\n")
+    words.write_text("# a list\ncat\nread\nzorblaxes\n\ncat\n")
     built = run("lexicon", "build", words, "--out", tmp_path / "lexicon.bin")
     assert built.status == 0, built.err
     assert "3 words, " in built.out
@@ -87,6 +99,8 @@ def test_grapheme_to_phoneme_models_are_trained(run, tmp_path):
         (["lexicon", "build", "bad.txt", "--out", "l.bin", "--n", "0"], "'--n': 0"),
         (["pronounce", "--dictionary", "none.txt", "cat"], "none.txt: No such file"),
         (["pronounce", "--dictionary", "bad.txt", "cat"], "bad.txt: line 1: 'QQ'"),
+        (["pronounce", "--n", "0", "zorblax"], "'--n': 0 is not in the range x>=1"),
+        (["lexicon", "build", "bad.txt", "--n", "0", "--out", "l.bin"], "'--n': 0 is not in the"),
         (["lexicon", "build", "none.txt", "--out", "l.bin"], "none.txt: No such file"),
         (["lexicon", "build", "strange.txt", "--out", "l.bin"], "'漢' cannot be pronounced"),
         (["lexicon", "build", "bad.txt", "--out", "none/l.bin"], "none: no such folder"),

@@ -263,6 +263,21 @@ def test_adopting_the_same_hot_words_changes_nothing(random_rows):
             assert second.best(second.finish(end), 20) == expected
 
 
+def test_words_follow_a_hot_word_that_is_removed_at_the_end_of_a_shorter_word():
+    """All hypotheses are within "z", whose first phones are those of "cab"."""
+    plain = tree_search(None, beam=5.0)
+    own = {FIRST: ((3, 1, 2, 1),)}
+    hot = plain.with_hot_words(HotWords((((FIRST,), 20.0),), FIRST, own, ("z",)))
+    rows = np.log(np.full((6, 4), 1e-3, np.float32))
+    rows[range(6), [3, 0, 1, 0, 2, 0]] = np.log(0.997)
+    (state,) = hot.advance([hot.start()], [rows])
+    assert {texts([each])[0] for each in hot.best(state, 100)} == {()}
+    after = np.log(np.full((4, 4), 1e-3, np.float32))
+    after[range(4), [2, 0, 3, 0]] = np.log(0.997)
+    (state,) = plain.advance([plain.adopt(state, hot)], [after])
+    assert texts(plain.best(plain.finish(state))) == [("z", "bc")]
+
+
 def test_phrase_states_do_not_change_language_model_scores():
     """After "ab", the first word of a phrase, the sentence end is as probable as without it."""
     rows = np.log(np.full((4, 4), 1e-6, np.float32))

@@ -133,6 +133,18 @@ def test_pruning_reduces_counts_to_the_requested_size(tmp_path):
     assert scores[1] < scores[-1]
 
 
+def test_the_size_is_kept_if_neighbouring_words_begin_most_ngrams():
+    """Their offsets take more bytes than those of other texts."""
+    words = [f"w{number:05}" for number in range(16_000)]
+    rng = np.random.default_rng(0)
+    begins = rng.integers(100, 112, 150_000).tolist()
+    ends = (16_000 * rng.random(150_000) ** 2).astype(int).tolist()
+    pairs = [f"{words[one]} {words[other]}" for one, other in zip(begins, ends, strict=True)]
+    text, size = "\n".join([*pairs, *words]), 540_000
+    made = estimate([("a text", [text])], EstimateConfig(2, 16_000, size))
+    assert 0.98 * size < len(LanguageModel.build(made.ngrams).to_bytes()) <= size
+
+
 def test_rare_words_of_a_large_vocabulary_have_no_ngrams_but_their_own(monkeypatch):
     text = [("a", [random_text(1, 2000, 300)])]
     for module in (packing, pruning):

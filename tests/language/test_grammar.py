@@ -127,6 +127,7 @@ def test_a_slot_that_is_filled_twice_is_a_list():
         ("date", "the third of march twenty twelve", "2012-03-03"),
         ("date", "february twenty ninth two thousand and four", "2004-02-29"),
         ("date", "may one nineteen oh one", "1901-05-01"),
+        ("date", "the twenty ninth of february", "--02-29"),
         ("date", "tomorrow", "tomorrow"),
     ],
 )
@@ -140,6 +141,8 @@ def test_builtin_rules_have_values(rule, said, value):
         ("number.5-9", "four"),
         ("number.5-9", "ten"),
         ("date", "february thirtieth"),
+        ("date", "february twenty ninth twenty eleven"),
+        ("date", "february twenty ninth nineteen hundred"),
         ("time", "twenty five o'clock"),
         ("time", "thirteen o'clock"),
     ],

@@ -5,7 +5,14 @@ import pytest
 
 from asr_gru.decoding.word_search import word_search
 from asr_gru.errors import DataError, ModelError
-from asr_gru.language import ENGLISH_PHONES, LanguageModel, Lexicon
+from asr_gru.language import (
+    ENGLISH_PHONES,
+    EstimateConfig,
+    LanguageModel,
+    Lexicon,
+    estimate,
+    restrict_lexicon,
+)
 from asr_gru.language.arrays import write_arrays
 from asr_gru.language.variants import count_variants, weighted
 from tests.language.small_models import random_ngrams
@@ -173,6 +180,17 @@ def test_bad_entries_are_refused():
         Lexicon.build([("read", ("R", "Q"))], ENGLISH_PHONES)
     with pytest.raises(DataError, match="'read': a word needs 1 to 255 phones"):
         Lexicon.build([("read", ())], ENGLISH_PHONES)
+
+
+def test_a_lexicon_for_another_vocabulary_is_refused():
+    made = estimate([("a text", ["yes\nno\n"])], EstimateConfig(order=2))
+    model = LanguageModel.build(made.ngrams)
+    entries = [("yes", ("Y", "EH", "S")), ("no", ("N", "OW")), ("cat", ("K", "AE", "T"))]
+    kept = restrict_lexicon(Lexicon.build(entries, ENGLISH_PHONES), model)
+    assert kept.words == ("yes", "no")
+    assert restrict_lexicon(Lexicon.build(entries[:1], ENGLISH_PHONES), model).words == ("yes",)
+    with pytest.raises(DataError, match="the lexicon has 0 of the language model's 2 words"):
+        restrict_lexicon(Lexicon.build(entries[2:], ENGLISH_PHONES), model)
 
 
 def test_altered_and_foreign_files_are_refused(tmp_path):

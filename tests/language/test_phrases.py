@@ -76,6 +76,15 @@ def test_without_a_lexicon_all_words_are_pronounced_by_rule():
     assert pronunciations_of(["go"], sounds) == [["G OW"]]
 
 
+def test_phones_may_have_stress_as_in_the_cmu_dictionary():
+    sounds = WordPronunciations(SYMBOLS, "phones")
+    assert sounds.token_ids(["IY1", "B"], "eb") == sounds.token_ids(["IY", "B"], "eb")
+    stressed = WordPronunciations(["<blank>", "IY", "IY1"], "phones")
+    assert stressed.token_ids(["IY1", "IY"], "e") == (2, 1)
+    with pytest.raises(ConfigError, match="'e' needs the phone IY3, which the model lacks"):
+        sounds.token_ids(["IY3"], "e")
+
+
 def test_models_of_characters_spell_words_with_and_without_a_final_space():
     sounds = WordPronunciations(["<blank>", " ", "a", "b"], "characters")
     spoken = sounds.look_up(["ab", "a."])
