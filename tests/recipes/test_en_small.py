@@ -17,8 +17,8 @@ CHOICES = load_recipe(FOLDER / "choices.toml")
 
 
 def test_each_stage_starts_from_the_one_before():
-    assert NAMES[-3:] == ["settle", "digits", "streams"]
-    assert [stage.after for stage in STAGES] == ["", *NAMES[:-2], "settle"]
+    assert NAMES[-4:] == ["settle", "digits", "streams", "again"]
+    assert [stage.after for stage in STAGES] == ["", *NAMES[:-3], "settle", "settle"]
     assert not any(stage.start_from for stage in STAGES)
     kinds = [stage.config.data.tokens for stage in STAGES]
     for before, stage, kind in zip(kinds, STAGES[1:], kinds[1:], strict=False):
