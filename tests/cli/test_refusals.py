@@ -33,8 +33,6 @@ def test_unreadable_recordings_are_refused_in_one_line(
         (["transcribe"], "RECORDINGS"),
         (["RECORDING"], "asr-gru transcribe"),
         (["live", "y.wav"], "--from-file y.wav"),
-        (["pronounce", "--n", "0", "zorblax"], "--n"),
-        (["lexicon", "build", "--n", "-1", "--out", "l.bin", "w.txt"], "--n"),
         (["transcribe", "--format", "srtt", "y.wav"], "'srt'"),
         (["transcribe", "--format", "srt", "--format", "txt", "y.wav"], "--output-dir"),
         (["transcribe", "--endpoint", "shrt", "y.wav"], "'short'"),
