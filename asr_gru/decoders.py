@@ -6,6 +6,7 @@ import threading
 from dataclasses import replace
 from typing import TYPE_CHECKING, Literal
 
+from asr_gru.decoder_config import default_kind, search_parameters
 from asr_gru.decoding import (
     AnyDecoder,
     BeamDecoder,
@@ -14,7 +15,6 @@ from asr_gru.decoding import (
     GraphSearchParameters,
     GreedyDecoder,
     TreeSearch,
-    TreeSearchParameters,
     build_phone_graph,
     hot_word_search,
     word_search,
@@ -25,11 +25,11 @@ if TYPE_CHECKING:
     from asr_gru.closed_vocabulary import ClosedVocabulary
     from asr_gru.language import HotWord, Lexicon, WordPronunciations
     from asr_gru.language.pronounce import Pronouncer
-    from asr_gru.model.config import DecoderConfig, DecoderKind, ModelConfig
+    from asr_gru.model.config import DecoderKind
     from asr_gru.model.directory import ModelDirectory
     from asr_gru.text import Tokenizer
 
-__all__ = ["Decoders", "default_kind", "search_parameters", "with_search_parameters"]
+__all__ = ["Decoders"]
 
 KINDS: tuple[DecoderKind, ...] = ("greedy", "beam", "words", "phones")
 DEFAULT_BEAM = 8
@@ -297,29 +297,3 @@ def _word_search(directory: ModelDirectory, width: int | None) -> TreeSearch:
         return word_search(tokenizer.symbols, lexicon, model, parameters=parameters, spaced=spaced)
     except ModelError as error:
         raise ModelError(f"{directory.path}: {error}") from None
-
-
-def default_kind(config: DecoderConfig) -> DecoderKind:
-    """Return the decoder that a configuration selects."""
-    return config.kind or ("greedy" if config.beam == 1 else "beam")
-
-
-def search_parameters(config: DecoderConfig) -> TreeSearchParameters:
-    """Return a model's parameters of the word search.
-
-    Raises:
-        ConfigError: a parameter is out of range.
-    """
-    import msgspec
-
-    return TreeSearchParameters(**msgspec.structs.asdict(config.words))
-
-
-def with_search_parameters(config: ModelConfig, parameters: TreeSearchParameters) -> ModelConfig:
-    """Return a copy of a model's configuration with other parameters of the word search."""
-    import msgspec
-
-    names = config.decoder.words.__struct_fields__
-    words = type(config.decoder.words)(**{name: getattr(parameters, name) for name in names})
-    decoder = msgspec.structs.replace(config.decoder, words=words)
-    return msgspec.structs.replace(config, decoder=decoder)

@@ -153,7 +153,7 @@ def frame_errors(net, head, corpus, phones: PhoneTimes):
     asked: dict[str, int] = {}
     frame_s = net.config.frame_samples / RATE
     for index, utterance in enumerate(corpus.utterances):
-        spoken = phones.times.get(utterance.path.absolute())
+        spoken = phones.times.get(utterance.absolute_key)
         if spoken is None:
             continue
         for level, samples in levels(corpus.samples(index)):
@@ -190,8 +190,8 @@ def main(argv: Sequence[str] | None = None) -> None:
     corpus = pack_corpus(utterances, options.cache, RATE)
     tokens = build_character_tokenizer([u.text for u in utterances])
     examples = TrainingSet(corpus, tokens, config, Augmenter(augment, RATE, None, None), phones)
-    paths = [corpus.utterances[i].path for i in examples.kept]
-    examples.weights = np.array([float(path.absolute() in phones.times) for path in paths])
+    keys = [corpus.utterances[i].absolute_key for i in examples.kept]
+    examples.weights = np.array([float(key in phones.times) for key in keys])
     checked = read_utterances([options.check.name], options.check.parent, config.data)
     check = pack_corpus(checked, options.cache, RATE)
     check_phones = read_phone_times(options.check_phones, [options.check.parent])

@@ -195,7 +195,7 @@ def test_parameters_of_a_model_directory_are_checked(broken, decoder, named):
 
 
 def test_defaults_agree_with_format_1():
-    from asr_gru.decoders import default_kind
+    from asr_gru.decoder_config import default_kind
 
     assert default_kind(DecoderConfig()) == "greedy"
     assert default_kind(DecoderConfig(beam=4)) == "beam"

@@ -16,7 +16,7 @@ ROOMS = [
     {"text", "scoring", "formats"},
     {"model", "language", "audio"},
     {"data", "decoding"},
-    {"nn", "streaming", "closed_vocabulary"},
+    {"nn", "streaming", "closed_vocabulary", "decoder_config"},
     {"export", "backends", "decoders", "alignment"},
     {"decoding_options"},
     {"loaded_model"},

@@ -76,9 +76,9 @@ def _count(lexicon: Path, manifests: tuple[Path, ...], pronunciations: Path, out
     found = count_variants(
         plain,
         (
-            (normalise(utterance.text, "english").split(), spoken[utterance.key.absolute()])
+            (normalise(utterance.text, "english").split(), spoken[utterance.absolute_key])
             for utterance in utterances
-            if utterance.key.absolute() in spoken
+            if utterance.absolute_key in spoken
         ),
     )
     if not found.utterances:

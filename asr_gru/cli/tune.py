@@ -65,7 +65,8 @@ def command(
     """
     from asr_gru.backends import load_acoustic_model
     from asr_gru.data.manifest import evenly_spread, name_manifests, read_manifest
-    from asr_gru.decoders import Decoders, with_search_parameters
+    from asr_gru.decoder_config import with_search_parameters
+    from asr_gru.decoders import Decoders
     from asr_gru.decoding import TreeSearch
     from asr_gru.model.directory import ModelDirectory, write_model_config
     from asr_gru.tuning import STEPS, Trial, coordinate_search, run_acoustic_model

@@ -54,6 +54,11 @@ class Utterance:
         times = f"#t={self.start_s:.3f},{self.start_s + self.duration_s:.3f}"
         return self.path.with_name(self.path.name + times)
 
+    @property
+    def absolute_key(self) -> Path:
+        """The key with an absolute path, by which alignments name recordings."""
+        return self.key.absolute()
+
 
 def recording_path(name: str, base: Path, where: str, *, absolute: bool = True) -> Path:
     """Return the path of a recording from its name in a manifest.

@@ -158,7 +158,7 @@ class TrainingSet:
             )
         self.with_phones = 0
         if phones is not None:
-            keys = (corpus.utterances[i].key.absolute() for i in self.kept)
+            keys = (corpus.utterances[i].absolute_key for i in self.kept)
             self.with_phones = sum(key in phones.times for key in keys)
             if not self.with_phones:
                 raise DataError(
@@ -229,7 +229,7 @@ class TrainingSet:
     ) -> npt.NDArray[np.int64] | None:
         if self.phones is None:
             return None
-        times = self.phones.times.get(self.corpus.utterances[self.kept[index]].key.absolute())
+        times = self.phones.times.get(self.corpus.utterances[self.kept[index]].absolute_key)
         if times is None:
             return None
         net = self.net

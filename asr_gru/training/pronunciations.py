@@ -87,10 +87,10 @@ class Pronunciations:
         """Convert texts to phones: those of the alignment, else the first variant of each word."""
         texts = PhoneTexts([])
         utterances = list(utterances)
-        unaligned = [u for u in utterances if u.key.absolute() not in self._aligned]
+        unaligned = [u for u in utterances if u.absolute_key not in self._aligned]
         self.prefetch(word for u in unaligned for word in u.text.split())
         for utterance in utterances:
-            phones = self._aligned.get(utterance.key.absolute())
+            phones = self._aligned.get(utterance.absolute_key)
             if phones is None:
                 words = utterance.text.split()
                 variants = [self._cache[word] for word in words]

@@ -14,7 +14,7 @@ import msgspec
 from asr_gru import Recognizer
 from asr_gru.data.audio import load_audio
 from asr_gru.data.manifest import Utterance, check_files, read_manifest
-from asr_gru.decoders import search_parameters
+from asr_gru.decoder_config import search_parameters
 from asr_gru.decoding import word_search
 from asr_gru.errors import AudioError, DataError
 from asr_gru.files import write_bytes
