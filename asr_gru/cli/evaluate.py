@@ -68,10 +68,11 @@ def command(
     as_json: bool,
 ) -> int:
     """Print word and character error rates on MANIFESTS (docs/own-data.md)."""
-    if record and (backend, decoder, beam, limit, endpoint) != ("onnx", None, None, None, "off"):
+    as_it_is = ("onnx", None, None, None, "off", "english")
+    if record and (backend, decoder, beam, limit, endpoint, normaliser) != as_it_is:
         raise ConfigError(
-            "--record writes the rates of the model as it is, on whole lists; "
-            "leave out --backend, --decoder, --beam, --limit and --endpoint"
+            "--record writes the rates of the model as it is, on whole lists; leave out "
+            "--backend, --decoder, --beam, --limit, --endpoint and --normaliser"
         )
     rules = endpoint_rules(endpoint)
     lists = {}
@@ -103,7 +104,9 @@ def command(
     unreadable = [problem for result in results.values() for problem in result.unreadable]
     for problem in unreadable:
         left_out(problem)
-    if record and not unreadable:
+    if record and unreadable:
+        click.echo("the rates were not recorded, as recordings were left out", err=True)
+    elif record:
         directory = ModelDirectory.open(model)
         rates = {name: round(result.words.rate, 2) for name, result in results.items()}
         write_model_config(
@@ -187,7 +190,7 @@ def _details(name: str, result: Evaluation, worst: int) -> None:
 
 
 def _aligned(one: UtteranceResult) -> str:
-    """Return the reference above the hypothesis, word by word, in as many pairs of lines."""
+    """Return the reference above the hypothesis, word by word, in lines of ``LINE_LENGTH``."""
     lines: list[list[str]] = []
     width = LINE_LENGTH
     for pair in one.aligned:

@@ -97,8 +97,8 @@ def command(
     net = net_from_checkpoint(checkpoint)
     rate = net.config.frontend.sample_rate
     tokens = load_tokenizer(run_dir / TOKENS)
-    spells = tokens.kind != "phones"  # words as the training texts have them
-    normaliser = checkpoint.config.data.normaliser if spells or not lexicon else "english"
+    says = lexicon and tokens.kind == "phones"  # a lexicon of letters spells words as trained
+    normaliser = "english" if says else checkpoint.config.data.normaliser
     words, model = _words(lexicon, language_model, tokens)
     saved = run_dir / TRIGRAM
     trigram = TokenTrigram.load(saved, tokens.symbols) if saved.is_file() else None

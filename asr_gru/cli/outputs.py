@@ -250,13 +250,9 @@ def name_outputs(paths: Sequence[Path]) -> list[Path]:
         if len(group) == 1:
             continue
         counts = Counter(_key(named[index]) for index in group)
-        if max(counts.values()) == 1:
-            for index in group:
-                names[index] = named[index]
-            continue
         folders = {index: Path(os.path.abspath(paths[index])).parent for index in group}  # noqa: PTH100
-        anchors = {Path(folder.anchor) for folder in folders.values()}
-        if len(anchors) > 1:  # drives of Windows have no folder in common
+        drives = {_key(Path(folder.anchor)) for folder in folders.values()}
+        if max(counts.values()) == 1 or len(drives) > 1:  # drives have no folder in common
             for index in group:
                 names[index] = named[index]
             continue

@@ -45,9 +45,8 @@ class Limits:
             value = getattr(self, field.name)
             may_be_zero = field.name == "queued_uploads"
             if not (0 if may_be_zero else 1e-3) <= value < math.inf:
-                option = f"--{field.name.replace('_', '-')}"
                 remedy = "0 or a number above" if may_be_zero else "a number above 0"
-                raise ConfigError(f"{option} {value}: not a limit; give {remedy}")
+                raise ConfigError(f"a limit {field.name} of {value}; give {remedy}")
 
 
 CLOSE_CODES = {

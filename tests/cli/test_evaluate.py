@@ -122,8 +122,19 @@ def test_rates_are_recorded_in_the_model(run, model, manifest, tmp_path):
     Recognizer.load(copy)
 
 
-@pytest.mark.parametrize("option", [["--limit", "2"], ["--beam", "4"], ["--endpoint", "normal"]])
+@pytest.mark.parametrize("option", [["--limit", "2"], ["--beam", "4"], ["--normaliser", "basic"]])
 def test_rates_of_other_conditions_are_not_recorded(run, model, manifest, option):
     result = run("evaluate", "--model", model, "--record", *option, manifest)
     assert (result.status, result.out, result.err.count("\n")) == (2, "", 1)
-    assert "leave out --backend, --decoder, --beam, --limit and --endpoint" in result.err
+    assert "leave out --backend, --decoder, --beam, --limit, --endpoint and" in result.err
+
+
+def test_rates_without_all_recordings_are_not_recorded(run, model, manifest, tmp_path):
+    copy = tmp_path / "copy"
+    shutil.copytree(model, copy)
+    (tmp_path / "4.wav").write_bytes(b"no sound")
+    before = (copy / "config.json").read_bytes()
+    result = run("evaluate", "--model", copy, "--record", manifest)
+    assert result.status == 1
+    assert "the rates were not recorded" in result.err
+    assert (copy / "config.json").read_bytes() == before

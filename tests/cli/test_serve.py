@@ -35,8 +35,8 @@ REFUSED = {
     "beyond loopback without a key": (["--host", "0.0.0.0"], "--api-key-file"),  # noqa: S104
     "a name that is none": (["--host", "256.1.1.1.nowhere"], "key"),
     "a certificate alone": (["--certfile", "a.pem"], "--keyfile"),
-    "a limit of nothing": (["--clients", "0"], "--clients 0: not a limit; give a number above 0"),
-    "a negative limit": (["--session-s", "-1"], "--session-s -1.0"),
+    "a limit of nothing": (["--clients", "0"], "a limit clients of 0; give a number above 0"),
+    "a negative limit": (["--session-s", "-1"], "a limit session_s of -1.0"),
     "a negative limit that may be 0": (["--queued-uploads", "-1"], "give 0 or a number above"),
     "an unknown mode": (["--endpoint", "norml"], "normal"),
     "an unknown option": (["--client", "5"], "--clients"),
